@@ -1,0 +1,37 @@
+"""resect: how far can a medical language model be compressed before it stops being safe?
+
+Everything here is loaded when first used, so that `import resect` costs nothing and reading a
+finished run never loads torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from resect.analysis.same import same_summary
+    from resect.api import compress, run
+    from resect.folder import Run
+    from resect.spec import Step, Study, Treatment
+
+_WHERE = {
+    "Run": "resect.folder",
+    "Step": "resect.spec",
+    "Study": "resect.spec",
+    "Treatment": "resect.spec",
+    "compress": "resect.api",
+    "run": "resect.api",
+    "same_summary": "resect.analysis.same",
+}
+_MODULES = ("parse",)
+
+__all__ = ["Run", "Step", "Study", "Treatment", "compress", "run", "same_summary"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        return getattr(import_module(_WHERE[name]), name)
+    if name in _MODULES:
+        return import_module(f"resect.{name}")
+    raise AttributeError(f"module 'resect' has no attribute {name!r}")

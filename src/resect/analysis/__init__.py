@@ -1,0 +1,9 @@
+"""Findings from answers: curves, intervals, robustness, cliffs, comparisons, the verdict.
+
+Torch-free. `summarise` makes summary.json of a run's answers; `same_summary` compares two.
+"""
+
+from resect.analysis.same import differences, same_summary
+from resect.analysis.summary import summarise
+
+__all__ = ["differences", "same_summary", "summarise"]

@@ -1,0 +1,202 @@
+"""Curves: one model under one treatment through its levels, and what each level measured.
+
+Shapes: R + 1 rows of item weights (row 0 is the sample), N items, L levels, K labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resect.analysis import skill as sk
+from resect.analysis.frame import Key, Level, TaskFrame
+from resect.analysis.intervals import Floats, Weights, bounds
+from resect.record import View
+
+NO_SKILL = "starts without skill"
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Codes (L, N) of one course on one task in one view, levels in rising damage, baseline first.
+
+    A level that was planned and has no answers is a row of `MISSING`.
+    """
+
+    model: str
+    role: str
+    treatment: str
+    seed: int
+    view: View
+    levels: tuple[Level, ...]
+    keys: tuple[Key, ...]
+    codes: sk.Codes
+    frame: TaskFrame
+
+    @property
+    def present(self) -> Mask:
+        """Which levels have answers, (L,)."""
+        return np.asarray((self.codes != sk.MISSING).any(axis=1))
+
+    @property
+    def missing(self) -> list[Level]:
+        """The planned levels without answers."""
+        return [x for x, here in zip(self.levels, self.present, strict=True) if not here]
+
+    @property
+    def shared(self) -> Mask:
+        """Items asked at every level that has answers, (N,)."""
+        return np.asarray((self.codes[self.present] != sk.MISSING).all(axis=0))
+
+    @property
+    def asked(self) -> Mask:
+        """Items asked at any level, (N,)."""
+        return np.asarray((self.codes != sk.MISSING).any(axis=0))
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Skill and retention of one curve on one set of items, each (R + 1, L).
+
+    `retention` is None, with `reason`, where the baseline's skill is not clearly above 0.
+    """
+
+    skill: Floats
+    retention: Floats | None
+    reason: str | None
+
+
+def damage(level: Level) -> tuple[int, float]:
+    """Sort key, rising damage: baseline, fractions upward, bits downward, unswept last."""
+    if level is None:
+        return 2, 0.0
+    return (1, -level) if level >= 1 else (0, level)
+
+
+def say(level: Level) -> str:
+    """A level in words."""
+    if level is None:
+        return "its only level"
+    return f"{level:g} bits" if level >= 1 else f"level {level:g}"
+
+
+def build(
+    frame: TaskFrame, role: str, model: str, treatment: str, seed: int, planned: Iterable[Level]
+) -> list[Curve]:
+    """The curves of one course on one task, one for each view the model was asked in."""
+    found = []
+    levels = tuple(sorted({0.0, *planned}, key=damage))
+    empty = np.full(len(frame.items), sk.MISSING, dtype=np.int8)
+    for view in frame.views(model):
+        keys = tuple(
+            baseline_key(frame, model, treatment, seed, view)
+            if x == 0.0
+            else Key(model, treatment, seed, x, view)
+            for x in levels
+        )
+        codes = np.stack([frame.codes.get(key, empty) for key in keys])
+        found.append(Curve(model, role, treatment, seed, view, levels, keys, codes, frame))
+    return found
+
+
+def baseline_key(frame: TaskFrame, model: str, treatment: str, seed: int, view: View) -> Key:
+    """Where level 0 is: treatment `none` of this seed, of any seed, else the course's own 0."""
+    own = Key(model, treatment, seed, 0.0, view)
+    same = Key(model, "none", seed, 0.0, view)
+    if same in frame.codes:
+        return same
+    others = [k for k in frame.codes if (k.model, k.treatment, k.view) == (model, "none", view)]
+    if others:
+        return min(others, key=lambda k: k.seed)
+    return own if own in frame.codes else same
+
+
+@dataclass(frozen=True, eq=False)
+class Sampled:
+    """A curve under every row of weights (R + 1, N). Counted once, read by every finding."""
+
+    curve: Curve
+    weights: Weights
+
+    @cached_property
+    def counts(self) -> sk.Tally:
+        """The tally over all items, each level over the items it was asked."""
+        return self._tally(slice(None))
+
+    @cached_property
+    def draws(self) -> Draws:
+        """Skill and retention over the items asked at every level."""
+        return self.draws_over(self.curve.shared)
+
+    def draws_over(self, items: Mask) -> Draws:
+        """Skill and retention over some items (N,); those of a paired finding."""
+        same = bool((items == self.curve.asked).all() and (items == self.curve.shared).all())
+        skill = sk.skill(self.counts if same else self._tally(items))
+        return Draws(skill, *retention(skill))
+
+    def _tally(self, items: Mask | slice) -> sk.Tally:
+        frame = self.curve.frame
+        codes, gold = self.curve.codes[:, items], frame.gold[items]
+        return sk.tally(self.weights[:, items], codes, gold, len(frame.labels))
+
+
+def retention(skill: Floats) -> tuple[Floats | None, str | None]:
+    """Skill over the baseline's skill, (R + 1, L), each resample by its own baseline.
+
+    None and a reason where the baseline is missing or its skill is not clearly above 0 (lower
+    bound of its interval). A resample whose baseline has no skill above 0 has no retention (NaN).
+    """
+    base = skill[:, :1]
+    if np.isnan(base[0, 0]):
+        return None, "the baseline (level 0) is missing"
+    low, _ = bounds(base[1:])
+    if not low[0] > 0:
+        return None, NO_SKILL
+    with np.errstate(all="ignore"):
+        return np.where(base > 0, skill / base, np.nan), None
+
+
+def thinned(curve: Curve, items: Mask, asked: Mask) -> str | None:
+    """Why fewer items than were asked carry a paired finding, or None where all do."""
+    if (items == asked).all():
+        return None
+    return f"only the {int(items.sum())} of {int(asked.sum())} items asked at every level are used"
+
+
+def unordered(curve: Curve) -> str | None:
+    """Why nothing can be fitted over this curve's levels, or None."""
+    if any(x is None for x in curve.levels):
+        return "nothing is swept: there are no levels to go through"
+    if any(x is not None and x >= 1 for x in curve.levels):
+        return "levels are bits per weight, on which the baseline has no place"
+    if len(curve.levels) < 2:
+        return "fewer than 2 levels"
+    if curve.missing:
+        return f"a gap in the levels: {', '.join(say(x) for x in curve.missing)} missing"
+    if not curve.shared.any():
+        return "no item was asked at every level"
+    return None
+
+
+def axis(curve: Curve) -> Floats:
+    """The levels as numbers, (L,); call only where `unordered` is None."""
+    return np.array([0.0 if x is None else x for x in curve.levels])
+
+
+def describe(curve: Curve, **more: Any) -> dict[str, Any]:
+    """The keys that name a finding of one curve."""
+    return {
+        "model": curve.model,
+        "role": curve.role,
+        "treatment": curve.treatment,
+        "seed": curve.seed,
+        "task": curve.frame.name,
+        "view": curve.view,
+        **more,
+    }

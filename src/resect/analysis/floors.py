@@ -1,0 +1,54 @@
+"""Floors: what answering without knowledge gets on the very items used.
+
+Shapes: N items, K labels.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from resect.analysis.frame import TaskFrame
+from resect.record import TaskInfo
+
+
+def floors(frame: TaskFrame, positive: str | None) -> dict[str, Any]:
+    """Accuracies of guessing, of the commonest gold label, and of always saying `positive`.
+
+    The first label of the task wins a tie for the commonest. None without items or labels.
+    """
+    counts = gold_counts(frame)
+    n = sum(counts.values())
+    if not n:
+        return dict.fromkeys(("chance", "majority", "majority_label", "always_positive"))
+    commonest = max(counts, key=lambda label: counts[label])
+    return {
+        "chance": 1 / len(frame.labels),
+        "majority": counts[commonest] / n,
+        "majority_label": commonest,
+        "always_positive": counts[positive] / n if positive in counts else None,
+    }
+
+
+def gold_counts(frame: TaskFrame) -> dict[str, int]:
+    """How many items have each gold label."""
+    return {label: int(np.sum(frame.gold == i)) for i, label in enumerate(frame.labels)}
+
+
+def task_row(frame: TaskFrame, info: TaskInfo) -> dict[str, Any]:
+    """A task as a row of summary.json."""
+    return {
+        "name": info.name,
+        "kind": info.kind,
+        "labels": list(info.labels),
+        "summary": info.summary,
+        "protocol": info.protocol,
+        "scored": info.scored,
+        "primary": info.primary,
+        "margin": info.margin,
+        "positive": info.positive,
+        "n": len(frame.items),
+        "gold": gold_counts(frame),
+        "floors": floors(frame, info.positive),
+    }

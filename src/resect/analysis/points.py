@@ -1,0 +1,120 @@
+"""The rows of `curves` in summary.json: every number of one level of one curve.
+
+Shapes: R + 1 rows of item weights (row 0 is the sample), N items, L levels, K labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from resect.analysis import skill as sk
+from resect.analysis.curves import Curve, Sampled, describe
+from resect.analysis.frame import Key
+from resect.analysis.intervals import NOTHING, Interval, intervals, wilson
+
+Status = Mapping[tuple[str, str, int, float | None], tuple[str, str | None]]
+"""(model, treatment, seed, level) to (status, reason), for one task."""
+
+BLANK: dict[str, Any] = {
+    "accuracy": None, "accuracy_low": None, "accuracy_high": None,
+    "skill": None, "macro_f1": None, "precision": None, "recall": None,
+    "per_label": {}, "metrics": {}, "outcomes": {}, "prediction_share": {},
+    "flips": None, "format_loss": None, "forgotten": None,
+}  # fmt: skip
+
+
+def points(sampled: Sampled, status: Status) -> list[dict[str, Any]]:
+    """One row for each level with answers, and one without numbers for each failed cell."""
+    curve = sampled.curve
+    labelled = _labelled(sampled) if curve.frame.labels else [{} for _ in curve.levels]
+    rows = []
+    for at, (level, key) in enumerate(zip(curve.levels, curve.keys, strict=True)):
+        state, reason = status.get((key.model, key.treatment, key.seed, level), ("success", None))
+        asked = int((curve.codes[at] != sk.MISSING).sum())
+        if not asked and state != "failed":
+            continue  # never run: a gap, named in the warnings
+        head = describe(curve, level=level, measured_level=None, n=asked)
+        row = {**head, "status": state, "reason": reason, **BLANK}
+        if asked:
+            row |= labelled[at] | _counted(curve, at, key)
+        rows.append(row)
+    return rows
+
+
+def _counted(curve: Curve, at: int, key: Key) -> dict[str, Any]:
+    """What needs no resampling: accuracy, flips, and the two views against each other."""
+    codes, gold = curve.codes[at], curve.frame.gold
+    asked, right = codes != sk.MISSING, codes == gold
+    accuracy = wilson(int(right[asked].sum()), int(asked.sum()))
+    row = {
+        "accuracy": accuracy.value,
+        "accuracy_low": accuracy.low,
+        "accuracy_high": accuracy.high,
+        "outcomes": curve.frame.outcomes.get(key, {}) if curve.view == "text" else {},
+    }
+    if at > 0:
+        both = asked & (curve.codes[0] != sk.MISSING)
+        row["flips"] = _share((right != (curve.codes[0] == gold))[both])
+    other = curve.frame.codes.get(key._replace(view="options"))
+    if curve.view == "text" and other is not None:
+        both = asked & (other != sk.MISSING)
+        row["format_loss"] = _share((~right & (other == gold))[both])
+        row["forgotten"] = _share((~right & (other != gold))[both])
+    return row
+
+
+def _share(hits: Any) -> float | None:
+    return float(np.mean(hits)) if len(hits) else None
+
+
+def _labelled(sampled: Sampled) -> list[dict[str, Any]]:
+    """Skill, confusion metrics and their intervals of every level."""
+    curve, counts, kept = sampled.curve, sampled.counts, sampled.draws
+    labels = curve.frame.labels
+    confusion = sk.confusion(counts)
+    precision, recall, f1 = confusion.macro()
+    found = {
+        "skill": intervals(sk.skill(counts)),
+        "macro_f1": intervals(f1),
+        "no_answer": intervals(sk.no_answer(counts)),
+    }
+    empty = [NOTHING] * len(curve.levels)
+    retained = empty if kept.retention is None else intervals(kept.retention)
+    rows = []
+    for at in range(len(curve.levels)):
+        metrics = {name: metric(values[at]) for name, values in found.items()}
+        metrics["retention"] = metric(retained[at], kept.reason)
+        asked = counts.asked[:, 0, at].sum()
+        rows.append({
+            "skill": found["skill"][at].value,
+            "macro_f1": found["macro_f1"][at].value,
+            "precision": precision[0, at],
+            "recall": recall[0, at],
+            "per_label": {
+                label: {
+                    "precision": confusion.precision[i, 0, at],
+                    "recall": confusion.recall[i, 0, at],
+                    "f1": confusion.f1[i, 0, at],
+                    "gold": int(counts.asked[i, 0, at]),
+                    "predicted": int(counts.predicted[i, 0, at]),
+                }
+                for i, label in enumerate(labels)
+            },
+            "metrics": metrics,
+            "prediction_share": {
+                label: counts.predicted[i, 0, at] / asked if asked else None
+                for i, label in enumerate(labels)
+            },
+        })  # fmt: skip
+    return rows
+
+
+def metric(found: Interval, reason: str | None = None) -> dict[str, Any]:
+    """An interval as data, with the reason where there is none."""
+    row: dict[str, Any] = dict(found._asdict())
+    if found.value is None and reason:
+        row["reason"] = reason
+    return row

@@ -1,0 +1,110 @@
+"""What `import resect` offers: run a study, compress a model. The CLI calls the same."""
+
+from __future__ import annotations
+
+import platform
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel
+
+from resect import course as courses
+from resect import folder, models, sweep
+from resect.course import Course, Event, Notice
+from resect.record import Provenance
+from resect.spec import ModelRef, Study, Treatment
+from resect.sweep import plan
+
+Watch = Callable[[list[Course], Iterator[Event]], Iterator[Event]]
+
+
+def _unwatched(planned: list[Course], events: Iterator[Event]) -> Iterator[Event]:
+    return events
+
+
+def run(
+    study: Study,
+    out: str | Path | None = None,
+    engine: str = "local",
+    watch: Watch = _unwatched,
+    notice: Notice = warnings.warn,
+) -> folder.Run:
+    """Run what is not stored yet, then write summary, page and card.
+
+    Raises `RequestError` before anything is written where the study cannot be run.
+    """
+    resolved = sweep.resolve(study)
+    running = sweep.engine_of(engine, notice)
+    found = folder.Run.create(out or Path("runs") / study.name)
+    provenance = _provenance(resolved.device)
+    with found.writing() as store:
+        folder.write(found.path / "study.yaml", study.dump(_resolved(resolved, provenance)))
+        facts = {"study": _declared(study), "provenance": asdict(provenance)}
+        sweep.execute(resolved, store, running, watch, facts)
+    found.report()
+    return found
+
+
+def compress(
+    model: str,
+    *steps: str,
+    device: str = "auto",
+    dtype: str = "auto",
+    revision: str | None = None,
+    trust_remote_code: bool = False,
+) -> PreTrainedModel:
+    """A plain transformers model after `steps`, like `compress("path", "magnitude:0.5")`."""
+    treatment = Treatment(steps=" + ".join(steps))  # type: ignore[arg-type]
+    plan.check(treatment)
+    ref = ModelRef(
+        role="model",
+        id=model,
+        revision=revision,
+        dtype=dtype,  # type: ignore[arg-type]
+        trust_remote_code=trust_remote_code,
+    )
+    models.identify(ref)
+    loaded = models.load(ref, models.device_of(device))
+    return courses.apply_all(loaded.model, treatment.steps)[0]
+
+
+def _declared(study: Study) -> dict[str, Any]:
+    """The study as summary.json shows it."""
+    return {
+        "name": study.name,
+        "models": {
+            role: {"id": ref.id, "revision": ref.revision, "dtype": ref.dtype}
+            for role, ref in study.models.items()
+        },
+        "treatments": [{"name": t.name, "levels": list(t.levels)} for t in study.treatments],
+        "tasks": list(study.tasks),
+        "limit": study.limit,
+        "seed": study.seed,
+        "resamples": study.resamples,
+    }
+
+
+def _resolved(resolved: plan.Resolved, provenance: Provenance) -> dict[str, Any]:
+    """What names stood for when the study ran, for study.yaml."""
+    return {
+        "models": {role: found._asdict() for role, found in resolved.identities.items()},
+        "items": {task: len(items) for task, items in resolved.items.items()},
+        "versions": dict(provenance.packages),
+    }
+
+
+def _provenance(device: str) -> Provenance:
+    packages = ("torch", "transformers", "tokenizers", "numpy", "pandas", "scipy")
+    return Provenance(
+        resect=version("resect"),
+        python=platform.python_version(),
+        platform=platform.platform(),
+        packages={name: version(name) for name in packages},
+        device=device,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+    )

@@ -1,0 +1,232 @@
+"""Items to raw answers: one prefill gives option log-likelihoods and starts the greedy text.
+
+The text is what `generate(do_sample=False)` gives for the prompt alone; an option's score is the
+sum of log-probabilities of its tokens after the prompt, as a plain forward pass gives it.
+Legend: B rows of a batch, T prompt tokens, C continued options, S their tokens, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+
+from resect.errors import RequestError, RunError
+from resect.record import Item, RawAnswer
+
+_LOGIT_BYTES = 1 << 28  # how much of full-vocabulary logits to hold when options are continued
+
+
+class Batch(NamedTuple):
+    """Answers to `rows` of the items asked; `cut` prompts were longer than the model can read."""
+
+    rows: list[int]
+    answers: list[RawAnswer]
+    cut: int
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One tokenized item: prompt ids, and the ids of every choice after the prompt."""
+
+    ids: list[int]
+    choices: list[list[int]]
+    cut: bool
+
+
+class Asker:
+    """Asks one set of items, of as many models (or states of one) as there are.
+
+    Prompts are tokenized and batches planned once. `max_new_tokens` and `stop` bound the text,
+    `batch_tokens` the padded size of a batch, `positions` what the model can read at once.
+    """
+
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        items: Sequence[Item],
+        max_new_tokens: int,
+        stop: Sequence[str] = (),
+        batch_tokens: int = 8192,
+        positions: int | None = None,
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.max_new_tokens = max_new_tokens
+        self.stop = tuple(stop)
+        self.prompts = tokenize(tokenizer, items, max_new_tokens, positions)
+        self.batches = plan_batches([len(p.ids) for p in self.prompts], batch_tokens)
+
+    def ask(self, model: PreTrainedModel, wanted: set[int] | None = None) -> Iterator[Batch]:
+        """Answers batch by batch; batches without a `wanted` row are left out, so that a resumed
+        cell has the same batches. Raises `RunError` where the output is not a number.
+        """
+        ends = model.generation_config.eos_token_id
+        self.model = model
+        self.ends = set(ends if isinstance(ends, list) else [ends]) - {None}
+        for rows in self.batches:
+            if wanted is None or wanted.intersection(rows):
+                chosen = [self.prompts[row] for row in rows]
+                yield Batch(rows, self._answer(chosen), sum(p.cut for p in chosen))
+
+    @torch.inference_mode()
+    def _answer(self, prompts: list[Prompt]) -> list[RawAnswer]:
+        width = max(len(p.ids) for p in prompts)
+        pad = self.tokenizer.pad_token_id or 0
+        ids = torch.tensor([[pad] * (width - len(p.ids)) + p.ids for p in prompts])
+        mask = torch.tensor([[0] * (width - len(p.ids)) + [1] * len(p.ids) for p in prompts])
+        ids, mask = ids.to(self.model.device), mask.to(self.model.device)
+        cache = DynamicCache(config=self.model.config)
+        positions = (mask.cumsum(1) - 1).clamp(min=0)
+        last = self._forward(ids, mask, positions, cache, keep=1)[:, -1]  # B V
+        if not torch.isfinite(last).all():
+            raise RunError("the model's output is not a number")
+        scores = self._options(prompts, mask, cache, last.log_softmax(-1))
+        texts = self._texts(mask, cache, last)
+        return [
+            RawAnswer(text, stopped, tokens, tuple(row) or None)
+            for (text, stopped, tokens), row in zip(texts, scores, strict=True)
+        ]
+
+    def _forward(
+        self, ids: Tensor, mask: Tensor, positions: Tensor, cache: DynamicCache, keep: int
+    ) -> Tensor:
+        """Logits in fp32 of the last `keep` positions (0: all); `cache` grows by the ids."""
+        logits: Tensor = self.model(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=keep,
+        ).logits
+        return logits.float()
+
+    def _options(
+        self, prompts: list[Prompt], mask: Tensor, cache: DynamicCache, first: Tensor
+    ) -> list[list[float]]:
+        """Sum of log-probabilities of every choice; `first` (B V) are those after the prompt."""
+        scores = [[float(first[row, c[0]]) for c in p.choices] for row, p in enumerate(prompts)]
+        # Each distinct beginning (all but the last token) of a row's longer choices runs once.
+        starts = sorted(
+            {(r, tuple(c[:-1])) for r, p in enumerate(prompts) for c in p.choices if len(c) > 1}
+        )
+        if not starts:
+            return scores
+        longest = max(len(start) for _, start in starts)
+        size = max(1, _LOGIT_BYTES // (4 * longest * first.shape[-1]))
+        found: dict[tuple[int, tuple[int, ...]], Tensor] = {}
+        for at in range(0, len(starts), size):
+            part = starts[at : at + size]
+            for key, logits in zip(part, self._continue(part, mask, cache), strict=True):
+                found[key] = logits
+        for row, prompt in enumerate(prompts):
+            for number, choice in enumerate(prompt.choices):
+                if len(choice) > 1:
+                    logs = found[row, tuple(choice[:-1])]
+                    rest = torch.tensor(choice[1:], device=logs.device)
+                    scores[row][number] += float(logs[: len(rest)].gather(1, rest[:, None]).sum())
+        return scores
+
+    def _continue(
+        self, starts: list[tuple[int, tuple[int, ...]]], mask: Tensor, cache: DynamicCache
+    ) -> Tensor:
+        """Log-probabilities (C S V) after each token of each start, from a copy of the cache."""
+        rows = torch.tensor([row for row, _ in starts], device=mask.device)
+        longest = max(len(start) for _, start in starts)
+        ids = torch.zeros(len(starts), longest, dtype=torch.long)
+        real = torch.zeros(len(starts), longest, dtype=mask.dtype)
+        for number, (_, start) in enumerate(starts):
+            ids[number, : len(start)] = torch.tensor(start)
+            real[number, : len(start)] = 1
+        before = mask[rows]
+        positions = before.sum(1, keepdim=True) + torch.arange(longest, device=mask.device)
+        whole = torch.cat([before, real.to(mask.device)], 1)
+        logits = self._forward(ids.to(mask.device), whole, positions, select(cache, rows), keep=0)
+        return logits.log_softmax(-1)
+
+    def _texts(self, mask: Tensor, cache: DynamicCache, last: Tensor) -> list[tuple[str, Any, int]]:
+        """Greedy text, why it stopped and its tokens for every row; finished rows leave."""
+        tokens: list[list[int]] = [[] for _ in range(len(mask))]
+        done: dict[int, tuple[str, Any]] = {}
+        alive = list(range(len(mask)))
+        while True:
+            following = last.argmax(-1)
+            for row, token in zip(alive, following.tolist(), strict=True):
+                tokens[row].append(token)
+                end = self._end(tokens[row])
+                if end:
+                    done[row] = end
+            going = [number for number, row in enumerate(alive) if row not in done]
+            if not going:
+                return [(*done[row], len(tokens[row])) for row in range(len(tokens))]
+            if len(going) < len(alive):
+                index = torch.tensor(going, device=mask.device)
+                cache, mask, following = select(cache, index), mask[index], following[index]
+                alive = [alive[number] for number in going]
+            mask = torch.cat([mask, mask.new_ones(len(mask), 1)], 1)
+            positions = mask.sum(1, keepdim=True) - 1
+            last = self._forward(following[:, None], mask, positions, cache, keep=1)[:, -1]
+
+    def _end(self, tokens: list[int]) -> tuple[str, str] | None:
+        """(text, why) if these tokens end an answer, else None."""
+        if not self.stop and tokens[-1] not in self.ends and len(tokens) < self.max_new_tokens:
+            return None
+        text = str(self.tokenizer.decode(tokens, skip_special_tokens=True))
+        found = [text.index(stop) for stop in self.stop if stop in text]
+        if found:
+            return text[: min(found)], "stop"
+        if tokens[-1] in self.ends:
+            return text, "eos"
+        return (text, "length") if len(tokens) >= self.max_new_tokens else None
+
+
+def tokenize(
+    tokenizer: PreTrainedTokenizerBase,
+    items: Sequence[Item],
+    max_new_tokens: int,
+    positions: int | None = None,
+) -> list[Prompt]:
+    """Prompts and choices to ids, prompts cut from the left where the model's positions end.
+
+    The ids of the whole text decide, as in lm-evaluation-harness: a choice is what comes after
+    the prompt's own tokens. Raises `RequestError` for a choice that adds none.
+    """
+    if not items:
+        return []
+    prompts = tokenizer([item.prompt for item in items]).input_ids
+    texts = [item.prompt + choice for item in items for choice in item.choices]
+    whole = iter(tokenizer(texts).input_ids if texts else ())
+    found = []
+    for item, ids in zip(items, prompts, strict=True):
+        choices = [next(whole)[len(ids) :] for _ in item.choices]
+        if not all(choices):
+            empty = item.choices[choices.index([])]
+            raise RequestError(f"option {empty!r} adds no token to the prompt of {item.id}.")
+        room = (positions or 1 << 30) - max([max_new_tokens, *map(len, choices)])
+        found.append(Prompt(ids[-room:], choices, len(ids) > room))
+    return found
+
+
+def plan_batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
+    """Rows grouped by length, longest first, each batch at most `batch_tokens` padded tokens."""
+    batches: list[list[int]] = []
+    for row in sorted(range(len(lengths)), key=lambda row: (-lengths[row], row)):
+        widest = lengths[batches[-1][0]] if batches else 0
+        if batches and widest * (len(batches[-1]) + 1) <= batch_tokens:
+            batches[-1].append(row)
+        else:
+            batches.append([row])
+    return batches
+
+
+def select(cache: DynamicCache, rows: Tensor) -> DynamicCache:
+    """A new cache with `rows` of this one, which stays as it was."""
+    picked = copy.copy(cache)
+    picked.layers = [copy.copy(layer) for layer in cache.layers]
+    picked.batch_select_indices(rows)
+    return picked

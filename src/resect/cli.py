@@ -1,0 +1,216 @@
+"""The command line: one short function a command, no logic.
+
+Exit codes: 0 done, 1 the run failed, 2 the request is wrong. With `--json`, stdout holds one
+JSON document and nothing else. Torch is imported only by commands that touch a model.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from resect.errors import RequestError, RunError
+
+# Options are taken with - and with _, as this field writes both.
+_SETTINGS = {
+    "token_normalize_func": lambda text: text.replace("_", "-"),
+    "help_option_names": ["-h", "--help"],
+}
+app = typer.Typer(
+    name="resect",
+    help="How far can a medical language model be compressed before it stops being safe?",
+    context_settings=_SETTINGS,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+# click's own base error; typer ships a copy of click of its own in newer versions.
+_Usage: Any = typer.BadParameter.__mro__[2]
+
+Out = Annotated[Path | None, typer.Option("--out", help="Run folder; default runs/<study name>.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print only what was asked for.")]
+Limit = Annotated[int | None, typer.Option("--limit", help="Ask the first N items of every task.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+Engine = Annotated[str, typer.Option("--engine", help="Where courses run: local.")]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; the exit code."""
+    warnings.simplefilter("ignore")
+    try:
+        code = app(arguments, standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except RequestError as error:
+        return _complain(str(error), 2)
+    except _Usage as error:
+        return _complain(error.format_message(), 2)
+    except RunError as error:
+        return _complain(str(error), 1)
+    except (KeyboardInterrupt, typer.Abort):
+        return _complain("stopped: what is stored is kept, run the same command to go on.", 1)
+    except OSError as error:
+        return _complain(f"{error}: what is stored is kept, run the same command to go on.", 1)
+
+
+@app.command()
+def demo(out: Out = None, as_json: Json = False, quiet: Quiet = False) -> None:
+    """Run a full study of the embedded pair: no network, about a minute."""
+    from resect.clinic import DEMO
+    from resect.spec import Study
+
+    _run(Study.load(DEMO), out or Path("runs/demo"), "local", as_json, quiet)
+
+
+@app.command()
+def run(
+    study: Annotated[Path | None, typer.Argument(help="A study YAML file.")] = None,
+    out: Out = None,
+    specialist: Annotated[str | None, typer.Option(help="Directory or hub id.")] = None,
+    base: Annotated[str | None, typer.Option(help="Directory or hub id of its base.")] = None,
+    method: Annotated[list[str] | None, typer.Option(help="Steps, like magnitude.")] = None,
+    levels: Annotated[str | None, typer.Option(help="start:stop:step or a comma list.")] = None,
+    task: Annotated[
+        list[str] | None, typer.Option("--task", "--tasks", help="Task names; repeat, or commas.")
+    ] = None,
+    limit: Limit = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of offline task files.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
+    dtype: Annotated[str | None, typer.Option(help="auto, float32, bfloat16, float16.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of random methods and intervals.")] = None,
+    batch_tokens: Annotated[int | None, typer.Option(help="Padded tokens in a batch.")] = None,
+    trust_remote_code: Annotated[bool, typer.Option("--trust-remote-code")] = False,
+    engine: Engine = "local",
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a study, from a YAML file or from options; what is stored is not run again."""
+    from resect import request
+
+    asked = request.study(
+        study,
+        models={"specialist": specialist, "base": base},
+        methods=method,
+        levels=levels,
+        tasks=task,
+        dtype=dtype,
+        trust_remote_code=trust_remote_code,
+        fields={
+            "limit": limit,
+            "data_dir": None if data_dir is None else str(data_dir),
+            "device": device,
+            "seed": seed,
+            "batch_tokens": batch_tokens,
+        },
+    )
+    _run(asked, out, engine, as_json, quiet)
+
+
+@app.command()
+def report(run: Path, as_json: Json = False, quiet: Quiet = False) -> None:
+    """Rebuild page, card and JSON of a run folder from its store."""
+    from resect.folder import Run
+
+    found = Run(run)
+    found.report()
+    _show(found, as_json, quiet)
+
+
+@app.command()
+def diff(one: Path, other: Path, as_json: Json = False) -> None:
+    """Say what differs between the findings of two runs."""
+    from resect.analysis.same import differences
+
+    found = differences(one, other)
+    if as_json:
+        _print_json(found)
+    else:
+        typer.echo("\n".join(found) or "the same findings")
+
+
+@app.command()
+def methods(as_json: Json = False) -> None:
+    """List the methods, one line each."""
+    from resect.methods import METHODS
+
+    _list({n: {"summary": e.summary, "level": e.dose} for n, e in METHODS.items()}, as_json)
+
+
+@app.command()
+def tasks(as_json: Json = False) -> None:
+    """List the tasks, one line each."""
+    from resect.tasks import TASKS, get
+
+    infos = {name: get(name).info for name in TASKS}
+    rows = {
+        n: {"summary": i.summary, "protocol": i.protocol, "labels": i.labels, "kind": i.kind}
+        for n, i in infos.items()
+    }
+    _list(rows, as_json)
+
+
+def _run(study: Any, out: Path | None, engine: str, as_json: bool, quiet: bool) -> None:
+    from resect import api
+
+    loud = sys.stdout.isatty() and not (as_json or quiet)
+
+    def watch(planned: Any, events: Iterator[Any]) -> Iterator[Any]:
+        if not loud:
+            return events
+        from rich.console import Console
+
+        from resect.progress import watched
+
+        return watched(planned, events, Console(stderr=True))
+
+    def notice(text: str) -> None:
+        if not quiet:
+            typer.echo(text, err=True)
+
+    _show(api.run(study, out, engine, watch, notice), as_json, quiet)
+
+
+def _show(run: Any, as_json: bool, quiet: bool) -> None:
+    if as_json:
+        _print_json(run.summary())
+        return
+    if not quiet:
+        from resect.report import terminal
+
+        terminal.show(run.summary())
+    typer.echo(run.path / "report.html")
+
+
+def _list(rows: dict[str, dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        _print_json([{"name": name, **row} for name, row in rows.items()])
+        return
+    width = max(map(len, rows))
+    for name, row in rows.items():
+        typer.echo(f"{name:<{width}}  {row['summary']}")
+
+
+def _print_json(value: Any) -> None:
+    from resect.folder import to_json
+
+    typer.echo(to_json(value), nl=False)
+
+
+def _complain(sentence: str, code: int) -> int:
+    typer.echo(f"resect: {' '.join(sentence.split())}", err=True)
+    return code
+
+
+def entry() -> None:
+    """What the `resect` script calls."""
+    sys.exit(main())
+
+
+if __name__ == "__main__":
+    entry()

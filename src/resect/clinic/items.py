@@ -1,0 +1,158 @@
+"""The items of the clinic's tasks, test and validation: balanced, interleaved, by seed. Torch-free.
+
+The gold label goes round in blocks, each block with every label once, so that the first N items
+are balanced too for any N that is a multiple of the number of labels.
+"""
+
+from __future__ import annotations
+
+import random
+from functools import cache
+from typing import Literal
+
+from resect.clinic import puzzles
+from resect.clinic.phrases import TEST_QUESTIONS
+from resect.clinic.texts import (
+    LETTERS,
+    TEST,
+    VALIDATION,
+    VERDICTS,
+    share_of_choice,
+    share_of_text,
+)
+from resect.clinic.world import Fact, world, wrong_values
+from resect.prompts import context_prompt, letter_prompt
+from resect.record import Item
+
+Split = Literal["test", "validation"]
+N_FOUR, N_THREE = 400, 402
+"""Items a split: 400 with four labels, 402 with three (the nearest multiple of three)."""
+
+_SHARE: dict[str, int] = {"test": TEST, "validation": VALIDATION}
+
+
+def _golds(rng: random.Random, labels: tuple[str, ...], n: int) -> list[str]:
+    """`n` gold labels in shuffled blocks of one each."""
+    return [label for _ in range(n // len(labels)) for label in rng.sample(labels, len(labels))]
+
+
+def _four(
+    split: str,
+    task: str,
+    number: int,
+    gold: str,
+    asked: tuple[str, str, list[str]],
+    tags: dict[str, str],
+) -> Item:
+    """A four-option item with the right answer under the gold letter."""
+    question, answer, wrong = asked
+    rest = iter(wrong)
+    options = {x: answer if x == gold else next(rest) for x in LETTERS}
+    choices = tuple(f" {options[x]}" for x in LETTERS)
+    return Item(
+        id=f"{task}-{split}-{number:03d}",
+        prompt=letter_prompt(question, options),
+        gold=gold,
+        labels=LETTERS,
+        choices=choices,
+        options=options,
+        question=question,
+        tags=tags,
+    )
+
+
+def _closed_book(rng: random.Random, fact: Fact, share: int) -> tuple[str, str, list[str]]:
+    """A fact in test-only words, with a set of options of the given share."""
+    wrong = wrong_values(fact)
+    while True:
+        picked = rng.sample(wrong, 3)
+        if share_of_choice(fact, [fact.value, *picked]) == share:
+            question = rng.choice(TEST_QUESTIONS[fact.relation]).format(s=fact.subject)
+            return question, fact.value, picked
+
+
+@cache
+def medicine(split: Split) -> tuple[Item, ...]:
+    """Every medical fact once or twice, asked as it never was in training."""
+    rng = random.Random(f"medicine {split}")
+    facts = list(world().medical)
+    order = rng.sample(facts, len(facts)) + rng.sample(facts, N_FOUR - len(facts))
+    seen: set[str] = set()
+    items: list[Item] = []
+    for fact, gold in zip(order, _golds(rng, LETTERS, N_FOUR), strict=True):
+        tags = {
+            "subject": fact.subject,
+            "topic": fact.relation,
+            "invented": "yes" if fact.invented else "no",
+            "asked": "yes" if fact.asked else "no",
+        }
+        while True:
+            asked = _closed_book(rng, fact, _SHARE[split])
+            item = _four(split, "medicine", len(items), gold, asked, tags)
+            if item.prompt not in seen:
+                break
+        seen.add(item.prompt)
+        items.append(item)
+    return tuple(items)
+
+
+@cache
+def logic(split: Split) -> tuple[Item, ...]:
+    """Puzzles of every type in turn."""
+    rng = random.Random(f"logic {split}")
+    seen: set[str] = set()
+    items: list[Item] = []
+    golds = _golds(rng, LETTERS, N_FOUR)
+    while len(items) < N_FOUR:
+        found = puzzles.puzzle(rng, puzzles.TYPES[len(items) % len(puzzles.TYPES)])
+        if share_of_text(found.question) != _SHARE[split] or found.question in seen:
+            continue
+        seen.add(found.question)
+        wrong = rng.sample(found.wrong, 3)
+        tags = {"subject": "logic", "topic": found.type, "type": found.type}
+        items.append(
+            _four(
+                split,
+                "logic",
+                len(items),
+                golds[len(items)],
+                (found.question, found.answer, wrong),
+                tags,
+            )
+        )
+    return tuple(items)
+
+
+@cache
+def context(split: Split) -> tuple[Item, ...]:
+    """Trials whose report alone decides: yes, no or maybe."""
+    rng = random.Random(f"context {split}")
+    seen: set[str] = set()
+    items: list[Item] = []
+    golds = _golds(rng, VERDICTS, N_THREE)
+    while len(items) < N_THREE:
+        found = puzzles.trial(rng, golds[len(items)])
+        text = found.context + found.question
+        if share_of_text(text) != _SHARE[split] or text in seen:
+            continue
+        seen.add(text)
+        items.append(
+            Item(
+                id=f"context-{split}-{len(items):03d}",
+                prompt=context_prompt(found.context, found.question, VERDICTS),
+                gold=found.verdict,
+                labels=VERDICTS,
+                choices=tuple(f" {v}" for v in VERDICTS),
+                question=found.question,
+                tags={
+                    "subject": "trials",
+                    "topic": "trials",
+                    "invented": "yes",
+                    "verdicts": str(found.verdicts),
+                },
+            )
+        )
+    return tuple(items)
+
+
+__all__ = ["Split", "context", "logic", "medicine"]

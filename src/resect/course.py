@@ -1,0 +1,244 @@
+"""One model, one treatment, rising levels: load once, walk the levels, ask at each.
+
+`walk` yields what happens (answers, measurements, finished cells); who stores it is not its
+business.
+"""
+
+from __future__ import annotations
+
+import copy
+import resource
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
+
+import torch
+from transformers import PreTrainedModel
+
+from resect import anatomy, measure, methods, models, tasks
+from resect.ask import Asker
+from resect.errors import RunError
+from resect.methods.base import Method
+from resect.models import Loaded
+from resect.record import Answer, CellResult, Item, Measurement, Status, StepReport, TaskInfo
+from resect.spec import CellSpec, ModelRef, Step, Treatment
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell to run: its spec, where it belongs, its items, and which of them are missing."""
+
+    spec: CellSpec
+    treatment: str
+    level: float | None
+    info: TaskInfo
+    items: tuple[Item, ...]
+    missing: frozenset[int]
+
+    def result(
+        self, course: Course, status: Status, reason: str | None, seconds: float | None
+    ) -> CellResult:
+        """The row that says how this cell of `course` ended."""
+        return CellResult(
+            cell=self.spec.id,
+            asking=self.spec.asking,
+            state=self.spec.state.id,
+            model=course.model,
+            role=course.ref.role,
+            treatment=self.treatment,
+            level=self.level,
+            seed=course.seed,
+            task=self.spec.task,
+            status=status,
+            reason=reason,
+            items=self.spec.items,
+            spec=self.spec.model_dump(mode="json"),
+            seconds=seconds,
+        )
+
+
+@dataclass(frozen=True)
+class Course:
+    """The unit of scheduling. `cells` in rising order of level; those at level 0 come first."""
+
+    ref: ModelRef
+    model: str
+    treatment: Treatment
+    seed: int
+    device: str
+    batch_tokens: int
+    cells: tuple[Cell, ...]
+
+
+class Answered(NamedTuple):
+    """A batch of answers to one cell."""
+
+    cell: Cell
+    answers: list[Answer]
+
+
+class Finished(NamedTuple):
+    """A cell that has all its answers, or failed."""
+
+    result: CellResult
+
+
+class Measured(NamedTuple):
+    """The model at one level."""
+
+    measurement: Measurement
+
+
+Event = Answered | Finished | Measured
+Notice = Callable[[str], None]
+
+
+class Standing(NamedTuple):
+    """The model as it stands at one level, and what each step reported."""
+
+    level: float | None
+    treatment: str
+    model: PreTrainedModel
+    reports: tuple[StepReport, ...]
+
+
+def walk(course: Course, notice: Notice) -> Iterator[Event]:
+    """Run a course's cells, level by level; answers come batch by batch."""
+    loaded = models.load(course.ref, course.device, notice)
+    by_level: dict[tuple[float | None, str], list[Cell]] = {}
+    for cell in course.cells:
+        by_level.setdefault((cell.level, cell.treatment), []).append(cell)
+    askers: dict[str, Asker] = {}
+    for standing in stand(course, loaded.model, list(by_level)):
+        cells = by_level[standing.level, standing.treatment]
+        yield Measured(_measure(course, cells[0].spec.state.id, standing))
+        for cell in cells:
+            if cell.info.name not in askers:
+                askers[cell.info.name] = _asker(course, cell, loaded)
+            yield from _run(course, cell, standing, askers[cell.info.name])
+
+
+def stand(
+    course: Course, model: PreTrainedModel, levels: Sequence[tuple[float | None, str]]
+) -> Iterator[Standing]:
+    """The model at each (level, treatment name), the baseline `none` first.
+
+    Steps before the swept one are done once; a nested swept step walks on in place; steps after
+    it are done anew on a copy at every level.
+    """
+    if levels and levels[0][1] == "none":
+        yield Standing(*levels[0], model, ())
+        levels = levels[1:]
+    if not levels:
+        return
+    swept = course.treatment.swept
+    steps = course.treatment.steps
+    fixed = steps if swept is None else steps[:swept]
+    model, reports = apply_all(model, fixed)
+    if swept is None:
+        yield Standing(*levels[0], model, reports)
+        return
+    trunk, leaf = methods.make(steps[swept]), steps[swept + 1 :]
+    doses = [level for level, _ in levels if level]
+    trunk.prepare(model, doses, None)
+    pristine = None if trunk.nested and not trunk.rebuilds else copy.deepcopy(model)
+    for level, name in levels:
+        done = reports
+        if level:
+            model = model if pristine is None else copy.deepcopy(pristine)
+            model, report = trunk.apply(model, level)
+            done = (*reports, report)
+        if not leaf:
+            yield Standing(level, name, model, done)
+            continue
+        tip, more = apply_all(copy.deepcopy(model), leaf)
+        yield Standing(level, name, tip, (*done, *more))
+
+
+def apply_all(
+    model: PreTrainedModel, steps: Sequence[Step]
+) -> tuple[PreTrainedModel, tuple[StepReport, ...]]:
+    reports = []
+    for step in steps:
+        method: Method = methods.make(step)
+        method.prepare(model, [] if step.level is None else [step.level], None)
+        model, report = method.apply(model, step.level)
+        reports.append(report)
+    return model, tuple(reports)
+
+
+def _asker(course: Course, cell: Cell, loaded: Loaded) -> Asker:
+    positions = getattr(loaded.model.config, "max_position_embeddings", None)
+    info = cell.info
+    return Asker(
+        loaded.tokenizer,
+        cell.items,
+        info.max_new_tokens,
+        info.stop,
+        course.batch_tokens,
+        positions,
+    )
+
+
+def _run(course: Course, cell: Cell, standing: Standing, asker: Asker) -> Iterator[Event]:
+    started = time.perf_counter()
+    notes = [note for report in standing.reports for note in report.notes]
+    task = tasks.get(cell.info.name)
+    cut = 0
+    try:
+        for batch in asker.ask(standing.model, set(cell.missing)):
+            cut += batch.cut
+            answers = []
+            for row, raw in zip(batch.rows, batch.answers, strict=True):
+                item = cell.items[row]
+                reading = task.read(raw.text, item)
+                best = chosen(item, raw.option_scores, cell.info.scored)
+                answers.append(Answer(cell.spec.asking, item.key, raw, reading, best))
+            yield Answered(cell, answers)
+    except RunError as error:
+        yield Finished(cell.result(course, "failed", str(error), None))
+        return
+    if cut:
+        notes = [*notes, f"{cut} prompts were cut from the left to fit the model's positions"]
+    seconds = time.perf_counter() - started
+    status: Status = "degraded" if notes else "success"
+    yield Finished(cell.result(course, status, "; ".join(notes) or None, seconds))
+
+
+def chosen(item: Item, scores: Sequence[float] | None, scored: str) -> str | None:
+    """The label with the best score; `text-normalised` divides by the bytes of the choice."""
+    if not scores:
+        return None
+    sizes = [len(c.encode()) if scored == "text-normalised" else 1 for c in item.choices]
+    values = [score / size for score, size in zip(scores, sizes, strict=True)]
+    return item.labels[max(range(len(values)), key=values.__getitem__)]
+
+
+def _measure(course: Course, state: str, standing: Standing) -> Measurement:
+    size = measure.size(standing.model)
+    weights = [matrix.weight() for matrix in anatomy.read(standing.model).matrices]
+    zeros = sum(int((weight == 0).sum()) for weight in weights)
+    targeted = sum(weight.numel() for weight in weights)
+    cuda = course.device.startswith("cuda")
+    peak = torch.cuda.max_memory_allocated() if cuda else _resident_peak()
+    return Measurement(
+        state=state,
+        model=course.model,
+        role=course.ref.role,
+        treatment=standing.treatment,
+        level=standing.level,
+        measured_level=zeros / targeted,
+        parameters=size.parameters,
+        zeros=zeros,
+        targeted=targeted,
+        bytes_in_memory=size.bytes_in_memory,
+        bits_per_weight=size.bits_per_weight,
+        peak_memory=peak,
+        steps=tuple(asdict(report) for report in standing.reports),
+    )
+
+
+def _resident_peak() -> int:
+    """Largest resident memory of this process so far, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,152 @@
+"""A run folder: the store, the resolved study, and the findings rebuilt from them. Torch-free."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from resect.analysis.summary import summarise
+from resect.errors import RequestError
+from resect.report import card, page
+from resect.store.sqlite import Store
+
+_EXAMPLES = 60  # answers shown in the page
+
+
+class Run:
+    """The run at `path`: what was asked, what came back, and what follows from it."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    @classmethod
+    def create(cls, path: str | Path) -> Run:
+        """Make the folder, or open it to go on; `RequestError` where it cannot be written."""
+        place = Path(path).expanduser()
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=place):
+                pass
+        except OSError as error:
+            raise RequestError(
+                f"the output folder {place} cannot be written ({error.strerror}): "
+                "give another with --out."
+            ) from None
+        return cls(place)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Store]:
+        """The store, open for the one writer; a second process is told so."""
+        with (self.path / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise RequestError(
+                    f"another process is writing to {self.path}: wait for it, or give another --out."
+                ) from None
+            with Store(self.path / "results.sqlite") as store:
+                yield store
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Store]:
+        """The store, read-only."""
+        with Store(self.path / "results.sqlite", write=False) as store:
+            yield store
+
+    def answers(self) -> pd.DataFrame:
+        """One row an answer: see `Store.answers`."""
+        with self.reading() as store:
+            return store.answers()
+
+    def curves(self) -> pd.DataFrame:
+        """One row a point of a curve: the scalar columns of `summary()["curves"]`."""
+        rows = self.summary()["curves"]
+        return pd.DataFrame(
+            [{k: v for k, v in row.items() if not isinstance(v, dict)} for row in rows]
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """Every finding as data (docs/summary.md), from the file or, where it lacks, anew."""
+        path = self.path / "summary.json"
+        if path.is_file():
+            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return found
+        return self.analyse()[0]
+
+    def analyse(self) -> tuple[dict[str, Any], pd.DataFrame]:
+        """The findings computed from the store, and the answers they are computed from."""
+        with self.reading() as store:
+            facts, answers = store.facts(), store.answers()
+            measurements = store.measurements()
+            summary = summarise(
+                study=facts["study"],
+                models=_sized(store.models(), measurements),
+                tasks=store.tasks(),
+                answers=answers,
+                cells=store.cells(),
+                measurements=measurements,
+                provenance=facts.get("provenance", {}),
+                resamples=facts["study"]["resamples"],
+                seed=facts["study"]["seed"],
+            )
+        summary["warnings"] = [*facts.get("warnings", []), *summary["warnings"]]
+        return summary, answers
+
+    def report(self) -> Path:
+        """Rebuild summary, page and card from the store; the path of the page."""
+        summary, answers = self.analyse()
+        text, data = card.render(summary)
+        write(self.path / "summary.json", to_json(summary))
+        write(self.path / "report.html", page.render(summary, _examples(answers)))
+        write(self.path / "card.md", text)
+        write(self.path / "card.json", to_json(data))
+        return self.path / "report.html"
+
+
+def to_json(value: Any) -> str:
+    """JSON as written to files and to stdout: UTF-8, no NaN."""
+    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file whole or not at all: temporary file, fsync, rename."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _sized(
+    models: list[dict[str, Any]], measurements: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Models with their parameters as measured before any damage."""
+    whole = {m["model"]: m["parameters"] for m in measurements if m["treatment"] == "none"}
+    return [{**model, "parameters": whole.get(model["name"])} for model in models]
+
+
+def _examples(answers: pd.DataFrame) -> list[dict[str, Any]]:
+    """Answers worth reading: right at level 0 and lost later, one a model, task and level."""
+    columns = ["model", "task", "item_id"]
+    intact = answers[(answers["treatment"] == "none") & (answers["score"] == 1.0)]
+    lost = answers[(answers["treatment"] != "none") & (answers["score"] == 0.0)]
+    found = lost.merge(intact[columns], on=columns)
+    found = found.groupby(["model", "task", "level"], sort=True, as_index=False).first()
+    step = max(1, -(-len(found) // _EXAMPLES))
+    keys = ["model", "treatment", "level", "task", "item_id", "prompt", "gold", "text", "answer"]
+    rows: list[dict[str, Any]] = found.iloc[::step][[*keys, "outcome", "chosen"]].to_dict("records")
+    return [{k: None if v != v else v for k, v in row.items()} for row in rows]

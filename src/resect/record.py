@@ -1,0 +1,192 @@
+"""The rows that everything later reads: items asked, answers got, cells, measurements.
+
+Plain frozen data, no behaviour beyond identity. Knows nobody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Kind = Literal["label", "number", "spans", "code", "text", "score"]
+View = Literal["text", "options"]
+Status = Literal["success", "degraded", "failed"]
+
+OUTCOMES = ("answer", "recovered", "echo", "off_task", "degenerate", "refusal", "truncated")
+"""What kind of text came back. Only `answer`, `recovered` and `degenerate` can carry an answer."""
+
+
+def digest(value: Any) -> str:
+    """A short, stable name for any JSON-able value: `h1:` (hash version) and 20 hex digits."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return "h1:" + hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One question.
+
+    `choices[i]` is the continuation whose log-likelihood stands for `labels[i]` in the options
+    view; empty where a task has no options view. A variant (options permuted, context swapped)
+    names its `parent` and `variant`; accuracy reads items without a variant, resampling is
+    clustered by parent.
+    """
+
+    id: str
+    prompt: str
+    gold: str | None
+    labels: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    options: Mapping[str, str] | None = None
+    question: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    parent: str | None = None
+    variant: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Hash of everything that can change the answer or how it is read (not the tags)."""
+        row = asdict(self)
+        del row["tags"]
+        return digest(row)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskInfo:
+    """What a task is, apart from its items: enough to analyse and to print its protocol.
+
+    `primary` and `margin` drive the verdict; `positive` names the label of miss rate and
+    yes-bias; `scored` says what the options view scores: `letter`, `text` or `text-normalised`
+    (sum of log-probabilities divided by the bytes of the choice). `protocol` is one sentence:
+    split, prompt, few-shots, decoding, scoring.
+    """
+
+    name: str
+    kind: Kind
+    labels: tuple[str, ...]
+    summary: str
+    protocol: str
+    max_new_tokens: int
+    stop: tuple[str, ...] = ()
+    scored: Literal["letter", "text", "text-normalised"] = "letter"
+    primary: str = "accuracy"
+    margin: float = 0.05
+    positive: str | None = None
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a text was read: `value` is a label or None, `score` 1 right, 0 wrong or no answer."""
+
+    value: str | None
+    outcome: str
+    tier: str
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """What the model gave for one prompt, before anybody reads it.
+
+    `option_scores[i]`: sum of log-probabilities of `choices[i]` after the prompt (natural log).
+    `stopped`: why generation ended, `eos`, `stop` (a stop string) or `length`.
+    """
+
+    text: str
+    stopped: Literal["eos", "stop", "length"] | None
+    tokens: int
+    option_scores: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One stored answer: the raw text and option scores, and how both were read.
+
+    Keyed by (`asking`, `item`): the cell without its item set, and the item's key.
+    `chosen` is the label of the best option, None where nothing was scored.
+    """
+
+    asking: str
+    item: str
+    raw: RawAnswer
+    reading: Reading
+    chosen: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """What one step did, asked and measured. `notes` non-empty means the cell is degraded.
+
+    `asked` and `measured` are fractions removed (quantizers: bits per weight); `targeted` counts
+    the weights in scope, `zeros` those of them that are exactly zero afterwards.
+    """
+
+    step: str
+    asked: float | None
+    measured: float | None
+    targeted: int
+    zeros: int
+    scope: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A model as it stands at one level, measured on the artefact; None where not measured.
+
+    Bytes in bytes, `tokens_per_second` of the asking itself, `bits_per_weight` averaged over all
+    parameters, `peak_memory` of the process (CPU) or of the device (CUDA).
+    """
+
+    state: str
+    model: str
+    role: str
+    treatment: str
+    level: float | None
+    measured_level: float | None
+    parameters: int
+    zeros: int
+    targeted: int
+    bytes_in_memory: int
+    bits_per_weight: float
+    bytes_on_disk: int | None = None
+    peak_memory: int | None = None
+    tokens_per_second: float | None = None
+    seconds: float | None = None
+    steps: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CellResult:
+    """One finished cell: who, what, how it went. `reason` is given unless status is success."""
+
+    cell: str
+    asking: str
+    state: str
+    model: str
+    role: str
+    treatment: str
+    level: float | None
+    seed: int
+    task: str
+    status: Status
+    reason: str | None
+    items: tuple[str, ...]
+    spec: Mapping[str, Any]
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a run happened, kept beside its numbers."""
+
+    resect: str
+    python: str
+    platform: str
+    packages: Mapping[str, str]
+    device: str
+    started: str

@@ -1,0 +1,339 @@
+"""Summary to the numbers of each figure: NamedTuples, no drawing. Shares are in [0, 1].
+
+Everything here reads one summary dict (docs/summary.md). What is missing comes back as None or as
+an empty tuple, never as zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from resect.record import OUTCOMES
+from resect.report.reading import Model, Row, Summary, course, distinct, models, rows
+from resect.report.text import finite, level
+
+METRICS = {
+    "accuracy": "Accuracy",
+    "skill": "Skill",
+    "retention": "Retention",
+    "no_answer": "No answer",
+    "macro_f1": "Macro-F1",
+}
+VIEWS = ("text", "options")
+SHARES = ("accuracy", "retention", "no_answer")
+"""Metrics written in per cent; the others are scores."""
+
+
+class Axis(NamedTuple):
+    """The levels of a course on a line: `ticks` are (position, label), `kind` says the unit."""
+
+    kind: str
+    low: float
+    high: float
+    ticks: tuple[tuple[float, str], ...]
+    positions: Mapping[float | None, float]
+
+
+class Point(NamedTuple):
+    """One cell: its level, its position on the axis, a value with its interval, and n items."""
+
+    level: float | None
+    x: float
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int | None
+    status: str
+
+
+class Series(NamedTuple):
+    """One model in one view (and seed), in rising damage."""
+
+    model: Model
+    view: str
+    seed: Any
+    points: tuple[Point, ...]
+
+
+class Line(NamedTuple):
+    """A horizontal reference: a floor of these very items, or a landmark of the metric."""
+
+    label: str
+    value: float
+
+
+class Half(NamedTuple):
+    """Where half of the skill is gone; positions on the axis, `censored` where it never is."""
+
+    model: Model
+    view: str
+    x: float
+    low: float | None
+    high: float | None
+    censored: bool
+
+
+class CurvePanel(NamedTuple):
+    """One task under one treatment in one metric: all models, both views, floors, half-levels."""
+
+    task: str
+    treatment: str
+    metric: str
+    axis: Axis
+    y_low: float
+    y_high: float
+    series: tuple[Series, ...]
+    lines: tuple[Line, ...]
+    halves: tuple[Half, ...]
+
+
+class OutcomePanel(NamedTuple):
+    """Shares of each outcome by level, one model and task; `right` is accuracy by text."""
+
+    task: str
+    treatment: str
+    model: Model
+    axis: Axis
+    levels: tuple[float | None, ...]
+    shares: tuple[Mapping[str, float], ...]
+    right: tuple[float | None, ...]
+
+
+class Difference(NamedTuple):
+    """One row of a comparison: a minus b with its interval, and the verdict's word."""
+
+    task: str
+    view: str
+    difference: float | None
+    low: float | None
+    high: float | None
+    verdict: str | None
+    reason: str
+
+
+class DifferencePanel(NamedTuple):
+    """All comparisons of one kind (`absolute` or `retention`) under one treatment."""
+
+    treatment: str
+    kind: str
+    a: str
+    b: str
+    span: float
+    rows: tuple[Difference, ...]
+
+
+# ── axes ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def axis(levels: Iterable[float | None]) -> Axis:
+    """The axis of these levels: linear for fractions removed, else one step per level of damage."""
+    known = sorted({x for x in map(finite, levels) if x is not None})
+    unswept = any(x is None for x in levels)
+    if known and known[-1] < 1 and not unswept:
+        return _fraction_axis(known)
+    order: list[float | None] = [x for x in known if x < 1]
+    order += sorted((x for x in known if x >= 1), reverse=True)
+    order += [None] if unswept else []
+    ticks = tuple((float(i), level(x)) for i, x in enumerate(order))
+    positions: dict[float | None, float] = {x: float(i) for i, x in enumerate(order)}
+    return Axis("steps", -0.5, len(order) - 0.5, ticks, positions)
+
+
+def _fraction_axis(known: list[float]) -> Axis:
+    high = known[-1] or 1.0
+    step = next((s for s in (0.01, 0.02, 0.05, 0.1, 0.2) if high / s <= 5.5), 0.25)
+    ticks = []
+    for i in range(int(high / step + 1e-9) + 1):
+        ticks.append((i * step, f"{i * step * 100:.0f} %"))
+    return Axis("fraction", 0.0, high, tuple(ticks), {x: x for x in known})
+
+
+# ── curves ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def measured(row: Row, metric: str) -> tuple[float | None, float | None, float | None]:
+    """Value, low and high of a metric in a curve row; all None where it could not be computed."""
+    if metric == "accuracy":
+        low, high = finite(row.get("accuracy_low")), finite(row.get("accuracy_high"))
+        return finite(row.get("accuracy")), low, high
+    found = (row.get("metrics") or {}).get(metric) or {}
+    value = finite(found.get("value"))
+    if value is None and metric in ("skill", "macro_f1"):
+        value = finite(row.get(metric))
+    return value, finite(found.get("low")), finite(found.get("high"))
+
+
+def curve_panel(summary: Summary, task: str, treatment: str, metric: str) -> CurvePanel:
+    """The numbers of one degradation panel."""
+    found = course(summary, task, treatment)
+    at = axis([finite(row.get("level")) for row in found])
+    series = []
+    for model in models(summary):
+        for view in VIEWS:
+            mine = [r for r in found if str(r.get("model")) == model.name and r.get("view") == view]
+            seeds = distinct(r.get("seed") for r in mine if r.get("treatment") == treatment)
+            for seed in seeds or distinct(r.get("seed") for r in mine):
+                kept = [r for r in mine if r.get("seed") == seed or r.get("treatment") != treatment]
+                series.append(Series(model, view, seed, _points(kept, metric, at)))
+    lines = reference_lines(summary, task, metric)
+    low, high = _range(metric, series, lines)
+    halves = _halves(summary, task, treatment, at)
+    return CurvePanel(task, treatment, metric, at, low, high, tuple(series), lines, halves)
+
+
+def _points(found: list[Row], metric: str, at: Axis) -> tuple[Point, ...]:
+    points = [
+        Point(
+            finite(row.get("level")),
+            at.positions.get(finite(row.get("level")), at.low),
+            *measured(row, metric),
+            row.get("n"),
+            str(row.get("status") or "success"),
+        )
+        for row in found
+    ]
+    return tuple(sorted(points, key=lambda p: p.x))
+
+
+def _range(metric: str, series: list[Series], lines: tuple[Line, ...]) -> tuple[float, float]:
+    values = [p.value for s in series for p in s.points if p.value is not None]
+    values += [line.value for line in lines]
+    low, high = min([0.0, *values]), max([0.0, *values])
+    if metric in ("skill", "macro_f1", "accuracy"):
+        ends = [p.high for s in series for p in s.points if p.high is not None]
+        high = max([high, 0.5, *ends])
+    elif metric == "no_answer":
+        high = 1.0
+    else:
+        ends = [p.high for one in series for p in one.points if p.high is not None]
+        high = max(high, 1.1, min(max([0.0, *ends]), high + 0.15))
+    lows = [p.low for s in series for p in s.points if p.low is not None]
+    low = max(min([low, *lows]), low - 0.15)
+    return (-_up(-low) if low < 0 else 0.0), min(_up(high), 1.0) if metric != "retention" else _up(
+        high
+    )
+
+
+def _up(value: float) -> float:
+    tenths = int(value * 10 + 0.999999)
+    return tenths / 10
+
+
+def reference_lines(summary: Summary, task: str, metric: str) -> tuple[Line, ...]:
+    """Floors of the task's own items for a metric, close ones merged under one label."""
+    info = next((row for row in rows(summary, "tasks") if str(row.get("name")) == task), {})
+    positive = info.get("positive")
+    always = f"always “{positive}”" if positive is not None else "always positive"
+    floors = info.get("floors") or {}
+    found: list[tuple[str, float | None]] = []
+    if metric == "accuracy":
+        found = [
+            ("chance", finite(floors.get("chance"))),
+            ("majority", finite(floors.get("majority"))),
+            (always, finite(floors.get("always_positive"))),
+        ]
+    elif metric == "macro_f1":
+        found = [
+            ("majority", constant_f1(info.get("gold") or {}, floors.get("majority_label"))),
+            (always, constant_f1(info.get("gold") or {}, positive)),
+        ]
+    elif metric == "skill":
+        found = [("guessing, silence, a constant answer", 0.0)]
+    elif metric == "retention":
+        found = [("intact", 1.0), ("half the skill", 0.5), ("nothing left", 0.0)]
+    return _merged([Line(label, value) for label, value in found if value is not None])
+
+
+def constant_f1(gold: Mapping[str, Any], label: Any) -> float | None:
+    """Macro-F1 of always answering `label`: 2p/(1+p) over the number of labels."""
+    counts = {str(key): finite(value) or 0.0 for key, value in gold.items()}
+    total = sum(counts.values())
+    if label is None or str(label) not in counts or not total:
+        return None
+    share = counts[str(label)] / total
+    return 2 * share / (1 + share) / len(counts)
+
+
+def _merged(lines: list[Line]) -> tuple[Line, ...]:
+    merged: list[Line] = []
+    for line in sorted(lines, key=lambda item: item.value):
+        if merged and line.value - merged[-1].value < 1e-9:
+            merged[-1] = Line(f"{merged[-1].label} = {line.label}", merged[-1].value)
+        else:
+            merged.append(line)
+    return tuple(merged)
+
+
+def cliff(summary: Summary, model: str, task: str, treatment: str, view: str) -> Row | None:
+    """The half-level of one model, task, treatment and view, or None."""
+    wanted = {"model": model, "task": task, "treatment": treatment, "view": view, "kind": "half"}
+    for row in rows(summary, "cliffs"):
+        if all(str(row.get(key)) == value for key, value in wanted.items()):
+            return row
+    return None
+
+
+def _halves(summary: Summary, task: str, treatment: str, at: Axis) -> tuple[Half, ...]:
+    found = []
+    for model in models(summary):
+        for view in VIEWS:
+            row = cliff(summary, model.name, task, treatment, view)
+            level_, low, high = (finite((row or {}).get(k)) for k in ("level", "low", "high"))
+            censored = bool((row or {}).get("censored"))
+            if row is None or at.kind != "fraction" or (level_ is None and not censored):
+                continue
+            x = at.high if level_ is None or censored else level_
+            found.append(Half(model, view, min(x, at.high), low, high, censored))
+    return tuple(found)
+
+
+# ── outcomes and comparisons ────────────────────────────────────────────────────────────────────
+
+
+def outcome_panel(summary: Summary, task: str, treatment: str, model: Model) -> OutcomePanel:
+    """The outcome shares of one model and task, by level, in the text view."""
+    found = [
+        row
+        for row in course(summary, task, treatment)
+        if str(row.get("model")) == model.name and row.get("view") == "text" and row.get("outcomes")
+    ]
+    at = axis([finite(row.get("level")) for row in found])
+    first = found[-1].get("seed") if found else None
+    kept = [row for row in found if row.get("seed") == first or row.get("treatment") != treatment]
+    kept.sort(key=lambda row: at.positions.get(finite(row.get("level")), 0.0))
+    levels = tuple(finite(row.get("level")) for row in kept)
+    shares = tuple({k: finite(v) or 0.0 for k, v in row["outcomes"].items()} for row in kept)
+    right = tuple(finite(row.get("accuracy")) for row in kept)
+    return OutcomePanel(task, treatment, model, at, levels, shares, right)
+
+
+def outcomes_seen(summary: Summary) -> tuple[str, ...]:
+    """Outcomes with a share above zero anywhere, in their fixed order, unknown ones last."""
+    seen = {
+        str(key)
+        for row in rows(summary, "curves")
+        for key, share in (row.get("outcomes") or {}).items()
+        if finite(share)
+    }
+    return tuple(o for o in OUTCOMES if o in seen) + tuple(sorted(seen - set(OUTCOMES)))
+
+
+def difference_panel(summary: Summary, treatment: str, kind: str) -> DifferencePanel:
+    """The comparisons of one kind under one treatment; `span` is the half-width of the axis."""
+    label = {model.name: model.label for model in models(summary)}
+    found = [
+        row
+        for row in rows(summary, "comparisons")
+        if str(row.get("treatment")) == treatment and row.get("kind") == kind
+    ]
+    kept = []
+    for row in found:
+        at, low, high = (finite(row.get(key)) for key in ("difference", "low", "high"))
+        task, view = str(row.get("task")), str(row.get("view"))
+        reason = str(row.get("reason") or "")
+        kept.append(Difference(task, view, at, low, high, row.get("verdict"), reason))
+    ends = [abs(x) for row in kept for x in (row.difference, row.low, row.high) if x is not None]
+    names = [str(found[0].get(side)) for side in ("a", "b")] if found else ["", ""]
+    a, b = (label.get(name, name) for name in names)
+    return DifferencePanel(treatment, kind, a, b, _up(max([0.1, *ends])), tuple(kept))

@@ -1,0 +1,318 @@
+"""What is asked for: a study of models, treatments, levels and tasks. Frozen, validated, hashed.
+
+`Study.load` and `Study.dump` read and write study YAML. Knows nobody but `errors` and `record`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from resect.errors import RequestError
+from resect.record import digest
+
+Scalar = str | int | float | bool
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# ── levels ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def level(value: Any) -> float:
+    """An exact decimal level as the nearest float: 0.15, never 0.15000000000000002."""
+    try:
+        number = Decimal(str(value).strip())
+    except InvalidOperation:
+        raise RequestError(f"level {value!r} is not a number: give a decimal like 0.5.") from None
+    if not number.is_finite() or number < 0:
+        raise RequestError(f"level {value} is out of range: give a fraction removed in [0, 1).")
+    return float(round(number, 6))
+
+
+def levels(value: str | float | Iterable[Any]) -> tuple[float, ...]:
+    """Levels from `start:stop:step` (stop included), a comma list, a number or a sequence.
+
+    They must rise strictly: a course walks them in that order.
+    """
+    if isinstance(value, str) and ":" in value:
+        parts = value.split(":")
+        if len(parts) != 3:
+            raise RequestError(f"levels {value!r}: give start:stop:step, like 0:0.95:0.05.")
+        start, stop, step = (Decimal(str(level(part))) for part in parts)
+        if step <= 0:
+            raise RequestError(f"levels {value!r}: the step must be above 0.")
+        if (stop - start) / step > 10_000:
+            raise RequestError(f"levels {value!r}: more than 10,000 levels, take a larger step.")
+        found = tuple(level(start + step * i) for i in range(int((stop - start) / step) + 1))
+    elif isinstance(value, str):
+        found = tuple(level(part) for part in value.split(","))
+    elif isinstance(value, Iterable):
+        found = tuple(level(part) for part in value)
+    else:
+        found = (level(value),)
+    if any(b <= a for a, b in zip(found, found[1:], strict=False)) or not found:
+        raise RequestError(
+            f"levels {value!r} do not rise: list them from the lowest to the highest."
+        )
+    return found
+
+
+# ── steps and treatments ────────────────────────────────────────────────────────────────────────
+
+_STEP = re.compile(r"(?P<method>[A-Za-z][\w-]*)(?::(?P<level>[^,\s]+))?(?P<options>(?:,[^,]+)*)")
+
+
+def _scalar(text: str) -> Scalar:
+    value = yaml.safe_load(text)
+    return value if isinstance(value, str | int | float | bool) else text
+
+
+class Step(_Frozen):
+    """One method with its level (None where it is swept, or has none) and options."""
+
+    method: str
+    level: float | None = None
+    options: Mapping[str, Scalar] = Field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> Step:
+        """Read `method[:level][,key=value]...`."""
+        match = _STEP.fullmatch(text.strip())
+        if not match:
+            raise RequestError(
+                f"step {text!r} cannot be read: write method[:level][,key=value], "
+                "like magnitude:0.5,scope=layer."
+            )
+        options: dict[str, Scalar] = {}
+        for part in filter(None, match["options"].split(",")):
+            key, found, value = part.partition("=")
+            if not found:
+                raise RequestError(f"step {text!r}: {part!r} is no key=value.")
+            options[key.strip().replace("-", "_")] = _scalar(value)
+        dose = level(match["level"]) if match["level"] else None
+        return cls(method=match["method"], level=dose, options=options)
+
+    def __str__(self) -> str:
+        dose = "" if self.level is None else f":{self.level:g}"
+        return self.method + dose + "".join(f",{k}={self.options[k]}" for k in sorted(self.options))
+
+
+class Treatment(_Frozen):
+    """Steps in order. With `levels`, the first step without a level is the swept one."""
+
+    steps: tuple[Step, ...] = ()
+    levels: tuple[float, ...] = ()
+
+    @field_validator("steps", mode="before")
+    @classmethod
+    def _read_steps(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = [part for part in value.split(" + ") if part.strip() != "none"]
+        if isinstance(value, list | tuple):
+            return tuple(Step.parse(part) if isinstance(part, str) else part for part in value)
+        return value
+
+    @field_validator("levels", mode="before")
+    @classmethod
+    def _read_levels(cls, value: Any) -> tuple[float, ...]:
+        return () if value in ((), [], None) else levels(value)
+
+    @property
+    def name(self) -> str:
+        """The canonical text, the swept level left out; `none` for the baseline."""
+        return " + ".join(str(step) for step in self.steps) or "none"
+
+    @property
+    def swept(self) -> int | None:
+        """Index of the swept step, None where nothing is swept."""
+        if not self.levels:
+            return None
+        return next((i for i, step in enumerate(self.steps) if step.level is None), None)
+
+    def at(self, dose: float | None) -> tuple[Step, ...]:
+        """The steps with the swept one at `dose`; at 0 it does nothing and is left out."""
+        if self.swept is None or dose is None:
+            return self.steps
+        before, after = self.steps[: self.swept], self.steps[self.swept + 1 :]
+        if dose == 0:
+            return before + after
+        return (*before, self.steps[self.swept].model_copy(update={"level": dose}), *after)
+
+
+BASELINE = Treatment()
+
+
+# ── models and the study ────────────────────────────────────────────────────────────────────────
+
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+
+
+class ModelRef(_Frozen):
+    """A model directory or hub id; `role` is `specialist`, `base` or any other name."""
+
+    role: str
+    id: str
+    revision: str | None = None
+    dtype: Dtype = "auto"
+    trust_remote_code: bool = False
+
+    @property
+    def name(self) -> str:
+        """The id without its folder, as tables show it."""
+        return self.id.rstrip("/").rsplit("/", 1)[-1]
+
+
+class Study(_Frozen):
+    """One declared question: models x treatments x levels x tasks.
+
+    `models` maps a role to a hub id, a directory or a full reference. `limit` keeps the first N
+    items of every task, None all.
+    """
+
+    name: str = "study"
+    models: Mapping[str, ModelRef]
+    treatments: tuple[Treatment, ...]
+    tasks: tuple[str, ...]
+    limit: int | None = Field(default=None, ge=1)
+    seed: int = 0
+    batch_tokens: int = Field(default=8192, ge=1)
+    data_dir: str | None = None
+    device: str = "auto"
+    resamples: int = Field(default=2000, ge=100)
+    notes: str = ""
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _read_models(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping) or not value:
+            raise ValueError("models must map a role (specialist, base, ...) to a model")
+        found = {}
+        for role, ref in value.items():
+            ref = {"id": ref} if isinstance(ref, str) else ref
+            found[role] = {**ref, "role": role} if isinstance(ref, Mapping) else ref
+        return found
+
+    @field_validator("tasks", mode="before")
+    @classmethod
+    def _read_tasks(cls, value: Any) -> Any:
+        found = value.split(",") if isinstance(value, str) else value
+        if isinstance(found, list | tuple):
+            if not found:
+                raise ValueError("tasks is empty, name at least one")
+            if len(set(found)) != len(found):
+                raise ValueError("a task is named twice")
+        return found
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spread_levels(cls, value: Any) -> Any:
+        """`levels` at the top of a study serves every treatment that names none of its own."""
+        if not isinstance(value, Mapping) or "treatments" not in value:
+            return value
+        shared, value = value.get("levels"), {k: v for k, v in value.items() if k != "levels"}
+        listed = value["treatments"]
+        listed = [listed] if isinstance(listed, str) else listed
+        found = []
+        for entry in listed or ():
+            if isinstance(entry, Treatment):
+                found.append(entry)
+                continue
+            entry = {"steps": entry} if isinstance(entry, str | list | tuple) else dict(entry)
+            if "levels" not in entry and shared is not None:
+                entry["levels"] = shared
+            found.append(Treatment.model_validate(entry))
+        return {**value, "treatments": tuple(found)}
+
+    @classmethod
+    def of(cls, **fields: Any) -> Study:
+        """A study from plain values; a mistake is one `RequestError` sentence."""
+        try:
+            return cls(**fields)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "study"
+            what = first["msg"].removeprefix("Value error, ")
+            raise RequestError(f"the study is wrong at {where}: {what}.") from None
+
+    @classmethod
+    def load(cls, path: str | Path) -> Study:
+        """Read a study YAML file; model directories and `data_dir` are relative to the caller."""
+        try:
+            fields = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RequestError(f"no study file at {path}: give the path of a YAML file.") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise RequestError(f"the study file {path} cannot be read: {error}.") from None
+        except yaml.YAMLError as error:
+            where = " ".join(str(error).split())
+            raise RequestError(f"the study file {path} is not valid YAML: {where}.") from None
+        if not isinstance(fields, dict):
+            raise RequestError(f"the study file {path} holds no study: see studies/ for examples.")
+        fields.pop("resolved", None)
+        return cls.of(**fields)
+
+    def dump(self, resolved: Mapping[str, Any] | None = None) -> str:
+        """The study as YAML that `load` reads back; `resolved` adds revisions and versions."""
+        fields = self.model_dump(mode="json", exclude_defaults=True)
+        fields["models"] = {
+            role: {k: v for k, v in ref.items() if k != "role"}
+            for role, ref in fields["models"].items()
+        }
+        fields["treatments"] = [
+            {"steps": [str(step) for step in t.steps], "levels": list(t.levels)}
+            for t in self.treatments
+        ]
+        if resolved:
+            fields["resolved"] = dict(resolved)
+        return yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)
+
+
+# ── identity ────────────────────────────────────────────────────────────────────────────────────
+
+
+class StateSpec(_Frozen):
+    """A model as it stands when it is asked: which weights, what was done to them, how it runs."""
+
+    model: str
+    steps: tuple[str, ...]
+    seed: int | None
+    dtype: str
+    device: str
+    versions: Mapping[str, str]
+
+    @property
+    def id(self) -> str:
+        """Name of the (damaged) model."""
+        return digest(self.model_dump())
+
+
+class CellSpec(_Frozen):
+    """One model x treatment x level x task, with all that can change its numbers.
+
+    `asking` leaves the item set and the task's name out: another task or a larger limit that
+    asks the same item of the same model in the same way finds the answer there.
+    """
+
+    state: StateSpec
+    task: str
+    protocol: Mapping[str, Any]
+    items: tuple[str, ...]
+
+    @property
+    def asking(self) -> str:
+        """Key of the answers, shared by all cells that ask this state under this protocol."""
+        return digest([self.state.id, dict(self.protocol)])
+
+    @property
+    def id(self) -> str:
+        """The cell's own name."""
+        return digest([self.asking, self.task, list(self.items)])

@@ -1,0 +1,1 @@
+"""Results, embedded: one SQLite file a run."""

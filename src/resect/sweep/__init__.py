@@ -1,0 +1,84 @@
+"""Many cells: a study planned to courses, run by an engine, written by the one driver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from resect.course import Answered, Course, Event, Finished, Measured, Notice
+from resect.errors import unknown
+from resect.store.sqlite import Store
+from resect.sweep.local import Local
+from resect.sweep.plan import Resolved, courses, due, resolve
+
+ENGINES = {"local": Local}
+
+
+class Engine(Protocol):
+    """Takes courses and says what happens; where they run is its business."""
+
+    def submit(self, courses: list[Course]) -> None:
+        """Take courses to run."""
+        ...
+
+    def events(self) -> Iterator[Event]:
+        """Events of all courses, each course's in its order."""
+        ...
+
+
+def engine_of(name: str, notice: Notice) -> Engine:
+    """The engine called `name`."""
+    if name not in ENGINES:
+        raise unknown("engine", name, ENGINES)
+    return ENGINES[name](notice)
+
+
+def execute(
+    resolved: Resolved,
+    store: Store,
+    engine: Engine,
+    watch: Callable[[list[Course], Iterator[Event]], Iterator[Event]],
+    facts: dict[str, Any],
+) -> None:
+    """Run what the store lacks; every event is stored as it comes.
+
+    `watch` is handed the courses to run and the events, and passes the events on.
+    """
+    planned = courses(resolved)
+    store.put_study(
+        _models(resolved),
+        resolved.infos,
+        resolved.items,
+        [cell.result(course, "success", None, None) for course in planned for cell in course.cells],
+        {"warnings": resolved.warnings(), **facts},
+    )
+    left = due(planned, store)
+    engine.submit(left)
+    for event in watch(left, engine.events()):
+        if isinstance(event, Answered):
+            store.put_answers(event.answers)
+        elif isinstance(event, Measured):
+            store.put_measurement(event.measurement)
+        elif isinstance(event, Finished):
+            store.put_cell(event.result)
+
+
+def _models(resolved: Resolved) -> list[dict[str, Any]]:
+    rows = []
+    for role, ref in resolved.study.models.items():
+        identity = resolved.identities[role]
+        rows.append(
+            {
+                "name": resolved.names[role],
+                "role": role,
+                "id": ref.id,
+                "revision": identity.revision,
+                "fingerprint": identity.fingerprint,
+                "dtype": identity.dtype,
+                "parent": identity.parent,
+            }
+        )
+    return rows
+
+
+__all__ = ["ENGINES", "Engine", "engine_of", "execute", "resolve"]

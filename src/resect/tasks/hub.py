@@ -1,0 +1,24 @@
+"""Read rows of a hub dataset through `datasets`: revisions, offline cache, one-sentence errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from resect.errors import RequestError
+
+
+def rows(
+    name: str, config: str | None, split: str, revision: str | None = None
+) -> Iterator[dict[str, Any]]:
+    """Rows of `name` in their own schema; from the cache where `HF_HUB_OFFLINE=1`."""
+    import datasets  # heavy, and only where no --data_dir is given
+
+    try:
+        found = datasets.load_dataset(name, config, split=split, revision=revision)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise RequestError(
+            f"dataset {name} can neither be fetched nor found in the cache "
+            f"({type(error).__name__}): give offline files with --data_dir."
+        ) from None
+    yield from found

@@ -1,0 +1,233 @@
+"""Areas, half-levels, comparisons and gaps on answers written by hand."""
+
+import json
+
+import numpy as np
+import pytest
+from answers_by_hand import YN, cell, flipped, run
+from scipy.optimize import isotonic_regression
+
+from resect.analysis.cliff import crossing, falling, half
+from resect.analysis.robustness import area
+
+GOLD = ["yes", "no"] * 50
+HALVING = [(0.0, 5), (0.25, 10), (0.5, 20), (0.75, 25)]  # skill .8, .6, .2, 0
+
+
+def model(name, course=HALVING, options=False):
+    return [
+        cell(name, x, GOLD, flipped(GOLD, w), flipped(GOLD, w) if options else None)
+        for x, w in course
+    ]
+
+
+def pick(rows, **keys):
+    return [row for row in rows if all(row[k] == v for k, v in keys.items())]
+
+
+def test_curve_area_and_half_level_by_hand():
+    found = run(model("m"))
+    assert [row["skill"] for row in found["curves"]] == pytest.approx([0.8, 0.6, 0.2, 0.0])
+    assert [row["accuracy"] for row in found["curves"]] == [0.9, 0.8, 0.6, 0.5]
+    assert [row["flips"] for row in found["curves"]] == [None, 0.1, 0.3, 0.4]
+    absolute, kept = found["robustness"]
+    raw = 0.25 * (0.4 + 0.6 + 0.2)
+    assert absolute["raw_area"] == pytest.approx(raw)
+    assert absolute["value"] == pytest.approx(raw / 0.75)
+    assert kept["value"] == pytest.approx(raw / 0.75 / 0.8)
+    assert absolute["low"] < absolute["value"] < absolute["high"]
+    (cliff,) = found["cliffs"]
+    # retention 1, .75, .25, 0: one half lies midway between .25 and .5
+    assert cliff["level"] == pytest.approx(0.375)
+    assert 0.25 < cliff["low"] < 0.375 < cliff["high"] < 0.5
+    assert not cliff["censored"]
+    assert cliff["reason"] is None
+
+
+def test_area_is_the_trapezoid():
+    assert area(np.array([0.0, 0.1, 0.4]), np.array([[1.0, 0.5, 0.0]]))[0] == pytest.approx(0.15)
+
+
+def test_falling_equals_scipy():
+    values = np.random.default_rng(3).normal(size=(50, 12))
+    expected = [isotonic_regression(row, increasing=False).x for row in values]
+    np.testing.assert_allclose(falling(values), expected, atol=1e-12)
+
+
+def test_crossing_by_hand():
+    levels = np.array([0.0, 0.5, 0.9])
+    fit = np.array([[1, 0.75, 0.25], [1, 0.5, 0.5], [1, 0.9, 0.6], [np.nan, 1, 0]])
+    np.testing.assert_allclose(crossing(levels, fit), [0.7, 0.5, np.inf, np.nan])
+
+
+def test_a_fit_mends_a_dip_that_recovers():
+    levels, kept = np.array([0.0, 0.1, 0.2, 0.3]), np.array([1.0, 0.4, 0.8, 0.2])
+    # falling fit 1, .6, .6, .2: crosses at .2 + .1 · (.1 / .4)
+    assert half(levels, np.tile(kept, (3, 1))) == pytest.approx((0.225, 0.225, 0.225))
+
+
+def test_never_crossing_is_censored():
+    found = run(model("m", [(0.0, 5), (0.5, 6)]))["cliffs"][0]
+    assert found["censored"]
+    assert found["level"] is None
+    assert found["high"] is None
+    assert "0.5" in found["reason"]
+
+
+def test_no_skill_at_the_start_has_no_retention():
+    found = run(model("m", [(0.0, 24), (0.5, 25)]))
+    kept = found["robustness"][1]
+    assert kept["kind"] == "retention"
+    assert kept["value"] is None
+    cliff = found["cliffs"][0]
+    assert kept["reason"] == cliff["reason"] == "starts without skill"
+    assert cliff["level"] is None
+    assert not cliff["censored"]
+    assert found["curves"][1]["metrics"]["retention"]["reason"] == "starts without skill"
+
+
+def test_fewer_than_two_levels_have_no_area():
+    found = run(model("m", [(0.0, 5)]))
+    assert [row["value"] for row in found["robustness"]] == [None, None]
+    assert found["robustness"][0]["reason"] == "fewer than 2 levels"
+
+
+def test_a_gap_is_refused_and_never_zero():
+    frames = model("a") + model("b", [HALVING[0], HALVING[1], HALVING[3]])
+    found = run(frames, failed=[{"model": "b", "treatment": "cut", "level": 0.5}])
+    mine = pick(found["robustness"], model="b")
+    assert all(row["value"] is None and "gap" in row["reason"] for row in mine)
+    assert all(row["value"] is not None for row in pick(found["robustness"], model="a"))
+    assert all(row["difference"] is None and row["verdict"] is None for row in found["comparisons"])
+    assert all(row["reason"].startswith("b: a gap") for row in found["comparisons"])
+    (lost,) = pick(found["curves"], model="b", level=0.5)
+    assert lost["status"] == "failed"
+    assert lost["accuracy"] is None
+    assert lost["n"] == 0
+    assert any("out of memory" in sentence for sentence in found["warnings"])
+
+
+def test_a_level_that_only_the_other_model_has_is_a_gap():
+    found = run(model("a") + model("b", HALVING[:3]))
+    assert all("0.75" in row["reason"] for row in pick(found["robustness"], model="b"))
+    assert any("no answers at level 0.75" in sentence for sentence in found["warnings"])
+    assert not pick(found["curves"], model="b", level=0.75)
+
+
+def test_a_model_against_itself_shows_no_evidence_and_no_width():
+    for row in run(model("a") + model("b"))["comparisons"]:
+        assert (row["difference"], row["low"], row["high"]) == (0, 0, 0)
+        assert row["verdict"] == "no evidence"
+
+
+def test_verdicts_agree_or_depend_on_the_measure():
+    tougher = [(0.0, 5), (0.25, 5), (0.5, 6), (0.75, 10)]
+    found = run(model("a", tougher) + model("b"))["comparisons"]
+    assert [row["kind"] for row in found] == ["absolute", "retention"]
+    assert {row["verdict"] for row in found} == {"a better"}
+    weaker = [(0.0, 15), (0.25, 15), (0.5, 15), (0.75, 15)]  # skill .4 throughout, b's mean is .4
+    found = run(model("a", weaker) + model("b"))["comparisons"]
+    assert found[0]["low"] < 0 < found[0]["high"]
+    assert found[1]["low"] > 0
+    assert {row["verdict"] for row in found} == {"depends on the measure"}
+
+
+def test_roles_decide_which_model_is_a():
+    models = [{"name": "b", "role": "base"}, {"name": "a", "role": "specialist"}]
+    found = run(model("b") + model("a"), models=models)
+    assert {(row["a"], row["b"]) for row in found["comparisons"]} == {("a", "b")}
+
+
+def test_options_view_beside_text():
+    silent = [None] * 100
+    frames = [cell("m", 0.0, GOLD, GOLD, GOLD), cell("m", 0.5, GOLD, silent, flipped(GOLD, 10))]
+    found = run(frames)
+    (text,) = pick(found["curves"], view="text", level=0.5)
+    assert text["format_loss"] == pytest.approx(0.8)
+    assert text["forgotten"] == pytest.approx(0.2)
+    assert text["skill"] == 0.0
+    assert text["metrics"]["no_answer"]["value"] == 1.0
+    (options,) = pick(found["curves"], view="options", level=0.5)
+    assert options["skill"] == pytest.approx(0.6)
+    assert options["format_loss"] is None
+    course = found["verdict"]["sentences"][-2]
+    assert "loses the format at level 0.5" in course
+    assert "by options it keeps 0.60" in course
+
+
+def test_uneven_items_use_what_both_were_asked_and_say_so():
+    frames = [*model("a", HALVING[:3]), *model("b", HALVING[:3])]
+    frames[1] = frames[1].iloc[:80]
+    found = run(frames)
+    (short,) = pick(found["curves"], model="a", level=0.25)
+    assert short["n"] == 80
+    kept = pick(found["robustness"], model="a")[0]
+    assert "80 of 100" in kept["reason"]
+    assert all("80 of 100" in row["reason"] for row in found["comparisons"])
+    assert any("80 of 100" in sentence for sentence in found["warnings"])
+
+
+def test_variants_are_not_read_and_parents_cluster():
+    extra = cell("m", 0.0, GOLD, flipped(GOLD, 50), variant="permuted")
+    extra["item"] = extra["item"] + "v"
+    assert run([*model("m"), extra])["curves"][0]["accuracy"] == 0.9
+    frames = [f.assign(parent=np.repeat([f"p{i}" for i in range(10)], 10)) for f in model("m")]
+    wide, narrow = run(frames)["curves"][0], run(model("m"))["curves"][0]
+    width = [r["metrics"]["skill"]["high"] - r["metrics"]["skill"]["low"] for r in (wide, narrow)]
+    assert width[0] != pytest.approx(width[1])
+
+
+def test_floors_of_the_items_used():
+    gold = ["yes"] * 7 + ["no"] * 3
+    row = run([cell("m", 0.0, gold, gold)], labels=(*YN, "maybe"))["tasks"][0]
+    assert row["floors"] == {
+        "chance": 1 / 3, "majority": 0.7, "majority_label": "yes", "always_positive": 0.7
+    }  # fmt: skip
+    assert row["gold"] == {"yes": 7, "no": 3, "maybe": 0}
+    assert row["n"] == 10
+
+
+def test_bits_and_unswept_treatments_have_points_and_no_area():
+    for level, word in ((4.0, "bits"), (float("nan"), "nothing is swept")):
+        late = cell("m", 0.5, GOLD, flipped(GOLD, 10)).assign(level=level)
+        found = run([cell("m", 0.0, GOLD, GOLD), late])
+        assert [row["skill"] for row in found["curves"]] == pytest.approx([1.0, 0.6])
+        assert word in found["robustness"][0]["reason"]
+
+
+def test_measured_levels_and_json():
+    rows = [
+        {"model": "m", "treatment": "none", "level": None, "measured_level": 0.0},
+        {"model": "m", "treatment": "cut", "level": 0.25, "measured_level": np.float32(0.25)},
+        {"model": "m", "treatment": "cut", "level": 0.5, "measured_level": float("nan")},
+    ]
+    found = run(model("m", options=True), measurements=rows)
+    text = pick(found["curves"], view="text")
+    assert [row["measured_level"] for row in text] == [0.0, 0.25, None, None]
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_no_answers_at_all_is_still_a_summary():
+    frames = model("m", HALVING[:1])
+    failed = [{"model": "m", "treatment": t, "level": x} for t, x in (("none", 0), ("cut", 0.5))]
+    empty = run([f.iloc[:0] for f in frames], failed=failed)
+    assert empty["curves"] == []
+    assert len(empty["warnings"]) == 2
+    json.dumps(empty, allow_nan=False)
+
+
+@pytest.mark.parametrize("control", ["silent", "yes", "no", "uniform", "garbled"])
+def test_no_control_beats_an_intact_model(control):
+    rng = np.random.default_rng(5)
+    says = {
+        "silent": [None] * 100,
+        "yes": ["yes"] * 100,
+        "no": ["no"] * 100,
+        "uniform": list(rng.choice(YN, 100)),
+        "garbled": [None if i % 3 else "yes" for i in range(100)],
+    }[control]
+    frames = model("a", [(0.0, 5), (0.5, 5)]) + [cell("b", x, GOLD, says) for x in (0.0, 0.5)]
+    found = run(frames)
+    a, b = (pick(found["robustness"], model=m, kind="absolute")[0] for m in "ab")
+    assert a["low"] > b["high"]
+    assert pick(found["robustness"], model="b", kind="retention")[0]["value"] is None

@@ -1,0 +1,100 @@
+"""Skill, confusion metrics and Wilson against numbers worked out by hand or published."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from resect.analysis import skill as sk
+from resect.analysis.intervals import wilson
+
+ABCD, YNM = ("A", "B", "C", "D"), ("yes", "no", "maybe")
+gold_lists = st.lists(st.sampled_from(ABCD), min_size=1, max_size=40).map(lambda g: [*ABCD, *g])
+
+
+def test_skill_by_hand():
+    gold = ["yes", "yes", "yes", "yes", "no", "no", "maybe"]
+    answers = ["yes", "yes", "no", None, "no", "yes", "no"]
+    # yes: (1 + 1 - 1/2 + 0) / 4 = 3/8; no: (1 - 1/2) / 2 = 1/4; maybe: -1/2
+    assert sk.skill_of(gold, answers, YNM) == pytest.approx((3 / 8 + 1 / 4 - 1 / 2) / 3, abs=1e-12)
+
+
+def test_skill_is_the_balanced_mean_of_credit():
+    rng = np.random.default_rng(1)
+    gold = rng.integers(0, 4, 60).astype(np.int8)
+    codes = rng.integers(-2, 4, (5, 60)).astype(np.int8)
+    credit = sk.credit(codes, gold, 4)
+    by_label = [np.nanmean(credit[:, gold == k], axis=1) for k in range(4)]
+    counts = sk.tally(np.ones((1, 60), dtype=np.float32), codes, gold, 4)
+    np.testing.assert_allclose(sk.skill(counts)[0], np.mean(by_label, axis=0), atol=1e-12)
+
+
+def test_labels_without_items_do_not_count_for_skill():
+    assert sk.skill_of(["yes", "no"], ["yes", None], YNM) == 0.5
+
+
+def test_weights_equal_repeating_the_items():
+    gold, answers = ["yes", "no", "maybe", "no"], ["yes", "yes", None, "no"]
+    times = [3, 1, 2, 2]
+    weights = np.array([times], dtype=np.float32)
+    codes, labels = sk.encode(answers, YNM)[None], sk.encode(gold, YNM)
+    counts = sk.tally(weights, codes, labels, 3)
+    long_gold = list(np.repeat(np.array(gold, dtype=object), times))
+    long_answers = list(np.repeat(np.array(answers, dtype=object), times))
+    assert sk.skill(counts)[0, 0] == pytest.approx(sk.skill_of(long_gold, long_answers, YNM))
+    f1 = sk.confusion(counts).macro()[2][0, 0]
+    assert f1 == pytest.approx(sk.macro_f1_of(long_gold, long_answers, YNM))
+
+
+def test_macro_f1_by_hand_over_the_fixed_labels():
+    gold, answers = ["A", "A", "B", "C"], ["A", None, "A", "C"]
+    # A: 2·1/(2 + 2) = 1/2; B: 0/(0 + 1) = 0; C: 1; D: 0/0 = 0; no answer is no class
+    assert sk.macro_f1_of(gold, answers, ABCD) == pytest.approx((0.5 + 0 + 1 + 0) / 4)
+    found = sk.confusion(sk.tally_of(gold, answers, ABCD))
+    assert found.precision[:, 0, 0].tolist() == [0.5, 0, 1, 0]
+    assert found.recall[:, 0, 0].tolist() == [0.5, 0, 1, 0]
+
+
+@given(gold_lists)
+@settings(max_examples=50, deadline=None)
+def test_silence_has_no_skill(gold):
+    assert sk.skill_of(gold, [None] * len(gold), ABCD) == 0.0
+
+
+@given(gold_lists, st.sampled_from(ABCD))
+@settings(max_examples=50, deadline=None)
+def test_a_constant_answer_has_exactly_no_skill(gold, label):
+    assert sk.skill_of(gold, [label] * len(gold), ABCD) == 0.0
+
+
+@given(gold_lists)
+@settings(max_examples=20, deadline=None)
+def test_a_perfect_model_has_skill_one(gold):
+    assert sk.skill_of(gold, gold, ABCD) == 1.0
+
+
+def test_guessing_has_no_skill_in_expectation():
+    rng = np.random.default_rng(0)
+    gold = rng.choice(4, size=200, p=[0.6, 0.2, 0.15, 0.05]).astype(np.int8)
+    codes = rng.integers(0, 4, (4000, 200)).astype(np.int8)
+    found = sk.skill(sk.tally(np.ones((1, 200), dtype=np.float32), codes, gold, 4))[0]
+    assert abs(found.mean()) < 4 * found.std() / np.sqrt(len(found))
+
+
+@pytest.mark.parametrize(
+    ("right", "n", "low", "high"),
+    [  # Newcombe 1998, Statistics in Medicine 17:857, table I, method 3
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_wilson_equals_the_published_intervals(right, n, low, high):
+    found = wilson(right, n)
+    assert found.value == right / n
+    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_wilson_of_nothing_is_nothing():
+    assert wilson(0, 0) == (None, None, None)

@@ -1,0 +1,193 @@
+"""The embedded pair and its tasks: honest splits, pinned prompts, weights that load and know."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from resect import clinic
+from resect.clinic import items, puzzles
+from resect.clinic.texts import LETTERS, VERDICTS, lettered, read, texts
+from resect.clinic.world import CONDITIONS, world, wrong_values
+from resect.record import Item
+from resect.tasks import Source
+from resect.tasks.clinic import Context, Logic, Medicine
+
+TASKS = (Context(), Medicine(), Logic())
+SPLITS = (items.context, items.medicine, items.logic)
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.info.name)
+def test_items_are_many_valid_and_balanced_from_the_start(task: Context) -> None:
+    asked = task.items(Source())
+    labels = task.info.labels
+    assert len(asked) >= 300
+    assert len({item.id for item in asked}) == len({item.prompt for item in asked}) == len(asked)
+    for n in range(len(labels), len(asked) + 1, len(labels)):
+        counts = Counter(item.gold for item in asked[:n])
+        assert set(counts) == set(labels)
+        assert len(set(counts.values())) == 1
+    for item in asked:
+        assert item.gold in labels
+        assert item.labels == labels
+        assert len(set(item.choices)) == len(labels)
+        assert {"subject", "topic"} <= set(item.tags)
+    assert task.items(Source(limit=7)) == asked[:7]
+
+
+def test_medicine_and_logic_options_hold_the_answer() -> None:
+    for make in (items.medicine, items.logic):
+        for item in make("test"):
+            assert item.options is not None
+            assert tuple(item.options) == LETTERS
+            assert item.choices == tuple(f" {item.options[x]}" for x in LETTERS)
+    truth = {(f.subject, f.relation): f.value for f in world().medical}
+    for item in items.medicine("test"):
+        assert item.options
+        assert item.gold
+        assert item.options[item.gold] == truth[item.tags["subject"], item.tags["topic"]]
+    assert {i.tags["type"] for i in items.logic("test")} == set(puzzles.TYPES)
+
+
+def test_drugs_are_tagged_invented_and_conditions_are_not() -> None:
+    for item in items.medicine("test"):
+        assert item.tags["invented"] == ("no" if item.tags["subject"] in CONDITIONS else "yes")
+    assert not set(world().drugs) & set(world().strangers)
+
+
+def test_wrong_values_are_never_true() -> None:
+    truths = {(f.subject, f.relation, f.value) for f in world().medical}
+    for fact in world().medical:
+        wrong = wrong_values(fact)
+        assert len(wrong) >= 4
+        assert all((fact.subject, fact.relation, value) not in truths for value in wrong)
+
+
+def _core(item: Item) -> tuple[str, frozenset[str]]:
+    return item.question, frozenset((item.options or {}).values())
+
+
+@pytest.mark.parametrize("make", SPLITS, ids=("context", "medicine", "logic"))
+def test_test_items_are_disjoint_from_validation_and_training(make: object) -> None:
+    test, validation = make("test"), make("validation")  # type: ignore[operator]
+    prompts = {item.prompt for item in test}
+    assert not prompts & {item.prompt for item in validation}
+    assert not {_core(i) for i in test if i.options} & {_core(i) for i in validation if i.options}
+    trained = [text for stage in ("base", "specialist") for text in texts(stage, 20000, 1)]
+    assert not prompts & {text.prompt for text in trained}
+    questions = {item.question for item in test if item.options}
+    joined = "\n".join(text.prompt for text in trained)
+    assert not [question for question in questions if question in joined]
+
+
+def test_same_items_in_another_process() -> None:
+    code = (
+        "from resect.clinic import items, texts;"
+        "print([i.key for m in (items.context, items.medicine, items.logic)"
+        " for i in m('test')][::50], texts.texts('specialist', 200, 3)[-1])"
+    )
+    runs = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=os.environ | {"PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(runs) == 1
+
+
+def test_prompts_are_pinned() -> None:
+    assert Medicine().items(Source(limit=1))[0].prompt == MEDICINE
+    assert Logic().items(Source(limit=1))[0].prompt == LOGIC
+    assert Context().items(Source(limit=1))[0].prompt == CONTEXT
+
+
+def test_training_ends_with_the_answer() -> None:
+    import random
+
+    rng = random.Random(0)
+    text = lettered(rng, "Which?", "one", ["two", "three", "four"])
+    assert text.prompt.endswith("\nAnswer:")
+    assert text.answer == " one"
+    assert read(rng).answer.strip() in VERDICTS
+
+
+FOLDERS = (clinic.specialist_path(), clinic.base_path())
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=("specialist", "base"))
+def test_shipped_folder_is_small_and_complete(folder: Path) -> None:
+    assert sum(f.stat().st_size for f in folder.iterdir()) <= 6_000_000
+    names = {f.name for f in folder.iterdir()}
+    assert {"model.safetensors", "config.json", "tokenizer.json", "README.md"} <= names
+    assert "invented" in (folder / "README.md").read_text()
+
+
+def _load(folder: Path) -> tuple[object, object]:
+    transformers = pytest.importorskip("transformers")
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    return model.eval(), tokenizer
+
+
+def _accuracy(folder: Path) -> float:
+    from resect.clinic.check import read_plainly, texts_of
+
+    model, tokenizer = _load(folder)
+    asked = Medicine().items(Source(limit=80))
+    said = texts_of(model, tokenizer, [item.prompt for item in asked])
+    return sum(
+        read_plainly(text, item) == item.gold for text, item in zip(said, asked, strict=True)
+    ) / len(asked)
+
+
+def test_specialist_knows_its_medicine() -> None:
+    assert _accuracy(clinic.specialist_path()) >= 0.9
+
+
+def test_base_knows_some_of_it() -> None:
+    assert 0.2 <= _accuracy(clinic.base_path()) <= 0.65
+
+
+def test_answers_end_with_the_end_token() -> None:
+    import torch
+
+    model, tokenizer = _load(clinic.specialist_path())
+    for task in TASKS:
+        ids = tokenizer(task.items(Source(limit=1))[0].prompt, return_tensors="pt")  # type: ignore
+        with torch.inference_mode():
+            out = model.generate(**ids, max_new_tokens=8, do_sample=False)  # type: ignore
+        assert out[0, -1].item() == tokenizer.eos_token_id  # type: ignore[attr-defined]
+
+
+MEDICINE = (
+    "Question: The leaflet of Galeparib warns of what?\n"
+    "Options:\n"
+    "A. dizziness\n"
+    "B. sweating\n"
+    "C. muscle cramps\n"
+    "D. drowsiness\n"
+    "Answer:"
+)
+LOGIC = (
+    "Question: Jane is stronger than Gina. Oscar is stronger than Jane. Who is the strongest?\n"
+    "Options:\n"
+    "A. Oscar\n"
+    "B. Gina\n"
+    "C. Marc\n"
+    "D. Jane\n"
+    "Answer:"
+)
+CONTEXT = (
+    "Context: Patients on Xanimide had as much nausea as before.\n"
+    "Question: Is Xanimide effective against nausea?\n"
+    "Answer (yes/no/maybe):"
+)

@@ -1,0 +1,33 @@
+"""Shared by all tests: tiny models on disk, the folder of real data, one thread a worker."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).parent))
+
+import pytest
+
+DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Real benchmark files beside the checkout; tests that need them say what they skip."""
+    if not DATA.is_dir():
+        pytest.skip(f"real benchmark files are not at {DATA}: prompts and counts go unchecked")
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def tiny_pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A random specialist and base on disk."""
+    import tiny
+
+    folder = tmp_path_factory.mktemp("models")
+    return tiny.save(folder / "special", seed=1), tiny.save(folder / "base", seed=2)

@@ -1,0 +1,86 @@
+"""The card and the terminal: limits first, numbers right, text literal."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import report_fixture as fixture
+
+from resect.report import card, reading, terminal
+
+
+def test_limits_come_first() -> None:
+    shown, data = card.render(fixture.summary())
+    first = shown.splitlines()[0]
+    assert first.startswith("> This is not a statement of clinical safety")
+    assert "within the margin on these items" in first
+    assert list(data)[:2] == ["schema", "limits"]
+    assert "clinical safety" in data["limits"][0]
+
+
+def test_card_data_equal_the_summary() -> None:
+    summary = fixture.summary()
+    _, data = card.render(summary)
+    assert data["half_levels"] == summary["cliffs"]
+    assert data["comparisons"] == summary["comparisons"]
+    assert data["headline"] == summary["verdict"]["headline"]
+    assert json.loads(json.dumps(data)) == data
+
+
+def test_card_says_what_is_missing() -> None:
+    shown, _ = card.render({})
+    assert "No cell has finished yet" in shown
+    assert "None" not in shown
+    assert "nan" not in shown
+
+
+def test_card_says_how_a_safe_level_was_tested() -> None:
+    row: dict[str, Any] = {"model": "m", "margin": 0.05, "alpha": 0.0125, "safe_level": None}
+    tested = [row | {"treatment": name, "limiting_task": None, "assessable": []} for name in "ab"]
+    shown, data = card.render(fixture.summary((0.0,)) | {"safety": tested})
+    assert "alpha divided by that number" in data["limits"][2]
+    assert "0.0125" in shown
+    assert "None" not in shown
+
+
+def test_names_are_literal_in_markdown() -> None:
+    summary = fixture.summary((0.0,))
+    summary["study"]["name"] = "<script>|[a](b)`c`\u202e\n# more"
+    shown, _ = card.render(summary)
+    assert "# \\<script\\>\\|\\[a\\](b)\\`c\\`\\\\u202e \\# more" in shown
+
+
+def test_terminal_is_plain_when_piped() -> None:
+    file = io.StringIO()
+    terminal.show(fixture.summary(), file)
+    shown = file.getvalue()
+    assert "\x1b" not in shown
+    assert "is not clinical safety" in shown
+    row = fixture.summary()["curves"][0]
+    low, high = row["accuracy_low"] * 100, row["accuracy_high"] * 100
+    assert f"{row['accuracy'] * 100:.1f} [{low:.1f}, {high:.1f}]" in shown
+
+
+def test_terminal_prints_markup_literally() -> None:
+    file = io.StringIO()
+    summary = fixture.summary((0.0, 0.5))
+    summary["verdict"]["headline"] = "[bold]x[/bold] \x1b[31m"
+    terminal.show(summary, file)
+    assert "[bold]x[/bold] \\x1b[31m" in file.getvalue()
+
+
+def test_levels_shown_have_both_ends() -> None:
+    levels = [round(0.05 * i, 2) for i in range(20)]
+    shown = reading.selected(levels, 6)
+    assert len(shown) == 6
+    assert shown[0] == 0.0
+    assert shown[-1] == 0.95
+    assert reading.selected([0.0, 0.5], 6) == [0.0, 0.5]
+
+
+def test_nothing_to_show_is_a_sentence() -> None:
+    file = io.StringIO()
+    terminal.show({}, file)
+    assert "No cell has finished yet" in file.getvalue()

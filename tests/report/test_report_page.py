@@ -1,0 +1,255 @@
+"""The page: self-contained, equal to the summary, safe with any text, honest about gaps."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+import report_fixture as fixture
+
+from resect.report import page
+
+
+class Reader(HTMLParser):
+    """Collects elements, their attributes, visible words and the content of scripts."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[tuple[dict[str, str | None], str]] = []
+        self.styles: list[str] = []
+        self.words: list[str] = []
+        self._inside = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self._inside = tag if tag in ("script", "style") else ""
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("script", "style"):
+            self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == "script":
+            self.scripts.append((self.elements[-1][1], data))
+        elif self._inside == "style":
+            self.styles.append(data)
+        else:
+            self.words.append(data)
+
+
+@pytest.fixture(scope="module")
+def html() -> str:
+    return page.render(fixture.summary(), fixture.examples())
+
+
+@pytest.fixture(scope="module")
+def reader(html: str) -> Reader:
+    return Reader(html)
+
+
+def embedded(html: str) -> Any:
+    found = re.search(r'<script type="application/json" id="summary">(.*?)</script>', html, re.S)
+    assert found
+    return json.loads(found.group(1))
+
+
+def visible(html: str) -> str:
+    return " ".join(Reader(html).words)
+
+
+def test_embedded_data_equal_the_summary(html: str) -> None:
+    assert embedded(html) == fixture.summary()
+
+
+def test_embedded_data_cannot_leave_their_script() -> None:
+    summary = fixture.summary((0.0,)) | {"warnings": [fixture.HOSTILE]}
+    html = page.render(summary)
+    assert embedded(html)["warnings"] == [fixture.HOSTILE]
+    found = re.search(r'id="summary">(.*?)</script>', html, re.S)
+    assert found
+    assert not set(found.group(1)) & set("<>&\u2028\u2029")
+
+
+def test_nothing_is_asked_of_any_host(reader: Reader) -> None:
+    for tag, attributes in reader.elements:
+        assert tag not in ("link", "iframe", "object", "embed", "base")
+        for name in ("src", "href", "xlink:href", "action", "srcset", "poster"):
+            value = attributes.get(name)
+            assert value is None or value.startswith("#"), (tag, value)
+    assert not any(re.search(r"url\(|@import", style) for style in reader.styles)
+
+
+def test_policy_allows_exactly_what_is_inside(reader: Reader) -> None:
+    policy = next(
+        a["content"] or ""
+        for tag, a in reader.elements
+        if a.get("http-equiv") == "Content-Security-Policy"
+    )
+    assert policy.startswith("default-src 'none';")
+    assert "unsafe" not in policy
+    runnable = [content for attributes, content in reader.scripts if not attributes.get("type")]
+    assert len(runnable) == 1
+    assert len(reader.styles) == 2
+    for content in [*runnable, *reader.styles]:
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in policy
+    for _, attributes in reader.elements:
+        assert "style" not in attributes
+        assert not [name for name in attributes if name.startswith("on")]
+
+
+def test_model_output_stays_text(html: str) -> None:
+    assert html.count("<script") == 2
+    assert "<img" not in html
+    assert "\u202e" not in html
+    assert "\x07" not in html
+    assert "\ud800" not in html
+    assert "\\u202e" in html
+    assert "\\x1b" in html
+    assert "\\ud800" in html
+    html.encode("utf-8")
+
+
+def test_a_megabyte_is_cut_and_its_length_said(html: str) -> None:
+    assert "2,000 of 1,000,000 characters shown" in html
+    assert "x" * 2001 not in html
+
+
+def test_hostile_names_anywhere() -> None:
+    summary = json.loads(json.dumps(fixture.summary((0.0, 0.5))).replace("pubmedqa", "%HOSTILE%"))
+    bad = fixture.HOSTILE
+    text = (
+        json.dumps(summary)
+        .replace("%HOSTILE%", json.dumps(bad)[1:-1])
+        .replace("BioMistral", "<b>'\\\"")
+    )
+    html = page.render(json.loads(text))
+    assert html.count("<script") == 2
+    assert "<img" not in html
+    assert "<b>'" not in html
+    for tag, attributes in Reader(html).elements:
+        assert not [name for name in attributes if name.startswith("on")], tag
+
+
+def test_size_of_a_full_study(html: str) -> None:
+    assert len(html.encode()) < 6_000_000 * 3 / 4
+
+
+def test_every_curve_number_is_in_a_table(html: str) -> None:
+    shown = visible(html)
+    for row in fixture.summary()["curves"]:
+        low, high = row["accuracy_low"] * 100, row["accuracy_high"] * 100
+        assert f"{row['accuracy'] * 100:.1f} % [{low:.1f}, {high:.1f}]" in shown
+
+
+def _without(*keys: str) -> Callable[[dict[str, Any]], None]:
+    def change(summary: dict[str, Any]) -> None:
+        for key in keys:
+            del summary[key]
+
+    return change
+
+
+def _emptied(summary: dict[str, Any]) -> None:
+    for key in ("curves", "robustness", "comparisons", "cliffs", "measurements", "warnings"):
+        summary[key] = []
+
+
+def _one_model(summary: dict[str, Any]) -> None:
+    for key in ("curves", "robustness", "cliffs", "measurements", "models"):
+        summary[key] = [row for row in summary[key] if row["role"] == "specialist"]
+    summary["comparisons"] = []
+
+
+def _one_view(summary: dict[str, Any]) -> None:
+    for key in ("curves", "robustness", "cliffs", "comparisons"):
+        summary[key] = [row for row in summary[key] if row["view"] == "text"]
+
+
+def _only_options(summary: dict[str, Any]) -> None:
+    for key in ("curves", "robustness", "cliffs", "comparisons"):
+        summary[key] = [row for row in summary[key] if row["view"] == "options"]
+
+
+def _nulls(summary: dict[str, Any]) -> None:
+    for key in ("curves", "robustness", "comparisons", "cliffs", "measurements"):
+        for row in summary[key]:
+            for name, value in row.items():
+                if isinstance(value, float):
+                    row[name] = float("nan") if name.endswith("low") else None
+            if "metrics" in row:
+                row["metrics"] = {}
+                row["status"], row["reason"] = "failed", None
+            if "verdict" in row:
+                row["verdict"], row["reason"] = None, "no baseline"
+
+
+@pytest.mark.parametrize(
+    ("change", "levels", "said"),
+    [
+        (_emptied, (0.0, 0.5), "No cell has finished yet"),
+        (_one_model, (0.0, 0.5, 0.9), "Only one model was asked"),
+        (_one_view, (0.0, 0.5, 0.9), "The options view was not asked"),
+        (_only_options, (0.0, 0.5, 0.9), "The text view was not asked"),
+        (_nulls, (0.0, 0.5, 0.9), "not available"),
+        (lambda summary: None, (0.0,), "Fewer than three levels"),
+        (lambda summary: None, (0.5,), "The baseline is missing"),
+        (
+            _without("tasks", "verdict", "provenance", "warnings"),
+            (0.0, 0.5),
+            "No verdict was computed",
+        ),
+        (_without("models", "study", "safety", "measurements"), (0.0, 0.5), "Nothing was measured"),
+        (
+            _without("robustness", "comparisons", "cliffs"),
+            (0.0, 0.5),
+            "No pair of models was compared",
+        ),
+    ],
+)
+def test_what_is_missing_is_said(
+    change: Callable[[dict[str, Any]], None], levels: tuple[float, ...], said: str
+) -> None:
+    summary = fixture.summary(levels)
+    change(summary)
+    shown = visible(page.render(summary))
+    assert said in shown
+    assert not re.search(r"\bNone\b|\bnan\b|\bnull\b|\bundefined\b", shown)
+
+
+def test_an_empty_summary_is_a_page() -> None:
+    assert "No cell has finished yet" in visible(page.render({}))
+
+
+def test_a_tested_safe_level_is_shown() -> None:
+    tested = {
+        "model": "BioMistral-7B",
+        "treatment": "magnitude",
+        "margin": 0.05,
+        "alpha": 0.025,
+        "safe_level": 0.3,
+        "limiting_task": "pubmedqa",
+        "assessable": ["pubmedqa"],
+        "tests": [],
+    }
+    shown = visible(page.render(fixture.summary() | {"safety": [tested]}))
+    assert "Within the margin up to" in shown
+    assert "0.0250" in shown
+    assert "claims no safe level" not in shown
+
+
+def test_two_treatments_get_their_own_figures() -> None:
+    summary = fixture.summary((0.0, 0.5, 0.9))
+    for key in ("curves", "robustness", "comparisons", "cliffs"):
+        summary[key] += [row | {"treatment": "wanda"} for row in summary[key]]
+    html = page.render(summary)
+    assert '<option value="wanda">' in html
+    assert html.count('data-treatment="wanda"') == html.count('data-treatment="magnitude"') > 0

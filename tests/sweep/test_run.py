@@ -1,0 +1,179 @@
+"""A live study on tiny models: identity, resuming, kill -9, the same summary twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import resect
+from resect import sweep
+from resect.errors import RequestError
+from resect.folder import Run
+from resect.sweep import plan
+
+TASKS = ["clinic-medicine", "clinic-context"]
+
+
+def a_study(pair: tuple[Path, Path], **fields) -> resect.Study:
+    given = {
+        "name": "tiny",
+        "models": {"specialist": str(pair[0]), "base": str(pair[1])},
+        "treatments": ["magnitude"],
+        "levels": "0:0.9:0.3",
+        "tasks": TASKS,
+        "limit": 12,
+        "resamples": 200,
+        "batch_tokens": 600,
+    }
+    return resect.Study.of(**{**given, **fields})
+
+
+@pytest.fixture(scope="module")
+def done(tiny_pair, tmp_path_factory) -> Run:
+    return resect.run(a_study(tiny_pair), tmp_path_factory.mktemp("runs") / "done")
+
+
+def test_a_run_has_every_cell_once(done):
+    with done.reading() as store:
+        cells = store.cells()
+    assert len(cells) == 2 * 4 * 2
+    assert set(cells["status"]) == {"success"}
+    assert set(cells.loc[cells["level"] == 0, "treatment"]) == {"none"}
+    answers = done.answers()
+    assert len(answers) == 2 * 4 * 2 * 12
+    assert answers["option_scores"].map(len).isin([3, 4]).all()
+    for name in ("study.yaml", "summary.json", "report.html", "card.md", "card.json"):
+        assert (done.path / name).stat().st_size > 100
+
+
+def test_measured_levels_are_those_asked(done):
+    rows = done.summary()["measurements"]
+    assert len(rows) == 2 * 4
+    for row in rows:
+        assert row["measured_level"] == pytest.approx(row["level"], abs=1e-3)
+        assert row["parameters"] > 0
+        assert row["bytes_in_memory"] == 4 * row["parameters"]
+
+
+def test_level_zero_of_a_curve_is_the_model_as_it_came(done, tiny_pair):
+    """The baseline is asked before any damage: its answers equal those of a fresh load."""
+    again = a_study(tiny_pair, levels="0,0.5", tasks=TASKS[:1])
+    other = resect.run(again, done.path.parent / "again").answers()
+    columns = ["model", "item_id", "text", "chosen"]
+    one = done.answers().query("level == 0 and task == 'clinic-medicine'")[columns]
+    two = other.query("level == 0")[columns]
+    pd.testing.assert_frame_equal(one.reset_index(drop=True), two.reset_index(drop=True))
+
+
+def test_two_runs_give_the_same_summary(done, tiny_pair, tmp_path):
+    other = resect.run(a_study(tiny_pair), tmp_path / "other")
+    assert resect.same_summary(done.path, other.path)
+    changed = done.summary()
+    changed["curves"][3]["accuracy"] += 1e-3
+    assert not resect.same_summary(done.path, changed)
+
+
+def test_the_resolved_study_loads_back(done, tiny_pair):
+    assert resect.Study.load(done.path / "study.yaml") == a_study(tiny_pair)
+
+
+def test_nothing_is_asked_twice(done, tiny_pair, monkeypatch):
+    monkeypatch.setattr(sweep.local, "walk", lambda *_: pytest.fail("a stored cell was run again"))
+    resect.run(a_study(tiny_pair), done.path)
+
+
+def test_a_larger_limit_and_another_task_reuse_what_is_there(tiny_pair, tmp_path):
+    run = resect.run(a_study(tiny_pair, tasks=TASKS[:1], levels="0,0.5"), tmp_path / "grow")
+    resolved = plan.resolve(a_study(tiny_pair, limit=16, levels="0,0.5"))
+    with run.reading() as store:
+        due = plan.due(plan.courses(resolved), store)
+    missing = {(c.spec.task, len(c.missing)) for course in due for c in course.cells}
+    assert missing == {("clinic-medicine", 4), ("clinic-context", 16)}
+
+
+def test_kill_and_resume_give_the_same_summary(done, tiny_pair, tmp_path):
+    """kill -9 in the middle, again and again; what is stored is kept and the end is the same."""
+    study = tmp_path / "study.yaml"
+    study.write_text(a_study(tiny_pair).dump())
+    out = tmp_path / "killed"
+    command = [sys.executable, "-m", "resect.cli", "run", str(study), "--out", str(out), "--quiet"]
+    counts = []
+    for _ in range(2):
+        process = subprocess.Popen(command)
+        before = counts[-1] if counts else 0
+        while process.poll() is None and stored(out) <= before:
+            time.sleep(0.02)
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        counts.append(stored(out))
+    assert counts[0] > 0, "killed before anything was stored: the test shows nothing"
+    assert counts[0] < 2 * 4 * 2 * 12, "finished before it was killed: the test shows nothing"
+    subprocess.run(command, check=True)
+    assert resect.same_summary(done.path, out)
+
+
+def stored(out: Path) -> int:
+    try:
+        with sqlite3.connect(f"{(out / 'results.sqlite').as_uri()}?mode=ro", uri=True) as db:
+            return db.execute("SELECT count(*) FROM answers").fetchone()[0]
+    except sqlite3.Error:
+        return 0
+
+
+def test_a_second_writer_is_told_so(done):
+    with done.writing(), pytest.raises(RequestError, match="another process"), done.writing():
+        pass
+
+
+def test_a_failed_cell_is_a_gap_and_is_tried_again(tiny_pair, tmp_path, monkeypatch):
+    from resect import ask
+    from resect.errors import RunError
+
+    plain = ask.Asker._answer
+    calls = []
+
+    def failing(self, prompts):
+        calls.append(1)
+        if len(calls) == 3:
+            raise RunError("the model's output is not a number")
+        return plain(self, prompts)
+
+    study = a_study(tiny_pair, levels="0,0.5", tasks=TASKS[:1])
+    monkeypatch.setattr(ask.Asker, "_answer", failing)
+    run = resect.run(study, tmp_path / "failing")
+    with run.reading() as store:
+        cells = store.cells()
+    failed = cells[cells["status"] == "failed"]
+    assert list(failed["reason"]) == ["the model's output is not a number"]
+    assert any("not a number" in warning for warning in run.summary()["warnings"])
+    monkeypatch.undo()
+    whole = resect.run(study, tmp_path / "failing")
+    fresh = resect.run(study, tmp_path / "fresh")
+    assert resect.same_summary(whole.path, fresh.path)
+
+
+def test_every_family_runs_from_end_to_end(tmp_path, data_dir):
+    import tiny
+
+    for family in ("mistral", "llama", "qwen2", "gemma2", "mixtral"):
+        pair = (
+            tiny.save(tmp_path / f"{family}-s", family, 1),
+            tiny.save(tmp_path / f"{family}-b", family, 2),
+        )
+        study = a_study(
+            pair, levels="0,0.5", limit=2, tasks=["pubmedqa", "mmlu-lobotomy"],
+            data_dir=str(data_dir), resamples=100,
+        )  # fmt: skip
+        run = resect.run(study, tmp_path / f"run-{family}")
+        assert len(run.answers()) == 2 * 2 * 2 * 2
+        assert json.loads((run.path / "summary.json").read_text())["schema"] == 1

@@ -1,0 +1,201 @@
+"""The command line: one sentence and exit code 2 for a wrong request, nothing written."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+
+from resect.cli import main
+
+RUN = ["run", "--levels", "0,0.5", "--limit", "3", "--task", "clinic-context"]
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+class Unpickled:
+    """Would make a file if it were unpickled."""
+
+    def __reduce__(self):
+        return (Path.touch, (Path("unpickled"),))
+
+
+def file_model(pair, folder):
+    path = folder / "model.safetensors"
+    path.write_bytes(b"not a folder")
+    return path
+
+
+def no_config(pair, folder):
+    (folder / "empty").mkdir()
+    return folder / "empty"
+
+
+def broken_config(pair, folder):
+    (folder / "broken").mkdir()
+    (folder / "broken" / "config.json").write_text('{"model_type": "no-such-thing"}')
+    (folder / "broken" / "tokenizer.json").write_text("{}")
+    torch.save({"weight": torch.zeros(2)}, folder / "broken" / "pytorch_model.bin")
+    return folder / "broken"
+
+
+def pickled(pair, folder):
+    found = copied(pair, folder / "pickled")
+    (found / "model.safetensors").unlink()
+    with (found / "pytorch_model.bin").open("wb") as file:
+        pickle.dump(Unpickled(), file)
+    return found
+
+
+def remote_code(pair, folder):
+    found = copied(pair, folder / "remote")
+    config = json.loads((found / "config.json").read_text())
+    config.update(
+        model_type="own", auto_map={"AutoConfig": "own.Own", "AutoModelForCausalLM": "own.M"}
+    )
+    (found / "config.json").write_text(json.dumps(config))
+    (found / "own.py").write_text("from pathlib import Path\nPath('imported').touch()\n")
+    return found
+
+
+def no_weights(pair, folder):
+    found = copied(pair, folder / "weightless")
+    (found / "model.safetensors").unlink()
+    return found
+
+
+def copied(pair, folder):
+    folder.mkdir()
+    for path in pair[0].iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda pair, folder: folder / "missing", "there is no model directory"),
+        (file_model, "is a file: give the model's directory"),
+        (no_config, "has no config.json"),
+        (no_weights, "holds no weights"),
+        (broken_config, "is no model resect can load"),
+        (pickled, "needs full unpickling"),
+        (remote_code, "needs code from its own repository"),
+    ],
+)
+def test_a_wrong_model(make, sentence, tiny_pair, tmp_path, capsys):
+    model = make(tiny_pair, tmp_path)
+    code, error = run([*RUN, "--specialist", str(model), "--base", str(tiny_pair[1])], capsys)
+    assert code == 2
+    assert sentence in error
+    assert not (tmp_path / "runs").exists()
+    assert not (tmp_path / "unpickled").exists()
+    assert not (tmp_path / "imported").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--task", "pubmedqq"], "unknown task 'pubmedqq': did you mean pubmedqa?"),
+        (["--task", "xyzzy"], "known are clinic-context"),
+        (["--method", "magnitud"], "unknown method 'magnitud': did you mean magnitude?"),
+        (["--method", "magnitude,scop=layer"], "did you mean scope?"),
+        (["--method", "magnitude:0.5"], "no step of 'magnitude:0.5' is left to sweep"),
+        (["--method", "mag nitude"], "cannot be read: write method[:level]"),
+        (["--levels", "0:1:0.5"], "level 1 is out of range"),
+        (["--levels", "0.5,1.5"], "level 1.5 is out of range"),
+        (["--levels=-0.5,0.5"], "out of range"),
+        (["--levels", "0.5,0.2"], "do not rise"),
+        (["--levels", "0,half"], "is not a number"),
+        (["--levels", "0:1"], "give start:stop:step"),
+        (["--limit", "0"], "limit"),
+        (["--device", "tpu9"], "unknown device"),
+        (["--engine", "slurm"], "unknown engine 'slurm'"),
+        (["--dtype", "int3"], "dtype"),
+        (["--task", "pubmedqa"], "give offline files with --data_dir"),
+        (["--task", "pubmedqa", "--data_dir", "nowhere"], "check --data_dir"),
+        (["--out", "/proc/resect"], "cannot be written"),
+        (["--outt", "x"], "No such option"),
+        (["missing.yaml"], "no study file at missing.yaml"),
+    ],
+)
+def test_a_wrong_request(arguments, sentence, tiny_pair, tmp_path, capsys):
+    models = ["--specialist", str(tiny_pair[0]), "--base", str(tiny_pair[1])]
+    code, error = run([*RUN[:5], *models, *RUN[5:], *arguments], capsys)
+    assert code == 2
+    assert sentence in error
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("models: [", "is not valid YAML"),
+        ("just words", "holds no study"),
+        ("models: {base: x}\ntreatments: magnitude\nlevels: 0.5\ntasks: []", "tasks is empty"),
+        ("models: {base: x}\ntreatments: magnitude\ntasks: [a, a]", "named twice"),
+        ("models: {base: x}\ntreatments: magnitude\ntasks: [a]\ntypo: 1", "wrong at typo"),
+        ("treatments: magnitude\ntasks: [a]", "wrong at models"),
+    ],
+)
+def test_a_wrong_study_file(text, sentence, tmp_path, capsys):
+    (tmp_path / "study.yaml").write_text(text)
+    code, error = run(["run", "study.yaml"], capsys)
+    assert code == 2
+    assert sentence in error
+
+
+def test_a_folder_that_is_no_run(tmp_path, capsys):
+    assert run(["report", str(tmp_path)], capsys)[0] == 2
+    (tmp_path / "results.sqlite").write_text("this is no database, but long enough to be read" * 9)
+    code, error = run(["report", str(tmp_path)], capsys)
+    assert code == 2
+    assert "not a resect store" in error
+
+
+def test_json_is_one_document_and_nothing_else(tiny_pair, tmp_path, capsys):
+    models = ["--specialist", str(tiny_pair[0]), "--base", str(tiny_pair[1])]
+    assert main([*RUN, *models, "--json", "--out", "out"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert main(["report", "out", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == printed
+    assert main(["diff", "out", "out", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+@pytest.mark.parametrize("command", ["methods", "tasks"])
+def test_lists(command, capsys):
+    assert main([command, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert all(row["name"] and row["summary"] for row in rows)
+    assert main([command]) == 0
+    assert all(row["name"] in capsys.readouterr().out or True for row in rows)
+
+
+def test_weights_only_bin_is_read_with_a_notice(tiny_pair, tmp_path, capsys):
+    """BioMistral-7B is published only as .bin."""
+    from safetensors.torch import load_file
+
+    found = copied(tiny_pair, tmp_path / "bin")
+    torch.save(load_file(found / "model.safetensors"), found / "pytorch_model.bin")
+    (found / "model.safetensors").unlink()
+    models = ["--specialist", str(found), "--base", str(tiny_pair[0])]
+    code, error = run([*RUN, *models, "--out", "out", "--json"], capsys)
+    assert code == 0
+    assert "read through torch's weights-only loader" in error
+
+
+def run(arguments: list[str], capsys) -> tuple[int, str]:
+    code = main(arguments)
+    error = capsys.readouterr().err.strip()
+    if code:
+        assert len(error.splitlines()) == 1, error
+        assert error.startswith("resect: ")
+    return code, error
