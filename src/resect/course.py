@@ -159,6 +159,7 @@ def stand(
 def apply_all(
     model: PreTrainedModel, steps: Sequence[Step]
 ) -> tuple[PreTrainedModel, tuple[StepReport, ...]]:
+    """The model after all `steps`, each at its own level, and their reports."""
     reports = []
     for step in steps:
         method: Method = methods.make(step)

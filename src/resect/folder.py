@@ -50,7 +50,8 @@ class Run:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise RequestError(
-                    f"another process is writing to {self.path}: wait for it, or give another --out."
+                    f"another process is writing to {self.path}: wait for it, or "
+                    "give another --out."
                 ) from None
             with Store(self.path / "results.sqlite") as store:
                 yield store
@@ -148,5 +149,5 @@ def _examples(answers: pd.DataFrame) -> list[dict[str, Any]]:
     found = found.groupby(["model", "task", "level"], sort=True, as_index=False).first()
     step = max(1, -(-len(found) // _EXAMPLES))
     keys = ["model", "treatment", "level", "task", "item_id", "prompt", "gold", "text", "answer"]
-    rows: list[dict[str, Any]] = found.iloc[::step][[*keys, "outcome", "chosen"]].to_dict("records")
-    return [{k: None if v != v else v for k, v in row.items()} for row in rows]
+    rows = found.iloc[::step][[*keys, "outcome", "chosen"]].to_dict("records")
+    return [{str(k): None if v != v else v for k, v in row.items()} for row in rows]

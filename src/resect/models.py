@@ -192,7 +192,9 @@ def _parent(card: Path) -> str | None:
         named = (yaml.safe_load(match[1]) or {}).get("base_model") if match else None
     except (yaml.YAMLError, AttributeError):
         return None
-    return named[0] if isinstance(named, list) and named else named
+    if isinstance(named, list):
+        named = named[0] if named else None
+    return None if named is None else str(named)
 
 
 def _first_line(error: Exception) -> str:

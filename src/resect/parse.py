@@ -63,8 +63,8 @@ def parse(
 
 # "no data available" says what is not there; "no it does not" answers.
 _DETERMINER = re.compile(
-    r"[ \t]+(?!(?:it|they|he|she|we|i|you|this|that|these|those|the|a|an|there|because|since|as|but|"
-    r"although|however|in|not)\b)[^\W\d_]"
+    r"[ \t]+(?!(?:it|they|he|she|we|i|you|this|that|these|those|the|a|an|there|because|since|as|"
+    r"but|although|however|in|not)\b)[^\W\d_]"
 )
 
 
@@ -152,6 +152,6 @@ def _is_loop(shown: str) -> bool:
 
 def _is_language(shown: str) -> bool:
     """At least two different words of letters, and letters make most of the text."""
-    words = [w for w in re.findall(r"[^\W\d_]{2,}", shown.casefold())]
+    words = re.findall(r"[^\W\d_]{2,}", shown.casefold())
     letters = sum(map(len, words))
     return len(set(words)) >= 2 and letters * 2 >= len("".join(shown.split()))

@@ -25,7 +25,9 @@ def study(
     fields: Mapping[str, Any],
 ) -> Study:
     """The study asked for. What is None was not given; a mistake is one `RequestError`."""
-    asked = Study.load(path).model_dump() if path else {"name": "study", "models": {}}
+    asked: dict[str, Any] = (
+        Study.load(path).model_dump() if path else {"name": "study", "models": {}}
+    )
     given = {role: {"id": ref} for role, ref in models.items() if ref is not None}
     asked["models"] = {**asked["models"], **given}
     if not asked["models"]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -59,7 +60,7 @@ def levels(value: str | float | Iterable[Any]) -> tuple[float, ...]:
         found = tuple(level(part) for part in value)
     else:
         found = (level(value),)
-    if any(b <= a for a, b in zip(found, found[1:], strict=False)) or not found:
+    if any(b <= a for a, b in pairwise(found)) or not found:
         raise RequestError(
             f"levels {value!r} do not rise: list them from the lowest to the highest."
         )
@@ -167,8 +168,8 @@ class ModelRef(_Frozen):
 
     @property
     def name(self) -> str:
-        """The id without its folder, as tables show it."""
-        return self.id.rstrip("/").rsplit("/", 1)[-1]
+        """The id without its folder, as tables show it; `clinic-base` for `clinic:base`."""
+        return self.id.rstrip("/").rsplit("/", 1)[-1].replace(":", "-")
 
 
 class Study(_Frozen):

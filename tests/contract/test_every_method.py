@@ -1,4 +1,4 @@
-"""What every method must keep: exact counts, untouched rest, straight = walked, levels contained."""
+"""What every method must keep: exact counts, the rest untouched, straight equals walked."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from resect.analysis.curves import NO_SKILL, damage, say
 
 Row = dict[str, Any]
 SILENT = 0.2
-"""A model whose no-answer share passes this loses the format."""
+"""A model whose no-answer share rises by more than this over its baseline's loses the format."""
 
 WORDS = {
     NEITHER: "no evidence that {a} keeps more than {b}, or less, on {tasks}",
@@ -130,12 +130,15 @@ def _half(cliff: Row) -> str:
 
 def _format(summary: Row, cliff: Row, rows: Sequence[Row]) -> str:
     """At which level the format is lost, and what the options say there."""
-    lost = [r for r in rows if (r["metrics"]["no_answer"]["value"] or 0.0) > SILENT]
+    silent = [r["metrics"]["no_answer"]["value"] or 0.0 for r in rows]
+    lost = [r for r, share in zip(rows, silent, strict=True) if share - silent[0] > SILENT]
     if not lost:
-        most = max(r["metrics"]["no_answer"]["value"] or 0.0 for r in rows)
-        return f"at no level do more than {most:.2f} of its texts give no answer"
+        return f"at no level do more than {max(silent):.2f} of its texts give no answer"
     level, share = lost[0]["level"], lost[0]["metrics"]["no_answer"]["value"]
-    text = f"it loses the format at {say(level)}, where {share:.2f} of its texts give no answer"
+    text = (
+        f"it loses the format at {say(level)}, where {share:.2f} of its texts give no answer "
+        f"({silent[0]:.2f} uncut)"
+    )
     options = [r for r in summary["curves"] if _same_course(r, cliff, "options")]
     there = next((r for r in options if r["level"] == level and r["skill"] is not None), None)
     if there is None:

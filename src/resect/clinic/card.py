@@ -37,7 +37,7 @@ _WHAT = {
 
 def write_card(folder: Path, stage: str, results: str) -> None:
     """Write `README.md` beside the weights; the specialist's names its parent."""
-    front = "base_model: ../base\n" if stage == "specialist" else ""
+    front = "base_model: clinic-base\n" if stage == "specialist" else ""
     (folder / "README.md").write_text(
         _CARD.format(front=front, stage=stage, what=_WHAT[stage], results=results)
     )

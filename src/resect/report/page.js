@@ -1,3 +1,4 @@
+/* The page's switches: metric, view, task, treatment; hover, saving as SVG and CSV. */
 "use strict";
 window.onerror = function (message) {
   document.documentElement.setAttribute("data-error", String(message));

@@ -18,7 +18,8 @@ def _m001_first(db: sqlite3.Connection) -> None:
             key TEXT PRIMARY KEY, id TEXT NOT NULL, gold TEXT, content TEXT NOT NULL
         ) STRICT;
         CREATE TABLE item_sets (
-            name TEXT NOT NULL, position INTEGER NOT NULL, item TEXT NOT NULL REFERENCES items (key),
+            name TEXT NOT NULL, position INTEGER NOT NULL,
+            item TEXT NOT NULL REFERENCES items (key),
             PRIMARY KEY (name, position)
         ) STRICT, WITHOUT ROWID;
         CREATE TABLE cells (

@@ -16,7 +16,7 @@ from resect.record import Item, Reading, TaskInfo
 
 @dataclass(frozen=True)
 class Source:
-    """Where items come from and how many: `limit` keeps the first N, `data_dir` holds offline files."""
+    """Where items come from: offline files in `data_dir`, the first `limit` of them."""
 
     data_dir: Path | None = None
     limit: int | None = None

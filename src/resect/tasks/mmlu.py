@@ -6,7 +6,7 @@ Hendrycks et al. 2021 (arXiv:2009.03300). Hub: cais/mmlu, one config a subject, 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from resect.prompts import letter_prompt
 from resect.record import Item, TaskInfo
@@ -40,7 +40,7 @@ class Lobotomy(LabelTask):
         max_new_tokens=5,
         scored="letter",
     )
-    topics = {
+    topics: ClassVar = {
         "formal_logic": "logic",
         "logical_fallacies": "logic",
         "global_facts": "logic",
@@ -51,7 +51,7 @@ class Lobotomy(LabelTask):
     hub_id, file = "cais/mmlu", "mmlu_test.jsonl.gz"
 
     def items(self, source: Source) -> list[Item]:
-        """Questions subject by subject; `limit` takes the subjects in turn, so that all are there."""
+        """Questions subject by subject; `limit` is shared out, so that every subject is there."""
         rows = list(self._offline(source)) if source.data_dir else list(self._hub())
         by_subject = [[r for r in rows if r.subject == s][: self.first] for s in self.topics]
         if source.limit is not None:
