@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import pytest
 
+SKIPPED: list[str] = []
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
@@ -31,3 +32,16 @@ def tiny_pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
     folder = tmp_path_factory.mktemp("models")
     return tiny.save(folder / "special", seed=1), tiny.save(folder / "base", seed=2)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Remember what was skipped (a controller of several workers sees all reports)."""
+    if report.skipped and "gpu" not in report.keywords:
+        SKIPPED.append(report.nodeid)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """On CI everything is there, so a skipped test is a failure."""
+    if os.environ.get("CI") and SKIPPED and not hasattr(session.config, "workerinput"):
+        print(f"\nskipped on CI, where it should have run: {', '.join(SKIPPED)}")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
