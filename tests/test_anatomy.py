@@ -34,8 +34,8 @@ def test_gate_and_up_of_gpt_oss_are_interleaved():
     model = tiny.model("gpt_oss")
     matrices = {m.name: m for m in anatomy.read(model).matrices}
     experts = model.model.layers[0].mlp.experts
-    gate = matrices["model.layers.0.mlp.experts.gate_up_proj.1.gate"].weight()
-    assert torch.equal(gate, experts.gate_up_proj[1][:, ::2])
+    gate = matrices["model.layers.0.mlp.experts.1.gate_proj"].weight()
+    assert torch.equal(gate, experts.gate_up_proj[1][:, ::2].T)
 
 
 def test_a_model_without_blocks_is_refused():

@@ -10,7 +10,7 @@ import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
-DENSE = ("llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text")
+DENSE = ("llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "phi3")
 ROUTED = ("mixtral", "qwen3_moe", "olmoe", "gpt_oss")
 FAMILIES = DENSE + ROUTED
 

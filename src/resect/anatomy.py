@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
@@ -19,50 +19,103 @@ from resect.errors import RequestError
 class Matrix:
     """One logical weight matrix (O, I): a linear layer's, or one projection of one expert.
 
-    `name` is unique in the model; `owner` holds the parameter `parameter`; `index` picks the
-    matrix out of a fused expert tensor (E, ..., ...), empty for a plain linear.
+    `name` is unique in the model and the same whether a checkpoint stores experts, gate and up,
+    or query, key and value fused or apart. `owner` (the module called `module`) holds the
+    parameter `parameter`, `index` picks the matrix out of a fused tensor, and where that tensor
+    is stored (..., I, O) `transposed` says so. `site` names where its input can be seen: the
+    linear, or an expert's input or inner activation.
     """
 
     name: str
+    module: str
     owner: nn.Module
     parameter: str
+    site: str
     index: tuple[int | slice, ...] = ()
+    transposed: bool = False
 
     def weight(self) -> Tensor:
-        """A view of the weight as it stands now; writing to it changes the model."""
+        """A view (O, I) of the weight as it stands now; writing to it changes the model."""
         found: Tensor = getattr(self.owner, self.parameter).data
-        return found[self.index] if self.index else found
+        found = found[self.index] if self.index else found
+        return found.mT if self.transposed else found
 
 
-class Anatomy(NamedTuple):
-    """`blocks` in order; `matrices` of the decoder blocks, in the order of the model."""
+class Block(NamedTuple):
+    """One decoder block and the matrices in it."""
 
-    blocks: list[nn.Module]
+    name: str
+    module: nn.Module
     matrices: list[Matrix]
 
 
+class Anatomy(NamedTuple):
+    """`blocks` in order, and the weights outside them: `head` and `embedding`, if there are."""
+
+    blocks: list[Block]
+    head: Matrix | None
+    embedding: Matrix | None
+
+    @property
+    def matrices(self) -> list[Matrix]:
+        """The matrices of all decoder blocks, in the order of the model."""
+        return [matrix for block in self.blocks for matrix in block.matrices]
+
+
 def read(model: nn.Module) -> Anatomy:
-    """Find the decoder blocks (the module list that holds the most weights) and their matrices."""
+    """Find the decoder blocks (the module list that holds the most weights) and their matrices.
+
+    Raises `RequestError` that says what was not found.
+    """
+    kind = type(model).__name__
     lists = [m for m in model.modules() if isinstance(m, nn.ModuleList) and len(m)]
     if not lists:
-        raise RequestError(
-            f"no decoder blocks found in {type(model).__name__}: it has no module list."
-        )
-    blocks = max(lists, key=lambda m: sum(p.numel() for p in m.parameters()))
+        raise RequestError(f"no decoder blocks found in {kind}: it has no list of modules.")
+    chosen = max(lists, key=lambda m: sum(p.numel() for p in m.parameters()))
     names = {id(module): name for name, module in model.named_modules()}
-    matrices = [m for block in blocks for m in _matrices(block, names[id(block)])]
-    if not matrices:
-        raise RequestError(f"no linear layers found in the blocks of {type(model).__name__}.")
-    return Anatomy(list(blocks), matrices)
+    config = getattr(model, "config", None)
+    blocks = [Block(names[id(b)], b, list(_matrices(b, names[id(b)], config))) for b in chosen]
+    if not any(block.matrices for block in blocks):
+        raise RequestError(f"{len(blocks)} blocks found in {kind}, but no linear layer in them.")
+    return Anatomy(blocks, *_ends(model, names))
 
 
-def _matrices(block: nn.Module, prefix: str) -> Iterator[Matrix]:
+def _ends(model: nn.Module, names: dict[int, str]) -> tuple[Matrix | None, Matrix | None]:
+    """Output head and input embedding, as transformers names them."""
+    found = []
+    for getter in ("get_output_embeddings", "get_input_embeddings"):
+        module = getattr(model, getter)() if hasattr(model, getter) else None
+        name = names.get(id(module), "")
+        found.append(Matrix(name, name, module, "weight", name) if module is not None else None)
+    return found[0], found[1]
+
+
+def _matrices(block: nn.Module, prefix: str, config: Any) -> Iterator[Matrix]:
     for name, module in block.named_modules(prefix=prefix):
         if isinstance(module, nn.Linear):
-            yield Matrix(name, module, "weight")
+            yield from _linear(name, module, config)
         for parameter, value in module.named_parameters(recurse=False):
-            if value.dim() == 3:
-                yield from _experts(f"{name}.{parameter}", module, parameter, value)
+            if value.dim() == 3 and parameter.endswith("_proj"):
+                yield from _experts(name, module, parameter, value)
+
+
+def _linear(name: str, module: nn.Linear, config: Any) -> Iterator[Matrix]:
+    """A linear layer, or the parts that it holds one below the other (Phi-3's qkv, gate_up)."""
+    stem, _, last = name.rpartition(".")
+    if last == "gate_up_proj":
+        parts = {"gate_proj": module.out_features // 2, "up_proj": module.out_features // 2}
+    elif last == "qkv_proj" and config is not None:
+        heads, kept = config.num_attention_heads, config.num_key_value_heads
+        size = getattr(config, "head_dim", None) or config.hidden_size // heads
+        parts = {"q_proj": heads * size, "k_proj": kept * size, "v_proj": kept * size}
+    else:
+        yield Matrix(name, name, module, "weight", name)
+        return
+    start = 0
+    for part, rows in parts.items():
+        index = (slice(start, start + rows),)
+        yield Matrix(f"{stem}.{part}", name, module, "weight", name, index)
+        start += rows
 
 
 def _experts(name: str, owner: nn.Module, parameter: str, fused: Tensor) -> Iterator[Matrix]:
@@ -70,11 +123,13 @@ def _experts(name: str, owner: nn.Module, parameter: str, fused: Tensor) -> Iter
 
     Gate and up lie one after the other along O, or interleaved; transformers marks which.
     """
-    transposed = getattr(owner, "is_transposed", False)
+    transposed = bool(getattr(owner, "is_transposed", False))
     concatenated = getattr(owner, "is_concatenated", True)
     for expert in range(fused.shape[0]):
-        if "gate_up" not in parameter:
-            yield Matrix(f"{name}.{expert}", owner, parameter, (expert,))
+        stem = f"{name}.{expert}"
+        site = f"{stem}.{'inner' if parameter == 'down_proj' else 'input'}"
+        if parameter != "gate_up_proj":
+            yield Matrix(f"{stem}.{parameter}", name, owner, parameter, site, (expert,), transposed)
             continue
         width = fused.shape[2 if transposed else 1]
         halves = (
@@ -82,6 +137,6 @@ def _experts(name: str, owner: nn.Module, parameter: str, fused: Tensor) -> Iter
             if concatenated
             else (slice(0, width, 2), slice(1, width, 2))
         )
-        for part, half in zip(("gate", "up"), halves, strict=True):
+        for part, half in zip(("gate_proj", "up_proj"), halves, strict=True):
             index = (expert, slice(None), half) if transposed else (expert, half)
-            yield Matrix(f"{name}.{expert}.{part}", owner, parameter, index)
+            yield Matrix(f"{stem}.{part}", name, owner, parameter, site, index, transposed)

@@ -13,12 +13,13 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from resect import course as courses
 from resect import folder, models, sweep
-from resect.course import Course, Event, Notice
+from resect.calibration import tokens_for
+from resect.course import Course, Event, Notice, apply_all
+from resect.errors import RequestError
 from resect.record import Provenance
-from resect.spec import ModelRef, Study, Treatment
-from resect.sweep import plan
+from resect.spec import Calibration, Dtype, ModelRef, Study, Treatment
+from resect.sweep.resolve import Resolved, check
 
 Watch = Callable[[list[Course], Iterator[Event]], Iterator[Event]]
 
@@ -44,7 +45,7 @@ def run(
     provenance = _provenance(resolved.device)
     with found.writing() as store:
         folder.write(found.path / "study.yaml", study.dump(_resolved(resolved, provenance)))
-        facts = {"study": _declared(study), "provenance": asdict(provenance)}
+        facts = {"study": _declared(resolved.study), "provenance": asdict(provenance)}
         sweep.execute(resolved, store, running, watch, facts)
     found.report()
     return found
@@ -54,23 +55,33 @@ def compress(
     model: str,
     *steps: str,
     device: str = "auto",
-    dtype: str = "auto",
+    dtype: Dtype = "auto",
     revision: str | None = None,
     trust_remote_code: bool = False,
+    calibration: Calibration | None = None,
+    seed: int = 0,
 ) -> PreTrainedModel:
-    """A plain transformers model after `steps`, like `compress("path", "magnitude:0.5")`."""
-    treatment = Treatment(steps=" + ".join(steps))  # type: ignore[arg-type]
-    plan.check(treatment)
-    ref = ModelRef(
+    """A plain transformers model after `steps`, like `compress("path", "magnitude:0.5")`.
+
+    Raises `RequestError` for a model or step that cannot be had.
+    """
+    treatment = Treatment.of(steps=" + ".join(map(str, steps)))
+    needing = [method for method in check(treatment) if method.calibrated]
+    if needing and calibration is None:
+        raise RequestError(f"{treatment.name} looks at activations: give calibration text.")
+    ref = ModelRef.of(
         role="model",
         id=model,
         revision=revision,
-        dtype=dtype,  # type: ignore[arg-type]
+        dtype=dtype,
         trust_remote_code=trust_remote_code,
     )
     models.identify(ref)
     loaded = models.load(ref, models.device_of(device))
-    return courses.apply_all(loaded.model, treatment.steps)[0]
+    asked = calibration if needing else None
+    text = tokens_for(asked, loaded.tokenizer, loaded.model.config)
+    found, _ = apply_all(loaded.model, treatment.steps, seed, text)
+    return found
 
 
 def _declared(study: Study) -> dict[str, Any]:
@@ -86,10 +97,12 @@ def _declared(study: Study) -> dict[str, Any]:
         "limit": study.limit,
         "seed": study.seed,
         "resamples": study.resamples,
+        "margin": study.margin,
+        "alpha": study.alpha,
     }
 
 
-def _resolved(resolved: plan.Resolved, provenance: Provenance) -> dict[str, Any]:
+def _resolved(resolved: Resolved, provenance: Provenance) -> dict[str, Any]:
     """What names stood for when the study ran, for study.yaml."""
     return {
         "models": {role: found._asdict() for role, found in resolved.identities.items()},

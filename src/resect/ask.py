@@ -1,7 +1,8 @@
 """Items to raw answers: one prefill gives option log-likelihoods and starts the greedy text.
 
-The text is what `generate(do_sample=False)` gives for the prompt alone; an option's score is the
-sum of log-probabilities of its tokens after the prompt, as a plain forward pass gives it.
+The text is what `generate(do_sample=False)` gives for the prompt alone, without penalties that a
+generation config may ask for; an option's score is the sum of log-probabilities of its tokens
+after the prompt, as a plain forward pass gives it.
 Legend: B rows of a batch, T prompt tokens, C continued options, S their tokens, V vocabulary.
 """
 
@@ -23,20 +24,24 @@ _LOGIT_BYTES = 1 << 28  # how much of full-vocabulary logits to hold when option
 
 
 class Batch(NamedTuple):
-    """Answers to `rows` of the items asked; `cut` prompts were longer than the model can read."""
+    """Answers to `rows` of the items asked."""
 
     rows: list[int]
     answers: list[RawAnswer]
-    cut: int
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """One tokenized item: prompt ids, and the ids of every choice after the prompt."""
+    """One tokenized item: prompt ids, and the ids of every choice after the prompt.
+
+    `cut`: the prompt was longer than the model reads. `merged`: before some choice the prompt's
+    last tokens would be others, so that the choice's score is that of another split.
+    """
 
     ids: list[int]
     choices: list[list[int]]
     cut: bool
+    merged: bool
 
 
 class Asker:
@@ -61,6 +66,13 @@ class Asker:
         self.prompts = tokenize(tokenizer, items, max_new_tokens, positions)
         self.batches = plan_batches([len(p.ids) for p in self.prompts], batch_tokens)
 
+    def notes(self) -> list[str]:
+        """What was done otherwise than asked: makes a cell degraded, resumed or not."""
+        cut, merged = sum(p.cut for p in self.prompts), sum(p.merged for p in self.prompts)
+        notes = [f"{cut} prompts were cut from the left to fit the model's positions"] * (cut > 0)
+        more = [f"in {merged} prompts an option changes the tokens before it"] * (merged > 0)
+        return notes + more
+
     def ask(self, model: PreTrainedModel, wanted: set[int] | None = None) -> Iterator[Batch]:
         """Answers batch by batch; batches without a `wanted` row are left out, so that a resumed
         cell has the same batches. Raises `RunError` where the output is not a number.
@@ -71,7 +83,7 @@ class Asker:
         for rows in self.batches:
             if wanted is None or wanted.intersection(rows):
                 chosen = [self.prompts[row] for row in rows]
-                yield Batch(rows, self._answer(chosen), sum(p.cut for p in chosen))
+                yield Batch(rows, self._answer(chosen))
 
     @torch.inference_mode()
     def _answer(self, prompts: list[Prompt]) -> list[RawAnswer]:
@@ -83,8 +95,6 @@ class Asker:
         cache = DynamicCache(config=self.model.config)
         positions = (mask.cumsum(1) - 1).clamp(min=0)
         last = self._forward(ids, mask, positions, cache, keep=1)[:, -1]  # B V
-        if not torch.isfinite(last).all():
-            raise RunError("the model's output is not a number")
         scores = self._options(prompts, mask, cache, last.log_softmax(-1))
         texts = self._texts(mask, cache, last)
         return [
@@ -95,7 +105,10 @@ class Asker:
     def _forward(
         self, ids: Tensor, mask: Tensor, positions: Tensor, cache: DynamicCache, keep: int
     ) -> Tensor:
-        """Logits in fp32 of the last `keep` positions (0: all); `cache` grows by the ids."""
+        """Logits in fp32 of the last `keep` positions (0: all); `cache` grows by the ids.
+
+        Raises `RunError` where they are not numbers (an overflow, a broken weight).
+        """
         logits: Tensor = self.model(
             input_ids=ids,
             attention_mask=mask,
@@ -104,7 +117,10 @@ class Asker:
             use_cache=True,
             logits_to_keep=keep,
         ).logits
-        return logits.float()
+        logits = logits.float()
+        if not torch.isfinite(logits.amax(-1)).all():
+            raise RunError("the model's output is not a number")
+        return logits
 
     def _options(
         self, prompts: list[Prompt], mask: Tensor, cache: DynamicCache, first: Tensor
@@ -119,17 +135,15 @@ class Asker:
             return scores
         longest = max(len(start) for _, start in starts)
         size = max(1, _LOGIT_BYTES // (4 * longest * first.shape[-1]))
-        found: dict[tuple[int, tuple[int, ...]], Tensor] = {}
         for at in range(0, len(starts), size):
             part = starts[at : at + size]
-            for key, logits in zip(part, self._continue(part, mask, cache), strict=True):
-                found[key] = logits
-        for row, prompt in enumerate(prompts):
-            for number, choice in enumerate(prompt.choices):
-                if len(choice) > 1:
-                    logs = found[row, tuple(choice[:-1])]
-                    rest = torch.tensor(choice[1:], device=logs.device)
-                    scores[row][number] += float(logs[: len(rest)].gather(1, rest[:, None]).sum())
+            logs = dict(zip(part, self._continue(part, mask, cache), strict=True))
+            for row, prompt in enumerate(prompts):
+                for number, choice in enumerate(prompt.choices):
+                    if (row, tuple(choice[:-1])) in logs:
+                        after = logs[row, tuple(choice[:-1])][: len(choice) - 1]
+                        rest = torch.tensor(choice[1:], device=after.device)
+                        scores[row][number] += float(after.gather(1, rest[:, None]).sum())
         return scores
 
     def _continue(
@@ -194,22 +208,43 @@ def tokenize(
     """Prompts and choices to ids, prompts cut from the left where the model's positions end.
 
     The ids of the whole text decide, as in lm-evaluation-harness: a choice is what comes after
-    the prompt's own tokens. Raises `RequestError` for a choice that adds none.
+    as many ids as the prompt alone has. Special tokens that a tokenizer puts before a text stay,
+    also before a cut prompt; those that it puts after a text are left out. Raises `RequestError`
+    for a choice that adds no token, and where the model has no room for a prompt.
     """
     if not items:
         return []
-    prompts = tokenizer([item.prompt for item in items]).input_ids
-    texts = [item.prompt + choice for item in items for choice in item.choices]
-    whole = iter(tokenizer(texts).input_ids if texts else ())
+    start = special_prefix(tokenizer)
+    prompts = _encode(tokenizer, [item.prompt for item in items])
+    whole = iter(_encode(tokenizer, [item.prompt + c for item in items for c in item.choices]))
     found = []
     for item, ids in zip(items, prompts, strict=True):
-        choices = [next(whole)[len(ids) :] for _ in item.choices]
+        texts = [next(whole) for _ in item.choices]
+        choices = [text[len(ids) :] for text in texts]
         if not all(choices):
             empty = item.choices[choices.index([])]
             raise RequestError(f"option {empty!r} adds no token to the prompt of {item.id}.")
-        room = (positions or 1 << 30) - max([max_new_tokens, *map(len, choices)])
-        found.append(Prompt(ids[-room:], choices, len(ids) > room))
+        merged = any(text[: len(ids)] != ids for text in texts)
+        room = (positions or 1 << 30) - max([max_new_tokens, *map(len, choices)]) - len(start)
+        if room < 1:
+            raise RequestError(
+                f"the model reads {positions} positions, too few for {item.id} and its answer."
+            )
+        found.append(Prompt(start + ids[-room:], choices, len(ids) > room, merged))
     return found
+
+
+def special_prefix(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Ids that the tokenizer puts before every text (a begin-of-text token, or none)."""
+    (plain,) = _encode(tokenizer, ["a"])
+    whole = tokenizer("a").input_ids
+    places = range(len(whole) - len(plain) + 1)
+    at = next((at for at in places if whole[at : at + len(plain)] == plain), 0)
+    return list(whole[:at])
+
+
+def _encode(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[list[int]]:
+    return list(tokenizer(texts, add_special_tokens=False).input_ids) if texts else []
 
 
 def plan_batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:

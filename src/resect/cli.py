@@ -6,6 +6,7 @@ JSON document and nothing else. Torch is imported only by commands that touch a 
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 import warnings
 from collections.abc import Iterator
@@ -38,6 +39,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and 
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print only what was asked for.")]
 Limit = Annotated[int | None, typer.Option("--limit", help="Ask the first N items of every task.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+Margin = Annotated[
+    float | None, typer.Option("--margin", help="Largest loss of accuracy that is safe, like 0.05.")
+]
+Alpha = Annotated[
+    float | None, typer.Option("--alpha", help="One-sided error of the safe level; default 0.025.")
+]
 Engine = Annotated[str, typer.Option("--engine", help="Where courses run: local.")]
 
 
@@ -53,6 +60,10 @@ def main(arguments: list[str] | None = None) -> int:
         return _complain(error.format_message(), 2)
     except RunError as error:
         return _complain(str(error), 1)
+    except (MemoryError, RuntimeError, sqlite3.Error) as error:
+        if isinstance(error, RuntimeError) and "out of memory" not in str(error):
+            raise
+        return _complain(f"{type(error).__name__}: {error}; what is stored is kept.", 1)
     except (KeyboardInterrupt, typer.Abort):
         return _complain("stopped: what is stored is kept, run the same command to go on.", 1)
     except OSError as error:
@@ -81,10 +92,15 @@ def run(
     ] = None,
     limit: Limit = None,
     data_dir: Annotated[Path | None, typer.Option(help="Folder of offline task files.")] = None,
+    calibration: Annotated[str | None, typer.Option(help="clinic, a text file, c4.")] = None,
+    nsamples: Annotated[int | None, typer.Option(help="Calibration windows.")] = None,
+    seqlen: Annotated[int | None, typer.Option(help="Tokens of each.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
     dtype: Annotated[str | None, typer.Option(help="auto, float32, bfloat16, float16.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of random methods and intervals.")] = None,
     batch_tokens: Annotated[int | None, typer.Option(help="Padded tokens in a batch.")] = None,
+    margin: Margin = None,
+    alpha: Alpha = None,
     trust_remote_code: Annotated[bool, typer.Option("--trust-remote-code")] = False,
     engine: Engine = "local",
     as_json: Json = False,
@@ -99,31 +115,77 @@ def run(
         methods=method,
         levels=levels,
         tasks=task,
-        dtype=dtype,
-        trust_remote_code=trust_remote_code,
+        every_model={"dtype": dtype, "trust_remote_code": trust_remote_code or None},
+        calibration={"data": calibration, "nsamples": nsamples, "seqlen": seqlen},
         fields={
             "limit": limit,
             "data_dir": None if data_dir is None else str(data_dir),
             "device": device,
             "seed": seed,
             "batch_tokens": batch_tokens,
+            "margin": margin,
+            "alpha": alpha,
         },
     )
     _run(asked, out, engine, as_json, quiet)
 
 
 @app.command()
-def report(run: Path, as_json: Json = False, quiet: Quiet = False) -> None:
+def report(
+    run: Path,
+    margin: Margin = None,
+    alpha: Alpha = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
     """Rebuild page, card and JSON of a run folder from its store."""
     from resect.folder import Run
 
     found = Run(run)
-    found.report()
+    found.report(margin=margin, alpha=alpha)
     _show(found, as_json, quiet)
 
 
 @app.command()
-def diff(one: Path, other: Path, as_json: Json = False) -> None:
+def audit(
+    path: Annotated[Path, typer.Argument(help="Folder, file or archive of recorded answers.")],
+    out: Annotated[Path | None, typer.Option(help="Run folder; default runs/audit-NAME.")] = None,
+    form: Annotated[
+        str | None, typer.Option("--format", help="lobotomy, lm-eval or plain; else recognised.")
+    ] = None,
+    specialist: Annotated[str | None, typer.Option(help="A model of the data.")] = None,
+    base: Annotated[str | None, typer.Option(help="Another model of the data.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Analyse answers that somebody else recorded, as if they were ours."""
+    from resect import recorded
+
+    _show(recorded.audit(path, out, format=form, specialist=specialist, base=base), as_json, quiet)
+
+
+@app.command()
+def export(
+    run: Path,
+    to: Annotated[str, typer.Option("--to", help="csv, parquet or lm-eval.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write into.")],
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a run's answers for other tools; csv and lm-eval can be audited again."""
+    from resect.folder import Run
+    from resect.store.export import export
+
+    with Run(run).reading() as store:
+        written = [str(path) for path in export(store, to, out)]
+    if as_json:
+        _print_json(written)
+    elif not quiet:
+        typer.echo(f"{len(written)} files in {out}")
+
+
+@app.command()
+def diff(one: Path, other: Path, as_json: Json = False, quiet: Quiet = False) -> None:
     """Say what differs between the findings of two runs."""
     from resect.analysis.same import differences
 
@@ -135,7 +197,7 @@ def diff(one: Path, other: Path, as_json: Json = False) -> None:
 
 
 @app.command()
-def methods(as_json: Json = False) -> None:
+def methods(as_json: Json = False, quiet: Quiet = False) -> None:
     """List the methods, one line each."""
     from resect.methods import METHODS
 
@@ -143,7 +205,7 @@ def methods(as_json: Json = False) -> None:
 
 
 @app.command()
-def tasks(as_json: Json = False) -> None:
+def tasks(as_json: Json = False, quiet: Quiet = False) -> None:
     """List the tasks, one line each."""
     from resect.tasks import TASKS, get
 
@@ -173,7 +235,11 @@ def _run(study: Any, out: Path | None, engine: str, as_json: bool, quiet: bool) 
         if not quiet:
             typer.echo(text, err=True)
 
-    _show(api.run(study, out, engine, watch, notice), as_json, quiet)
+    found = api.run(study, out, engine, watch, notice)
+    _show(found, as_json, quiet)
+    problem = found.failed()
+    if problem:
+        raise RunError(problem)
 
 
 def _show(run: Any, as_json: bool, quiet: bool) -> None:

@@ -7,7 +7,6 @@ business.
 from __future__ import annotations
 
 import copy
-import resource
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -16,13 +15,15 @@ from typing import NamedTuple
 import torch
 from transformers import PreTrainedModel
 
-from resect import anatomy, measure, methods, models, tasks
+from resect import anatomy, calibration, measure, methods, models, tasks
 from resect.ask import Asker
+from resect.calibration import Tokens
 from resect.errors import RunError
 from resect.methods.base import Method
 from resect.models import Loaded
 from resect.record import Answer, CellResult, Item, Measurement, Status, StepReport, TaskInfo
-from resect.spec import CellSpec, ModelRef, Step, Treatment
+from resect.spec import Calibration, CellSpec, ModelRef, Step, Treatment
+from resect.tasks.base import READER, chosen
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class Course:
     seed: int
     device: str
     batch_tokens: int
+    calibration: Calibration | None
     cells: tuple[Cell, ...]
 
 
@@ -110,125 +112,105 @@ def walk(course: Course, notice: Notice) -> Iterator[Event]:
     for cell in course.cells:
         by_level.setdefault((cell.level, cell.treatment), []).append(cell)
     askers: dict[str, Asker] = {}
-    for standing in stand(course, loaded.model, list(by_level)):
-        cells = by_level[standing.level, standing.treatment]
-        yield Measured(_measure(course, cells[0].spec.state.id, standing))
-        for cell in cells:
-            if cell.info.name not in askers:
-                askers[cell.info.name] = _asker(course, cell, loaded)
-            yield from _run(course, cell, standing, askers[cell.info.name])
+    with models.threads(loaded.model):
+        for standing in stand(course, loaded, list(by_level)):
+            cells = by_level[standing.level, standing.treatment]
+            for cell in cells:
+                if cell.info.name not in askers:
+                    askers[cell.info.name] = asker(
+                        loaded, cell.info, cell.items, course.batch_tokens
+                    )
+                yield from _run(course, cell, standing, askers[cell.info.name])
+            yield Measured(_measure(course, cells[0].spec.state.id, standing))
 
 
 def stand(
-    course: Course, model: PreTrainedModel, levels: Sequence[tuple[float | None, str]]
+    course: Course, loaded: Loaded, levels: Sequence[tuple[float | None, str]]
 ) -> Iterator[Standing]:
     """The model at each (level, treatment name), the baseline `none` first.
 
     Steps before the swept one are done once; a nested swept step walks on in place; steps after
     it are done anew on a copy at every level.
     """
+    model = loaded.model
     if levels and levels[0][1] == "none":
         yield Standing(*levels[0], model, ())
         levels = levels[1:]
     if not levels:
         return
-    swept = course.treatment.swept
-    steps = course.treatment.steps
+    swept, steps = course.treatment.swept, course.treatment.steps
+    text = calibration.tokens_for(course.calibration, loaded.tokenizer, loaded.model.config)
     fixed = steps if swept is None else steps[:swept]
-    model, reports = apply_all(model, fixed)
+    model, reports = apply_all(model, fixed, course.seed, text)
     if swept is None:
         yield Standing(*levels[0], model, reports)
         return
-    trunk, leaf = methods.make(steps[swept]), steps[swept + 1 :]
-    doses = [level for level, _ in levels if level]
-    trunk.prepare(model, doses, None)
+    trunk, leaf = methods.make(steps[swept], course.seed), steps[swept + 1 :]
+    trunk.prepare(model, [level for level, _ in levels if level], text)
     pristine = None if trunk.nested and not trunk.rebuilds else copy.deepcopy(model)
     for level, name in levels:
-        done = reports
-        if level:
-            model = model if pristine is None else copy.deepcopy(pristine)
-            model, report = trunk.apply(model, level)
-            done = (*reports, report)
+        model = model if pristine is None else copy.deepcopy(pristine)
+        model, report = trunk.apply(model, level)
         if not leaf:
-            yield Standing(level, name, model, done)
+            yield Standing(level, name, model, (*reports, report))
             continue
-        tip, more = apply_all(copy.deepcopy(model), leaf)
-        yield Standing(level, name, tip, (*done, *more))
+        tip, more = apply_all(copy.deepcopy(model), leaf, course.seed, text)
+        yield Standing(level, name, tip, (*reports, report, *more))
 
 
 def apply_all(
-    model: PreTrainedModel, steps: Sequence[Step]
+    model: PreTrainedModel, steps: Sequence[Step], seed: int = 0, text: Tokens | None = None
 ) -> tuple[PreTrainedModel, tuple[StepReport, ...]]:
     """The model after all `steps`, each at its own level, and their reports."""
     reports = []
     for step in steps:
-        method: Method = methods.make(step)
-        method.prepare(model, [] if step.level is None else [step.level], None)
+        method: Method = methods.make(step, seed)
+        level = step.level if method.fixed is None else method.fixed
+        method.prepare(model, [] if level is None else [level], text)
         model, report = method.apply(model, step.level)
         reports.append(report)
     return model, tuple(reports)
 
 
-def _asker(course: Course, cell: Cell, loaded: Loaded) -> Asker:
-    positions = getattr(loaded.model.config, "max_position_embeddings", None)
-    info = cell.info
-    return Asker(
-        loaded.tokenizer,
-        cell.items,
-        info.max_new_tokens,
-        info.stop,
-        course.batch_tokens,
-        positions,
-    )
+def asker(loaded: Loaded, info: TaskInfo, items: Sequence[Item], batch_tokens: int) -> Asker:
+    """Tokenize a task's items for a model; raises `RequestError` where they do not fit."""
+    positions = getattr(loaded.model.config.get_text_config(), "max_position_embeddings", None)
+    return Asker(loaded.tokenizer, items, info.max_new_tokens, info.stop, batch_tokens, positions)
 
 
 def _run(course: Course, cell: Cell, standing: Standing, asker: Asker) -> Iterator[Event]:
     started = time.perf_counter()
-    notes = [note for report in standing.reports for note in report.notes]
+    notes = [note for report in standing.reports for note in report.notes] + asker.notes()
     task = tasks.get(cell.info.name)
-    cut = 0
     try:
         for batch in asker.ask(standing.model, set(cell.missing)):
-            cut += batch.cut
             answers = []
             for row, raw in zip(batch.rows, batch.answers, strict=True):
                 item = cell.items[row]
                 reading = task.read(raw.text, item)
                 best = chosen(item, raw.option_scores, cell.info.scored)
-                answers.append(Answer(cell.spec.asking, item.key, raw, reading, best))
+                answers.append(Answer(cell.spec.asking, item.key, raw, reading, READER, best))
             yield Answered(cell, answers)
     except RunError as error:
         yield Finished(cell.result(course, "failed", str(error), None))
         return
-    if cut:
-        notes = [*notes, f"{cut} prompts were cut from the left to fit the model's positions"]
     seconds = time.perf_counter() - started
     status: Status = "degraded" if notes else "success"
     yield Finished(cell.result(course, status, "; ".join(notes) or None, seconds))
 
 
-def chosen(item: Item, scores: Sequence[float] | None, scored: str) -> str | None:
-    """The label with the best score; `text-normalised` divides by the bytes of the choice."""
-    if not scores:
-        return None
-    sizes = [len(c.encode()) if scored == "text-normalised" else 1 for c in item.choices]
-    values = [score / size for score, size in zip(scores, sizes, strict=True)]
-    return item.labels[max(range(len(values)), key=values.__getitem__)]
-
-
 def _measure(course: Course, state: str, standing: Standing) -> Measurement:
+    """Sizes read off the model, after it was asked; memory only where a device counts it."""
     size = measure.size(standing.model)
     weights = [matrix.weight() for matrix in anatomy.read(standing.model).matrices]
     zeros = sum(int((weight == 0).sum()) for weight in weights)
     targeted = sum(weight.numel() for weight in weights)
-    cuda = course.device.startswith("cuda")
-    peak = torch.cuda.max_memory_allocated() if cuda else _resident_peak()
+    peak = None
+    if course.device.startswith("cuda"):
+        peak = torch.cuda.max_memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
     return Measurement(
         state=state,
-        model=course.model,
-        role=course.ref.role,
-        treatment=standing.treatment,
-        level=standing.level,
         measured_level=zeros / targeted,
         parameters=size.parameters,
         zeros=zeros,
@@ -238,8 +220,3 @@ def _measure(course: Course, state: str, standing: Standing) -> Measurement:
         peak_memory=peak,
         steps=tuple(asdict(report) for report in standing.reports),
     )
-
-
-def _resident_peak() -> int:
-    """Largest resident memory of this process so far, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

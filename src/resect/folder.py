@@ -7,7 +7,7 @@ import fcntl
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ import pandas as pd
 
 from resect.analysis.summary import summarise
 from resect.errors import RequestError
+from resect.record import Item
 from resect.report import card, page
-from resect.store.sqlite import Store
+from resect.store.sqlite import Store, plain_errors
+from resect.tasks.base import READER, LabelTask
 
 _EXAMPLES = 60  # answers shown in the page
 
@@ -53,13 +55,13 @@ class Run:
                     f"another process is writing to {self.path}: wait for it, or "
                     "give another --out."
                 ) from None
-            with Store(self.path / "results.sqlite") as store:
+            with plain_errors(self.path), Store(self.path / "results.sqlite") as store:
                 yield store
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Store]:
         """The store, read-only."""
-        with Store(self.path / "results.sqlite", write=False) as store:
+        with plain_errors(self.path), Store(self.path / "results.sqlite", write=False) as store:
             yield store
 
     def answers(self) -> pd.DataFrame:
@@ -78,17 +80,28 @@ class Run:
         """Every finding as data (docs/summary.md), from the file or, where it lacks, anew."""
         path = self.path / "summary.json"
         if path.is_file():
-            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return found
+            try:
+                found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+                return found
+            except ValueError:
+                raise RequestError(f"{path} is broken: rebuild it with `resect report`.") from None
         return self.analyse()[0]
 
-    def analyse(self) -> tuple[dict[str, Any], pd.DataFrame]:
-        """The findings computed from the store, and the answers they are computed from."""
+    def analyse(
+        self, margin: float | None = None, alpha: float | None = None
+    ) -> tuple[dict[str, Any], pd.DataFrame]:
+        """The findings computed from the store, and the answers they are computed from.
+
+        `margin` and `alpha` of the safe level stand in for the study's where they are given.
+        """
+        given = {"margin": margin, "alpha": alpha}
         with self.reading() as store:
-            facts, answers = store.facts(), store.answers()
+            facts, answers = store.facts(), _reread(store.answers(), store.items())
+            if "study" not in facts:
+                raise RequestError(f"{self.path} holds no study: run one into it.")
             measurements = store.measurements()
             summary = summarise(
-                study=facts["study"],
+                study=facts["study"] | {k: v for k, v in given.items() if v is not None},
                 models=_sized(store.models(), measurements),
                 tasks=store.tasks(),
                 answers=answers,
@@ -101,9 +114,21 @@ class Run:
         summary["warnings"] = [*facts.get("warnings", []), *summary["warnings"]]
         return summary, answers
 
-    def report(self) -> Path:
+    def failed(self) -> str | None:
+        """A sentence about the cells that failed, None where there are none."""
+        with self.reading() as store:
+            cells = store.cells()
+        failed = cells[cells["status"] == "failed"]
+        if failed.empty:
+            return None
+        return (
+            f"{len(failed)} of {len(cells)} cells failed ({failed['reason'].iloc[0]}): "
+            f"{self.path / 'report.html'} shows the others, run again to try them once more."
+        )
+
+    def report(self, margin: float | None = None, alpha: float | None = None) -> Path:
         """Rebuild summary, page and card from the store; the path of the page."""
-        summary, answers = self.analyse()
+        summary, answers = self.analyse(margin, alpha)
         text, data = card.render(summary)
         write(self.path / "summary.json", to_json(summary))
         write(self.path / "report.html", page.render(summary, _examples(answers)))
@@ -130,6 +155,22 @@ def write(path: Path, text: str) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _reread(answers: pd.DataFrame, items: Mapping[str, Item]) -> pd.DataFrame:
+    """Read anew what an older parser read, so that one run has one reader."""
+    old = answers["reader"] != READER
+    if not old.any():
+        return answers
+    task = LabelTask()
+    found = [
+        task.read(text, items[key])
+        for text, key in zip(answers.loc[old, "text"], answers.loc[old, "item"], strict=True)
+    ]
+    for column, name in (("answer", "value"), ("outcome", "outcome"), ("tier", "tier")):
+        answers.loc[old, column] = [getattr(reading, name) for reading in found]
+    answers.loc[old, "score"] = [reading.score for reading in found]
+    return answers
 
 
 def _sized(

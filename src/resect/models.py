@@ -1,15 +1,16 @@
 """Load a model safely, and name its weights.
 
 Safetensors, or `.bin` files through torch's weights-only loader with a notice; full unpickling
-and remote code are refused. `check` finds what is wrong before anything is loaded or written.
+and remote code are refused. `identify` finds what is wrong before anything is loaded or written.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, NamedTuple
@@ -17,24 +18,27 @@ from typing import Any, NamedTuple
 import torch
 import yaml
 from transformers import (
-    AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
 from transformers.utils import logging as transformers_logging
+from transformers.utils.hub import cached_file
 
 from resect import clinic
 from resect.errors import RequestError
 from resect.spec import ModelRef
 
-_THREADS = torch.get_num_threads()
+_HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 _TINY = 20_000_000  # parameters below which operations are too short to share between threads
+_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
+_READ = (
+    *_TOKENIZERS,
+    *("config.json", "generation_config.json", "tokenizer_config.json", "merges.txt"),
+    *("special_tokens_map.json", "chat_template.jinja"),
+)
 transformers_logging.disable_progress_bar()
-
-_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
-_TOKENIZER = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
 
 
 class Loaded(NamedTuple):
@@ -58,46 +62,102 @@ def where(ref: ModelRef) -> str:
     kind, found, name = ref.id.partition(":")
     if kind == "clinic" and found:
         return str(clinic.path(name))
-    return str(Path(ref.id).expanduser()) if Path(ref.id).expanduser().exists() else ref.id
+    place = Path(ref.id).expanduser()
+    if ref.id and place.exists():
+        return str(place)
+    if not _HUB_ID.fullmatch(ref.id):
+        raise RequestError(f"there is no model directory {ref.id}: check the path.")
+    return ref.id
 
 
-def identify(ref: ModelRef) -> Identity:
-    """Check a reference and name its weights, loading none of them.
+def identify(ref: ModelRef) -> tuple[Identity, Loaded]:
+    """Check a reference and name its weights; the model comes back without its data (meta device).
 
-    Raises `RequestError` for a missing directory, a file that is no model, a model that needs
-    remote code and a checkpoint that needs full unpickling.
+    Everything a load can stumble over is found here: raises `RequestError` for a missing
+    directory, a file that is no model, weights that are missing or do not fit, a model that needs
+    remote code, a checkpoint that needs full unpickling.
     """
     place = Path(where(ref))
-    if not place.exists() and not _HUB_ID.fullmatch(ref.id):
-        raise RequestError(f"there is no model directory {ref.id}: check the path.")
     if place.exists():
         _check_directory(ref, place)
-    config = _config(ref)
-    dtype = ref.dtype if ref.dtype != "auto" else _dtype_of(config)
+    loaded = _load(ref, {"device_map": "meta"})
+    config = loaded.model.config
+    dtype = ref.dtype if ref.dtype != "auto" else str(loaded.model.dtype).removeprefix("torch.")
     if place.exists():
-        return Identity(_hash_directory(place), None, dtype, _parent(place / "README.md"))
+        parent = _parent(place / "README.md")
+        return Identity(_hash_directory(place), None, dtype, parent), loaded
     commit = getattr(config, "_commit_hash", None) or ref.revision or "main"
-    return Identity(f"hub:{ref.id}@{commit}", commit, dtype, None)
+    card = cached_file(
+        ref.id, "README.md", revision=commit, _raise_exceptions_for_missing_entries=False
+    )
+    parent = _parent(Path(card)) if card else None
+    return Identity(f"hub:{ref.id}@{commit}", commit, dtype, parent), loaded
 
 
 def load(ref: ModelRef, device: str, notice: Callable[[str], None] = warnings.warn) -> Loaded:
     """Load onto `device`; `notice` gets one sentence where weights come from `.bin` files."""
+    if not _has_safetensors(ref):
+        notice(f"{ref.name} has no safetensors: read through torch's weights-only loader.")
+    loaded = _load(ref, {})
+    loaded.model.to(torch.device(device))  # type: ignore[arg-type]  # transformers' stub is off
+    return loaded
+
+
+@contextlib.contextmanager
+def threads(model: PreTrainedModel) -> Iterator[None]:
+    """One thread for a tiny model on the CPU: its operations are too short to share."""
+    before = torch.get_num_threads()
+    if model.device.type == "cpu" and model.num_parameters() < _TINY:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _load(ref: ModelRef, how: dict[str, Any]) -> Loaded:
+    """Model and tokenizer. transformers and the tokenizers raise anything on a broken file, so
+    this is the one place where everything is caught.
+    """
     place = where(ref)
     shared: dict[str, Any] = {"trust_remote_code": ref.trust_remote_code}
     if not Path(place).exists():
         shared["revision"] = ref.revision
-    elif not list(Path(place).glob("*.safetensors")):
-        notice(f"{ref.name} has no safetensors: read through torch's weights-only loader.")
     try:
         tokenizer = AutoTokenizer.from_pretrained(place, padding_side="left", **shared)
-        model = AutoModelForCausalLM.from_pretrained(place, dtype=ref.dtype, **shared)
-    except (OSError, ValueError, UnpicklingError) as error:
-        raise RequestError(f"{ref.id} cannot be loaded: {_first_line(error)}") from None
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            place, dtype=ref.dtype, output_loading_info=True, **shared, **how
+        )
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise _cannot(ref, error) from None
+    model, found = loaded
+    absent = sorted(found["missing_keys"]) + sorted(str(k) for k in found["mismatched_keys"])
+    if absent:
+        raise RequestError(
+            f"{ref.id} lacks {len(absent)} weights that its config asks for, like {absent[0]}: "
+            "the checkpoint is not whole, or the config is another model's."
+        )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
-    if device == "cpu":
-        torch.set_num_threads(1 if model.num_parameters() < _TINY else _THREADS)
-    return Loaded(model.eval().requires_grad_(False).to(device), tokenizer)
+    return Loaded(model.eval(), tokenizer)
+
+
+def _cannot(ref: ModelRef, error: Exception) -> RequestError:
+    """What went wrong with a reference, in a sentence."""
+    if "trust_remote_code" in str(error):
+        return RequestError(
+            f"{ref.id} needs code from its own repository: read that code, then allow it "
+            "with --trust_remote_code."
+        )
+    if Path(where(ref)).exists():
+        reason = f"{type(error).__name__}: {_first_line(error)}"
+        return RequestError(f"{ref.id} is no model resect can load ({reason})")
+    return RequestError(
+        f"{ref.id} is neither a directory here nor a model that can be fetched from the hub: "
+        "check the name, or download it first."
+    )
 
 
 def device_of(asked: str) -> str:
@@ -113,35 +173,16 @@ def device_of(asked: str) -> str:
     return asked
 
 
-def _config(ref: ModelRef) -> Any:
-    shared = {} if Path(where(ref)).exists() else {"revision": ref.revision}
-    try:
-        return AutoConfig.from_pretrained(
-            where(ref), trust_remote_code=ref.trust_remote_code, **shared
-        )
-    except (OSError, ValueError, KeyError) as error:
-        if "trust_remote_code" in str(error):
-            raise _remote_code(ref) from None
-        if Path(where(ref)).exists():
-            raise RequestError(
-                f"{ref.id} is no model resect can load: {_first_line(error)}"
-            ) from None
-        raise RequestError(
-            f"{ref.id} is neither a directory here nor a model that can be fetched from the hub: "
-            "check the name, or download it first."
-        ) from None
-
-
 def _check_directory(ref: ModelRef, place: Path) -> None:
     if not place.is_dir():
         raise RequestError(f"{ref.id} is a file: give the model's directory.")
     if not (place / "config.json").is_file():
         raise RequestError(f"{ref.id} is no model directory: it has no config.json.")
-    if not any((place / name).exists() for name in _TOKENIZER):
+    if not any((place / name).exists() for name in _TOKENIZERS):
         raise RequestError(f"{ref.id} has no tokenizer: save it beside the weights.")
-    if list(place.glob("*.safetensors")):
+    if _weights(place, "model*.safetensors"):
         return
-    pickled = sorted(place.glob("*.bin"))
+    pickled = _weights(place, "pytorch_model*.bin")
     if not pickled:
         raise RequestError(f"{ref.id} holds no weights: there is no .safetensors or .bin file.")
     for path in pickled:
@@ -156,11 +197,20 @@ def _check_directory(ref: ModelRef, place: Path) -> None:
             raise RequestError(f"{path} cannot be read: {_first_line(error)}") from None
 
 
-def _remote_code(ref: ModelRef) -> RequestError:
-    return RequestError(
-        f"{ref.id} needs code from its own repository: read that code, then allow it "
-        "with --trust_remote_code."
-    )
+def _weights(place: Path, pattern: str) -> list[Path]:
+    return sorted(place.glob(pattern))
+
+
+def _has_safetensors(ref: ModelRef) -> bool:
+    place = Path(where(ref))
+    if place.exists():
+        return bool(_weights(place, "model*.safetensors"))
+    for name in ("model.safetensors", "model.safetensors.index.json"):
+        if cached_file(
+            ref.id, name, revision=ref.revision, _raise_exceptions_for_missing_entries=False
+        ):
+            return True
+    return False
 
 
 def _is_zip(path: Path) -> bool:
@@ -168,15 +218,12 @@ def _is_zip(path: Path) -> bool:
         return file.read(2) == b"PK"
 
 
-def _dtype_of(config: Any) -> str:
-    return str(getattr(config, "dtype", None) or "float32").removeprefix("torch.")
-
-
 def _hash_directory(place: Path) -> str:
-    """SHA-256 over names and contents of everything that can change an answer."""
+    """SHA-256 over names and contents of what loading reads."""
+    kept = [place / name for name in _READ]
+    kept += _weights(place, "model*.safetensors*") or _weights(place, "pytorch_model*.bin*")
     found = hashlib.sha256()
-    kept = (".json", ".safetensors", ".bin", ".model", ".txt", ".jinja")
-    for path in sorted(p for p in place.iterdir() if p.suffix in kept and p.is_file()):
+    for path in filter(Path.is_file, kept):
         found.update(f"{path.name}\0{path.stat().st_size}\0".encode())
         with path.open("rb") as file:
             found.update(hashlib.file_digest(file, "sha256").digest())

@@ -58,7 +58,8 @@ class Item:
 class TaskInfo:
     """What a task is, apart from its items: enough to analyse and to print its protocol.
 
-    `primary` and `margin` drive the verdict; `positive` names the label of miss rate and
+    `primary` and `margin` drive the verdict, and each further test of the safe level has a margin
+    of its own, all shares of items; `positive` names the label of miss rate and
     yes-bias; `scored` says what the options view scores: `letter`, `text` or `text-normalised`
     (sum of log-probabilities divided by the bytes of the choice). `protocol` is one sentence:
     split, prompt, few-shots, decoding, scoring.
@@ -74,6 +75,9 @@ class TaskInfo:
     scored: Literal["letter", "text", "text-normalised"] = "letter"
     primary: str = "accuracy"
     margin: float = 0.05
+    margin_no_answer: float = 0.05
+    margin_miss: float = 0.05
+    margin_confident_error: float = 0.05
     positive: str | None = None
     version: int = 1
 
@@ -106,15 +110,18 @@ class RawAnswer:
 class Answer:
     """One stored answer: the raw text and option scores, and how both were read.
 
-    Keyed by (`asking`, `item`): the cell without its item set, and the item's key.
-    `chosen` is the label of the best option, None where nothing was scored.
+    Keyed by (`asking`, `item`): the cell without its item set, and the item's key. `reader` names
+    the version that read the text, `chosen` is the label of the best option (None where nothing
+    was scored), `recorded` how another study read the text, where it is another study's answer.
     """
 
     asking: str
     item: str
     raw: RawAnswer
     reading: Reading
+    reader: str
     chosen: str | None
+    recorded: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,17 +143,13 @@ class StepReport:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A model as it stands at one level, measured on the artefact; None where not measured.
+    """One state of a model, measured on the artefact; None where not measured.
 
     Bytes in bytes, `tokens_per_second` of the asking itself, `bits_per_weight` averaged over all
     parameters, `peak_memory` of the process (CPU) or of the device (CUDA).
     """
 
     state: str
-    model: str
-    role: str
-    treatment: str
-    level: float | None
     measured_level: float | None
     parameters: int
     zeros: int

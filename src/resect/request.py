@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from resect.errors import RequestError
-from resect.spec import Study
-from resect.spec import levels as read_levels
+from resect.spec import Study, Treatment
 
 _DEFAULT_LEVELS = "0:0.95:0.05"
 
@@ -20,33 +20,53 @@ def study(
     methods: Sequence[str] | None,
     levels: str | None,
     tasks: Sequence[str] | None,
-    dtype: str | None,
-    trust_remote_code: bool,
+    every_model: Mapping[str, Any],
+    calibration: Mapping[str, Any],
     fields: Mapping[str, Any],
 ) -> Study:
-    """The study asked for. What is None was not given; a mistake is one `RequestError`."""
-    asked: dict[str, Any] = (
-        Study.load(path).model_dump() if path else {"name": "study", "models": {}}
-    )
-    given = {role: {"id": ref} for role, ref in models.items() if ref is not None}
-    asked["models"] = {**asked["models"], **given}
+    """The study asked for. What is None was not given; a mistake is one `RequestError`.
+
+    `every_model` goes into each model's reference, `calibration` into the study's.
+    """
+    asked: dict[str, Any] = Study.load(path).model_dump() if path else {"models": {}}
+    for role, name in models.items():
+        if name is not None:
+            asked["models"].setdefault(role, {})["id"] = name
     if not asked["models"]:
         raise RequestError("no model is named: give a study file, or --specialist and --base.")
     for ref in asked["models"].values():
-        if dtype is not None:
-            ref["dtype"] = dtype
-        ref["trust_remote_code"] = ref.get("trust_remote_code", False) or trust_remote_code
-    if methods or not path:
-        asked["treatments"] = list(methods or ["magnitude"])
-        asked["levels"] = levels or _DEFAULT_LEVELS
-    elif levels:
-        found = read_levels(levels)
-        asked["treatments"] = [
-            {**t, "levels": found} if t["levels"] else t for t in asked["treatments"]
-        ]
+        ref.update({name: value for name, value in every_model.items() if value is not None})
+    asked["treatments"] = _treatments(asked.get("treatments", ()), methods, levels)
     if tasks:
         asked["tasks"] = [name for part in tasks for name in part.split(",")]
     if not asked.get("tasks"):
         raise RequestError("no task is named: give --task, `resect tasks` lists them.")
+    given = {name: value for name, value in calibration.items() if value is not None}
+    if given:
+        asked["calibration"] = {**(asked.get("calibration") or {}), **given}
     asked.update({name: value for name, value in fields.items() if value is not None})
+    asked.setdefault("name", _name(asked))
     return Study.of(**asked)
+
+
+def _treatments(
+    listed: Sequence[Mapping[str, Any]], methods: Sequence[str] | None, levels: str | None
+) -> list[Treatment]:
+    """The file's treatments, or those of `methods`; `levels` go to what is left to sweep."""
+    found = [Treatment.of(**fields) for fields in listed]
+    if methods is not None or not found:
+        swept = next((t.levels for t in found if t.levels), _DEFAULT_LEVELS)
+        named = [Treatment.of(steps=steps) for steps in methods or ["magnitude"]]
+        found = [Treatment.of(steps=t.steps, levels=swept) if t.free else t for t in named]
+    if levels is None:
+        return found
+    if not any(t.free for t in found):
+        raise RequestError(f"levels are given, but no step of {found[0].name!r} is left to sweep.")
+    return [Treatment.of(steps=t.steps, levels=levels) if t.free else t for t in found]
+
+
+def _name(asked: Mapping[str, Any]) -> str:
+    """A folder name for a study that has none: its models and methods."""
+    models = [ref["id"].rstrip("/").rsplit("/", 1)[-1] for ref in asked["models"].values()]
+    steps = [step.method for t in asked["treatments"] for step in t.steps]
+    return re.sub(r"[^\w.+-]+", "-", "-".join([*models, *dict.fromkeys(steps)])).strip("-.")[:90]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -23,6 +23,18 @@ Scalar = str | int | float | bool
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def of(cls, **fields: Any) -> Self:
+        """From plain values; a mistake is one `RequestError` sentence."""
+        try:
+            return cls(**fields)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            what = first["msg"].removeprefix("Value error, ")
+            at = f" at {where}" if where else ""
+            raise RequestError(f"the {cls.__name__.lower()} is wrong{at}: {what}.") from None
 
 
 # ── levels ──────────────────────────────────────────────────────────────────────────────────────
@@ -73,8 +85,15 @@ _STEP = re.compile(r"(?P<method>[A-Za-z][\w-]*)(?::(?P<level>[^,\s]+))?(?P<optio
 
 
 def _scalar(text: str) -> Scalar:
-    value = yaml.safe_load(text)
-    return value if isinstance(value, str | int | float | bool) else text
+    """An option's value: true, false or a number where it reads as one (2:4 stays text)."""
+    if text in ("true", "false"):
+        return text == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
 
 
 class Step(_Frozen):
@@ -83,6 +102,11 @@ class Step(_Frozen):
     method: str
     level: float | None = None
     options: Mapping[str, Scalar] = Field(default_factory=dict)
+
+    @field_validator("level", mode="before")
+    @classmethod
+    def _read_level(cls, value: Any) -> float | None:
+        return None if value is None else level(value)
 
     @classmethod
     def parse(cls, text: str) -> Step:
@@ -100,7 +124,7 @@ class Step(_Frozen):
                 raise RequestError(f"step {text!r}: {part!r} is no key=value.")
             options[key.strip().replace("-", "_")] = _scalar(value)
         dose = level(match["level"]) if match["level"] else None
-        return cls(method=match["method"], level=dose, options=options)
+        return cls.of(method=match["method"], level=dose, options=options)
 
     def __str__(self) -> str:
         dose = "" if self.level is None else f":{self.level:g}"
@@ -116,16 +140,17 @@ class Treatment(_Frozen):
     @field_validator("steps", mode="before")
     @classmethod
     def _read_steps(cls, value: Any) -> Any:
+        value = [value] if isinstance(value, Step) else value
         if isinstance(value, str):
             value = [part for part in value.split(" + ") if part.strip() != "none"]
         if isinstance(value, list | tuple):
             return tuple(Step.parse(part) if isinstance(part, str) else part for part in value)
-        return value
+        raise ValueError("steps must be a text like magnitude, or a list of them")
 
     @field_validator("levels", mode="before")
     @classmethod
     def _read_levels(cls, value: Any) -> tuple[float, ...]:
-        return () if value in ((), [], None) else levels(value)
+        return () if value is None or value == () or value == [] else levels(value)
 
     @property
     def name(self) -> str:
@@ -133,11 +158,20 @@ class Treatment(_Frozen):
         return " + ".join(str(step) for step in self.steps) or "none"
 
     @property
+    def free(self) -> bool:
+        """Whether a step has neither a level nor a pattern that fixes it."""
+        return self._open() is not None
+
+    @property
     def swept(self) -> int | None:
         """Index of the swept step, None where nothing is swept."""
-        if not self.levels:
-            return None
-        return next((i for i, step in enumerate(self.steps) if step.level is None), None)
+        return self._open() if self.levels else None
+
+    def _open(self) -> int | None:
+        for number, step in enumerate(self.steps):
+            if step.level is None and "pattern" not in step.options:
+                return number
+        return None
 
     def at(self, dose: float | None) -> tuple[Step, ...]:
         """The steps with the swept one at `dose`; at 0 it does nothing and is left out."""
@@ -172,11 +206,24 @@ class ModelRef(_Frozen):
         return self.id.rstrip("/").rsplit("/", 1)[-1].replace(":", "-")
 
 
+class Calibration(_Frozen):
+    """Text whose activations a method may look at: `nsamples` windows of `seqlen` tokens.
+
+    `data` is `clinic`, a .txt or .jsonl[.gz] file (field `text`), `c4`, or a hub dataset.
+    """
+
+    data: str
+    nsamples: int = Field(default=128, ge=1)
+    seqlen: int = Field(default=2048, ge=2)
+    seed: int = Field(default=0, ge=0, lt=2**31)
+
+
 class Study(_Frozen):
     """One declared question: models x treatments x levels x tasks.
 
     `models` maps a role to a hub id, a directory or a full reference. `limit` keeps the first N
-    items of every task, None all.
+    items of every task, None all. `margin` is the largest loss of accuracy that the safe level
+    allows (None: each task's own), `alpha` its one-sided error.
     """
 
     name: str = "study"
@@ -184,11 +231,14 @@ class Study(_Frozen):
     treatments: tuple[Treatment, ...]
     tasks: tuple[str, ...]
     limit: int | None = Field(default=None, ge=1)
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**31)
     batch_tokens: int = Field(default=8192, ge=1)
     data_dir: str | None = None
+    calibration: Calibration | None = None
     device: str = "auto"
-    resamples: int = Field(default=2000, ge=100)
+    resamples: int = Field(default=2000, ge=100, le=100_000)
+    margin: float | None = Field(default=None, gt=0, lt=1)
+    alpha: float = Field(default=0.025, gt=0, lt=0.5)
     notes: str = ""
 
     @field_validator("models", mode="before")
@@ -206,12 +256,20 @@ class Study(_Frozen):
     @classmethod
     def _read_tasks(cls, value: Any) -> Any:
         found = value.split(",") if isinstance(value, str) else value
-        if isinstance(found, list | tuple):
-            if not found:
-                raise ValueError("tasks is empty, name at least one")
-            if len(set(found)) != len(found):
-                raise ValueError("a task is named twice")
+        if not isinstance(found, list | tuple) or not all(isinstance(name, str) for name in found):
+            raise ValueError("tasks must be a list of names")
+        if not found:
+            raise ValueError("tasks is empty, name at least one")
+        if len(set(found)) != len(found):
+            raise ValueError("a task is named twice")
         return found
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_folder_name(cls, value: str) -> str:
+        if not re.fullmatch(r"\w[\w .+-]{0,99}", value):
+            raise ValueError("a name has letters, digits, blanks, points and dashes")
+        return value
 
     @model_validator(mode="before")
     @classmethod
@@ -221,28 +279,22 @@ class Study(_Frozen):
             return value
         shared, value = value.get("levels"), {k: v for k, v in value.items() if k != "levels"}
         listed = value["treatments"]
-        listed = [listed] if isinstance(listed, str) else listed
+        listed = [listed] if isinstance(listed, str | Mapping) else listed
+        if not isinstance(listed, list | tuple):
+            raise ValueError("treatments must be a list of steps, like [magnitude]")
         found = []
-        for entry in listed or ():
+        for entry in listed:
             if isinstance(entry, Treatment):
                 found.append(entry)
                 continue
-            entry = {"steps": entry} if isinstance(entry, str | list | tuple) else dict(entry)
-            if "levels" not in entry and shared is not None:
-                entry["levels"] = shared
-            found.append(Treatment.model_validate(entry))
+            if not isinstance(entry, str | list | tuple | Mapping):
+                raise ValueError(f"treatment {entry!r} must be a text like magnitude, or a list")
+            fields = dict(entry) if isinstance(entry, Mapping) else {"steps": entry}
+            treatment = Treatment.of(**fields)
+            if "levels" not in fields and shared is not None and treatment.free:
+                treatment = Treatment.of(steps=treatment.steps, levels=shared)
+            found.append(treatment)
         return {**value, "treatments": tuple(found)}
-
-    @classmethod
-    def of(cls, **fields: Any) -> Study:
-        """A study from plain values; a mistake is one `RequestError` sentence."""
-        try:
-            return cls(**fields)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "study"
-            what = first["msg"].removeprefix("Value error, ")
-            raise RequestError(f"the study is wrong at {where}: {what}.") from None
 
     @classmethod
     def load(cls, path: str | Path) -> Study:
@@ -259,7 +311,7 @@ class Study(_Frozen):
         if not isinstance(fields, dict):
             raise RequestError(f"the study file {path} holds no study: see studies/ for examples.")
         fields.pop("resolved", None)
-        return cls.of(**fields)
+        return cls.of(**{str(name): value for name, value in fields.items()})
 
     def dump(self, resolved: Mapping[str, Any] | None = None) -> str:
         """The study as YAML that `load` reads back; `resolved` adds revisions and versions."""
@@ -286,6 +338,7 @@ class StateSpec(_Frozen):
     model: str
     steps: tuple[str, ...]
     seed: int | None
+    calibration: str | None
     dtype: str
     device: str
     versions: Mapping[str, str]

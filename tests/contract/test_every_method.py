@@ -9,71 +9,148 @@ import tiny
 import torch
 
 from resect import anatomy, methods
+from resect.calibration import Tokens
 from resect.methods.masks import removed
 from resect.spec import Step
 
 LEVELS = [0.1, 0.25, 0.5, 0.55, 0.9]
-CASES = [Step.parse("magnitude"), Step.parse("magnitude,scope=layer")]
-MODELS = [("mistral", torch.bfloat16), ("llama", torch.float32), ("gemma2", torch.float16),
-          ("mixtral", torch.bfloat16), ("gpt_oss", torch.float32)]  # fmt: skip
+CASES = [
+    Step.parse(text)
+    for text in (
+        "magnitude", "magnitude,scope=row", "magnitude,scope=global", "magnitude,pattern=2:4",
+        "magnitude,pattern=1:4", "random", "random,pattern=4:8", "random,scope=row",
+        "wanda,inputs=pruned", "wanda,inputs=dense", "wanda,pattern=2:4,inputs=dense",
+        "ria,inputs=pruned", "ria,inputs=dense", "ria,scope=row,inputs=dense",
+        "sparsegpt,inputs=pruned,block=16", "sparsegpt,inputs=dense,block=16",
+        "sparsegpt,pattern=2:4,inputs=dense",
+    )
+]  # fmt: skip
+MODELS = [("mistral", torch.bfloat16), ("llama", torch.float32), ("gemma3_text", torch.float32),
+          ("phi3", torch.bfloat16), ("mixtral", torch.float32), ("gpt_oss", torch.float32)]  # fmt: skip
 
 
 def test_every_method_has_a_case():
     assert {step.method for step in CASES} == set(methods.METHODS)
 
 
-@pytest.fixture(params=MODELS, ids=lambda case: f"{case[0]}-{case[1]}")
-def model(request):
+@pytest.fixture(scope="module", params=MODELS, ids=lambda case: f"{case[0]}-{case[1]}")
+def pristine(request):
     family, dtype = request.param
     return tiny.model(family, dtype=dtype)
 
 
+@pytest.fixture
+def model(pristine):
+    return copy.deepcopy(pristine)
+
+
+@pytest.fixture(scope="module")
+def text() -> Tokens:
+    return Tokens(torch.randint(3, 259, (6, 24), generator=torch.Generator().manual_seed(7)))
+
+
+def walk(step, model, text, levels):
+    """The model at each level as a course walks it: in place where nested, else anew."""
+    method = methods.make(step)
+    levels = levels if method.fixed is None else [method.fixed]
+    start = copy.deepcopy(model)
+    method.prepare(model, levels, text)
+    for level in levels:
+        model = model if method.nested else copy.deepcopy(start)
+        model, report = method.apply(model, level if method.fixed is None else None)
+        yield level, model, report
+
+
+def asked(step, weights, level) -> int:
+    scope = methods.make(step)
+    if step.options.get("pattern"):
+        return (
+            sum(w.numel() for w in weights)
+            * (scope.pattern.of - scope.pattern.keep)
+            // scope.pattern.of
+        )
+    if scope.scope == "row":
+        return sum(w.shape[0] * removed(w.shape[1], level) for w in weights)
+    if scope.scope == "global":
+        return removed(sum(w.numel() for w in weights), level)
+    return sum(removed(w.numel(), level) for w in weights)
+
+
 @pytest.mark.parametrize("step", CASES, ids=str)
 class TestMethod:
-    def test_exact_contained_and_measured(self, step, model):
-        method = methods.make(step)
-        method.prepare(model, LEVELS, None)
+    def test_counts_are_exact_and_levels_contained(self, step, model, text):
         before = None
-        for level in LEVELS:
-            model, report = method.apply(model, level)
-            zeros = {m.name: m.weight() == 0 for m in anatomy.read(model).matrices}
-            counts = {name: removed(z.numel(), level) for name, z in zeros.items()}
-            assert {name: int(z.sum()) for name, z in zeros.items()} == counts
-            assert report.zeros == sum(counts.values())
-            assert report.measured == report.zeros / report.targeted
+        for level, damaged, report in walk(step, model, text, LEVELS):
+            weights = {m.name: m.weight() for m in anatomy.read(damaged).matrices}
+            zeros = {name: w == 0 for name, w in weights.items()}
+            count = sum(int(z.sum()) for z in zeros.values())
+            assert count == asked(step, list(weights.values()), level)
+            assert report.zeros == count
+            assert report.measured == count / report.targeted
             assert report.asked == level
-            if before:
+            assert all(torch.isfinite(w).all() for w in weights.values())
+            if before and methods.make(step).nested:
                 assert all((zeros[name] | ~old).all() for name, old in before.items())
             before = zeros
 
-    def test_straight_equals_walked(self, step, model):
-        walked, straight = copy.deepcopy(model), copy.deepcopy(model)
-        method = methods.make(step)
-        method.prepare(walked, LEVELS, None)
-        for level in LEVELS[:3]:
-            walked, _ = method.apply(walked, level)
-        other = methods.make(step)
-        other.prepare(straight, [LEVELS[2]], None)
-        straight, _ = other.apply(straight, LEVELS[2])
+    def test_straight_equals_walked(self, step, model, text):
+        *_, (level, walked, _) = walk(step, copy.deepcopy(model), text, LEVELS[:3])
+        ((_, straight, _),) = walk(step, model, text, [level])
         for one, two in zip(walked.parameters(), straight.parameters(), strict=True):
             assert torch.equal(one, two)
 
-    def test_the_rest_is_untouched(self, step, model):
-        pristine = copy.deepcopy(model.state_dict())
-        method = methods.make(step)
-        method.prepare(model, [0.5], None)
-        damaged, _ = method.apply(model, 0.5)
-        targeted = {m.weight().untyped_storage().data_ptr() for m in anatomy.read(damaged).matrices}
-        for name, value in damaged.state_dict().items():
-            if value.untyped_storage().data_ptr() not in targeted:
-                assert torch.equal(value, pristine[name]), name
-            else:
-                kept = value != 0
-                assert torch.equal(value[kept], pristine[name][kept]), name
+    def test_the_rest_is_untouched(self, step, model, pristine, text):
+        narrow = step.model_copy(update={"options": {**step.options, "exclude": "*.1.*"}})
+        ((_, damaged, _),) = walk(narrow, model, text, [0.5])
+        kept = 0
+        for (name, value), old in zip(
+            damaged.state_dict().items(), pristine.state_dict().values(), strict=True
+        ):
+            if ".layers.0." not in name or value.dim() == 1 or "router" in name:
+                assert torch.equal(value, old), name
+                kept += 1
+            elif methods.make(step).name != "sparsegpt":
+                assert torch.equal(value[value != 0], old[value != 0]), name
+        assert kept
+
+    def test_the_same_seed_gives_the_same(self, step, model, text):
+        ((_, one, _),) = walk(step, copy.deepcopy(model), text, [0.5])
+        ((_, two, _),) = walk(step, model, text, [0.5])
+        for a, b in zip(one.parameters(), two.parameters(), strict=True):
+            assert torch.equal(a, b)
 
 
-def test_a_wrong_option_is_named():
-    with pytest.raises(methods.RequestError, match="did you mean scope"):
-        methods.check(Step.parse("magnitude,scop=layer"))
-    with pytest.raises(methods.RequestError, match="unknown scope 'rows'"):
-        methods.check(Step.parse("magnitude,scope=rows"))
+def test_random_follows_its_seed(pristine):
+    masks = []
+    for seed in (0, 1):
+        model = copy.deepcopy(pristine)
+        method = methods.make(Step.parse("random"), seed)
+        method.apply(model, 0.5)
+        masks.append([m.weight() == 0 for m in anatomy.read(model).matrices])
+    assert any(not torch.equal(a, b) for a, b in zip(*masks, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("step", "sentence"),
+    [
+        ("magnitude:0.5,scop=layer", "did you mean scope"),
+        ("magnitude:0.5,scope=rows", "unknown scope 'rows': did you mean row"),
+        ("magnitude,pattern=4:2", "pattern '4:2' cannot be read"),
+        ("magnitude,pattern=2", "pattern 2 cannot be read"),
+        ("magnitude:0.5,pattern=2:4", "takes no level"),
+        ("wanda:0.5,inputs=sparse", "unknown inputs 'sparse'"),
+        ("wanda", "has no level"),
+        ("wanda:1", "out of range"),
+    ],
+)
+def test_a_wrong_step_is_named(step, sentence):
+    with pytest.raises(methods.RequestError, match=sentence):
+        methods.check(Step.parse(step))
+
+
+def test_a_pattern_that_does_not_fit_and_an_empty_scope(pristine):
+    model = tiny.model("llama", intermediate_size=50)
+    with pytest.raises(methods.RequestError, match="divide by 4"):
+        methods.make(Step.parse("magnitude,pattern=2:4")).apply(model, None)
+    with pytest.raises(methods.RequestError, match="no matrix matches"):
+        methods.make(Step.parse("random,include=*nothing*")).apply(pristine, 0.5)

@@ -25,7 +25,9 @@ CELL = CellResult(
 
 def answer(number: int, text: str = "yes", asking: str = "a") -> Answer:
     raw = RawAnswer(text, "eos", 1, (-0.25, -1.5))
-    return Answer(asking, ITEMS[number].key, raw, Reading("yes", "answer", "leading", 1.0), "no")
+    return Answer(
+        asking, ITEMS[number].key, raw, Reading("yes", "answer", "leading", 1.0), "v1", "no"
+    )
 
 
 @pytest.fixture
@@ -83,7 +85,7 @@ def test_answers_outside_the_plan_stay_but_are_not_read(store):
 
 def test_measurements(store):
     measured = Measurement(
-        state="s", model="m", role="base", treatment="none", level=0.0, measured_level=0.0,
+        state="s", measured_level=0.0,
         parameters=10, zeros=0, targeted=8, bytes_in_memory=40, bits_per_weight=32.0,
     )  # fmt: skip
     assert not store.measured("s")
@@ -98,16 +100,53 @@ def test_every_earlier_schema_becomes_the_newest(first, tmp_path):
     path = tmp_path / "results.sqlite"
     with sqlite3.connect(path) as db:
         for number, step in enumerate(MIGRATIONS[:first], start=1):
-            step(db)
+            for statement in step:
+                db.execute(statement)
             db.execute(f"PRAGMA user_version = {number}")
         migrate(db)
         assert db.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
 
 
-def test_a_newer_schema_is_refused(store, tmp_path):
-    store.db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-    store.db.commit()
+def test_a_newer_schema_is_refused(tmp_path):
+    with Store(tmp_path / "results.sqlite") as made:
+        made.db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     with pytest.raises(RequestError, match="newer resect"):
         Store(tmp_path / "results.sqlite", write=False)
     with pytest.raises(RequestError, match="newer resect"):
         Store(tmp_path / "results.sqlite")
+
+
+def test_a_step_that_is_cut_off_leaves_a_whole_schema(tmp_path):
+    """A process killed inside a migration can go on: statements and number are one transaction."""
+
+    class Cut(sqlite3.Connection):
+        def execute(self, statement, *rest):
+            if "facts" in statement:
+                raise KeyboardInterrupt
+            return super().execute(statement, *rest)
+
+    path = tmp_path / "results.sqlite"
+    db = sqlite3.connect(path, factory=Cut)
+    with pytest.raises(KeyboardInterrupt):
+        migrate(db)
+    db.close()
+    with Store(path) as made:
+        assert made.facts() == {}
+
+
+def test_one_cell_may_stand_in_two_places(store):
+    """The same weights as specialist and base: asked once, shown twice."""
+    both = [CELL, replace(CELL, model="n", role="specialist")]
+    store.put_study([{"name": "m"}, {"name": "n"}], {"t": INFO}, {"t": ITEMS}, both, {})
+    store.put_answers([answer(0), answer(1), answer(2)])
+    store.put_cell(CELL)
+    assert list(store.answers()["model"]) == ["m"] * 3 + ["n"] * 3
+    assert list(store.cells()["status"]) == ["success", "success"]
+
+
+def test_a_finished_run_is_one_plain_file(tmp_path):
+    with Store(tmp_path / "results.sqlite") as made:
+        made.put_study([], {}, {}, [], {})
+    with Store(tmp_path / "results.sqlite", write=False) as made:
+        made.facts()
+    assert [path.name for path in tmp_path.iterdir()] == ["results.sqlite"]

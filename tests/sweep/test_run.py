@@ -19,6 +19,7 @@ from resect import sweep
 from resect.errors import RequestError
 from resect.folder import Run
 from resect.sweep import plan
+from resect.sweep.resolve import resolve
 
 TASKS = ["clinic-medicine", "clinic-context"]
 
@@ -93,7 +94,7 @@ def test_nothing_is_asked_twice(done, tiny_pair, monkeypatch):
 
 def test_a_larger_limit_and_another_task_reuse_what_is_there(tiny_pair, tmp_path):
     run = resect.run(a_study(tiny_pair, tasks=TASKS[:1], levels="0,0.5"), tmp_path / "grow")
-    resolved = plan.resolve(a_study(tiny_pair, limit=16, levels="0,0.5"))
+    resolved = resolve(a_study(tiny_pair, limit=16, levels="0,0.5"))
     with run.reading() as store:
         due = plan.due(plan.courses(resolved), store)
     missing = {(c.spec.task, len(c.missing)) for course in due for c in course.cells}
@@ -155,6 +156,7 @@ def test_a_failed_cell_is_a_gap_and_is_tried_again(tiny_pair, tmp_path, monkeypa
         cells = store.cells()
     failed = cells[cells["status"] == "failed"]
     assert list(failed["reason"]) == ["the model's output is not a number"]
+    assert "1 of 4 cells failed" in run.failed()
     assert any("not a number" in warning for warning in run.summary()["warnings"])
     monkeypatch.undo()
     whole = resect.run(study, tmp_path / "failing")
@@ -177,3 +179,65 @@ def test_every_family_runs_from_end_to_end(tmp_path, data_dir):
         run = resect.run(study, tmp_path / f"run-{family}")
         assert len(run.answers()) == 2 * 2 * 2 * 2
         assert json.loads((run.path / "summary.json").read_text())["schema"] == 1
+
+
+def test_the_same_weights_in_two_roles_are_asked_once(tiny_pair, tmp_path):
+    study = a_study((tiny_pair[0], tiny_pair[0]), levels="0,0.5", tasks=TASKS[:1])
+    run = resect.run(study, tmp_path / "twins")
+    answers = run.answers()
+    assert answers["model"].nunique() == 2
+    assert len(answers) == 2 * 2 * 12
+    with sqlite3.connect(run.path / "results.sqlite") as db:
+        assert db.execute("SELECT count(*) FROM answers").fetchone()[0] == 2 * 12
+
+
+def test_a_copied_model_and_an_overlapping_treatment_find_their_answers(tiny_pair, tmp_path):
+    """Cells know only hashes: names, roles and treatments are those of the study as it is now."""
+    import shutil
+
+    out = tmp_path / "run"
+    resect.run(a_study(tiny_pair, levels=None, treatments=["magnitude:0.5"], tasks=TASKS[:1]), out)
+    copied = shutil.copytree(tiny_pair[0], tmp_path / "renamed")
+    study = a_study((copied, tiny_pair[1]), levels="0,0.5", tasks=TASKS[:1])
+    with Run(out).reading() as store:
+        assert plan.due(plan.courses(resolve(study)), store) == []
+    again = resect.run(study, out)
+    assert set(again.answers()["treatment"]) == {"none", "magnitude"}
+    assert set(again.answers()["model"]) == {"renamed", "base"}
+    fresh = resect.run(study, tmp_path / "fresh")
+    assert resect.same_summary(again.path, fresh.path)
+
+
+def test_a_treatment_of_several_steps_walks_and_ends_in_leaves(tiny_pair, tmp_path):
+    """Fixed before, swept, fixed after; every level is measured on what was asked."""
+    study = a_study(
+        tiny_pair, tasks=TASKS[:1], levels="0,0.2,0.4",
+        treatments=["random:0.1 + magnitude + random:0.6,seed=5", "sparsegpt"],
+        calibration={"data": "clinic", "nsamples": 4, "seqlen": 32},
+    )  # fmt: skip
+    run = resect.run(study, tmp_path / "chain")
+    rows = {
+        (r["treatment"], r["level"]): r
+        for r in run.summary()["measurements"]
+        if r["role"] == "base"
+    }
+    assert rows["none", 0.0]["measured_level"] == 0
+    chained = [rows["random:0.1 + magnitude + random:0.6,seed=5", level] for level in (0.2, 0.4)]
+    assert chained[0]["measured_level"] == pytest.approx(1 - 0.8 * 0.4, abs=0.03)
+    assert chained[1]["measured_level"] == pytest.approx(1 - 0.6 * 0.4, abs=0.03)
+    assert rows["sparsegpt,inputs=dense", 0.4]["measured_level"] == pytest.approx(0.4, abs=2e-3)
+
+
+def test_a_resumed_run_is_degraded_like_a_fresh_one(tmp_path, tiny_pair):
+    import tiny
+
+    short = tiny.save(tmp_path / "short", seed=3, max_position_embeddings=150)
+    study = a_study((short, tiny_pair[1]), levels="0,0.5", tasks=TASKS[:1])
+    resect.run(
+        a_study((short, tiny_pair[1]), levels="0,0.5", tasks=TASKS[:1], limit=4), tmp_path / "a"
+    )
+    grown = resect.run(study, tmp_path / "a")
+    fresh = resect.run(study, tmp_path / "b")
+    with fresh.reading() as store:
+        assert "degraded" in set(store.cells()["status"])
+    assert resect.same_summary(grown.path, fresh.path)

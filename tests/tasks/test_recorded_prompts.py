@@ -56,7 +56,7 @@ def test_hub_rows_give_the_same_items(data_dir, monkeypatch):
     from resect.tasks import hub, offline
 
     offline_items = tasks.get("pubmedqa").items(Source(data_dir, limit=20))
-    fields = ("id", "question", "contexts", "final_decision")
+    fields = {"id": str, "question": str, "contexts": list, "final_decision": str}
     rows = [
         {
             "pubid": int(row["id"]),
@@ -71,7 +71,7 @@ def test_hub_rows_give_the_same_items(data_dir, monkeypatch):
     from_hub = tasks.get("pubmedqa").items(Source(limit=20))
     assert [item.key for item in from_hub] == [item.key for item in offline_items]
 
-    mmlu = list(offline.rows(data_dir, "mmlu_test.jsonl.gz", ("subject",)))
+    mmlu = list(offline.rows(data_dir, "mmlu_test.jsonl.gz", {"subject": str}))
 
     def subject_rows(name, subject, split):
         assert (name, split) == ("cais/mmlu", "test")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,32 +25,81 @@ class Entry(NamedTuple):
 METHODS: dict[str, Entry] = {
     "magnitude": Entry(
         "resect.methods.magnitude:Magnitude",
-        "smallest |w| of every matrix to zero (scope=layer)",
+        "smallest |w| to zero, by layer, row or over the whole model",
+        "fraction of the weights",
+    ),
+    "wanda": Entry(
+        "resect.methods.wanda:Wanda",
+        "smallest |w| x input norm of every output row to zero",
+        "fraction of the weights",
+    ),
+    "sparsegpt": Entry(
+        "resect.methods.sparsegpt:SparseGpt",
+        "second-order pruning, the kept weights updated to make up for it",
+        "fraction of the weights",
+    ),
+    "ria": Entry(
+        "resect.methods.ria:Ria",
+        "smallest relative importance x input norm to zero",
+        "fraction of the weights",
+    ),
+    "random": Entry(
+        "resect.methods.random:Random",
+        "weights to zero at random, the control",
         "fraction of the weights",
     ),
 }
 
 
-def make(step: Step) -> Method:
-    """The method a step names, with its options; wrong names and options are `RequestError`s."""
-    if step.method not in METHODS:
-        raise unknown("method", step.method, METHODS)
-    module, _, attribute = METHODS[step.method].where.partition(":")
-    cls = getattr(import_module(module), attribute)
-    known = set(inspect.signature(cls).parameters)
+def make(step: Step, seed: int = 0) -> Method:
+    """The method a step names, with its options; wrong names and options are `RequestError`s.
+
+    `seed` goes to methods that take one, unless the step names its own.
+    """
+    known = set(inspect.signature(_class(step.method)).parameters)
     for option in step.options:
         if option not in known:
             raise unknown(f"option of {step.method}", option, known)
-    method: Method = cls(**step.options)
+    options = {"seed": seed, **step.options} if "seed" in known else step.options
+    method: Method = _class(step.method)(**options)
     return method
 
 
-def check(step: Step) -> Method:
+def check(step: Step, swept: bool = False) -> Method:
     """As `make`, and the level must be one the method has."""
     method = make(step)
     dose = METHODS[step.method].dose
-    if step.level is not None and dose is None:
-        raise RequestError(f"{step.method} takes no level: leave out {step.level:g}.")
-    if step.level is not None and dose is not None and "fraction" in dose and step.level >= 1:
+    if dose is None or method.fixed is not None:
+        if step.level is not None or swept:
+            raise RequestError(f"{step} takes no level: leave it out.")
+    elif step.level is None and not swept:
+        raise RequestError(
+            f"{step} has no level: write {step.method}:0.5, or give levels to sweep."
+        )
+    elif step.level is not None and step.level >= 1 and "fraction" in dose:
         raise RequestError(f"level {step.level:g} is out of range: give a fraction in [0, 1).")
     return method
+
+
+def for_sweep(step: Step) -> Step:
+    """The step as a sweep runs it, options that are the default left out, so that one treatment
+    has one name. Activations are gathered once, from the uncut model (`inputs=dense`).
+    """
+    parameters = inspect.signature(_class(step.method)).parameters
+    options = dict(step.options)
+    if "inputs" in parameters:
+        options.setdefault("inputs", "dense")
+    kept = {
+        name: value
+        for name, value in options.items()
+        if name not in parameters or value != parameters[name].default
+    }
+    return step.model_copy(update={"options": kept})
+
+
+def _class(name: str) -> Callable[..., Method]:
+    if name not in METHODS:
+        raise unknown("method", name, METHODS)
+    module, _, attribute = METHODS[name].where.partition(":")
+    found: Callable[..., Method] = getattr(import_module(module), attribute)
+    return found

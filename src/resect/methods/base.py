@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from transformers import PreTrainedModel
 
+from resect.calibration import Tokens
 from resect.record import StepReport
 
 
@@ -23,6 +24,8 @@ class Method(Protocol):
     `nested`: a larger level's result contains a smaller one's, so a course walks on in place;
     others get a pristine copy for every level. `rebuilds`: other shapes or classes come back.
     `terminal`: nothing may follow. `random`: the study's seed is part of a cell's identity.
+    `calibrated`: needs calibration text, which is part of it too. `fixed`: the level that the
+    options fix (an N:M pattern), None where it is free. `version` rises when results change.
     Going straight to a level equals walking to it.
     """
 
@@ -30,8 +33,13 @@ class Method(Protocol):
     rebuilds: bool
     terminal: bool
     random: bool
+    calibrated: bool
+    fixed: float | None
+    version: int
 
-    def prepare(self, model: PreTrainedModel, levels: Sequence[float], calibration: Any) -> None:
+    def prepare(
+        self, model: PreTrainedModel, levels: Sequence[float], calibration: Tokens | None
+    ) -> None:
         """Learn from the pristine model what every level needs."""
         ...
 

@@ -1,62 +1,71 @@
-"""Magnitude pruning: the smallest |w| of every matrix become zero.
+"""Magnitude pruning: the smallest |w| become zero.
 
-Score |W_ij|; the comparison group is the logical matrix (`scope=layer`), as in Han et al. 2015
-(arXiv:1506.02626). The count is floor(level x elements), exact; ties go by position.
+Score |W_ij| (Han et al. 2015, arXiv:1506.02626), compared within a matrix, an output row, or over
+the whole model (`scope=global`); or N of every M neighbours are kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
+from torch import Tensor
 from transformers import PreTrainedModel
 
-from resect import anatomy
-from resect.errors import RequestError, unknown
+from resect.anatomy import Matrix
+from resect.calibration import Tokens
 from resect.methods.base import Applied
 from resect.methods.masks import Cut, cut_, cuts, removed
-from resect.record import StepReport
+from resect.methods.scope import Targets
+from resect.methods.scored import Scored
 
-_SCOPES = ("layer",)
 
+class Magnitude(Scored):
+    """One histogram a matrix (`layer`), or one for the model (`global`), serves all levels."""
 
-class Magnitude:
-    """`scope`: which weights are compared with each other, `layer` for each matrix on its own."""
+    name = "magnitude"
+    scopes = ("layer", "row", "global")
 
-    nested = True
-    rebuilds = False
-    terminal = False
-    random = False
-
-    def __init__(self, scope: str = "layer") -> None:
-        if scope not in _SCOPES:
-            raise unknown("scope", str(scope), _SCOPES)
-        self.scope = scope
-        self.cuts_: dict[str, dict[float, Cut]] = {}
+    def __init__(
+        self,
+        scope: str = "layer",
+        pattern: str | None = None,
+        include: str = "*",
+        exclude: str = "",
+        lm_head: bool = False,
+        embeddings: bool = False,
+    ) -> None:
+        super().__init__(scope, pattern, Targets(include, exclude, lm_head, embeddings))
+        self.cuts_: dict[tuple[str, float], Cut] = {}
 
     def prepare(
-        self, model: PreTrainedModel, levels: Sequence[float], calibration: Any = None
+        self, model: PreTrainedModel, levels: Sequence[float], calibration: Tokens | None = None
     ) -> None:
-        """One histogram a matrix serves all levels."""
-        for matrix in anatomy.read(model).matrices:
-            weight = matrix.weight()
-            counts = [removed(weight.numel(), level) for level in levels]
-            found = cuts(lambda weight=weight: [weight], counts)  # type: ignore[misc]
-            self.cuts_[matrix.name] = dict(zip(levels, found, strict=True))
+        """The exact cut of every level, without sorting."""
+        if self.pattern is not None or self.scope == "row":
+            return
+        matrices = self.targets.of(model)
+        groups = {m.name: [m] for m in matrices} if self.scope == "layer" else {"": matrices}
+        for name, group in groups.items():
+            total = sum(m.weight().numel() for m in group)
+            counts = [removed(total, level) for level in levels]
+            found = cuts(lambda group=group: (m.weight() for m in group), counts)  # type: ignore[misc]
+            self.cuts_.update({(name, lv): cut for lv, cut in zip(levels, found, strict=True)})
+
+    def score(self, matrix: Matrix) -> Tensor:
+        """|W|, for rows and patterns."""
+        return matrix.weight().float().abs()
 
     @torch.no_grad()
     def apply(self, model: PreTrainedModel, level: float | None) -> Applied:
-        """Zero floor(level x elements) weights of every matrix in place."""
-        if level is None:
-            raise RequestError("magnitude needs a level: write magnitude:0.5, or give levels.")
-        matrices = anatomy.read(model).matrices
-        targeted = zeros = 0
-        for matrix in matrices:
-            weight = matrix.weight()
-            cut_(weight, self.cuts_[matrix.name][level])
-            targeted += weight.numel()
-            zeros += int((weight == 0).sum())
-        scope = f"{len(matrices)} matrices inside the decoder blocks, each on its own"
-        report = StepReport("magnitude", level, zeros / targeted, targeted, zeros, scope)
-        return Applied(model, report)
+        """Zero floor(level x elements) weights of every matrix, or of all together, in place."""
+        if self.pattern is not None or self.scope == "row":
+            return super().apply(model, level)
+        level = self.dose(level)
+        shared = self.cuts_.get(("", level))
+        # From the last matrix to the first: of equal magnitudes the last ones stay.
+        for matrix in reversed(self.targets.of(model)):
+            kept = cut_(matrix.weight(), shared or self.cuts_[matrix.name, level])
+            if shared is not None and shared.gone:
+                shared = shared._replace(kept=shared.kept - kept)
+        return Applied(model, self.report(model, level))

@@ -1,8 +1,10 @@
-"""Scores to exact masks: magnitude thresholds for every level at once, without sorting.
+"""Scores to exact masks: per matrix or over many by histogram, per row, N of M kept.
 
 The magnitude of an IEEE float orders like its bits without the sign, so |w| of a 16-bit weight
 takes at most 32,768 values: one histogram gives every level's exact threshold. A 32-bit weight
 takes two histograms, of its upper and then of its lower 16 bits. Pure: knows no model.
+Ties are broken by position (row-major, the first goes first) everywhere.
+Legend: O out, I in.
 """
 
 from __future__ import annotations
@@ -21,13 +23,14 @@ _HIGH, _LOW = 1 << 15, 1 << 16
 
 
 class Cut(NamedTuple):
-    """Where one level cuts: magnitudes below `bits` go; of those equal, the last `kept` stay.
+    """Where one level cuts: magnitudes below `bits` go; of those equal, the first `gone` go.
 
-    Ties are broken by position (row-major, first goes first), so that counts are exact and a
-    larger level's zeros contain a smaller level's.
+    `kept` is how many of the equal stay. Counts are exact, and a larger level's zeros contain a
+    smaller level's.
     """
 
     bits: int
+    gone: int
     kept: int
 
 
@@ -51,28 +54,35 @@ def magnitude_bits(weight: Tensor) -> Tensor:
     )
 
 
+# ── one threshold for a matrix, or for a whole model ────────────────────────────────────────────
+
+
 def cuts(weights: Callable[[], Iterable[Tensor]], counts: Sequence[int]) -> list[Cut]:
     """The cut of each count of removed weights, over all tensors that `weights()` yields.
 
     Reads the weights once (16-bit) or twice (32-bit; every tensor must have the same dtype),
     holding one tensor and a histogram. 0 <= count <= total elements, in any order.
     """
-    wide = False
+    kinds = set()
     coarse = torch.zeros(_HIGH, dtype=torch.int64)
     for weight in weights():
-        wide = weight.dtype == torch.float32
+        kinds.add(weight.dtype)
         for bits in _chunks(weight):
-            coarse += torch.bincount(bits >> 16 if wide else bits, minlength=_HIGH).cpu()
+            if weight.dtype == torch.float32:
+                bits = bits >> 16
+            coarse += torch.bincount(bits, minlength=_HIGH).cpu()
+    if len(kinds) > 1:
+        raise RequestError("weights of different types cannot share a threshold: use one dtype.")
     first = [_locate(coarse, count) for count in counts]
-    if not wide:
-        return [Cut(found, int(coarse[found]) - rest) for found, rest in first]
+    if torch.float32 not in kinds:
+        return [Cut(found, rest, int(coarse[found]) - rest) for found, rest in first]
     bins = sorted({found for found, _ in first})
     fine = _refine(weights, bins)
     result = []
     for found, rest in first:
         histogram = fine[bins.index(found)]
-        low, left = _locate(histogram, rest)
-        result.append(Cut((found << 16) | low, int(histogram[low]) - left))
+        low, gone = _locate(histogram, rest)
+        result.append(Cut((found << 16) | low, gone, int(histogram[low]) - gone))
     return result
 
 
@@ -99,19 +109,88 @@ def _refine(weights: Callable[[], Iterable[Tensor]], bins: list[int]) -> Tensor:
 
 
 def _chunks(weight: Tensor) -> Iterable[Tensor]:
-    flat = weight.detach().reshape(-1)
-    for chunk in flat.split(_CHUNK):
-        yield magnitude_bits(chunk)
+    """Bits of a tensor piece by piece, whatever its strides: a view is not copied whole."""
+    if weight.is_contiguous():
+        for piece in weight.view(-1).split(_CHUNK):
+            yield magnitude_bits(piece)
+        return
+    for piece in weight.split(max(1, _CHUNK // weight[0].numel())):
+        yield magnitude_bits(piece).reshape(-1)
 
 
-def cut_(weight: Tensor, cut: Cut) -> None:
+def cut_(weight: Tensor, cut: Cut) -> int:
     """Zero in place what `cut` removes from `weight` (any shape, a view is fine).
 
     Works on the untouched weight and on one that a smaller level of the same cuts has been
-    through: only the ties still standing are counted.
+    through: the last `kept` of the ties still standing stay. Returns how many stayed, so that
+    several tensors under one cut are taken from the last to the first with `kept` counted down.
     """
-    bits = magnitude_bits(weight)
+    bits = magnitude_bits(weight).contiguous()
     mask = bits < cut.bits
-    ties = (bits == cut.bits).reshape(-1).nonzero().squeeze(1)
-    mask.view(-1)[ties[: max(0, len(ties) - cut.kept)]] = True
+    if cut.gone:
+        ties = (bits == cut.bits).view(-1).nonzero().squeeze(1)
+        kept = min(len(ties), cut.kept)
+        mask.view(-1)[ties[: len(ties) - kept]] = True
+    else:
+        kept = cut.kept
     weight.masked_fill_(mask, 0)
+    return kept
+
+
+# ── per row, and N of M ─────────────────────────────────────────────────────────────────────────
+
+
+def lowest_in_rows(score: Tensor, count: int) -> Tensor:
+    """Mask (O, I), true for the `count` lowest scores of every row."""
+    if not count:
+        return torch.zeros_like(score, dtype=torch.bool)
+    threshold = score.kthvalue(count, dim=1, keepdim=True).values
+    mask = score < threshold
+    missing = count - mask.sum(1, keepdim=True)
+    ties = score == threshold
+    return mask | (ties & (ties.cumsum(1, dtype=torch.int32) <= missing))
+
+
+def lowest(score: Tensor, count: int) -> Tensor:
+    """Mask (O, I), true for the `count` lowest scores of the whole matrix (scores >= 0, fp32)."""
+    score = score.float().contiguous()
+    (cut,) = cuts(lambda: [score], [count])
+    bits = magnitude_bits(score)
+    mask = bits < cut.bits
+    ties = (bits == cut.bits).view(-1).nonzero().squeeze(1)
+    mask.view(-1)[ties[: cut.gone]] = True
+    return mask
+
+
+def all_but_n_of_m(score: Tensor, keep: int, of: int) -> Tensor:
+    """Mask (O, I), true for all but the `keep` highest scores of every `of` neighbours of a row."""
+    rows, columns = score.shape
+    if columns % of:
+        raise RequestError(
+            f"{keep}:{of} needs rows that divide by {of}, one has {columns} weights: "
+            "leave that matrix out with exclude=."
+        )
+    order = score.reshape(rows, columns // of, of).argsort(dim=-1, stable=True)
+    mask = torch.zeros_like(order, dtype=torch.bool)
+    mask.scatter_(2, order[..., : of - keep], True)
+    return mask.view(rows, columns)
+
+
+class Pattern(NamedTuple):
+    """N:M, `keep` of every `of` weights along the input dimension are kept."""
+
+    keep: int
+    of: int
+
+    @classmethod
+    def parse(cls, text: str) -> Pattern:
+        """Read `2:4`; the first number is how many are kept."""
+        keep, _, of = str(text).partition(":")
+        if not (keep.isdigit() and of.isdigit() and 0 < int(keep) < int(of)):
+            raise RequestError(f"pattern {text!r} cannot be read: write kept:of, like 2:4.")
+        return cls(int(keep), int(of))
+
+    @property
+    def level(self) -> float:
+        """The fraction removed."""
+        return round(1 - self.keep / self.of, 6)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -12,17 +13,35 @@ from typing import Any
 
 import pandas as pd
 
-from resect.errors import RequestError
+from resect.errors import RequestError, RunError
 from resect.record import Answer, CellResult, Item, Measurement, TaskInfo, digest
 from resect.store.migrations import MIGRATIONS, migrate
 
 _ANSWERS = """
-    SELECT c.model, c.role, c.treatment, c.seed, c.level, c.task, c.status, s.item, a.text,
-           a.stopped, a.tokens, a.option_scores, a.answer, a.outcome, a.tier, a.score, a.chosen
+    SELECT p.model, p.role, p.treatment, p.seed, p.level, p.task, c.status, s.item, a.text,
+           a.stopped, a.tokens, a.option_scores, a.answer, a.outcome, a.tier, a.score, a.reader,
+           a.chosen, a.recorded
     FROM plan p JOIN cells c ON c.id = p.cell JOIN item_sets s ON s.name = c.item_set
     JOIN answers a ON a.asking = c.asking AND a.item = s.item
-    WHERE c.status != 'failed' ORDER BY c.model, c.treatment, c.seed, c.task, c.level, s.position
+    WHERE c.status != 'failed' ORDER BY p.position, s.position
 """
+
+
+_PLANNED = ("cell", "state", "model", "role", "treatment", "level", "seed", "task")
+
+
+@contextlib.contextmanager
+def plain_errors(path: Path) -> Iterator[None]:
+    """Say in a sentence what SQLite found wrong with `path`."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if any(word in str(error) for word in ("full", "I/O", "locked", "readonly", "read-only")):
+            raise RunError(
+                f"{path} cannot be written ({error}): what is stored is kept, make room or wait, "
+                "and run the same command to go on."
+            ) from None
+        raise RequestError(f"{path} is not a resect store: {error}.") from None
 
 
 class Store:
@@ -31,18 +50,21 @@ class Store:
     def __init__(self, path: Path, write: bool = True) -> None:
         if not write and not path.is_file():
             raise RequestError(f"there is no run at {path.parent}: it has no {path.name}.")
+        self.path = path
+        self.write = write
         mode = "rwc" if write else "ro"
-        try:
+        with plain_errors(path):
             where = f"{path.absolute().as_uri()}?mode={mode}"
             self.db = sqlite3.connect(where, uri=True, timeout=30)
-            if self.db.execute("PRAGMA user_version").fetchone()[0] > len(MIGRATIONS):
+            version = self.db.execute("PRAGMA user_version").fetchone()[0]
+            if version > len(MIGRATIONS):
                 raise RequestError(f"{path} was written by a newer resect: update this one.")
             if write:
                 self.db.execute("PRAGMA journal_mode = WAL")
                 self.db.execute("PRAGMA synchronous = NORMAL")
                 migrate(self.db)
-        except sqlite3.DatabaseError as error:
-            raise RequestError(f"{path} is not a resect store: {error}.") from None
+            elif version < len(MIGRATIONS):
+                raise RequestError(f"{path} holds no study: run one into its folder.")
 
     def __enter__(self) -> Store:
         return self
@@ -53,6 +75,11 @@ class Store:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self.write and error is None:
+            # One plain file is left, which a reader need not write beside; not while one reads.
+            with contextlib.suppress(sqlite3.OperationalError):
+                self.db.execute("PRAGMA busy_timeout = 0")
+                self.db.execute("PRAGMA journal_mode = DELETE")
         self.db.close()
 
     # ── writing ──
@@ -67,19 +94,16 @@ class Store:
     ) -> None:
         """Declare what this run is: replaces the plan, keeps every answer already there.
 
-        `plan` holds the cells asked for, as far as they can be known beforehand.
+        `plan` holds the cells asked for, in order: the one place that says which model, role,
+        treatment and level a cell stands for. A cell may stand in several places.
         """
-        rows = [
-            (item, position, name)
-            for name, got in items.items()
-            for position, item in enumerate(got)
-        ]
+        rows = [(item, n, name) for name, got in items.items() for n, item in enumerate(got)]
         sets = {name: item_set(item.key for item in got) for name, got in items.items()}
         with self.db:
             self.db.execute("DELETE FROM models")
             self.db.executemany(
                 "INSERT INTO models VALUES (?, ?)",
-                [(m["name"], json.dumps(dict(m))) for m in models],
+                [(model["name"], json.dumps(dict(model))) for model in models],
             )
             self.db.executemany(
                 "INSERT OR REPLACE INTO tasks VALUES (?, ?)",
@@ -98,8 +122,8 @@ class Store:
             )
             self.db.execute("DELETE FROM plan")
             self.db.executemany(
-                "INSERT INTO plan VALUES (?, ?)",
-                [(cell.cell, json.dumps(_brief(cell))) for cell in plan],
+                "INSERT INTO plan VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [(*(getattr(cell, name) for name in _PLANNED), len(cell.items)) for cell in plan],
             )
             self.db.executemany(
                 "INSERT OR REPLACE INTO facts VALUES (?, ?)",
@@ -120,12 +144,14 @@ class Store:
                 answer.reading.outcome,
                 answer.reading.tier,
                 answer.reading.score,
+                answer.reader,
                 answer.chosen,
+                answer.recorded,
             )
             for answer in answers
         ]
         with self.db:
-            marks = ", ".join("?" * 11)
+            marks = ", ".join("?" * 13)
             self.db.executemany(f"INSERT OR REPLACE INTO answers VALUES ({marks})", rows)
 
     def put_cell(self, cell: CellResult) -> None:
@@ -134,12 +160,6 @@ class Store:
             cell.cell,
             cell.asking,
             cell.state,
-            cell.model,
-            cell.role,
-            cell.treatment,
-            cell.level,
-            cell.seed,
-            cell.task,
             item_set(cell.items),
             cell.status,
             cell.reason,
@@ -191,56 +211,52 @@ class Store:
 
     def tasks(self) -> dict[str, TaskInfo]:
         """The tasks of the run, in the order of the plan."""
-        used = {
-            row[0]
-            for row in self.db.execute("SELECT DISTINCT json_extract(info, '$.task') FROM plan")
-        }
+        query = """SELECT p.task, t.info FROM plan p JOIN tasks t ON t.name = p.task
+                   GROUP BY p.task ORDER BY min(p.position)"""
         found = {}
-        for name, info in self.db.execute("SELECT name, info FROM tasks ORDER BY rowid"):
+        for name, info in self.db.execute(query):
             fields = json.loads(info)
-            if name in used:
-                fields.update(labels=tuple(fields["labels"]), stop=tuple(fields["stop"]))
-                found[name] = TaskInfo(**fields)
+            fields.update(labels=tuple(fields["labels"]), stop=tuple(fields["stop"]))
+            found[name] = TaskInfo(**fields)
         return found
 
-    def items(self) -> dict[str, dict[str, Any]]:
-        """Items of the plan by key: the fields of `Item`."""
+    def items(self) -> dict[str, Item]:
+        """Items of the plan by key."""
         query = """SELECT DISTINCT i.key, i.content FROM items i JOIN item_sets s ON s.item = i.key
                    JOIN cells c ON c.item_set = s.name JOIN plan p ON p.cell = c.id"""
-        return {key: json.loads(content) for key, content in self.db.execute(query)}
+        return {key: _item(json.loads(content)) for key, content in self.db.execute(query)}
 
     def cells(self) -> pd.DataFrame:
         """One row a planned cell; status `missing` where it has not run."""
-        query = """SELECT p.info, c.status, c.reason, c.seconds FROM plan p
-                   LEFT JOIN cells c ON c.id = p.cell ORDER BY p.rowid"""
-        rows = [
-            {
-                **json.loads(info),
-                "status": status or "missing",
-                "reason": reason,
-                "seconds": seconds,
-            }
-            for info, status, reason, seconds in self.db.execute(query)
-        ]
-        columns = ["model", "role", "treatment", "level", "seed", "task", "n", "status", "reason"]
-        return pd.DataFrame(rows, columns=[*columns, "seconds"])
+        query = """SELECT p.model, p.role, p.treatment, p.level, p.seed, p.task, p.n,
+                   coalesce(c.status, 'missing') AS status, c.reason, c.seconds
+                   FROM plan p LEFT JOIN cells c ON c.id = p.cell ORDER BY p.position"""
+        return pd.read_sql_query(query, self.db)
 
     def answers(self) -> pd.DataFrame:
         """One row an answer of the plan's cells (failed cells left out), with its item's fields."""
         frame = pd.read_sql_query(_ANSWERS, self.db)
         items = self.items()
         for name in ("id", "gold", "parent", "variant", "tags", "prompt"):
-            column = {key: item[name] for key, item in items.items()}
+            column = {key: getattr(item, name) for key, item in items.items()}
             frame["item_id" if name == "id" else name] = [column[key] for key in frame["item"]]
-        scores = [tuple(json.loads(text)) if text else None for text in frame["option_scores"]]
+        # where only some rows have scores, pandas turns the others into NaN
+        scores = [
+            tuple(json.loads(text)) if isinstance(text, str) else None
+            for text in frame["option_scores"]
+        ]
         return frame.assign(option_scores=pd.Series(scores, index=frame.index, dtype=object))
 
     def measurements(self) -> list[dict[str, Any]]:
-        """Measurements of the plan's states, models and levels in order."""
-        query = """SELECT m.info FROM measurements m WHERE m.state IN
-                   (SELECT c.state FROM cells c JOIN plan p ON p.cell = c.id)"""
-        rows = [json.loads(row[0]) for row in self.db.execute(query)]
-        return sorted(rows, key=lambda r: (r["model"], r["treatment"], r["level"] or 0.0))
+        """Measurements of the plan's states, one row a model, treatment and level, in order."""
+        query = """SELECT p.model, p.role, p.treatment, p.level, m.info
+                   FROM plan p JOIN measurements m ON m.state = p.state
+                   GROUP BY p.model, p.treatment, p.level ORDER BY min(p.position)"""
+        names = ("model", "role", "treatment", "level")
+        return [
+            {**json.loads(info), **dict(zip(names, where, strict=True))}
+            for *where, info in self.db.execute(query)
+        ]
 
 
 def item_set(keys: Iterable[str]) -> str:
@@ -248,6 +264,6 @@ def item_set(keys: Iterable[str]) -> str:
     return digest(list(keys))
 
 
-def _brief(cell: CellResult) -> dict[str, Any]:
-    names = ("model", "role", "treatment", "level", "seed", "task")
-    return {**{name: getattr(cell, name) for name in names}, "n": len(cell.items)}
+def _item(fields: dict[str, Any]) -> Item:
+    fields.update(labels=tuple(fields["labels"]), choices=tuple(fields["choices"]))
+    return Item(**fields)

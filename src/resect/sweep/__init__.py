@@ -9,7 +9,8 @@ from resect.course import Answered, Course, Event, Finished, Measured, Notice
 from resect.errors import unknown
 from resect.store.sqlite import Store
 from resect.sweep.local import Local
-from resect.sweep.plan import Resolved, courses, due, resolve
+from resect.sweep.plan import courses, due
+from resect.sweep.resolve import Resolved, resolve
 
 ENGINES = {"local": Local}
 

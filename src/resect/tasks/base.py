@@ -6,12 +6,16 @@ inherit `LabelTask`, whose reader is `resect.parse`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from resect import parse
 from resect.record import Item, Reading, TaskInfo
+
+READER = f"parse:{parse.VERSION}"
+"""What read a text, kept with every reading: an older one is read anew."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,15 @@ class Source:
     data_dir: Path | None = None
     limit: int | None = None
     seed: int = 0
+
+
+def chosen(item: Item, scores: Sequence[float] | None, scored: str) -> str | None:
+    """The label with the best score; `text-normalised` divides by the bytes of the choice."""
+    if not scores:
+        return None
+    sizes = [len(c.encode()) if scored == "text-normalised" else 1 for c in item.choices]
+    values = [score / size for score, size in zip(scores, sizes, strict=True)]
+    return item.labels[max(range(len(values)), key=values.__getitem__)]
 
 
 class Task(Protocol):
@@ -45,5 +58,5 @@ class LabelTask:
     def read(self, text: str, item: Item) -> Reading:
         """Read with the tiered parser; 1.0 if the label is the gold, else 0.0."""
         parsed = parse.parse(text, labels=item.labels, options=item.options, question=item.question)
-        score = float(parsed.answer is not None and parsed.answer == item.gold)
+        score = float(parse.same_option(parsed.answer, item.gold, item.options))
         return Reading(parsed.answer, parsed.outcome, parsed.tier, score)

@@ -9,13 +9,19 @@ from resect.errors import RequestError
 
 
 def rows(
-    name: str, config: str | None, split: str, revision: str | None = None
+    name: str, config: str | None, split: str, revision: str | None = None, streaming: bool = False
 ) -> Iterator[dict[str, Any]]:
     """Rows of `name` in their own schema; from the cache where `HF_HUB_OFFLINE=1`."""
-    import datasets  # heavy, and only where no --data_dir is given
-
     try:
-        found = datasets.load_dataset(name, config, split=split, revision=revision)
+        import datasets  # heavy, and only where no --data_dir is given
+    except ImportError:
+        raise RequestError(
+            f"dataset {name} comes from the hub: pip install 'resect[hub]', or give --data_dir."
+        ) from None
+    try:
+        found = datasets.load_dataset(
+            name, config, split=split, revision=revision, streaming=streaming
+        )
     except (OSError, ValueError, RuntimeError) as error:
         raise RequestError(
             f"dataset {name} can neither be fetched nor found in the cache "

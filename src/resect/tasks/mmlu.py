@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar, NamedTuple
 
+from resect.errors import RequestError
 from resect.prompts import letter_prompt
 from resect.record import Item, TaskInfo
 from resect.tasks import hub, offline
@@ -20,7 +21,6 @@ class Row(NamedTuple):
     """One question of one subject; `answer` is a letter."""
 
     subject: str
-    number: int
     question: str
     options: list[str]
     answer: str
@@ -52,29 +52,37 @@ class Lobotomy(LabelTask):
 
     def items(self, source: Source) -> list[Item]:
         """Questions subject by subject; `limit` is shared out, so that every subject is there."""
-        rows = list(self._offline(source)) if source.data_dir else list(self._hub())
-        by_subject = [[r for r in rows if r.subject == s][: self.first] for s in self.topics]
+        by_subject: dict[str, list[Row]] = {subject: [] for subject in self.topics}
+        for row in self._offline(source) if source.data_dir else self._hub():
+            if len(by_subject[row.subject]) < self.first:
+                by_subject[row.subject].append(row)
         if source.limit is not None:
             share, more = divmod(source.limit, len(by_subject))
-            by_subject = [got[: share + (n < more)] for n, got in enumerate(by_subject)]
-        return [self._item(row) for got in by_subject for row in got]
+            for number, got in enumerate(by_subject.values()):
+                del got[share + (number < more) :]
+        return [
+            self._item(row, number) for got in by_subject.values() for number, row in enumerate(got)
+        ]
 
     def _offline(self, source: Source) -> Iterator[Row]:
-        fields = ("id", "subject", "question", "options", "answer")
+        fields: offline.Kinds = {"subject": str, "question": str, "options": list, "answer": str}
         for row in offline.rows(source.data_dir, self.file, fields):
-            number = int(row["id"].rsplit("-", 1)[-1])
-            yield Row(row["subject"], number, row["question"], row["options"], row["answer"])
+            if row["subject"] in self.topics:
+                yield Row(row["subject"], row["question"], row["options"], row["answer"])
 
     def _hub(self) -> Iterator[Row]:
         for subject in self.topics:
-            for number, row in enumerate(hub.rows(self.hub_id, subject, "test")):
-                letter = _LABELS[int(row["answer"])]
-                yield Row(subject, number, row["question"], list(row["choices"]), letter)
+            for row in hub.rows(self.hub_id, subject, "test"):
+                yield Row(subject, row["question"], list(row["choices"]), _LABELS[row["answer"]])
 
-    def _item(self, row: Row) -> Item:
+    def _item(self, row: Row, number: int) -> Item:
+        if len(row.options) != len(_LABELS) or row.answer not in _LABELS:
+            raise RequestError(
+                f"question {number} of {row.subject} has no four options and answer."
+            )
         options = dict(zip(_LABELS, row.options, strict=True))
         return Item(
-            id=f"mmlu/{row.subject}/{row.number}",
+            id=f"mmlu/{row.subject}/{number}",
             prompt=letter_prompt(row.question, options),
             gold=row.answer,
             labels=_LABELS,

@@ -5,15 +5,20 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from resect.errors import RequestError
 
+Kinds = Mapping[str, type | tuple[type, ...]]
 
-def rows(data_dir: Path | None, name: str, needed: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    """Records of `data_dir/name`, each with the `needed` fields; one sentence where not."""
+
+def rows(data_dir: Path | None, name: str, needed: Kinds) -> Iterator[dict[str, Any]]:
+    """Records of `data_dir/name`, each with the `needed` fields of these types.
+
+    Raises `RequestError`, one sentence with the line's number, where that is not so.
+    """
     if data_dir is None:
         raise RequestError(f"this task reads {name}: say where it lies with --data_dir.")
     path = data_dir / name
@@ -23,9 +28,13 @@ def rows(data_dir: Path | None, name: str, needed: tuple[str, ...]) -> Iterator[
         with gzip.open(path, "rt", encoding="utf-8") as file:
             for number, line in enumerate(file, start=1):
                 row = json.loads(line)
-                lacking = [field for field in needed if field not in row]
-                if lacking:
-                    raise RequestError(f"{path} line {number} has no field {lacking[0]!r}.")
+                if not isinstance(row, dict):
+                    raise RequestError(f"{path} line {number} is no record.")
+                for field, kind in needed.items():
+                    if field not in row:
+                        raise RequestError(f"{path} line {number} has no field {field!r}.")
+                    if not isinstance(row[field], kind):
+                        raise RequestError(f"{path} line {number}: {field} is {row[field]!r:.40}.")
                 yield row
     except (OSError, EOFError, zlib.error, ValueError) as error:
         raise RequestError(f"{path} cannot be read: {error}.") from None

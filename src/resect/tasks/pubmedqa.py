@@ -39,7 +39,12 @@ class PubMedQA(LabelTask):
         return [self._item(*row) for row in _first(rows, source.limit)]
 
     def _offline(self, source: Source) -> Iterator[tuple[str, str, list[str], str, dict[str, str]]]:
-        fields = ("id", "question", "contexts", "final_decision")
+        fields: offline.Kinds = {
+            "id": (str, int),
+            "question": str,
+            "contexts": list,
+            "final_decision": str,
+        }
         for row in offline.rows(source.data_dir, self.file, fields):
             tags = {"year": str(row.get("year", ""))}
             yield str(row["id"]), row["question"], row["contexts"], row["final_decision"], tags

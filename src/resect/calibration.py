@@ -1,0 +1,297 @@
+"""Calibration text to token batches, and the one place that captures activations.
+
+Blocks are run one after another on stored hidden states, so that memory holds one block's moments
+and the hidden states of the calibration text, whatever the model's depth.
+Legend: N sequences, T tokens of each, D hidden size, I inputs of a matrix.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from resect import anatomy, clinic
+from resect.anatomy import Block
+from resect.errors import RequestError
+from resect.record import digest
+from resect.spec import Calibration
+
+
+class Tokens(NamedTuple):
+    """Token ids (N, T)."""
+
+    ids: Tensor
+
+
+class Moments(NamedTuple):
+    """Of a matrix's input over `tokens`: summed squares (I,), or X^T X (I, I); fp32."""
+
+    tokens: int
+    second: Tensor
+
+
+# ── text to tokens ──────────────────────────────────────────────────────────────────────────────
+
+
+def tokens(asked: Calibration, tokenizer: PreTrainedTokenizerBase, positions: int) -> Tokens:
+    """`nsamples` windows of `seqlen` tokens from the text, by seed.
+
+    Documents are joined with the end-of-text token, so that short ones count too. `seqlen` is
+    cut to what the model can read. Raises `RequestError` where the text is too short.
+    """
+    length = min(asked.seqlen, positions)
+    end = [tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else []
+    stream: list[int] = []
+    for text in texts(asked.data):
+        stream += tokenizer(text, add_special_tokens=False).input_ids + end
+        if len(stream) > 64 * asked.nsamples * length:
+            break
+    if len(stream) < 2 * length:
+        raise RequestError(
+            f"calibration text {asked.data} has {len(stream)} tokens, too few for windows of "
+            f"{length}: give more text, or a smaller --seqlen."
+        )
+    generator = torch.Generator().manual_seed(asked.seed)
+    starts = torch.randint(0, len(stream) - length, (asked.nsamples,), generator=generator)
+    whole = torch.tensor(stream)
+    ids = torch.stack([whole[start : start + length] for start in starts.tolist()])
+    return Tokens(ids)
+
+
+def tokens_for(
+    asked: Calibration | None, tokenizer: PreTrainedTokenizerBase, config: Any
+) -> Tokens | None:
+    """The calibration tokens of a study for one model; None where none are asked for."""
+    if asked is None:
+        return None
+    positions = getattr(config.get_text_config(), "max_position_embeddings", None)
+    return tokens(asked, tokenizer, positions or asked.seqlen)
+
+
+def name_of(asked: Calibration) -> str:
+    """Hash of what was asked for and, for a file, of its content; `RequestError` without it."""
+    path = _file_of(asked.data)
+    content = hashlib.sha256(path.read_bytes()).hexdigest() if path else ""
+    return digest([asked.model_dump(), content])
+
+
+def _file_of(data: str) -> Path | None:
+    """The file that a source names, None where it is no file's name."""
+    path = Path(data).expanduser()
+    if path.is_file():
+        return path
+    if path.suffix or data.startswith((".", "/", "~")):
+        raise RequestError(f"there is no calibration file {data}: check --calibration.")
+    return None
+
+
+def texts(data: str) -> Iterator[str]:
+    """Documents of a calibration source: `clinic`, a .txt or .jsonl[.gz] file, or a hub set."""
+    path = _file_of(data)
+    if data == "clinic":
+        yield from clinic.calibration_texts()
+    elif path is not None:
+        yield from _file(path)
+    else:
+        from resect.tasks import hub
+
+        name, config = {"c4": ("allenai/c4", "en")}.get(data, (data, None))
+        for row in hub.rows(name, config, "train", streaming=True):
+            yield str(row["text"])
+
+
+def _file(path: Path) -> Iterator[str]:
+    opened = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opened(path, "rt", encoding="utf-8") as file:
+            if ".jsonl" not in path.name:
+                yield file.read()
+                return
+            for line in file:
+                yield str(json.loads(line)["text"])
+    except (OSError, ValueError, KeyError) as error:
+        raise RequestError(
+            f"calibration file {path} cannot be read ({type(error).__name__}): give plain text, "
+            "or JSON lines with a field text."
+        ) from None
+
+
+# ── activations ─────────────────────────────────────────────────────────────────────────────────
+
+
+class Turn:
+    """One block whose turn it is, and the hidden states (each 1, T, D) that come to it.
+
+    `gather` runs the block on them for its moments; what is done to the block afterwards is seen
+    by the blocks after it.
+    """
+
+    def __init__(
+        self, block: Block, hidden: list[Tensor], call: dict[str, Any], wanted: set[str], full: bool
+    ) -> None:
+        self.block = block
+        self.hidden, self.call = hidden, call
+        self.wanted, self.full = wanted, full
+        self.outputs: list[Tensor] | None = None
+
+    def gather(self) -> dict[str, Moments]:
+        """Moments of the block's sites, by site."""
+        with Capture(self.block, self.wanted, self.full) as capture:
+            self.outputs = [_run(self.block.module, row, self.call) for row in self.hidden]
+        return capture.moments
+
+    def end(self, changed: bool) -> list[Tensor]:
+        """Hidden states after the block as it stands; one that was not `changed` runs only once."""
+        if self.outputs is None or changed:
+            self.outputs = [_run(self.block.module, row, self.call) for row in self.hidden]
+        return self.outputs
+
+
+def blocks_in_turn(
+    model: PreTrainedModel,
+    calibration: Tokens,
+    wants: Callable[[str], bool],
+    full: bool,
+    changing: bool,
+) -> Iterator[Turn]:
+    """The blocks in order, each with the hidden states that the blocks before it leave.
+
+    `changing` says that the caller prunes each block when it is its turn.
+    """
+    blocks = anatomy.read(model).blocks
+    hidden, calls = _before_blocks(model, calibration.ids, blocks)
+    for block, call in zip(blocks, calls, strict=True):
+        wanted = {m.site for m in block.matrices if wants(m.name)}
+        turn = Turn(block, hidden, call, wanted, full)
+        yield turn
+        hidden = turn.end(changing)
+
+
+@torch.no_grad()
+def _run(block: nn.Module, hidden: Tensor, call: dict[str, Any]) -> Tensor:
+    out = block(hidden, **call)
+    found: Tensor = out[0] if isinstance(out, tuple) else out
+    return found
+
+
+@torch.no_grad()
+def _before_blocks(
+    model: PreTrainedModel, ids: Tensor, blocks: list[Block]
+) -> tuple[list[Tensor], list[dict[str, Any]]]:
+    """Hidden states (1, T, D) before the first block, and how the model calls each block.
+
+    Blocks are replaced by recorders that pass their input on: what a model hands to a block
+    (masks, rotary positions; they differ between blocks where windows do) does not depend on it.
+    """
+    calls: list[dict[str, Any]] = []
+    first: list[Tensor] = []
+    with ExitStack() as undo:
+        for number, block in enumerate(blocks):
+
+            def record(hidden: Tensor, *rest: Any, number: int = number, **call: Any) -> Tensor:
+                if rest:
+                    raise RequestError("this model calls its blocks in a way that is not known.")
+                if number == 0:
+                    first.append(hidden)
+                if len(calls) <= number:
+                    calls.append({**call, "past_key_values": None, "use_cache": False})
+                return hidden
+
+            block.module.forward = record
+            undo.callback(block.module.__dict__.pop, "forward")
+        for row in ids:
+            model(row[None].to(model.device), use_cache=False)
+    return first, calls
+
+
+class Capture:
+    """Sums second moments of the wanted sites while a block runs."""
+
+    def __init__(self, block: Block, wanted: set[str], full: bool) -> None:
+        self.moments: dict[str, Moments] = {}
+        self.full = full
+        self.wanted = wanted
+        self.modules: dict[str, nn.Module] = {
+            m.module: m.owner for m in block.matrices if m.site in wanted
+        }
+
+    def __enter__(self) -> Capture:
+        self.hooks = [
+            module.register_forward_pre_hook(
+                self._linear(name) if isinstance(module, nn.Linear) else self._experts(name)
+            )
+            for name, module in self.modules.items()
+        ]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for hook in self.hooks:
+            hook.remove()
+
+    def _linear(self, name: str) -> Callable[[nn.Module, tuple[Any, ...]], None]:
+        def hook(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+            self._add(name, inputs[0])
+
+        return hook
+
+    def _experts(self, name: str) -> Callable[[nn.Module, tuple[Any, ...]], None]:
+        """Fused experts: each one's routed tokens, and the activation inside it."""
+
+        def hook(module: Any, inputs: tuple[Any, ...]) -> None:
+            hidden, routed = inputs[0].reshape(-1, inputs[0].shape[-1]), inputs[1]
+            for expert in range(module.num_experts):
+                rows = (routed == expert).any(-1).nonzero().squeeze(-1)
+                if len(rows):
+                    self._add(f"{name}.{expert}.input", hidden[rows])
+                    if f"{name}.{expert}.inner" in self.wanted:
+                        self._add(f"{name}.{expert}.inner", inner(module, expert, hidden[rows]))
+
+        return hook
+
+    def _add(self, site: str, x: Tensor) -> None:
+        if site not in self.wanted:
+            return
+        x = x.reshape(-1, x.shape[-1]).float()
+        second = x.T @ x if self.full else x.square().sum(0)
+        if site in self.moments:
+            before = self.moments[site]
+            self.moments[site] = Moments(before.tokens + len(x), before.second.add_(second))
+        else:
+            self.moments[site] = Moments(len(x), second)
+
+
+def inner(experts: Any, expert: int, hidden: Tensor) -> Tensor:
+    """What goes into one expert's down projection, for its tokens (S, D): (S, I)."""
+    name = "gate_up_proj" if getattr(experts, "has_gate", True) else "up_proj"
+    weight = getattr(experts, name)[expert]
+    out = hidden @ (weight if experts.is_transposed else weight.mT)
+    if getattr(experts, "has_bias", False):
+        out = out + getattr(experts, f"{name}_bias")[expert]
+    found: Tensor = experts._apply_gate(out) if name == "gate_up_proj" else experts.act_fn(out)
+    return found
+
+
+class Spool:
+    """Moments of many blocks, on disk: memory holds one block's."""
+
+    def __init__(self) -> None:
+        self.folder = tempfile.TemporaryDirectory(prefix="resect-moments-")
+
+    def put(self, name: str, moments: dict[str, Moments]) -> None:
+        """Keep a block's moments."""
+        torch.save({k: tuple(v) for k, v in moments.items()}, Path(self.folder.name) / name)
+
+    def get(self, name: str) -> dict[str, Moments]:
+        """A block's moments, as they were put."""
+        found = torch.load(Path(self.folder.name) / name, weights_only=True)
+        return {k: Moments(*v) for k, v in found.items()}

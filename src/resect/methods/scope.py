@@ -1,0 +1,54 @@
+"""Which weights a method targets: the matrices inside the decoder blocks, unless told otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from torch import nn
+
+from resect import anatomy
+from resect.anatomy import Matrix
+from resect.errors import RequestError
+
+
+@dataclass(frozen=True)
+class Targets:
+    """`include` and `exclude` are shell patterns on matrix names, several joined by `|`.
+
+    `lm_head` and `embeddings` add those; where they are one tied tensor, either flag prunes both.
+    """
+
+    include: str = "*"
+    exclude: str = ""
+    lm_head: bool = False
+    embeddings: bool = False
+
+    def wants(self, name: str) -> bool:
+        """Whether a matrix inside the blocks is targeted."""
+        return _matches(name, self.include) and not _matches(name, self.exclude)
+
+    def of(self, model: nn.Module) -> list[Matrix]:
+        """The targeted matrices in the order of the model; never one tensor twice."""
+        parts = anatomy.read(model)
+        found = [matrix for matrix in parts.matrices if self.wants(matrix.name)]
+        for wanted, end in ((self.embeddings, parts.embedding), (self.lm_head, parts.head)):
+            tied = {m.weight().data_ptr() for m in found}
+            if wanted and end is not None and end.weight().data_ptr() not in tied:
+                found.append(end)
+        if not found:
+            raise RequestError(
+                f"no matrix matches include={self.include} exclude={self.exclude}: "
+                "`resect inspect` lists the names."
+            )
+        return found
+
+    def __str__(self) -> str:
+        more = [name for name in ("lm_head", "embeddings") if getattr(self, name)]
+        narrowed = "" if self.include == "*" else f" matching {self.include}"
+        narrowed += f" but {self.exclude}" if self.exclude else ""
+        return " and ".join(["matrices inside the decoder blocks" + narrowed, *more])
+
+
+def _matches(name: str, patterns: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in str(patterns).split("|") if pattern)

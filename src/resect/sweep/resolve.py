@@ -1,0 +1,136 @@
+"""A study checked: every name, file, model and item that a run needs, found before it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from resect import calibration, methods, models, parents, tasks
+from resect.course import asker
+from resect.errors import RequestError
+from resect.methods.base import Method
+from resect.models import Identity
+from resect.record import Item, TaskInfo
+from resect.spec import ModelRef, Study, Treatment
+from resect.tasks import Source
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What a treatment's methods say about its identity."""
+
+    random: bool
+    calibration: str | None
+    versions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A checked study: what its names stand for."""
+
+    study: Study
+    device: str
+    names: Mapping[str, str]
+    identities: Mapping[str, Identity]
+    infos: Mapping[str, TaskInfo]
+    items: Mapping[str, tuple[Item, ...]]
+    keys: Mapping[str, tuple[str, ...]]
+    chains: Mapping[str, Chain]
+
+    def warnings(self) -> list[str]:
+        """What a reader must know of the study itself: a control that is not the parent."""
+        specialist, base = self.study.models.get("specialist"), self.study.models.get("base")
+        if not specialist or not base:
+            return []
+        parent = parents.parent_of(specialist.id, self.identities["specialist"].parent)
+        found = parents.control_warning(
+            self.names["specialist"], parent, self.names["base"], base.id
+        )
+        return [found] if found else []
+
+
+def resolve(study: Study) -> Resolved:
+    """Check every name and file of a study and load its items. Raises `RequestError`."""
+    if not study.treatments:
+        raise RequestError("the study names no method: give --method, or treatments in the YAML.")
+    study = study.model_copy(update={"treatments": _as_swept(study.treatments)})
+    chains = _chains(study)
+    device = models.device_of(study.device)
+    items, infos = _items(study)
+    identities = {}
+    for role, ref in study.models.items():
+        identities[role], loaded = models.identify(ref)
+        for name, got in items.items():
+            asker(loaded, infos[name], got, study.batch_tokens)  # says so where they do not fit
+    keys = {name: tuple(item.key for item in got) for name, got in items.items()}
+    names = _names(study.models)
+    return Resolved(study, device, names, identities, infos, items, keys, chains)
+
+
+def check(treatment: Treatment) -> list[Method]:
+    """The methods of a treatment; refuses one that cannot be run."""
+    if treatment.levels and treatment.swept is None:
+        raise RequestError(f"levels are given, but no step of {treatment.name!r} is left to sweep.")
+    found = []
+    for number, step in enumerate(treatment.steps):
+        swept = number == treatment.swept
+        found.append(methods.check(step, swept))
+        if swept:
+            for level in treatment.levels:
+                methods.check(step.model_copy(update={"level": level}))
+        if found[-1].terminal and number + 1 < len(treatment.steps):
+            raise RequestError(f"nothing can follow {step.method}: put it last in the treatment.")
+    return found
+
+
+def _chains(study: Study) -> dict[str, Chain]:
+    found: dict[str, Chain] = {}
+    text = None
+    for treatment in study.treatments:
+        parts = check(treatment)
+        if treatment.name in found:
+            raise RequestError(f"treatment {treatment.name} is named twice: join its levels.")
+        needs = any(method.calibrated for method in parts)
+        if needs and study.calibration is None:
+            raise RequestError(
+                f"{treatment.name} looks at activations: name a text with --calibration."
+            )
+        if needs and text is None and study.calibration is not None:
+            text = calibration.name_of(study.calibration)
+        found[treatment.name] = Chain(
+            any(method.random for method in parts),
+            text if needs else None,
+            tuple(method.version for method in parts),
+        )
+    return found
+
+
+def _items(study: Study) -> tuple[dict[str, tuple[Item, ...]], dict[str, TaskInfo]]:
+    found = {name: tasks.get(name) for name in study.tasks}
+    folder = Path(study.data_dir).expanduser() if study.data_dir else None
+    source = Source(folder, study.limit, study.seed)
+    items = {name: tuple(task.items(source)) for name, task in found.items()}
+    for name, got in items.items():
+        if not got:
+            raise RequestError(f"task {name} has no items: check its data file.")
+        if len({item.key for item in got}) < len(got):
+            raise RequestError(f"task {name} has the same item twice: mend its data file.")
+    return items, {name: task.info for name, task in found.items()}
+
+
+def _as_swept(treatments: Sequence[Treatment]) -> tuple[Treatment, ...]:
+    """Treatments with the options that a sweep sets, so that their names say them."""
+    return tuple(
+        t.model_copy(update={"steps": tuple(methods.for_sweep(step) for step in t.steps)})
+        for t in treatments
+    )
+
+
+def _names(refs: Mapping[str, ModelRef]) -> dict[str, str]:
+    """Short names of the models, longer where two would be called alike."""
+    short = [ref.name for ref in refs.values()]
+    return {
+        role: ref.name if short.count(ref.name) == 1 else f"{ref.name} ({role})"
+        for role, ref in refs.items()
+    }
