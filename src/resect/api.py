@@ -76,7 +76,7 @@ def compress(
         dtype=dtype,
         trust_remote_code=trust_remote_code,
     )
-    models.identify(ref)
+    models.check(ref)
     loaded = models.load(ref, models.device_of(device))
     asked = calibration if needing else None
     text = tokens_for(asked, loaded.tokenizer, loaded.model.config)

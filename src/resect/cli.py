@@ -131,6 +131,60 @@ def run(
 
 
 @app.command()
+def compress(
+    model: Annotated[str, typer.Argument(help="Model directory or hub id.")],
+    step: Annotated[list[str], typer.Option(help="method[:level][,key=value]; repeat for more.")],
+    out: Annotated[Path, typer.Option(help="Folder for the compressed model.")],
+    calibration: Annotated[str | None, typer.Option(help="clinic, a text file, c4.")] = None,
+    nsamples: Annotated[int, typer.Option(help="Calibration windows.")] = 128,
+    seqlen: Annotated[int, typer.Option(help="Tokens of each.")] = 2048,
+    seed: Annotated[int, typer.Option(help="Seed of random methods and calibration.")] = 0,
+    revision: Annotated[str | None, typer.Option(help="Hub revision.")] = None,
+    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16.")] = "auto",
+    device: Device = "auto",
+    trust_remote_code: Annotated[bool, typer.Option("--trust-remote-code")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a compressed copy of a model that plain transformers loads."""
+    from resect import compression, request
+
+    ref, text = request.model(
+        model, revision, dtype, trust_remote_code, calibration, nsamples, seqlen, seed
+    )
+    treatment = request.treatment(step)
+    done = compression.compress_to(
+        ref,
+        treatment,
+        out,
+        calibration=text,
+        seed=seed,
+        device=device,
+        notice=lambda text: None if quiet else typer.echo(text, err=True),
+    )
+    if as_json:
+        _print_json(done)
+        return
+    for report in [] if quiet else done["steps"]:
+        typer.echo(f"{report['step']}: {report['measured']:.4%} of {report['scope']} are zero")
+    typer.echo(out)
+
+
+@app.command()
+def inspect(model: str, as_json: Json = False, quiet: Quiet = False) -> None:
+    """Show a model's anatomy, sizes, zeros and bits as measured."""
+    from resect import inspection
+    from resect.spec import ModelRef
+
+    ref = ModelRef.of(role="model", id=model)
+    found = inspection.inspect(ref, lambda text: None if quiet else typer.echo(text, err=True))
+    if as_json:
+        _print_json(found)
+    else:
+        typer.echo(inspection.shown(found))
+
+
+@app.command()
 def report(
     run: Path,
     margin: Margin = None,

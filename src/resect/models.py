@@ -70,8 +70,8 @@ def where(ref: ModelRef) -> str:
     return ref.id
 
 
-def identify(ref: ModelRef) -> tuple[Identity, Loaded]:
-    """Check a reference and name its weights; the model comes back without its data (meta device).
+def check(ref: ModelRef) -> Loaded:
+    """The model without its data (meta device), and its tokenizer.
 
     Everything a load can stumble over is found here: raises `RequestError` for a missing
     directory, a file that is no model, weights that are missing or do not fit, a model that needs
@@ -80,7 +80,13 @@ def identify(ref: ModelRef) -> tuple[Identity, Loaded]:
     place = Path(where(ref))
     if place.exists():
         _check_directory(ref, place)
-    loaded = _load(ref, {"device_map": "meta"})
+    return _load(ref, {"device_map": "meta"})
+
+
+def identify(ref: ModelRef) -> tuple[Identity, Loaded]:
+    """As `check`, and a name for the weights (every byte of a local model is read for it)."""
+    loaded = check(ref)
+    place = Path(where(ref))
     config = loaded.model.config
     dtype = ref.dtype if ref.dtype != "auto" else str(loaded.model.dtype).removeprefix("torch.")
     if place.exists():

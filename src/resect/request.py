@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from resect.errors import RequestError
-from resect.spec import Study, Treatment
+from resect.spec import Calibration, ModelRef, Study, Treatment
 
 _DEFAULT_LEVELS = "0:0.95:0.05"
 
@@ -47,6 +47,34 @@ def study(
     asked.update({name: value for name, value in fields.items() if value is not None})
     asked.setdefault("name", _name(asked))
     return Study.of(**asked)
+
+
+def model(
+    name: str,
+    revision: str | None,
+    dtype: str,
+    trust_remote_code: bool,
+    calibration: str | None,
+    nsamples: int,
+    seqlen: int,
+    seed: int,
+) -> tuple[ModelRef, Calibration | None]:
+    """One model and, if a text is named, the calibration that goes with it."""
+    ref = ModelRef.of(
+        role="model",
+        id=name,
+        revision=revision,
+        dtype=dtype,
+        trust_remote_code=trust_remote_code,
+    )
+    if calibration is None:
+        return ref, None
+    return ref, Calibration.of(data=calibration, nsamples=nsamples, seqlen=seqlen, seed=seed)
+
+
+def treatment(steps: Sequence[str]) -> Treatment:
+    """The treatment of `--step` options in their order."""
+    return Treatment.of(steps=" + ".join(steps))
 
 
 def _treatments(

@@ -6,15 +6,13 @@ the whole model (`scope=global`); or N of every M neighbours are kept.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from resect.anatomy import Matrix
 from resect.calibration import Tokens
-from resect.methods.base import Applied
 from resect.methods.masks import Cut, cut_, cuts, removed
 from resect.methods.scope import Targets
 from resect.methods.scored import Scored
@@ -42,30 +40,42 @@ class Magnitude(Scored):
         self, model: PreTrainedModel, levels: Sequence[float], calibration: Tokens | None = None
     ) -> None:
         """The exact cut of every level, without sorting."""
-        if self.pattern is not None or self.scope == "row":
-            return
         matrices = self.targets.of(model)
-        groups = {m.name: [m] for m in matrices} if self.scope == "layer" else {"": matrices}
-        for name, group in groups.items():
-            total = sum(m.weight().numel() for m in group)
-            counts = [removed(total, level) for level in levels]
-            found = cuts(lambda group=group: (m.weight() for m in group), counts)  # type: ignore[misc]
-            self.cuts_.update({(name, lv): cut for lv, cut in zip(levels, found, strict=True)})
+        if self.scope == "global" and self.pattern is None:
+            self._learn("", lambda: matrices, levels)
+        elif self.scope == "layer" and self.pattern is None:
+            for matrix in matrices:
+                self._learn(matrix.name, lambda matrix=matrix: [matrix], levels)  # type: ignore[misc]
+
+    def _learn(
+        self, name: str, matrices: Callable[[], Iterable[Matrix]], levels: Sequence[float]
+    ) -> None:
+        total = sum(m.weight().numel() for m in matrices())
+        counts = [removed(total, level) for level in levels]
+        found = cuts(lambda: (m.weight() for m in matrices()), counts)
+        self.cuts_.update({(name, lv): cut for lv, cut in zip(levels, found, strict=True)})
+
+    def begin(self, matrices: Callable[[], Iterable[Matrix]], level: float) -> None:
+        """The cut of the whole model, if that is the scope."""
+        self.shared_: Cut | None = None
+        if self.scope == "global" and self.pattern is None:
+            if ("", level) not in self.cuts_:
+                self._learn("", matrices, [level])
+            self.shared_ = self.cuts_["", level]
 
     def score(self, matrix: Matrix) -> Tensor:
         """|W|, for rows and patterns."""
         return matrix.weight().float().abs()
 
-    @torch.no_grad()
-    def apply(self, model: PreTrainedModel, level: float | None) -> Applied:
-        """Zero floor(level x elements) weights of every matrix, or of all together, in place."""
+    def zero_(self, matrix: Matrix, level: float) -> None:
+        """Zero what the cut removes: the matrix's own, or what is left of the model's."""
         if self.pattern is not None or self.scope == "row":
-            return super().apply(model, level)
-        level = self.dose(level)
-        shared = self.cuts_.get(("", level))
-        # From the last matrix to the first: of equal magnitudes the last ones stay.
-        for matrix in reversed(self.targets.of(model)):
-            kept = cut_(matrix.weight(), shared or self.cuts_[matrix.name, level])
-            if shared is not None and shared.gone:
-                shared = shared._replace(kept=shared.kept - kept)
-        return Applied(model, self.report(model, level))
+            super().zero_(matrix, level)
+        elif self.shared_ is not None:
+            kept = cut_(matrix.weight(), self.shared_)
+            if self.shared_.gone:
+                self.shared_ = self.shared_._replace(kept=self.shared_.kept - kept)
+        else:
+            if (matrix.name, level) not in self.cuts_:
+                self._learn(matrix.name, lambda: [matrix], [level])
+            cut_(matrix.weight(), self.cuts_[matrix.name, level])

@@ -33,8 +33,8 @@ class Targets:
         parts = anatomy.read(model)
         found = [matrix for matrix in parts.matrices if self.wants(matrix.name)]
         for wanted, end in ((self.embeddings, parts.embedding), (self.lm_head, parts.head)):
-            tied = {m.weight().data_ptr() for m in found}
-            if wanted and end is not None and end.weight().data_ptr() not in tied:
+            taken = {id(getattr(m.owner, m.parameter)) for m in found}
+            if wanted and end is not None and id(getattr(end.owner, end.parameter)) not in taken:
                 found.append(end)
         if not found:
             raise RequestError(

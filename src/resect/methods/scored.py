@@ -5,7 +5,7 @@ A method's own file holds only its score. Legend: O out, I in.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -55,17 +55,28 @@ class Scored:
     ) -> None:
         """Nothing to learn: the score is read off the weights."""
 
+    def begin(self, matrices: Callable[[], Iterable[Matrix]], level: float) -> None:
+        """What one level needs to know of all matrices together; may read them more than once."""
+
     def score(self, matrix: Matrix) -> Tensor:
         """Scores (O, I), not negative, fp32; a weight that is zero has score 0."""
         raise NotImplementedError
 
+    def zero_(self, matrix: Matrix, level: float) -> None:
+        """Zero one matrix in place."""
+        matrix.weight().masked_fill_(self.mask(self.score(matrix), level), 0)
+
     @torch.no_grad()
     def apply(self, model: PreTrainedModel, level: float | None) -> Applied:
-        """Zero the lowest floor(level x group) scores of every comparison group, in place."""
+        """Zero the lowest floor(level x group) scores of every comparison group, in place.
+
+        From the last matrix to the first, so that of equal scores the last ones stay.
+        """
         level = self.dose(level)
-        for matrix in self.targets.of(model):
-            weight = matrix.weight()
-            weight.masked_fill_(self.mask(self.score(matrix), level), 0)
+        matrices = self.targets.of(model)
+        self.begin(lambda: matrices, level)
+        for matrix in reversed(matrices):
+            self.zero_(matrix, level)
         return Applied(model, self.report(model, level))
 
     def dose(self, level: float | None) -> float:
@@ -91,6 +102,10 @@ class Scored:
         matrices = self.targets.of(model)
         targeted = sum(m.weight().numel() for m in matrices)
         zeros = sum(int((m.weight() == 0).sum()) for m in matrices)
-        group = f"{self.pattern.keep}:{self.pattern.of}" if self.pattern else self.scope
-        scope = f"{len(matrices)} {self.targets}, compared by {group}"
+        scope = self.describe(len(matrices))
         return StepReport(self.name, level, zeros / targeted, targeted, zeros, scope, notes)
+
+    def describe(self, count: int) -> str:
+        """What was targeted and compared, in words."""
+        group = f"{self.pattern.keep}:{self.pattern.of}" if self.pattern else self.scope
+        return f"{count} {self.targets}, compared by {group}"

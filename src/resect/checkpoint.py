@@ -1,0 +1,251 @@
+"""A checkpoint on disk, tensor by tensor: read in place, written whole or not at all.
+
+Safetensors are memory-mapped and copied by byte range; `.bin` files come through torch's
+memory-mapped weights-only loader; MXFP4 experts are dequantized. What is held is one tensor.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import shutil
+import struct
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from torch import Tensor
+
+from resect.errors import RequestError
+
+_NAMES: dict[torch.dtype, str] = {
+    torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16",
+    torch.int64: "I64", torch.int32: "I32", torch.int16: "I16", torch.int8: "I8",
+    torch.uint8: "U8", torch.bool: "BOOL", torch.float8_e4m3fn: "F8_E4M3",
+    torch.float8_e5m2: "F8_E5M2",
+}  # fmt: skip
+_DTYPES = {name: dtype for dtype, name in _NAMES.items()}
+_PIECE = 1 << 24  # bytes copied at once
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One tensor of a checkpoint: what it is, where its bytes lie, and how to read it.
+
+    `place` is (file, offset) where the bytes can be copied as they are, None where the tensor has
+    to be made (from a pickle, or dequantized).
+    """
+
+    name: str
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+    shard: str
+    read: Callable[[], Tensor]
+    place: tuple[Path, int] | None
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        count = 1
+        for length in self.shape:
+            count *= length
+        return count * self.dtype.itemsize
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The tensors of a model directory in the order of its files, and what is converted."""
+
+    folder: Path
+    entries: dict[str, Entry]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def bytes_on_disk(self) -> int:
+        """Size of the weight files."""
+        return sum(entry.size for entry in self.entries.values())
+
+
+def read(folder: Path) -> Checkpoint:
+    """Open a model directory; raises `RequestError` where it holds no readable weights."""
+    files = sorted(folder.glob("model*.safetensors"))
+    try:
+        if files:
+            found = [entry for path in files for entry in _safetensors(path)]
+        else:
+            found = [e for path in sorted(folder.glob("pytorch_model*.bin")) for e in _bin(path)]
+    except (OSError, ValueError, KeyError, RuntimeError, struct.error) as error:
+        raise RequestError(f"the weights in {folder} cannot be read: {error}.") from None
+    if not found:
+        raise RequestError(f"{folder} holds no weights: there is no .safetensors or .bin file.")
+    entries, notes = _dequantized({entry.name: entry for entry in found})
+    if not files:
+        notes += ("read through torch's weights-only loader, written as safetensors",)
+    return Checkpoint(folder, entries, notes)
+
+
+def _safetensors(path: Path) -> Iterator[Entry]:
+    with path.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(length))
+        view = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    header.pop("__metadata__", None)
+    for name, about in sorted(header.items(), key=lambda pair: pair[1]["data_offsets"][0]):
+        start, end = (8 + length + at for at in about["data_offsets"])
+        if end > len(view):
+            raise ValueError(f"{path.name} is cut off in {name}")
+        dtype, shape = _DTYPES[about["dtype"]], tuple(about["shape"])
+
+        def load(
+            start: int = start, end: int = end, dtype: Any = dtype, shape: Any = shape
+        ) -> Tensor:
+            data = bytearray(view[start:end])
+            return torch.frombuffer(data, dtype=dtype).view(shape) if data else torch.empty(shape)
+
+        yield Entry(name, dtype, shape, path.name, load, (path, start))
+
+
+def _bin(path: Path) -> Iterator[Entry]:
+    tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    seen: set[tuple[int, tuple[int, ...]]] = set()
+    shard = path.name.replace("pytorch_model", "model").replace(".bin", ".safetensors")
+    for name, tensor in tensors.items():
+        alias = (tensor.data_ptr(), tuple(tensor.shape))
+        if alias not in seen:  # a tied tensor is stored once, the config ties it again
+            seen.add(alias)
+            read = lambda tensor=tensor: tensor.clone().contiguous()  # noqa: E731
+            yield Entry(name, tensor.dtype, tuple(tensor.shape), shard, read, None)
+
+
+def _dequantized(entries: dict[str, Entry]) -> tuple[dict[str, Entry], tuple[str, ...]]:
+    """MXFP4 experts (`*_blocks` with `*_scales`) as the bfloat16 tensors they stand for."""
+    found: dict[str, Entry] = {}
+    for name, entry in entries.items():
+        stem = name.removesuffix("_blocks")
+        if name.endswith("_scales") and name.removesuffix("_scales") + "_blocks" in entries:
+            continue
+        if stem == name or f"{stem}_scales" not in entries:
+            found[name] = entry
+            continue
+        experts, out, groups, half = entry.shape  # (E, O, I/32, 16), two values a byte
+        shape = (experts, groups * half * 2, out)
+
+        def load(blocks: Entry = entry, scales: Entry = entries[f"{stem}_scales"]) -> Tensor:
+            from transformers.integrations.mxfp4 import convert_moe_packed_tensors
+
+            return convert_moe_packed_tensors(blocks.read(), scales.read(), dtype=torch.bfloat16)
+
+        found[stem] = Entry(stem, torch.bfloat16, shape, entry.shard, load, None)
+    changed = len(found) < len(entries)
+    return found, ("MXFP4 experts were dequantized to bfloat16",) if changed else ()
+
+
+# ── writing ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def whole_folder(out: Path) -> Iterator[Path]:
+    """A folder that appears under its name when it is complete, and not at all otherwise."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise RequestError(f"{out} is there already: give another --out, or remove it.")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
+    except OSError as error:
+        raise RequestError(
+            f"{out} cannot be written ({error.strerror}): give another --out."
+        ) from None
+    try:
+        yield made
+        made.chmod(0o755)
+        os.replace(made, out)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+class Writer:
+    """Writes the tensors of `source` into `folder`, shard by shard, in any order."""
+
+    def __init__(self, source: Checkpoint, folder: Path) -> None:
+        self.source, self.folder = source, folder
+        self.offsets: dict[str, int] = {}
+        self.files: dict[str, BinaryIO] = {}
+        shards: dict[str, list[Entry]] = {}
+        for entry in source.entries.values():
+            shards.setdefault(entry.shard, []).append(entry)
+        for shard, entries in shards.items():
+            self._begin(shard, entries)
+        if len(shards) > 1:
+            index = {
+                "metadata": {"total_size": source.bytes_on_disk},
+                "weight_map": {name: e.shard for name, e in source.entries.items()},
+            }
+            text = json.dumps(index, indent=2, sort_keys=True) + "\n"
+            (folder / "model.safetensors.index.json").write_text(text, encoding="utf-8")
+
+    def _begin(self, shard: str, entries: list[Entry]) -> None:
+        header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+        at = 0
+        for entry in entries:
+            header[entry.name] = {
+                "dtype": _NAMES[entry.dtype],
+                "shape": list(entry.shape),
+                "data_offsets": [at, at + entry.size],
+            }
+            at += entry.size
+        text = json.dumps(header, separators=(",", ":")).encode()
+        text += b" " * (-len(text) % 8)
+        file = self.files[shard] = (self.folder / shard).open("w+b")
+        file.write(struct.pack("<Q", len(text)) + text)
+        for entry in entries:
+            self.offsets[entry.name] = 8 + len(text) + header[entry.name]["data_offsets"][0]
+        file.truncate(8 + len(text) + at)
+
+    def put(self, name: str, tensor: Tensor) -> None:
+        """Write one tensor's bytes."""
+        file = self.files[self.source.entries[name].shard]
+        file.seek(self.offsets[name])
+        flat = tensor.contiguous().reshape(-1).view(torch.uint8)
+        file.write(flat.numpy().data)
+
+    def copy(self, name: str) -> None:
+        """Write a tensor as it is, by byte range where it has one."""
+        entry = self.source.entries[name]
+        if entry.place is None:
+            self.put(name, entry.read())
+            return
+        path, start = entry.place
+        file = self.files[entry.shard]
+        file.seek(self.offsets[name])
+        with path.open("rb") as source:
+            source.seek(start)
+            left = entry.size
+            while left:
+                piece = source.read(min(_PIECE, left))
+                file.write(piece)
+                left -= len(piece)
+
+    def close(self) -> None:
+        """Flush everything to disk."""
+        for file in self.files.values():
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
+
+
+def copy_rest(source: Checkpoint, folder: Path) -> None:
+    """Configs, tokenizer and card: everything of a model directory but its weights."""
+    for path in sorted(source.folder.iterdir()):
+        weights = path.suffix in (".safetensors", ".bin", ".pt", ".pth", ".gguf")
+        if path.is_file() and not weights and not path.name.endswith(".index.json"):
+            shutil.copyfile(path, folder / path.name)
+    config = folder / "config.json"
+    fields = json.loads(config.read_text(encoding="utf-8"))
+    if fields.get("quantization_config", {}).get("quant_method") == "mxfp4":
+        del fields["quantization_config"]
+        config.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,84 @@
+"""A model directory to a compressed model directory that plain `from_pretrained` loads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from resect import checkpoint, methods, models
+from resect.calibration import tokens_for
+from resect.course import apply_all
+from resect.errors import RequestError
+from resect.methods import stream
+from resect.methods.calibrated import Calibrated
+from resect.methods.scored import Scored
+from resect.record import StepReport
+from resect.spec import Calibration, ModelRef, Treatment
+from resect.sweep.resolve import check
+
+Notice = Callable[[str], None]
+
+
+def compress_to(
+    ref: ModelRef,
+    treatment: Treatment,
+    out: Path,
+    *,
+    calibration: Calibration | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    notice: Notice = lambda _: None,
+) -> dict[str, Any]:
+    """Write `ref` after `treatment` to `out`, whole or not at all; what was done, as a dict.
+
+    A single step that needs no activations is streamed, tensor by tensor, so that the model need
+    not fit into memory. Raises `RequestError` before anything is written.
+    """
+    parts = check(treatment)
+    if not parts:
+        raise RequestError("no step is given: name one with --step, like magnitude:0.5.")
+    if any(method.calibrated for method in parts) and calibration is None:
+        raise RequestError(f"{treatment.name} looks at activations: name a --calibration text.")
+    loaded = models.check(ref)
+    place = Path(models.where(ref))
+    method = methods.make(treatment.steps[0], seed)
+    streams = isinstance(method, Scored) and not isinstance(method, Calibrated)
+    with checkpoint.whole_folder(out) as folder:
+        if len(parts) == 1 and streams and place.exists():
+            source = checkpoint.read(place)
+            for note in source.notes:
+                notice(f"{ref.name}: {note}")
+            writer = checkpoint.Writer(source, folder)
+            with torch.no_grad():
+                level = treatment.steps[0].level
+                report = stream.prune(source, loaded.model, method, level, writer)  # type: ignore[arg-type]
+            writer.close()
+            checkpoint.copy_rest(source, folder)
+            reports: tuple[StepReport, ...] = (report,)
+        else:
+            whole = models.load(ref, models.device_of(device), notice)
+            text = tokens_for(calibration, whole.tokenizer, whole.model.config)
+            with models.threads(whole.model):
+                model, reports = apply_all(whole.model, treatment.steps, seed, text)
+            model.save_pretrained(folder)
+            whole.tokenizer.save_pretrained(folder)
+        done = {
+            "resect": version("resect"),
+            "source": {"id": ref.id, "revision": ref.revision},
+            "treatment": treatment.name,
+            "seed": seed,
+            "calibration": None if calibration is None else calibration.model_dump(),
+            "steps": [asdict(report) for report in reports],
+        }
+        _provenance(folder, done)
+    return done
+
+
+def _provenance(folder: Path, done: Mapping[str, Any]) -> None:
+    (folder / "resect.json").write_text(json.dumps(done, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,148 @@
+"""Checkpoint in, checkpoint out: prune what needs no activations without loading the model.
+
+Memory holds one tensor, whatever the model's size. The matrices, their order and so their ties
+are those of the model in memory, so the result is the same bit for bit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from transformers.conversion_mapping import get_model_conversion_mapping
+from transformers.core_model_loading import WeightConverter, WeightRenaming
+
+from resect import anatomy
+from resect.anatomy import Matrix
+from resect.checkpoint import Checkpoint, Writer
+from resect.errors import RequestError
+from resect.methods.scored import Scored
+from resect.record import StepReport
+
+
+class Place(NamedTuple):
+    """Where a logical matrix lies in a checkpoint: `matrix` reads it from the tensor `key`."""
+
+    key: str
+    matrix: Matrix
+
+
+class _Held(nn.Module):
+    """Stands for a module that holds one tensor."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("tensor", tensor)
+
+
+def locate(source: Checkpoint, model: nn.Module) -> dict[str, Place]:
+    """Every matrix of the decoder blocks (and the two ends) by name, with its place on disk.
+
+    `model` gives the shape (a model on the meta device). Where a checkpoint keeps experts apart
+    and memory keeps them fused, transformers' own conversion table says which is which.
+    """
+    parts = anatomy.read(model)
+    ends = [end for end in (parts.embedding, parts.head) if end is not None]
+    by_parameter: dict[str, list[Matrix]] = {}
+    for matrix in [*parts.matrices, *ends]:
+        by_parameter.setdefault(f"{matrix.module}.{matrix.parameter}", []).append(matrix)
+    table = get_model_conversion_mapping(model)  # type: ignore[arg-type]
+    found: dict[str, Place] = {}
+    for key in source.entries:
+        for matrix in _of_key(key, by_parameter, table):
+            found[matrix.name] = Place(key, matrix)
+    missing = [m.name for m in parts.matrices if m.name not in found]
+    if missing:
+        raise RequestError(
+            f"{len(missing)} matrices are not found in {source.folder}, like {missing[0]}: "
+            "the checkpoint keeps them in a way that is not known."
+        )
+    return found
+
+
+def _of_key(
+    key: str, by_parameter: dict[str, list[Matrix]], table: Sequence[Any]
+) -> Iterator[Matrix]:
+    for name in (key, f"model.{key}"):
+        if name in by_parameter:
+            yield from by_parameter[name]
+            return
+    for entry in table:
+        if isinstance(entry, WeightRenaming):
+            for old, new in zip(entry.source_patterns, entry.target_patterns, strict=False):
+                if "\\" not in new:
+                    key = re.sub(old, new, key)
+    if key in by_parameter:
+        yield from by_parameter[key]
+        return
+    for entry in table:
+        if not isinstance(entry, WeightConverter) or len(entry.target_patterns) != 1:
+            continue
+        for number, pattern in enumerate(entry.source_patterns):
+            match = re.search(re.escape(pattern).replace(r"\*", r"(\d+)"), key)
+            if match and match.groups():
+                fused = by_parameter.get(key[: match.start()] + entry.target_patterns[0], [])
+                of_expert = [m for m in fused if m.index and m.index[0] == int(match[1])]
+                if number < len(of_expert):
+                    # Kept apart, the tensor is the matrix itself.
+                    yield replace(of_expert[number], index=(), transposed=False)
+                return
+
+
+def prune(
+    source: Checkpoint, model: nn.Module, method: Scored, level: float | None, out: Writer
+) -> StepReport:
+    """Write `source` to `out`, pruned by `method` at `level`; the zeros are counted on the way."""
+    level = method.dose(level)
+    places = locate(source, model)
+    wanted = [places[m.name] for m in method.targets.of(model)]
+    method.begin(lambda: (m for m in _matrices(source, wanted)), level)
+    targeted = zeros = 0
+    written = set()
+    # From the last tensor to the first, as in memory: of equal magnitudes the last ones stay.
+    for key, group in _by_key(wanted[::-1]):
+        tensor = source.entries[key].read()
+        for place in group:
+            matrix = _held(place, tensor)
+            method.zero_(matrix, level)
+            targeted += matrix.weight().numel()
+            zeros += int((matrix.weight() == 0).sum())
+        out.put(key, tensor)
+        written.add(key)
+    for key in source.entries:
+        if key not in written:
+            out.copy(key)
+    scope = method.describe(len(wanted))
+    return StepReport(method.name, level, zeros / targeted, targeted, zeros, scope, source.notes)
+
+
+def _matrices(source: Checkpoint, places: Sequence[Place]) -> Iterator[Matrix]:
+    """The matrices with their weights, one tensor at a time."""
+    for key, group in _by_key(places):
+        tensor = source.entries[key].read()
+        yield from (_held(place, tensor) for place in group)
+
+
+def _by_key(places: Sequence[Place]) -> Iterator[tuple[str, list[Place]]]:
+    """Neighbours that lie in one tensor, together."""
+    group: list[Place] = []
+    for place in places:
+        if group and group[0].key != place.key:
+            yield group[0].key, group
+            group = []
+        group.append(place)
+    if group:
+        yield group[0].key, group
+
+
+def _held(place: Place, tensor: Tensor) -> Matrix:
+    return replace(place.matrix, owner=_Held(tensor), parameter="tensor")
+
+
+def zeros_of(tensor: Tensor) -> int:
+    """How many elements are exactly zero (both signs)."""
+    return tensor.numel() - int(torch.count_nonzero(tensor))

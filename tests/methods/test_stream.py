@@ -1,0 +1,166 @@
+"""Checkpoint in, checkpoint out: the same weights as in memory, bit for bit, for every family."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import tiny
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+import resect
+from resect import anatomy, checkpoint
+from resect.cli import main
+from resect.errors import RequestError
+
+STEPS = ["magnitude:0.5", "magnitude:0.3,scope=global", "magnitude:0.6,scope=row",
+         "magnitude,pattern=2:4", "random:0.4", "magnitude:0.5,lm_head=true,exclude=*down*"]  # fmt: skip
+
+
+def heavy_ties(folder: Path) -> Path:
+    """Round the weights so that many magnitudes are equal, within and across matrices."""
+    for path in folder.glob("*.safetensors"):
+        tensors = {name: (t * 20).round() / 20 for name, t in load_file(path).items()}
+        save_file(tensors, path, metadata={"format": "pt"})
+    return folder
+
+
+def compress(source: Path, step: str, out: Path) -> None:
+    assert main(["compress", str(source), "--step", step, "--out", str(out), "--quiet"]) == 0
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_streamed_equals_in_memory(family, tmp_path):
+    source = heavy_ties(tiny.save(tmp_path / "source", family, dtype=torch.bfloat16))
+    for number, step in enumerate(STEPS):
+        out = tmp_path / f"out{number}"
+        compress(source, step, out)
+        streamed = AutoModelForCausalLM.from_pretrained(out)
+        memory = resect.compress(str(source), step)
+        for (name, one), two in zip(streamed.named_parameters(), memory.parameters(), strict=True):
+            assert torch.equal(one, two), f"{step}: {name}"
+        assert AutoTokenizer.from_pretrained(out)("ab").input_ids
+
+
+@pytest.mark.parametrize("step", STEPS[:2])
+def test_float32_shards_and_ties(step, tmp_path):
+    """Sharded files with an index, 32-bit weights, tied embeddings."""
+    model = tiny.model("qwen3", tie_word_embeddings=True)
+    model.save_pretrained(tmp_path / "source", max_shard_size="20KB")
+    tiny.tokenizer().save_pretrained(tmp_path / "source")
+    assert len(list((tmp_path / "source").glob("*.safetensors"))) > 2
+    compress(tmp_path / "source", step, tmp_path / "out")
+    streamed = AutoModelForCausalLM.from_pretrained(tmp_path / "out")
+    memory = resect.compress(str(tmp_path / "source"), step)
+    for one, two in zip(streamed.parameters(), memory.parameters(), strict=True):
+        assert torch.equal(one, two)
+
+
+def test_bin_files_become_safetensors(tmp_path):
+    source = tiny.save(tmp_path / "source", "mistral", tie_word_embeddings=True)
+    compress(source, "magnitude:0.5", tmp_path / "a")
+    tensors = load_file(source / "model.safetensors")
+    tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"]
+    torch.save(tensors, source / "pytorch_model.bin")
+    (source / "model.safetensors").unlink()
+    compress(source, "magnitude:0.5", tmp_path / "b")
+    one, two = (load_file(tmp_path / name / "model.safetensors") for name in "ab")
+    assert one.keys() == two.keys()
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_mxfp4_experts_are_dequantized(tmp_path):
+    """gpt-oss is published with experts in 4-bit blocks of 32 and shared scales."""
+    source = tiny.save(tmp_path / "source", "gpt_oss", hidden_size=64, intermediate_size=64)
+    tensors = load_file(source / "model.safetensors")
+    generator = torch.Generator().manual_seed(0)
+    for name in [n for n in tensors if n.endswith(("gate_up_proj", "down_proj"))]:
+        experts, inner, out = tensors.pop(name).shape
+        blocks = (experts, out, inner // 32, 16)
+        tensors[f"{name}_blocks"] = torch.randint(0, 256, blocks, generator=generator).to(
+            torch.uint8
+        )
+        scales = torch.randint(118, 126, blocks[:3], generator=generator)
+        tensors[f"{name}_scales"] = scales.to(torch.uint8)
+    save_file(tensors, source / "model.safetensors", metadata={"format": "pt"})
+    opened = checkpoint.read(source)
+    assert opened.notes == ("MXFP4 experts were dequantized to bfloat16",)
+    name = "model.layers.0.mlp.experts.gate_up_proj"
+    made = opened.entries[name].read()
+    assert tuple(made.shape) == opened.entries[name].shape == (4, 64, 128)
+    values = [0, 0.5, 1, 1.5, 2, 3, 4, 6]
+    low = int(tensors[f"{name}_blocks"][0, 0, 0, 0]) & 0xF
+    scale = 2.0 ** (int(tensors[f"{name}_scales"][0, 0, 0]) - 127)
+    assert float(made[0, 0, 0]) == (-1 if low & 8 else 1) * values[low & 7] * scale
+
+
+def test_what_is_written_is_whole_or_not_there(tmp_path, monkeypatch):
+    source = tiny.save(tmp_path / "source", "mistral")
+    monkeypatch.setattr(checkpoint.Writer, "copy", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        compress(source, "magnitude:0.5", tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]
+
+
+def test_provenance_and_inspection(tmp_path, capsys):
+    source = tiny.save(tmp_path / "source", "mixtral")
+    compress(source, "magnitude:0.25", tmp_path / "out")
+    done = json.loads((tmp_path / "out" / "resect.json").read_text())
+    assert done["treatment"] == "magnitude:0.25"
+    capsys.readouterr()
+    assert main(["inspect", str(tmp_path / "out"), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["family"] == "mixtral"
+    assert shown["zeros"] == done["steps"][0]["measured"] == pytest.approx(0.25, abs=1e-3)
+    assert shown["bytes_on_disk"] == (tmp_path / "out" / "model.safetensors").stat().st_size
+    assert shown["bits_per_weight"] == 32
+    model = tiny.model("mixtral")
+    assert shown["parameters"] == sum(p.numel() for p in model.parameters())
+    assert shown["matrices"] == [m.name for m in anatomy.read(model).matrices]
+    assert {t["name"] for t in shown["tensors"]} == set(load_file(source / "model.safetensors"))
+    assert main(["inspect", str(tmp_path / "out")]) == 0
+    assert "zeros alone make a plain checkpoint no smaller" in capsys.readouterr().out
+
+
+def test_calibrated_and_chained_steps_go_through_memory(tmp_path):
+    source = tiny.save(tmp_path / "source", "llama")
+    arguments = ["compress", str(source), "--step", "wanda:0.5", "--step", "random:0.6", "--out"]
+    more = ["--calibration", "clinic", "--nsamples", "4", "--seqlen", "32", "--quiet"]
+    assert main([*arguments, str(tmp_path / "out"), *more]) == 0
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "out")
+    zeros = sum(int((m.weight() == 0).sum()) for m in anatomy.read(model).matrices)
+    total = sum(m.weight().numel() for m in anatomy.read(model).matrices)
+    assert 0.75 < zeros / total < 0.85
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--step", "wanda:0.5"], "name a --calibration text"),
+        (["--step", "magnitude"], "has no level"),
+        (["--step", "magnitud:0.5"], "did you mean magnitude"),
+        (["--step", "magnitude:0.5", "--dtype", "int3"], "dtype"),
+        (["--step", "magnitude:0.5,include=*nothing*"], "no matrix matches"),
+    ],
+)
+def test_a_wrong_request(arguments, sentence, tmp_path, capsys):
+    source = tiny.save(tmp_path / "source", "llama")
+    assert main(["compress", str(source), "--out", str(tmp_path / "out"), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert len(error.strip().splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]
+
+
+def test_an_existing_folder_is_left_alone(tmp_path, capsys):
+    source = tiny.save(tmp_path / "source", "llama")
+    shutil.copytree(source, tmp_path / "out")
+    step = ["--step", "magnitude:0.5"]
+    assert main(["compress", str(source), *step, "--out", str(tmp_path / "out")]) == 2
+    assert "is there already" in capsys.readouterr().err
+    with pytest.raises(RequestError, match="holds no weights"):
+        checkpoint.read(tmp_path)
