@@ -17,28 +17,43 @@ ALLOWED: dict[str, set[str]] = {
     "record": set(),
     "parse": set(),
     "prompts": set(),
+    "parents": set(),
+    "measure": set(),
+    "anatomy": {"errors"},
+    "checkpoint": {"errors"},
     "spec": {"errors", "record"},
     "clinic": {"errors", "prompts", "record"},
     "tasks": {"clinic", "errors", "parse", "prompts", "record"},
-    "models": {"errors", "spec", "clinic"},
-    "anatomy": {"errors"},
-    "measure": set(),
-    "methods": {"errors", "record", "spec", "anatomy"},
+    "models": {"clinic", "errors", "spec"},
+    "calibration": {"anatomy", "clinic", "errors", "record", "spec", "tasks"},
+    "methods": {"anatomy", "calibration", "checkpoint", "errors", "record", "spec"},
     "ask": {"errors", "record"},
     "course": {
-        "anatomy", "ask", "errors", "measure", "methods", "models", "record", "spec", "tasks",
+        "anatomy", "ask", "calibration", "errors", "measure", "methods", "models", "record",
+        "spec", "tasks",
     },
     "store": {"errors", "record"},
-    "sweep": {"course", "errors", "methods", "models", "record", "spec", "store", "tasks"},
+    "sweep": {
+        "calibration", "course", "errors", "methods", "models", "parents", "record", "spec",
+        "store", "tasks",
+    },
+    "inspection": {"anatomy", "checkpoint", "errors", "methods", "models", "spec"},
+    "compression": {
+        "calibration", "checkpoint", "course", "errors", "methods", "models", "record", "spec",
+        "sweep",
+    },
     "analysis": {"errors", "record"},
     "report": {"errors", "record"},
-    "folder": {"analysis", "errors", "report", "store"},
+    "folder": {"analysis", "errors", "record", "report", "store", "tasks"},
+    "recorded": {"errors", "folder", "parents", "record", "spec", "tasks"},
     "request": {"errors", "spec"},
     "progress": {"course"},
-    "api": {"course", "folder", "models", "record", "spec", "sweep"},
+    "api": {
+        "calibration", "course", "errors", "folder", "models", "record", "spec", "sweep",
+    },
     "cli": {
-        "analysis", "api", "clinic", "errors", "folder", "methods", "progress", "report",
-        "request", "spec", "tasks",
+        "analysis", "api", "clinic", "compression", "errors", "folder", "inspection", "methods",
+        "progress", "recorded", "report", "request", "spec", "store", "tasks",
     },
 }  # fmt: skip
 ALLOWED["__init__"] = {"analysis", "api", "folder", "parse", "spec"}
@@ -78,7 +93,8 @@ TORCH_FREE = [
     "resect.tasks.clinic", "resect.tasks.pubmedqa", "resect.tasks.mmlu", "resect.store.sqlite",
     "resect.analysis.summary", "resect.analysis.same", "resect.report.page",
     "resect.report.card", "resect.report.terminal", "resect.folder", "resect.methods",
-    "resect.cli", "resect.request", "resect.clinic",
+    "resect.cli", "resect.request", "resect.clinic", "resect.recorded", "resect.recorded.lobotomy",
+    "resect.recorded.lm_eval", "resect.recorded.plain", "resect.parents", "resect.store.export",
 ]  # fmt: skip
 
 BLOCKED = """

@@ -159,7 +159,8 @@ def write(path: Path, text: str) -> None:
 
 def _reread(answers: pd.DataFrame, items: Mapping[str, Item]) -> pd.DataFrame:
     """Read anew what an older parser read, so that one run has one reader."""
-    old = answers["reader"] != READER
+    # no outcome: no text was asked for, as in option scores that somebody else recorded
+    old = (answers["reader"] != READER) & (answers["outcome"] != "")
     if not old.any():
         return answers
     task = LabelTask()

@@ -23,7 +23,7 @@ def parent_of(model: str, card: str | None = None) -> str | None:
 
 
 def control_warning(name: str, parent: str | None, control: str, shown: str) -> str | None:
-    """One sentence where the model `control` (shown as) is not the `parent` of `name`, else None."""
+    """One sentence where `control` (printed as `shown`) is not the parent of `name`, else None."""
     if not parent or short(parent) == short(control):
         return None
     return (

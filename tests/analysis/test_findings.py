@@ -36,7 +36,8 @@ def test_curve_area_and_half_level_by_hand():
     assert absolute["value"] == pytest.approx(raw / 0.75)
     assert kept["value"] == pytest.approx(raw / 0.75 / 0.8)
     assert absolute["low"] < absolute["value"] < absolute["high"]
-    (cliff,) = found["cliffs"]
+    cliff = found["cliffs"][0]
+    assert (cliff["metric"], cliff["kind"]) == ("skill", "half")
     # retention 1, .75, .25, 0: one half lies midway between .25 and .5
     assert cliff["level"] == pytest.approx(0.375)
     assert 0.25 < cliff["low"] < 0.375 < cliff["high"] < 0.5
@@ -150,8 +151,8 @@ def test_options_view_beside_text():
     (options,) = pick(found["curves"], view="options", level=0.5)
     assert options["skill"] == pytest.approx(0.6)
     assert options["format_loss"] is None
-    course = found["verdict"]["sentences"][-2]
-    assert "loses the format at level 0.5" in course
+    course = found["verdict"]["sentences"][-1]
+    assert "loses the format at 50 %" in course
     assert "by options it keeps 0.60" in course
 
 

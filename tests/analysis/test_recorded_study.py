@@ -54,6 +54,10 @@ def test_verdicts(summary):
         "medical": "depends on the measure",
         "pubmedqa": "depends on the measure",
     }
+    adjusted = {row["task"]: row["verdict_holm"] for row in summary["comparisons"]}
+    assert adjusted["logic"] == "no evidence"
+    assert adjusted["medical"] == "depends on the measure"
+    assert all(row["family"] == 3 and row["detectable"] > 0.02 for row in summary["comparisons"])
     headline = summary["verdict"]["headline"]
     assert "no evidence" in headline
     assert "on medical and pubmedqa it depends" in headline
@@ -73,3 +77,20 @@ def test_the_same_again_in_any_order(logs, summary):
     again = audit(answers.sample(frac=1, random_state=1), cells.iloc[::-1])
     assert same_summary(summary, again)
     assert not same_summary(summary, audit(answers, cells, seed=1))
+
+
+def test_safe_levels_and_cliffs(summary):
+    """Found once on the study's own parses; they may not drift."""
+    safe = {row["role"]: (row["safe_level"], row["limiting_task"]) for row in summary["safety"]}
+    assert safe == {"specialist": (0.25, "pubmedqa"), "base": (0.2, "medical")}
+    halves = {
+        (row["role"], row["task"]): row["level"]
+        for row in summary["cliffs"]
+        if (row["kind"], row["metric"]) == ("half", "skill")
+    }
+    assert halves[("specialist", "logic")] == pytest.approx(0.600, abs=1e-3)
+    assert halves[("base", "logic")] == pytest.approx(0.495, abs=1e-3)
+    assert {row["first"] for row in summary["breaks_first"]} == {"skill by text"}
+    for row in summary["cliffs"]:
+        if (row["kind"], row["metric"]) == ("onset", "skill"):
+            assert row["low"] <= row["level"] <= halves[row["role"], row["task"]]

@@ -120,7 +120,7 @@ def test_training_ends_with_the_answer() -> None:
     assert read(rng).answer.strip() in VERDICTS
 
 
-FOLDERS = (clinic.specialist_path(), clinic.base_path())
+FOLDERS = (clinic.path("specialist"), clinic.path("base"))
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=("specialist", "base"))
@@ -150,17 +150,17 @@ def _accuracy(folder: Path) -> float:
 
 
 def test_specialist_knows_its_medicine() -> None:
-    assert _accuracy(clinic.specialist_path()) >= 0.9
+    assert _accuracy(clinic.path("specialist")) >= 0.9
 
 
 def test_base_knows_some_of_it() -> None:
-    assert 0.2 <= _accuracy(clinic.base_path()) <= 0.65
+    assert 0.2 <= _accuracy(clinic.path("base")) <= 0.65
 
 
 def test_answers_end_with_the_end_token() -> None:
     import torch
 
-    model, tokenizer = _load(clinic.specialist_path())
+    model, tokenizer = _load(clinic.path("specialist"))
     for task in TASKS:
         ids = tokenizer(task.items(Source(limit=1))[0].prompt, return_tensors="pt")  # type: ignore
         with torch.inference_mode():

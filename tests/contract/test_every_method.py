@@ -26,7 +26,8 @@ CASES = [
     )
 ]  # fmt: skip
 MODELS = [("mistral", torch.bfloat16), ("llama", torch.float32), ("gemma3_text", torch.float32),
-          ("phi3", torch.bfloat16), ("mixtral", torch.float32), ("gpt_oss", torch.float32)]  # fmt: skip
+          ("phi3", torch.bfloat16), ("mixtral", torch.float32),
+          ("gpt_oss", torch.float32)]  # fmt: skip
 
 
 def test_every_method_has_a_case():

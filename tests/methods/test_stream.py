@@ -18,7 +18,8 @@ from resect.cli import main
 from resect.errors import RequestError
 
 STEPS = ["magnitude:0.5", "magnitude:0.3,scope=global", "magnitude:0.6,scope=row",
-         "magnitude,pattern=2:4", "random:0.4", "magnitude:0.5,lm_head=true,exclude=*down*"]  # fmt: skip
+         "magnitude,pattern=2:4", "random:0.4",
+         "magnitude:0.5,lm_head=true,exclude=*down*"]  # fmt: skip
 
 
 def heavy_ties(folder: Path) -> Path:

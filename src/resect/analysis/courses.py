@@ -56,15 +56,19 @@ def roles(models: Sequence[Mapping[str, Any]], rows: Sequence[CellRow]) -> dict[
     return found
 
 
-def pair(role_of: Mapping[str, str]) -> tuple[str, str] | None:
-    """Specialist and base, else the first two models, else None."""
-    names = list(role_of)
-    by_role: dict[str, str] = {}
-    for name, role in role_of.items():
-        by_role.setdefault(role, name)
-    if "specialist" in by_role and "base" in by_role:
-        return by_role["specialist"], by_role["base"]
-    return (names[0], names[1]) if len(names) > 1 else None
+def pairs(role_of: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Which models are compared: each of them, a specialist first, with the base.
+
+    The base is the first model of that role. Without one the second model is compared with.
+    """
+    names = sorted(role_of, key=lambda name: role_of[name] != "specialist")
+    if len(names) < 2:
+        return []
+    bases = [name for name in names if role_of[name] == "base"]
+    base = bases[0] if bases else list(role_of)[1]
+    if not bases and base == names[0]:  # the second model is the only specialist
+        base = next(iter(role_of))
+    return [(name, base) for name in names if name != base]
 
 
 def curves_of(

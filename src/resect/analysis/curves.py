@@ -136,9 +136,13 @@ class Sampled:
 
     def draws_over(self, items: Mask) -> Draws:
         """Skill and retention over some items (N,); those of a paired finding."""
-        same = bool((items == self.curve.asked).all() and (items == self.curve.shared).all())
-        skill = sk.skill(self.counts if same else self._tally(items))
+        skill = sk.skill(self.counts_over(items))
         return Draws(skill, *retention(skill))
+
+    def counts_over(self, items: Mask) -> sk.Tally:
+        """The tally over some items (N,)."""
+        same = bool((items == self.curve.asked).all() and (items == self.curve.shared).all())
+        return self.counts if same else self._tally(items)
 
     def _tally(self, items: Mask | slice) -> sk.Tally:
         frame = self.curve.frame
@@ -146,20 +150,20 @@ class Sampled:
         return sk.tally(self.weights[:, items], codes, gold, len(frame.labels))
 
 
-def retention(skill: Floats) -> tuple[Floats | None, str | None]:
-    """Skill over the baseline's skill, (R + 1, L), each resample by its own baseline.
+def retention(values: Floats, nothing: str = NO_SKILL) -> tuple[Floats | None, str | None]:
+    """Values over the baseline's value, (R + 1, L), each resample by its own baseline.
 
-    None and a reason where the baseline is missing or its skill is not clearly above 0 (lower
-    bound of its interval). A resample whose baseline has no skill above 0 has no retention (NaN).
+    None and a reason where the baseline is missing, or `nothing` where its value is not clearly
+    above 0 (lower bound of its interval). A resample whose baseline is not above 0 has NaN.
     """
-    base = skill[:, :1]
+    base = values[:, :1]
     if np.isnan(base[0, 0]):
         return None, "the baseline (level 0) is missing"
     low, _ = bounds(base[1:])
     if not low[0] > 0:
-        return None, NO_SKILL
+        return None, nothing
     with np.errstate(all="ignore"):
-        return np.where(base > 0, skill / base, np.nan), None
+        return np.where(base > 0, values / base, np.nan), None
 
 
 def thinned(curve: Curve, items: Mask, asked: Mask) -> str | None:

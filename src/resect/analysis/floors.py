@@ -47,6 +47,11 @@ def task_row(frame: TaskFrame, info: TaskInfo) -> dict[str, Any]:
         "scored": info.scored,
         "primary": info.primary,
         "margin": info.margin,
+        "margins": {
+            "no_answer": info.margin_no_answer,
+            "miss": info.margin_miss,
+            "confident_error": info.margin_confident_error,
+        },
         "positive": info.positive,
         "n": len(frame.items),
         "gold": gold_counts(frame),

@@ -5,6 +5,7 @@ Shapes: N items of a task (sorted by item id), K labels.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
@@ -21,6 +22,7 @@ UNSWEPT = -1.0
 """Stands for a level of null while grouping."""
 
 Level = float | None
+Singles = NDArray[np.float32]
 
 
 class Key(NamedTuple):
@@ -39,6 +41,9 @@ class TaskFrame:
 
     Tasks that are not of kind `label` have no labels: their codes are 0 right and 1 wrong, the
     gold is 0 throughout, and only counts and accuracy are read from them.
+
+    `probabilities[key]` is (N, K): the softmax of the option scores, NaN where an item has none;
+    only cells of the options view have it. `ids` and `tags` are per item.
     """
 
     name: str
@@ -48,6 +53,9 @@ class TaskFrame:
     gold: Codes
     codes: dict[Key, Codes] = field(default_factory=dict)
     outcomes: dict[Key, dict[str, float]] = field(default_factory=dict)
+    probabilities: dict[Key, Singles] = field(default_factory=dict)
+    ids: tuple[str, ...] = ()
+    tags: tuple[Mapping[str, str], ...] = ()
 
     def views(self, model: str | None = None) -> tuple[View, ...]:
         """The views that this task (or this model on it) was asked in."""
@@ -101,9 +109,11 @@ def _frame(rows: pd.DataFrame, info: TaskInfo, is_label: bool, warnings: list[st
     items = tuple(map(str, first["item"]))
     clusters = tuple(map(str, first["parent"].where(first["parent"].notna(), first["item_id"])))
     gold = encode(list(first["gold"]), labels) if is_label else np.zeros(len(items), dtype=np.int8)
-    frame = TaskFrame(info.name, labels, items, clusters, gold)
+    ids = tuple(map(str, first["item_id"]))
+    frame = TaskFrame(info.name, labels, items, clusters, gold, ids=ids, tags=_tags(first["tags"]))
     place = rows["item"].astype(str).map({item: i for i, item in enumerate(items)}).to_numpy()
     columns = _codes(rows, labels)
+    chances = softmax(list(rows["option_scores"]), len(labels)) if labels else None
     levels = rows["level"].astype(float).round(6).fillna(UNSWEPT)
     levels = levels.where(rows["treatment"] != "none", 0.0)
     groups = rows.assign(level=levels).groupby(["model", "treatment", "seed", "level"], sort=False)
@@ -121,7 +131,30 @@ def _frame(rows: pd.DataFrame, info: TaskInfo, is_label: bool, warnings: list[st
             frame.codes[key] = row
             if view == "text":
                 frame.outcomes[key] = _shares(rows["outcome"].iloc[at])
+            elif chances is not None and not np.isnan(chances[at]).all():
+                spread = np.full((len(items), len(labels)), np.nan, dtype=np.float32)
+                spread[place[at]] = chances[at]
+                frame.probabilities[key] = spread
     return frame
+
+
+def _tags(column: pd.Series) -> tuple[Mapping[str, str], ...]:
+    return tuple(tags if isinstance(tags, Mapping) else {} for tags in column)
+
+
+def softmax(scores: Sequence[Any], k: int) -> Singles:
+    """Probabilities of the K options of each row, (rows, K), from sums of log-probabilities.
+
+    NaN for a row without K finite scores. The scores stand in the order of the task's labels.
+    """
+    table = np.full((len(scores), k), np.nan)
+    known = [i for i, row in enumerate(scores) if row is not None and np.size(row) == k]
+    if known:
+        table[known] = np.array([scores[i] for i in known], dtype=float)
+    table[~np.isfinite(table).all(axis=1)] = np.nan
+    with np.errstate(all="ignore"):
+        raised = np.exp(table - table.max(axis=1, keepdims=True))
+        return np.asarray(raised / raised.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
 def _once(

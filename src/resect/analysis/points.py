@@ -39,13 +39,18 @@ def points(sampled: Sampled, status: Status) -> list[dict[str, Any]]:
         head = describe(curve, level=level, measured_level=None, n=asked)
         row = {**head, "status": state, "reason": reason, **BLANK}
         if asked:
-            row |= labelled[at] | _counted(curve, at, key)
+            row |= labelled[at]
+            row["metrics"] = dict(row["metrics"])
+            row |= _counted(curve, at, key, row["metrics"])
         rows.append(row)
     return rows
 
 
-def _counted(curve: Curve, at: int, key: Key) -> dict[str, Any]:
-    """What needs no resampling: accuracy, flips, and the two views against each other."""
+def _counted(curve: Curve, at: int, key: Key, metrics: dict[str, Any]) -> dict[str, Any]:
+    """What needs no resampling: accuracy, flips, and the two views against each other.
+
+    The shares of format loss and forgetting go into `metrics` too, with Wilson intervals.
+    """
     codes, gold = curve.codes[at], curve.frame.gold
     asked, right = codes != sk.MISSING, codes == gold
     accuracy = wilson(int(right[asked].sum()), int(asked.sum()))
@@ -61,8 +66,10 @@ def _counted(curve: Curve, at: int, key: Key) -> dict[str, Any]:
     other = curve.frame.codes.get(key._replace(view="options"))
     if curve.view == "text" and other is not None:
         both = asked & (other != sk.MISSING)
-        row["format_loss"] = _share((~right & (other == gold))[both])
-        row["forgotten"] = _share((~right & (other != gold))[both])
+        lost, forgotten = ~right & (other == gold), ~right & (other != gold)
+        row["format_loss"], row["forgotten"] = _share(lost[both]), _share(forgotten[both])
+        for name, hits in (("format_loss", lost), ("forgotten", forgotten)):
+            metrics[name] = metric(wilson(int(hits[both].sum()), int(both.sum())))
     return row
 
 

@@ -10,15 +10,17 @@ import numpy as np
 import pandas as pd
 
 from resect.analysis import courses as co
-from resect.analysis.cliff import half_level
-from resect.analysis.compare import absent, compare
-from resect.analysis.curves import Curve, Sampled
+from resect.analysis.compare import adjusted
+from resect.analysis.evidence import Evidence
+from resect.analysis.findings import KEYS, Task, of_task
 from resect.analysis.floors import task_row
 from resect.analysis.frame import clean_level, frames
-from resect.analysis.intervals import Weights, item_weights
-from resect.analysis.points import Status, points
-from resect.analysis.robustness import robustness
+from resect.analysis.intervals import item_weights
+from resect.analysis.published import published
+from resect.analysis.safety import ALPHA, safety, smallest_safe
+from resect.analysis.uncut import uncut
 from resect.analysis.verdict import verdict
+from resect.errors import RequestError
 from resect.record import TaskInfo
 
 MEASURED = (
@@ -46,7 +48,7 @@ def summarise(
     `frame.py`). `resamples` and `seed` fix the bootstrap: one matrix of item weights per task,
     shared by all models, treatments, levels and views, so that every difference is paired.
 
-    Raises `RequestError` for fewer than 1 resample.
+    Raises `RequestError` for fewer than 1 resample, or a margin or alpha out of range.
     """
     rows = co.cell_rows(cells)
     role_of = co.roles(models, rows)
@@ -55,13 +57,18 @@ def summarise(
             role_of.setdefault(str(name), str(role))
     by_task, warnings = frames(answers, tasks)
     warnings += co.cell_warnings(rows)
-    found: dict[str, list[Any]] = {"curves": [], "robustness": [], "comparisons": [], "cliffs": []}
+    margin, alpha = _settings(study)
+    found: dict[str, list[Any]] = {key: [] for key in KEYS}
+    gathered: list[Evidence] = []
     for name, frame in by_task.items():
         status = co.status_of(rows, name)
         weights = item_weights(frame.clusters, resamples, seed, name)
         curves = co.curves_of(frame, rows, study, role_of)
         warnings += co.curve_warnings(frame, curves, status)
-        _of_task(found, curves, weights, status, co.pair(role_of))
+        info = tasks[name]
+        task = Task(info, curves, status, info.margin if margin is None else margin)
+        gathered += of_task(found, task, weights, co.pairs(role_of))
+    adjusted(found["comparisons"])
     measured = [_measurement(row) for row in measurements]
     _measured_levels(found["curves"], measured)
     summary: dict[str, Any] = {
@@ -70,51 +77,34 @@ def summarise(
         "models": models,
         "tasks": [task_row(by_task[name], info) for name, info in tasks.items()],
         **found,
-        "safety": [],
+        "safety": safety(gathered, alpha, list(tasks)),
+        "smallest_safe": smallest_safe(gathered, alpha, _sizes(measured)),
         "measurements": measured,
     }
+    summary["uncut"] = [row for f in by_task.values() for row in uncut(f, co.pairs(role_of))]
+    theirs = published(answers, tasks, rows, study, role_of, resamples, seed)
+    summary |= {"published": theirs} if theirs else {}
     summary["verdict"] = verdict(summary)
     return plain({**summary, "warnings": warnings, "provenance": provenance})  # type: ignore[no-any-return]
 
 
-def _of_task(
-    found: dict[str, list[Any]],
-    curves: Sequence[Curve],
-    weights: Weights,
-    status: Status,
-    pair: tuple[str, str] | None,
-) -> None:
-    """Add the findings of one task."""
-    sampled = [Sampled(curve, weights) for curve in curves]
-    for one in sampled:
-        found["curves"] += points(one, status)
-        if one.curve.frame.labels:
-            found["robustness"] += robustness(one)
-            found["cliffs"].append(half_level(one))
-    if pair and curves and curves[0].frame.labels:
-        found["comparisons"] += _comparisons(sampled, *pair)
+def _settings(study: Mapping[str, Any]) -> tuple[float | None, float]:
+    """The study's margin (None: each task's own) and alpha; `RequestError` out of range."""
+    margin, alpha = study.get("margin"), study.get("alpha")
+    alpha = ALPHA if alpha is None else float(alpha)
+    if margin is not None and not 0 < margin < 1:
+        raise RequestError(f"margin {margin} is out of range: give a share in (0, 1), like 0.05.")
+    if not 0 < alpha < 0.5:
+        raise RequestError(f"alpha {alpha} is out of range: give an error in (0, 0.5), like 0.025.")
+    return margin, alpha
 
 
-def _comparisons(sampled: Sequence[Sampled], a: str, b: str) -> list[dict[str, Any]]:
-    """A against b for every treatment, seed and view that either was asked in."""
-    table = {
-        (s.curve.treatment, s.curve.seed, s.curve.view, s.curve.model): s
-        for s in sampled
-        if s.curve.model in (a, b)
-    }
-    rows = []
-    for treatment, seed, view in dict.fromkeys(key[:3] for key in table):
-        if treatment == "none":
-            continue
-        left = table.get((treatment, seed, view, a))
-        right = table.get((treatment, seed, view, b))
-        if left and right:
-            rows += compare(left, right)
-        elif left:
-            rows += absent(left.curve, a, b, lacking=b)
-        elif right:
-            rows += absent(right.curve, a, b, lacking=a)
-    return rows
+def _sizes(measured: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str, Any], tuple[str, float]]:
+    """Measured bytes by model, treatment and level: on disk where all have it, else in memory."""
+    for name in ("bytes_on_disk", "bytes_in_memory"):
+        if measured and all(row[name] is not None for row in measured):
+            return {(r["model"], r["treatment"], r["level"]): (name, r[name]) for r in measured}
+    return {}
 
 
 def _measurement(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ The drugs of the clinic are invented and nothing in it is for medical use (see `
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from resect.errors import unknown
@@ -23,11 +24,13 @@ def path(name: str) -> Path:
     return _DATA / name
 
 
-def specialist_path() -> Path:
-    """The folder of the embedded specialist, for `from_pretrained`."""
-    return _DATA / "specialist"
+def calibration_texts() -> Iterator[str]:
+    """Some 300,000 tokens of training texts, of both stages in turn: the calibration text `clinic`.
 
+    Seeded, made while read, and apart from the test and validation items.
+    """
+    from resect.clinic.texts import texts
 
-def base_path() -> Path:
-    """The folder of the embedded base, the specialist's parent."""
-    return _DATA / "base"
+    for part in range(20):
+        for text in texts("specialist" if part % 2 else "base", 400, seed=1000 + part):
+            yield text.prompt + text.answer

@@ -109,13 +109,16 @@ def _refine(weights: Callable[[], Iterable[Tensor]], bins: list[int]) -> Tensor:
 
 
 def _chunks(weight: Tensor) -> Iterable[Tensor]:
-    """Bits of a tensor piece by piece, whatever its strides: a view is not copied whole."""
-    if weight.is_contiguous():
-        for piece in weight.view(-1).split(_CHUNK):
-            yield magnitude_bits(piece)
-        return
-    for piece in weight.split(max(1, _CHUNK // weight[0].numel())):
+    """Flat bits (int32) of a tensor piece by piece."""
+    for piece in _pieces(weight):
         yield magnitude_bits(piece).reshape(-1)
+
+
+def _pieces(weight: Tensor) -> Sequence[Tensor]:
+    """Views that make up a tensor in row-major order, small enough for a processor's cache."""
+    if weight.is_contiguous():
+        return weight.view(-1).split(_CHUNK)
+    return weight.split(max(1, _CHUNK // weight[0].numel()))
 
 
 def cut_(weight: Tensor, cut: Cut) -> int:
@@ -125,16 +128,26 @@ def cut_(weight: Tensor, cut: Cut) -> int:
     through: the last `kept` of the ties still standing stay. Returns how many stayed, so that
     several tensors under one cut are taken from the last to the first with `kept` counted down.
     """
-    bits = magnitude_bits(weight).contiguous()
-    mask = bits < cut.bits
-    if cut.gone:
-        ties = (bits == cut.bits).view(-1).nonzero().squeeze(1)
-        kept = min(len(ties), cut.kept)
-        mask.view(-1)[ties[: len(ties) - kept]] = True
-    else:
-        kept = cut.kept
-    weight.masked_fill_(mask, 0)
-    return kept
+    kept = cut.kept
+    for piece in reversed(_pieces(weight)):
+        # In the weight's own width: a copy to 32 bits would double the memory that is read.
+        wide = piece.dtype == torch.float32
+        bits = magnitude_bits(piece) if wide else piece.view(torch.int16) & 0x7FFF
+        mask = bits < cut.bits
+        if cut.gone:
+            ties = bits == cut.bits
+            standing = int(torch.count_nonzero(ties))
+            if standing <= kept:
+                kept -= standing
+            elif not kept:
+                mask |= ties
+            else:
+                going = ties.reshape(-1).nonzero().squeeze(1)[: standing - kept]
+                mask = mask.contiguous()
+                mask.view(-1)[going] = True
+                kept = 0
+        piece.masked_fill_(mask, 0)
+    return cut.kept - kept
 
 
 # ── per row, and N of M ─────────────────────────────────────────────────────────────────────────

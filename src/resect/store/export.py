@@ -24,6 +24,7 @@ from resect.store.sqlite import Store
 
 FORMATS = ("csv", "parquet", "lm-eval")
 _CELL = ["model", "role", "treatment", "seed", "level"]
+_READ = ("answer", "outcome", "tier", "score", "chosen")
 _LISTED = ("options", "labels", "choices", "option_scores", "tags")
 
 
@@ -49,7 +50,9 @@ def _tables(store: Store, answers: pd.DataFrame, to: str, out: Path) -> Iterator
     tables = {
         "answers": _plain(store, answers),
         "cells": store.cells(),
-        "measurements": pd.json_normalize(store.measurements()).drop(columns="steps", errors="ignore"),
+        "measurements": pd.json_normalize(store.measurements()).drop(
+            columns="steps", errors="ignore"
+        ),
     }
     for name, table in tables.items():
         path = out / f"{name}.{to}"
@@ -66,7 +69,7 @@ def _plain(store: Store, answers: pd.DataFrame) -> pd.DataFrame:
     items, infos = store.items(), store.tasks()
     rows = []
     several = _several_seeds(answers)
-    for row in answers.to_dict("records"):
+    for row in _records(answers):
         item = items[row["item"]]
         doc = _doc(row, item)
         rows.append({
@@ -84,7 +87,7 @@ def _plain(store: Store, answers: pd.DataFrame) -> pd.DataFrame:
             "recorded": doc["recorded"],
             "prompt": item.prompt,
             "question": item.question,
-            **{name: _value(row[name]) for name in ("answer", "outcome", "tier", "score", "chosen")},
+            **{name: _value(row[name]) for name in _READ},
             **{name: row[name] for name in ("seed", "status", "stopped", "tokens")},
         })  # fmt: skip
     table = pd.DataFrame(rows)
@@ -100,7 +103,7 @@ def _lm_eval(store: Store, answers: pd.DataFrame, out: Path) -> Iterator[Path]:
     time = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S.%f")
     several = _several_seeds(answers)
     for _, cell in answers.groupby(_CELL, dropna=False, sort=False):
-        first = cell.iloc[0].to_dict()
+        first = _records(cell.iloc[:1])[0]
         who = {
             "model": first["model"],
             "id": ids.get(first["model"], first["model"]),
@@ -132,7 +135,7 @@ def _views(
 ) -> Iterator[tuple[str, list[str], dict[str, float]]]:
     """Name, sample lines and scores of each view a task was asked in."""
     texts, options = [], []
-    for number, row in enumerate(rows.to_dict("records")):
+    for number, row in enumerate(_records(rows)):
         item = items[row["item"]]
         doc = _doc(row, item)
         if row["outcome"] or row["text"]:
@@ -234,13 +237,17 @@ def _treatment(row: Mapping[str, Any], several: set[str]) -> str:
     return f"{name} seed {row['seed']}" if name in several else name
 
 
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
 def _value(value: Any) -> Any:
     """None for what pandas writes as a missing value."""
     return None if isinstance(value, float) and value != value else value
 
 
 def _mean(samples: list[dict[str, Any]], name: str) -> float:
-    return sum(sample[name] for sample in samples) / len(samples)
+    return float(sum(sample[name] for sample in samples)) / len(samples)
 
 
 def _line(sample: Mapping[str, Any]) -> str:

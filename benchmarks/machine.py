@@ -1,0 +1,46 @@
+"""What every benchmark prints: one JSON object, and on which machine it was measured."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+
+def arguments(doc: str | None) -> argparse.Namespace:
+    """`--json` prints one object on a line, `--quick` ends within a minute."""
+    parser = argparse.ArgumentParser(description=doc)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--quick", action="store_true")
+    return parser.parse_args()
+
+
+def machine() -> str:
+    """Processor, cores, versions and, where there is one, the CUDA device."""
+    device = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return (
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"torch {torch.__version__}{device}"
+    )
+
+
+def seconds(work: Callable[[], Any], repeats: int = 3) -> float:
+    """The shortest of `repeats` runs: the least disturbed."""
+    found = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - started)
+    return min(found)
+
+
+def show(result: dict[str, Any], as_json: bool) -> None:
+    """Print a result with the machine it came from."""
+    whole = {**result, "machine": machine()}
+    print(json.dumps(whole) if as_json else json.dumps(whole, indent=1))

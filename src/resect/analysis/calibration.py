@@ -1,0 +1,135 @@
+"""How far option probabilities can be believed: calibration error, Brier score, risk-coverage.
+
+Shapes: R + 1 rows of item weights (row 0 is the sample), N items, L levels, K labels. The
+confidence in an answer is the probability that the softmax over the item's options gives to the
+option chosen. (Where options are scored per byte, the chosen one need not be the likeliest.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from resect.analysis.curves import Curve, Sampled
+from resect.analysis.frame import Singles
+from resect.analysis.intervals import Floats, Weights, centred
+from resect.analysis.skill import Codes
+
+BINS = 15
+SURE = 0.8
+"""From this probability on an answer counts as confident."""
+
+
+@dataclass(frozen=True, eq=False)
+class Beliefs:
+    """Chosen options (L, N), their probabilities, and those of all options (L, N, K)."""
+
+    codes: Codes
+    gold: Codes
+    probabilities: Singles
+
+    @cached_property
+    def known(self) -> np.ndarray:
+        """Items with an answer chosen and a probability for it, (L, N)."""
+        found = (self.codes >= 0) & ~np.isnan(self.probabilities).any(axis=2)
+        return np.asarray(found)
+
+    @cached_property
+    def confidence(self) -> Floats:
+        """Probability of the chosen option, (L, N); 0 where not known."""
+        at = np.maximum(self.codes, 0)[..., None].astype(np.intp)
+        picked = np.take_along_axis(self.probabilities, at, axis=2)[..., 0]
+        return np.where(self.known, picked, 0.0).astype(float)
+
+    @cached_property
+    def right(self) -> np.ndarray:
+        """Items answered right, (L, N)."""
+        return np.asarray(self.codes == self.gold)
+
+    @cached_property
+    def brier(self) -> Floats:
+        """Squared distance of the probabilities from the gold answer, (L, N), from 0 to 2."""
+        gold = np.arange(self.probabilities.shape[2]) == self.gold[:, None]  # (N, K)
+        with np.errstate(all="ignore"):
+            return np.asarray(((self.probabilities - gold) ** 2).sum(axis=2), dtype=float)
+
+    @property
+    def sure(self) -> np.ndarray:
+        """Items answered with a probability of at least 0.8, (L, N)."""
+        return self.known & (self.confidence >= SURE)
+
+
+def beliefs(curve: Curve) -> Beliefs | None:
+    """What a curve of the options view believed, or None where no probabilities are kept."""
+    frame = curve.frame
+    if curve.view != "options" or not any(key in frame.probabilities for key in curve.keys):
+        return None
+    empty = np.full((len(frame.items), len(frame.labels)), np.nan, dtype=np.float32)
+    table = np.stack([frame.probabilities.get(key, empty) for key in curve.keys])
+    return Beliefs(curve.codes, frame.gold, table)
+
+
+def calibration_error(weights: Weights, found: Beliefs, bins: int = BINS) -> Floats:
+    """Expected calibration error over bins of equal mass, (R + 1, L).
+
+    Sum over bins of |sum of (confidence - right)| / items (Naeini et al. 2015; equal-mass bins:
+    Nixon et al. 2019, arXiv:1904.01685). Bins are cut at the sample's quantiles, and resamples
+    keep them; their excess over the sample is taken off (`centred`).
+    """
+    columns = []
+    for at in range(len(found.codes)):
+        known = found.known[at]
+        gap = np.where(known, found.confidence[at] - found.right[at], 0.0)
+        order = np.argsort(found.confidence[at][known], kind="stable")
+        place = np.full(known.shape, -1)
+        place[np.flatnonzero(known)[order]] = np.arange(len(order)) * bins // max(len(order), 1)
+        inside = place == np.arange(bins)[:, None]  # (bins, N)
+        sums = weights @ (inside * gap).T.astype(np.float32)  # (R + 1, bins)
+        columns.append(np.abs(sums).sum(axis=1) / _mass(weights, known))
+    return centred(np.stack(columns, axis=1))
+
+
+def brier_score(weights: Weights, found: Beliefs) -> Floats:
+    """Mean Brier score, (R + 1, L), from 0 to 2 (Brier 1950, all options)."""
+    known = found.known
+    sums = weights @ np.where(known, found.brier, 0.0).T.astype(np.float32)
+    masses = np.stack([_mass(weights, row) for row in known], axis=1)
+    return np.asarray(sums / masses)
+
+
+def risk_coverage(weights: Weights, found: Beliefs) -> Floats:
+    """Area under the risk-coverage curve, (R + 1, L); 0 is best.
+
+    The mean, over how many of the most confident answers are kept, of the share of them that is
+    wrong (Geifman, Uziel and El-Yaniv 2019, arXiv:1805.08206). Items of equal confidence share
+    their mean error, so that their order does not matter.
+    """
+    columns = []
+    for at in range(len(found.codes)):
+        known = np.flatnonzero(found.known[at])
+        sure = found.confidence[at][known]
+        order = known[np.argsort(-sure, kind="stable")]
+        wrong = (~found.right[at][order]).astype(float)
+        _, group = np.unique(-np.sort(-sure), return_inverse=True)
+        shared = np.bincount(group, wrong) / np.maximum(np.bincount(group), 1)
+        w = weights[:, order]  # (R + 1, n)
+        mass = np.cumsum(w, axis=1)
+        errors = np.cumsum(w * shared[group].astype(np.float32), axis=1)
+        with np.errstate(all="ignore"):
+            risk = np.where(mass > 0, errors / mass, 0.0)
+            columns.append((risk * w).sum(axis=1, dtype=float) / mass[:, -1:].sum(axis=1))
+    return np.stack(columns, axis=1)
+
+
+def calibrated(sampled: Sampled) -> Floats | None:
+    """One minus the calibration error, (R + 1, L), None without probabilities."""
+    found = beliefs(sampled.curve)
+    return None if found is None else 1 - calibration_error(sampled.weights, found)
+
+
+def _mass(weights: Weights, known: np.ndarray) -> Floats:
+    """Weighted count of the items in `known`, (R + 1,), NaN where there are none."""
+    count = (weights @ known.astype(np.float32)).astype(float)
+    return np.where(count > 0, count, np.nan)

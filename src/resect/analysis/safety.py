@@ -1,0 +1,228 @@
+"""The safe level of a course, and the smallest safe version among courses.
+
+Shapes: L levels. Tests come from `evidence`; this file walks them upward and says what stopped.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from resect.analysis.curves import Curve, damage, describe, say
+from resect.analysis.evidence import ACCURACY, Evidence, Test, joint, row, shortfall
+from resect.analysis.frame import Level
+
+ALPHA = 0.025
+"""One-sided, so that a drawn 95 % band and the verdict agree."""
+
+Row = dict[str, Any]
+CourseKey = tuple[str, str, int, str]
+"""Model, treatment, seed and view."""
+
+
+def safety(found: Sequence[Evidence], alpha: float, names: Sequence[str]) -> list[Row]:
+    """The safe level of every course in every view, as rows of summary.json.
+
+    `default` marks the view that the verdict reads: text, or options where there is no text.
+    `names` are the study's tasks: one that a course was never asked is not assessable in it.
+    """
+    courses = by_course(found)
+    rows = []
+    for key, tasks in courses.items():
+        text = (*key[:3], "text")
+        row = _course(tasks, alpha) | {"default": key[3] == "text" or text not in courses}
+        asked = {e.curve.frame.name for e in tasks}
+        row["not_assessable"] += [
+            {"task": name, "reason": f"it was not asked in the {key[3]} view"}
+            for name in names
+            if name not in asked
+        ]
+        rows.append(row)
+    return rows
+
+
+def by_course(found: Sequence[Evidence]) -> dict[CourseKey, list[Evidence]]:
+    """The tasks of every course and view, without models that were asked only as they are."""
+    courses: dict[CourseKey, list[Evidence]] = defaultdict(list)
+    for one in found:
+        c = one.curve
+        if c.treatment != "none":
+            courses[c.model, c.treatment, c.seed, c.view].append(one)
+    return dict(courses)
+
+
+def levels_of(tasks: Sequence[Evidence]) -> list[Level]:
+    """The damaged levels of a course, rising; every task has the same ones or lacks answers."""
+    return sorted({x for one in tasks for x in one.curve.levels[1:]}, key=damage)
+
+
+def passed_levels(tasks: Sequence[Evidence], alpha: float) -> list[Level]:
+    """The levels that pass in fixed sequence; none where no task is assessable."""
+    levels = levels_of(tasks)
+    ready = _assessable(tasks)
+    if not ready or not levels:
+        return []
+    passes = np.stack([_along(e.curve, t.passes(alpha), levels) for e, t in ready])  # (T, L)
+    return levels[: int(joint(passes))]
+
+
+def _assessable(tasks: Sequence[Evidence]) -> list[tuple[Evidence, Test]]:
+    """The tests that count: assessable ones of assessable tasks."""
+    return [(e, t) for e in tasks if e.reason is None for t in e.tests if t.reason is None]
+
+
+def _along(curve: Curve, values: np.ndarray, levels: Sequence[Level]) -> np.ndarray:
+    """Values of a curve's levels in the order of the course's; False where it has none."""
+    place = {level: i for i, level in enumerate(curve.levels)}
+    return np.array([bool(values[place[x]]) if x in place else False for x in levels])
+
+
+def _course(tasks: Sequence[Evidence], alpha: float) -> Row:
+    """One course in one view: how far it is safe, and which task and test stopped it."""
+    ready, levels = _assessable(tasks), levels_of(tasks)
+    passed = passed_levels(tasks, alpha)
+    margins = {e.curve.frame.name: e.tests[0].margin for e in tasks}
+    same = len(set(margins.values())) == 1
+    head = describe(tasks[0].curve)
+    del head["task"]
+    found: Row = {
+        **head,
+        "margin": next(iter(margins.values())) if same else None,
+        "margins": margins,
+        "alpha": alpha,
+        "state": _state(ready, levels, passed),
+        "safe_level": (passed[-1] if passed else 0.0) if ready and levels else None,
+        "passed": passed,
+        "limiting_task": None,
+        "limiting_test": None,
+        "limiting": None,
+        "assessable": list(dict.fromkeys(e.curve.frame.name for e, _ in ready)),
+        "not_assessable": [
+            {"task": e.curve.frame.name, "reason": e.reason} for e in tasks if e.reason
+        ],
+        "tests_not_assessable": [
+            {"task": e.curve.frame.name, "test": t.name, "reason": t.reason}
+            for e in tasks if e.reason is None for t in e.tests if t.reason
+        ],
+        "tests": [],
+        "reason": _notes(tasks, ready),
+    }  # fmt: skip
+    reached = levels[: len(passed) + 1] if ready else []
+    found["tests"] = [
+        row(e.curve.frame.name, t, e.curve.levels.index(level), level, alpha)
+        for level in reached for e, t in ready if level in e.curve.levels
+    ]  # fmt: skip
+    if ready and len(passed) < len(levels):
+        found |= _limit(ready, levels[len(passed)], alpha)
+    return found
+
+
+def _state(ready: Sequence[Any], levels: Sequence[Level], passed: Sequence[Level]) -> str:
+    """In one word each: no task assessable, nothing passed, everything passed, or up to a level."""
+    if not ready or not levels:
+        return "not assessable"
+    if not passed:
+        return "none"
+    return "all" if len(passed) == len(levels) else "up to"
+
+
+def _limit(ready: Sequence[tuple[Evidence, Test]], level: Level, alpha: float) -> Row:
+    """The test that stopped the course: of those that failed accuracy before the others, and
+    of these the one furthest from passing. The others are listed by task and test.
+    """
+    failed = []
+    for e, t in ready:
+        at = e.curve.levels.index(level) if level in e.curve.levels else None
+        if at is None or not t.passes(alpha)[at]:
+            p = np.inf if at is None or np.isnan(t.p[at]) else float(t.p[at])
+            failed.append(((t.name == ACCURACY, p), e, t, at))
+    _, e, t, at = max(failed, key=lambda entry: entry[0])
+    name = e.curve.frame.name
+    limiting: Row = {"task": name, "test": t.name, "level": level}
+    if at is None or not t.table.n[at]:
+        limiting |= {"reason": f"{name} has no answers at {say(level)}"}
+    else:
+        limiting |= row(name, t, at, level, alpha) | shortfall(t, at, alpha)
+    limiting["others"] = [
+        {"task": o.curve.frame.name, "test": u.name} for _, o, u, _ in failed if u is not t
+    ]
+    return {"limiting_task": name, "limiting_test": t.name, "limiting": limiting}
+
+
+def _notes(tasks: Sequence[Evidence], ready: Sequence[Any]) -> str | None:
+    """What to know about the tests of this course."""
+    notes = []
+    if not ready:
+        notes.append("no task is assessable")
+    for e in tasks:
+        frame = e.curve.frame
+        if len(set(frame.clusters)) < len(frame.items):
+            notes.append(
+                f"{frame.name}: items that share a parent are tested as if they were independent"
+            )
+    return "; ".join(notes) or None
+
+
+def smallest_safe(
+    found: Sequence[Evidence],
+    alpha: float,
+    bytes_at: Mapping[tuple[str, str, Level], tuple[str, float]],
+) -> list[Row]:
+    """The smallest safe version of every model among its T courses, each tested at alpha / T.
+
+    Bonferroni over courses, fixed sequence within: the chance that any unsafe version is named
+    is at most alpha, so no items need to be held back. `bytes_at` maps (model, treatment, level)
+    to what was measured and how many; the smallest of all passed levels is taken, and of equals
+    the most damaged. Where bytes are missing, or never fall, levels decide among fractions.
+    """
+    models: dict[str, dict[CourseKey, list[Evidence]]] = defaultdict(dict)
+    courses = by_course(found)
+    for key, tasks in courses.items():
+        if key[3] == "text" or (*key[:3], "text") not in courses:
+            models[key[0]][key] = tasks
+    return [_smallest(model, mine, alpha, bytes_at) for model, mine in models.items()]
+
+
+def _smallest(
+    model: str,
+    courses: Mapping[CourseKey, Sequence[Evidence]],
+    alpha: float,
+    bytes_at: Mapping[tuple[str, str, Level], tuple[str, float]],
+) -> Row:
+    each = alpha / len(courses)
+    candidates = []
+    for (_, treatment, seed, _), tasks in courses.items():
+        for level in passed_levels(tasks, each):
+            by, size = bytes_at.get((model, treatment, level), (None, None))
+            candidates.append(
+                {"treatment": treatment, "seed": seed, "level": level, "by": by, "bytes": size}
+            )
+    whole = bytes_at.get((model, "none", 0.0), (None, None))
+    first = next(iter(courses.values()))[0].curve
+    found: Row = {
+        "model": model, "role": first.role, "view": first.view, "treatments": len(courses),
+        "alpha": alpha, "alpha_each": each, "rule": "alpha divided by the number of treatments",
+        "treatment": None, "seed": None, "level": None, "by": None, "bytes": None,
+        "baseline_bytes": whole[1], "candidates": len(candidates), "reason": None,
+    }  # fmt: skip
+    if not candidates:
+        return found | {"reason": "no damaged version passes at this alpha"}
+    return found | _pick(candidates, whole)
+
+
+def _pick(candidates: Sequence[Row], whole: tuple[str | None, float | None]) -> Row:
+    """The smallest candidate by measured bytes, else by level, else a reason."""
+    smaller = [c for c in candidates if c["by"] is not None and c["by"] == whole[0]]
+    if len(smaller) == len(candidates) and min(c["bytes"] for c in smaller) < (whole[1] or 0):
+        least = min(c["bytes"] for c in smaller)
+        return dict([c for c in smaller if c["bytes"] == least][-1])
+    fractions = [c for c in candidates if c["level"] is not None and 0 < c["level"] < 1]
+    missing = len(smaller) < len(candidates)
+    why = "bytes were not measured at every level" if missing else "no version is smaller in bytes"
+    if len(fractions) < len(candidates):
+        return {"reason": f"{why}, and levels of different kinds cannot be ranked"}
+    best = max(fractions, key=lambda c: float(c["level"]))
+    return {**best, "by": "level", "reason": f"{why}: the largest fraction removed is taken"}

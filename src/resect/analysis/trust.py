@@ -1,0 +1,101 @@
+"""Trust: whether answers stay the same, and whether the model knows when it is wrong.
+
+Shapes: R + 1 rows of item weights (row 0 is the sample), N items, L levels.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from resect.analysis import calibration as cal
+from resect.analysis import skill as sk
+from resect.analysis.curves import Curve, Mask, Sampled, describe
+from resect.analysis.intervals import intervals, wilson
+from resect.analysis.paired import mcnemar, pairs
+
+NO_CHANCES = "no option probabilities are kept"
+
+
+def trust(sampled: Sampled) -> list[dict[str, Any]]:
+    """One row for each level with answers: changes since level 0 and the level before, belief."""
+    curve = sampled.curve
+    belief = _belief(sampled)
+    here = [int(i) for i in np.flatnonzero(curve.present)]
+    rows = []
+    for place, at in enumerate(here):
+        before = here[place - 1] if place else None
+        rows.append(
+            describe(
+                curve,
+                level=curve.levels[at],
+                n=int((curve.codes[at] != sk.MISSING).sum()),
+                since_baseline=changes(curve, 0, at) if at and curve.present[0] else None,
+                since_previous=None if before is None else changes(curve, before, at),
+                **belief[at],
+            )
+        )
+    return rows
+
+
+def changes(curve: Curve, before: int, after: int) -> dict[str, Any]:
+    """The paired table of two levels: lost b, gained c, flips (b + c) / n, exact McNemar p.
+
+    Flips: Dutta et al. 2024 (arXiv:2407.09141). `changed` counts every other answer given, also
+    from wrong to wrong.
+    """
+    one, two = curve.codes[before], curve.codes[after]
+    asked = (one != sk.MISSING) & (two != sk.MISSING)
+    table = pairs(one == curve.frame.gold, two == curve.frame.gold, asked)
+    b, c, n = (int(x) for x in table)
+    return {
+        "level": curve.levels[before],
+        "n": n,
+        "lost": b,
+        "gained": c,
+        "flips": (b + c) / n if n else None,
+        "accuracy_change": (c - b) / n if n else None,
+        "p": float(mcnemar(b, c)),
+        "changed": float(np.mean((one != two)[asked])) if n else None,
+    }
+
+
+def _belief(sampled: Sampled) -> list[dict[str, Any]]:
+    """Calibration, Brier, risk-coverage and confident errors of every level."""
+    curve = sampled.curve
+    found = cal.beliefs(curve)
+    names = ("calibration_error", "brier", "risk_coverage")
+    if found is None:
+        shares = ("confident", "wrong_and_confident", "wrong_if_confident")
+        reason = NO_CHANCES if curve.view == "options" else "read in the options view"
+        blank = {**dict.fromkeys((*names, *shares)), "reason": reason}
+        return [dict(blank) for _ in curve.levels]
+    draws = (
+        cal.calibration_error(sampled.weights, found),
+        cal.brier_score(sampled.weights, found),
+        cal.risk_coverage(sampled.weights, found),
+    )
+    scored = [intervals(values) for values in draws]
+    rows = []
+    for at in range(len(curve.levels)):
+        row: dict[str, Any] = {
+            name: values[at]._asdict() for name, values in zip(names, scored, strict=True)
+        }
+        rows.append(row | confident(found.sure[at], found.right[at], found.known[at]))
+    return rows
+
+
+def confident(sure: Mask, right: Mask, known: Mask) -> dict[str, Any]:
+    """Confident answers and errors of one level (N,), with Wilson intervals.
+
+    `wrong_and_confident` is a share of all items, `wrong_if_confident` of the confident ones
+    only, and `confident` their coverage: the second alone can fall while the first rises.
+    """
+    n, bold, bad = int(known.sum()), int(sure.sum()), int((sure & ~right).sum())
+    return {
+        "confident": wilson(bold, n)._asdict(),
+        "wrong_and_confident": wilson(bad, n)._asdict(),
+        "wrong_if_confident": {**wilson(bad, bold)._asdict(), "n": bold},
+        "reason": None,
+    }

@@ -1,0 +1,64 @@
+"""How findings are put in words: models by their roles, levels, tests and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Row = Mapping[str, Any]
+
+TESTS = {
+    "accuracy": "accuracy",
+    "no_answer": "the share without an answer",
+    "miss": "the miss rate",
+    "confident_error": "the confident-error rate",
+}
+
+
+def names(summary: Row) -> dict[str, str]:
+    """Model name to what it is called: its role where that is specialist or base, and its own."""
+    roles = {str(m["name"]): str(m.get("role") or "") for m in summary["models"]}
+    for row in summary["curves"]:
+        roles.setdefault(str(row["model"]), str(row["role"]))
+    called = {"specialist": "the specialist", "base": "its base"}
+    if "specialist" not in roles.values():
+        called["base"] = "the base"
+    return {
+        name: called[role] if role in called and list(roles.values()).count(role) == 1 else name
+        for name, role in roles.items()
+    }
+
+
+def at(level: float | None) -> str:
+    """A level in words: `45 %`, `4 bits`, or that nothing was swept."""
+    if level is None:
+        return "its only level"
+    return f"{level:g} bits" if level >= 1 else f"{100 * level:.3g} %"
+
+
+def ends(low: float | None, high: float | None) -> str:
+    """The interval of a level; an end that was never reached is `beyond`."""
+    shown = [f"{100 * x:.0f} %" if x is not None else "beyond" for x in (low, high)]
+    return f"[{', '.join(shown)}]"
+
+
+def points(share: float, sign: bool = False) -> str:
+    """A share as points: 5 for 0.05, at most one decimal."""
+    return f"{100 * share:+.1f}" if sign else f"{round(100 * share, 1):g}"
+
+
+def signed(row: Row) -> str | None:
+    """A difference with its interval, None where there is none."""
+    if row["difference"] is None:
+        return None
+    return f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
+
+
+def listed(items: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def sentence(text: str) -> str:
+    """The text with a capital and a full stop."""
+    return text[:1].upper() + text[1:] + "." if text else text

@@ -1,0 +1,113 @@
+"""Recorded rows to tasks and items: labels nobody named, equal questions as one cluster."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from resect.errors import RequestError
+from resect.record import Item, TaskInfo
+from resect.recorded.row import Recorded
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+MOST_LABELS, LONGEST_LABEL = 10, 20
+
+
+def infos(rows: Sequence[Recorded], known: Mapping[str, TaskInfo]) -> dict[str, TaskInfo]:
+    """What each task is, in the order of the rows: as its format knows it, else from the rows."""
+    by_task: dict[str, list[Recorded]] = defaultdict(list)
+    for row in rows:
+        by_task[row.task].append(row)
+    return {task: known.get(task) or _info(task, got) for task, got in by_task.items()}
+
+
+def _info(task: str, rows: Sequence[Recorded]) -> TaskInfo:
+    labels = tuple(dict.fromkeys(label for row in rows for label in row.labels))
+    labels = labels or labels_of({row.item: row.gold for row in rows})
+    letters = bool(labels) and all(len(label) == 1 for label in labels)
+    scored = any(row.option_scores is not None for row in rows)
+    plain = "letter" if letters and not any(row.options for row in rows) else "text"
+    said = next((row.scored for row in rows if row.scored), plain)
+    return TaskInfo(
+        name=task,
+        kind="label" if labels else "text",
+        labels=labels,
+        summary=f"{len({row.item for row in rows})} recorded questions",
+        protocol="as recorded; prompt, few-shots and decoding are those of the recording"
+        + ("; options view: recorded log-likelihoods" if scored else ""),
+        max_new_tokens=0,
+        scored=said,  # type: ignore[arg-type]
+        positive="yes" if "yes" in labels else None,
+    )
+
+
+def labels_of(gold: Mapping[str, str]) -> tuple[str, ...]:
+    """The labels of a task, judged by the gold answers of its items; () where no fixed set."""
+    seen = set(gold.values())
+    if all(len(target) == 1 and target in LETTERS for target in seen):
+        return tuple(LETTERS[: max(4, LETTERS.index(max(seen)) + 1)])
+    few = 2 <= len(seen) <= MOST_LABELS and len(gold) >= 2 * len(seen)
+    if few and all(t.isalpha() and len(t) <= LONGEST_LABEL for t in seen):
+        usual = [word for word in ("yes", "no", "maybe") if word in seen]
+        return (*usual, *sorted(seen - set(usual)))
+    return ()
+
+
+def items(
+    rows: Sequence[Recorded], tasks: Mapping[str, TaskInfo]
+) -> tuple[dict[str, dict[str, Item]], list[str]]:
+    """The items of each task by name, and a note where questions stand in a task twice."""
+    found: dict[str, dict[str, Item]] = {task: {} for task in tasks}
+    prompts: Counter[str] = Counter()
+    for row in rows:
+        known = found[row.task].get(row.item)
+        if known is None:
+            found[row.task][row.item] = _item(row, tasks[row.task])
+        elif known.gold != row.gold:
+            raise RequestError(
+                f"{row.source}: item {row.item} of {row.task} has gold {row.gold!r}, elsewhere "
+                f"{known.gold!r}: the files do not ask the same questions."
+            )
+        elif row.prompt and known.prompt != row.prompt:
+            prompts[row.task] += 1
+    notes = [
+        f"{task}: {count} answers were given to another wording of the prompt than the first one "
+        "recorded; they are paired by item."
+        for task, count in prompts.items()
+    ]
+    for task, got in found.items():
+        found[task], note = _clustered(task, got)
+        notes += note
+    return found, notes
+
+
+def _item(row: Recorded, info: TaskInfo) -> Item:
+    return Item(
+        id=row.item,
+        prompt=row.prompt,
+        gold=row.gold,
+        labels=row.labels or info.labels,
+        choices=row.choices,
+        options=row.options,
+        question=row.question,
+        tags=dict(row.tags),
+    )
+
+
+def _clustered(task: str, got: dict[str, Item]) -> tuple[dict[str, Item], list[str]]:
+    """Items with the first of their equals as `parent`: equal prompts and options."""
+    first: dict[str, str] = {}
+    found = {}
+    for name, item in got.items():
+        content = json.dumps([item.prompt, dict(item.options or {})], ensure_ascii=False)
+        parent = first.setdefault(content, name) if item.prompt else name
+        found[name] = item if parent == name else replace(item, parent=parent)
+    twins = sum(item.parent is not None for item in found.values())
+    if not twins:
+        return found, []
+    note = f"{task}: {twins} questions stand in it again, word for word"
+    other = sum(item.gold != found[item.parent].gold for item in found.values() if item.parent)
+    note += f" ({other} of them with another gold answer)" if other else " and with equal gold"
+    return found, [f"{note}; equal questions are resampled together, so they do not count twice."]

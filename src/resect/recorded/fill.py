@@ -1,0 +1,218 @@
+"""Recorded rows into an ordinary run folder: checked and read first, written afterwards."""
+
+from __future__ import annotations
+
+import platform
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from resect import folder
+from resect.errors import RequestError
+from resect.parents import parent_of
+from resect.record import Answer, CellResult, Item, RawAnswer, Reading, TaskInfo, digest
+from resect.recorded.check import checked, gaps, identity
+from resect.recorded.describe import infos, items
+from resect.recorded.roles import control, roles
+from resect.recorded.row import Found, Recorded
+from resect.tasks.base import READER, LabelTask
+
+RESAMPLES = 2000
+
+
+class Cell(NamedTuple):
+    """One cell and its rows, in the order of the task's items."""
+
+    result: CellResult
+    rows: tuple[Recorded, ...]
+    items: tuple[Item, ...]
+
+
+class Filled(NamedTuple):
+    """All that a run folder will hold."""
+
+    models: list[dict[str, Any]]
+    tasks: dict[str, TaskInfo]
+    items: dict[str, dict[str, Item]]
+    cells: list[Cell]
+    facts: dict[str, Any]
+
+
+def fill(found: Found, path: Path, format: str, asked: Mapping[str, str | None]) -> Filled:
+    """Check every row and lay it out as cells. Writes nothing; raises `RequestError`."""
+    rows = checked(found.rows)
+    role_of = roles(rows, found.ids, asked)
+    tasks = infos(rows, found.tasks)
+    asked_items, notes = items(rows, tasks)
+    cells = _cells(rows, found.sources, role_of, asked_items)
+    models = [
+        {
+            "name": name,
+            "role": role,
+            "id": found.ids.get(name, name),
+            "revision": None,
+            "fingerprint": None,
+            "dtype": None,
+            "parent": parent_of(found.ids.get(name, name)),
+        }
+        for name, role in role_of.items()
+    ]
+    recorded = {
+        "format": format,
+        "path": path.name or str(path),
+        "files": len(found.sources),
+        "answers": len(rows),
+        "digest": digest(sorted(found.sources.items())),
+    }
+    facts = {
+        "study": _declared(path.resolve().name.partition(".")[0], models, rows, tasks, recorded),
+        "provenance": _provenance(),
+        "warnings": [*control(role_of, found.ids), *found.notes, *notes, *gaps(rows)],
+        "audit": {**recorded, "sources": dict(found.sources), "stated": list(found.stated)},
+    }
+    return Filled(models, tasks, asked_items, cells, facts)
+
+
+def write(filled: Filled, out: Path) -> folder.Run:
+    """Write what was laid out into `out`, replacing an earlier audit there but never a live run."""
+    run = folder.Run.create(out)
+    if (run.path / "results.sqlite").is_file():
+        with run.reading() as store:
+            if "audit" not in store.facts():
+                raise RequestError(f"{out} holds a run that was not an audit: give another --out.")
+    sets: dict[str, Sequence[Item]] = {t: list(i.values()) for t, i in filled.items.items()}
+    sets |= {cell.result.cell: cell.items for cell in filled.cells}
+    with run.writing() as store:
+        plan = [cell.result for cell in filled.cells]
+        store.put_study(filled.models, filled.tasks, sets, plan, filled.facts)
+        readings = _Readings(filled.tasks)
+        for cell in filled.cells:
+            store.put_answers(list(_answers(cell, readings)))
+            store.put_cell(cell.result)
+        study = yaml.safe_dump(filled.facts["study"], sort_keys=False, allow_unicode=True)
+        folder.write(run.path / "study.yaml", study)
+    return run
+
+
+def _cells(
+    rows: Sequence[Recorded],
+    sources: Mapping[str, str],
+    role_of: Mapping[str, str],
+    known: Mapping[str, Mapping[str, Item]],
+) -> list[Cell]:
+    """Rows by cell: models by role, then the baseline and rising levels, then tasks."""
+    groups: dict[tuple[str, str, float | None, str], dict[str, Recorded]] = defaultdict(dict)
+    for row in rows:
+        groups[row.model, row.treatment, row.level, row.task][row.item] = row
+    order = {name: i for i, name in enumerate(role_of)}
+    tasks = {name: i for i, name in enumerate(known)}
+    cells = []
+    for key in sorted(
+        groups,
+        key=lambda k: (order[k[0]], k[1] != "none", k[1], k[2] is None, k[2] or 0.0, tasks[k[3]]),
+    ):
+        model, treatment, level, task = key
+        got = groups[key]
+        names = [name for name in known[task] if name in got]
+        mine = tuple(got[name] for name in names)
+        asked = tuple(known[task][name] for name in names)
+        state = identity([sources[s] for s in {row.source for row in mine}], mine[0])
+        keys = tuple(item.key for item in asked)
+        asking = digest([state, "recorded", task])
+        result = CellResult(
+            cell=digest([asking, task, list(keys)]),
+            asking=asking,
+            state=state,
+            model=model,
+            role=role_of[model],
+            treatment=treatment,
+            level=level,
+            seed=0,
+            task=task,
+            status="success",
+            reason=None,
+            items=keys,
+            spec={"recorded": sorted({row.source for row in mine})},
+        )
+        cells.append(Cell(result, mine, asked))
+    return cells
+
+
+class _Readings:
+    """Reads texts; the same text to the same item is read once."""
+
+    def __init__(self, tasks: Mapping[str, TaskInfo]) -> None:
+        self.tasks = tasks
+        self.reader = LabelTask()
+        self.known: dict[tuple[str, str, str], Reading] = {}
+
+    def of(self, row: Recorded, item: Item) -> Reading:
+        if row.text is None:
+            return Reading(None, "", "", None)
+        key = (row.task, row.item, row.text)
+        if self.tasks[row.task].kind != "label":
+            plain = float(row.text.strip() == row.gold.strip())
+            return Reading(None, "", "", plain if row.score is None else row.score)
+        if key not in self.known:
+            self.known[key] = self.reader.read(row.text, item)
+        return self.known[key]
+
+
+def _answers(cell: Cell, readings: _Readings) -> Iterator[Answer]:
+    for row, item in zip(cell.rows, cell.items, strict=True):
+        raw = RawAnswer(row.text or "", None, 0, row.option_scores)
+        best = _chosen(row, readings.tasks[row.task].scored)
+        asking, key = cell.result.asking, item.key
+        yield Answer(asking, key, raw, readings.of(row, item), READER, best, row.recorded)
+
+
+def _chosen(row: Recorded, scored: str) -> str | None:
+    """The label of the best option score; `text-normalised` divides by the bytes of the choice."""
+    if row.option_scores is None:
+        return None
+    values = list(row.option_scores)
+    if scored == "text-normalised" and row.choices:
+        values = [v / len(c.encode()) for v, c in zip(values, row.choices, strict=True)]
+    return row.labels[max(range(len(values)), key=values.__getitem__)]
+
+
+def _declared(
+    name: str,
+    models: Sequence[Mapping[str, Any]],
+    rows: Sequence[Recorded],
+    tasks: Mapping[str, TaskInfo],
+    recorded: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The study as summary.json shows it."""
+    levels: dict[str, set[float]] = defaultdict(set)
+    for row in rows:
+        if row.treatment != "none":
+            levels[row.treatment] |= set() if row.level is None else {row.level}
+    return {
+        "name": name,
+        "models": {
+            model["role"]: {"id": model["id"], "revision": None, "dtype": None} for model in models
+        },
+        "treatments": [{"name": t, "levels": sorted(got)} for t, got in levels.items()],
+        "tasks": list(tasks),
+        "limit": None,
+        "seed": 0,
+        "resamples": RESAMPLES,
+        "recorded": dict(recorded),
+    }
+
+
+def _provenance() -> dict[str, Any]:
+    return {
+        "resect": version("resect"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: version(name) for name in ("numpy", "pandas", "scipy")},
+        "device": "none: answers were recorded elsewhere",
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

@@ -1,0 +1,135 @@
+"""Onset, steepest drop, divergence and what breaks first; censored and refused, never invented."""
+
+import numpy as np
+import pytest
+from answers_by_hand import cell, flipped, run
+
+from resect.analysis.bend import knots, onset, ordered, steepest
+from resect.analysis.cliff import falling, first_below
+
+GOLD = ["yes", "no"] * 100
+LEVELS = np.linspace(0, 0.9, 10)
+
+
+def bent(levels, knot, slope):
+    return 1 - slope * np.maximum(0, levels - knot)
+
+
+def pick(rows, **keys):
+    return [row for row in rows if all(row[k] == v for k, v in keys.items())]
+
+
+@pytest.mark.parametrize("knot", [0.2, 0.35, 0.5])
+def test_the_knot_of_two_lines_is_found(knot):
+    curve = bent(LEVELS, knot, 1.0)[None]
+    assert knots(LEVELS, curve, falling(curve))[0] == pytest.approx(knot)
+
+
+def test_the_floor_does_not_draw_the_knot_to_the_end_of_the_drop():
+    curve = np.maximum(0.0, bent(LEVELS, 0.3, 4.0))[None]  # all gone at 0.55, then four zeros
+    assert knots(LEVELS, curve, falling(curve))[0] == pytest.approx(0.3, abs=0.03)
+
+
+def test_curves_that_never_bend_down_or_have_too_few_levels():
+    rising = (0.5 + 0.1 * LEVELS**2)[None]
+    assert np.isinf(knots(LEVELS, rising, falling(rising))[0])
+    sudden = np.array([[1.0, 0.9, 0.0, 0.0, 0.0]])
+    assert np.isnan(knots(LEVELS[:5], sudden, falling(sudden))[0])
+    found, why = onset(LEVELS[:5], np.tile(sudden, (3, 1)), falling(np.tile(sudden, (3, 1))))
+    assert found == (None, None, None)
+    assert "fewer than 4 levels" in why
+
+
+def test_the_onset_covers_the_truth():
+    rng = np.random.default_rng(4)
+    hits = 0
+    for _ in range(200):
+        noise = rng.normal(0, 0.02, (201, 10))
+        sample = noise[:1] + bent(LEVELS, 0.43, 1.2)
+        draws = np.concatenate([sample, sample + noise[1:]])
+        found, _ = onset(LEVELS, draws, falling(draws))
+        hits += found.low <= 0.43 <= found.high
+    assert hits / 200 >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / 200)
+
+
+def test_steepest_names_the_drop_and_its_share():
+    curve = np.array([1.0, 0.95, 0.9, 0.4, 0.3])
+    draws = np.tile(curve, (5, 1))
+    draws[1, 3] = 0.85  # one resample in four falls fastest one step later
+    found = steepest(LEVELS[:5], draws)
+    assert (found["level"], found["to"]) == (pytest.approx(0.2), pytest.approx(0.3))
+    assert [s["share"] for s in found["shares"]] == [0.75, 0.25]
+
+
+def test_first_below_by_hand():
+    gap = np.zeros((101, 4))
+    gap[:, 2:] = -0.2
+    gap[1:, 1] = np.linspace(-0.1, 0.1, 100)
+    found, at = first_below(np.array([0, 0.1, 0.2, 0.3]), gap)
+    assert (found.value, at) == (0.2, 2)
+    trivial = np.full((101, 3), -0.001)
+    assert first_below(np.array([0, 0.1, 0.2]), trivial)[1] is None
+
+
+def test_infinity_is_never_and_nan_is_no_value():
+    assert ordered(np.array([0.3, *[0.2] * 50, *[np.inf] * 50])) == (0.3, 0.2, None)
+    assert ordered(np.array([np.nan, 0.1])) == (None, None, None)
+
+
+def silenced(share):
+    right = flipped(GOLD, 10)
+    return [None if i < share * len(GOLD) else a for i, a in enumerate(right)]
+
+
+def test_answering_breaks_before_skill_by_options():
+    frames = [
+        cell("m", x, GOLD, silenced(s), flipped(GOLD, 10))
+        for x, s in [(0.0, 0), (0.2, 0), (0.4, 0.3), (0.6, 0.8), (0.8, 1.0)]
+    ]
+    found = run(frames)
+    (row,) = found["breaks_first"]
+    # the first to fall silent are the wrong ones, so skill by text outlives answering
+    assert [one["what"] for one in row["order"]][:2] == ["answering", "skill by text"]
+    assert row["order"][2] == {
+        "what": "skill by options", "level": None, "low": None, "high": None, "censored": True,
+        "reason": "more than half is kept through the last level, 0.8",
+    }  # fmt: skip
+    assert (row["first"], row["clear"]) == ("answering", True)
+    assert 0 < row["low"] <= row["by"] <= row["high"]
+    (half,) = pick(found["cliffs"], metric="answered", kind="half")
+    assert half["level"] == pytest.approx(0.48)
+    (bend,) = pick(found["cliffs"], metric="answered", kind="onset")
+    assert 0.2 <= bend["level"] <= 0.45
+
+
+def test_what_is_wrong_breaks_before_what_is_silent():
+    frames = [cell("m", x, GOLD, flipped(GOLD, w)) for x, w in [(0.0, 5), (0.3, 30), (0.6, 50)]]
+    (row,) = run(frames)["breaks_first"]
+    assert (row["first"], row["clear"], row["by"]) == ("skill by text", True, None)
+
+
+def test_answering_diverges_where_only_wrong_answers_stay_silent_less():
+    """Level 0.4 silences everything that was wrong and little that was right: skill is kept."""
+    base = flipped(GOLD, 40)
+    quiet = [None if a != g else a for a, g in zip(base, GOLD, strict=True)]
+    found = run([cell("m", 0.0, GOLD, base), cell("m", 0.4, GOLD, quiet)])
+    (row,) = pick(found["cliffs"], kind="divergence")
+    assert (row["metric"], row["level"], row["censored"]) == ("answered", 0.4, False)
+    assert row["gap_high"] < 0
+    intact = run([cell("m", x, GOLD, base) for x in (0.0, 0.4)])
+    (row,) = pick(intact["cliffs"], kind="divergence")
+    assert (row["level"], row["censored"]) == (None, True)
+
+
+def test_all_cliffs_are_refused_without_skill_and_without_levels():
+    blind = run([cell("m", x, GOLD, flipped(GOLD, 50)) for x in (0.0, 0.2, 0.4, 0.6)])
+    for row in pick(blind["cliffs"], metric="skill"):
+        assert (row["level"], row["censored"], row["reason"]) == (
+            None,
+            False,
+            "starts without skill",
+        )
+    (row,) = blind["breaks_first"]
+    assert row["first"] is None
+    single = run([cell("m", 0.0, GOLD, GOLD), cell("m", 0.5, GOLD, GOLD).assign(level=4.0)])
+    assert all("bits" in row["reason"] and row["level"] is None for row in single["cliffs"])

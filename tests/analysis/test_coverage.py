@@ -1,0 +1,51 @@
+"""Intervals cover the truth as often as they say, also near 0 and 1."""
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from resect.analysis import skill as sk
+from resect.analysis.intervals import centred, item_weights, wilson
+from resect.analysis.robustness import area
+
+
+@pytest.mark.parametrize("ends", [(0.003, 0.05), (0.3, 0.7), (0.95, 0.997)])
+def test_wilson_covers_95_in_100_over_any_range_of_truths(ends):
+    n = 400
+    bounds = np.array([wilson(x, n)[1:] for x in range(n + 1)])
+    truths = np.linspace(*ends, 400)
+    inside = (bounds[:, :1] <= truths) & (truths <= bounds[:, 1:])  # exact, no simulation
+    covered = (inside * binom.pmf(np.arange(n + 1)[:, None], n, truths)).sum(axis=0)
+    assert covered.mean() == pytest.approx(0.95, abs=0.01)
+    assert covered.min() > 0.85  # single truths next to 0 and 1 swing, as Wilson's do
+
+
+@pytest.mark.parametrize("start", [0.97, 0.6, 0.27])
+def test_the_area_of_skill_covers_95_in_100(start):
+    """Four labels, six levels, items that stay lost: accuracy from `start` towards chance."""
+    rng = np.random.default_rng(17)
+    n, studies, levels = 240, 600, np.linspace(0, 0.75, 6)
+    accuracy = 0.25 + (start - 0.25) * np.array([1, 1, 0.9, 0.6, 0.2, 0.05])
+    truth = area(levels, (accuracy - (1 - accuracy) / 3)[None])[0]
+    weights = item_weights([f"q{i:03d}" for i in range(n)], 500, 0, "area")
+    gold = (np.arange(n) % 4).astype(np.int8)
+    hits = 0
+    for _ in range(studies):
+        right = rng.random(n) < accuracy[:, None]
+        shared = rng.random(n)[None] < accuracy[:, None]  # half the items fall for good
+        right = np.where(np.arange(n) % 8 < 4, shared, right)
+        codes = np.where(right, gold, (gold + 1 + rng.integers(0, 3, (6, n))) % 4).astype(np.int8)
+        draws = area(levels, sk.skill(sk.tally(weights, codes, gold, 4)))[1:]
+        low, high = np.quantile(draws, [0.025, 0.975])
+        hits += low <= truth <= high
+    assert abs(hits / studies - 0.95) <= 3 * np.sqrt(0.95 * 0.05 / studies)
+
+
+def test_centred_resamples_have_the_mean_of_the_sample_and_stay_above_0():
+    rng = np.random.default_rng(1)
+    draws = np.abs(rng.normal(size=(2001, 3))) + 5
+    draws[0] = 4.5
+    found = centred(draws)
+    np.testing.assert_array_equal(found[0], draws[0])
+    np.testing.assert_allclose(found[1:].mean(axis=0), 4.5)
+    assert (centred(draws - 4.4)[1:] >= 0).all()

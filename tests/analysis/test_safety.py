@@ -1,0 +1,284 @@
+"""The safe level: by hand, at its error rate, and among twenty treatments."""
+
+import numpy as np
+import pytest
+from answers_by_hand import YN, cell, flipped, run
+from lobotomy_logs import task
+
+from resect.analysis.curves import Curve, Sampled
+from resect.analysis.evidence import evidence, joint
+from resect.analysis.frame import Key, TaskFrame
+from resect.analysis.intervals import item_weights
+from resect.analysis.paired import non_inferior, tango
+from resect.analysis.safety import passed_levels, smallest_safe
+from resect.errors import RequestError
+
+GOLD = ["yes", "no"] * 200
+
+
+def course(wrong, treatment="cut", model="m", chosen=False, **more):
+    """Cells with `wrong[level]` mistakes of each label; level 0 is the baseline."""
+    return [
+        cell(model, x, GOLD, flipped(GOLD, w), flipped(GOLD, w) if chosen else None, **more)
+        if x == 0
+        else cell(
+            model,
+            x,
+            GOLD,
+            flipped(GOLD, w),
+            flipped(GOLD, w) if chosen else None,
+            treatment=treatment,
+            **more,
+        )
+        for x, w in wrong.items()
+    ]
+
+
+def default(found, **keys):
+    return next(
+        r for r in found["safety"] if r["default"] and all(r[k] == v for k, v in keys.items())
+    )
+
+
+STEPS = {0.0: 10, 0.1: 10, 0.2: 12, 0.3: 18, 0.4: 11}
+
+
+def test_the_safe_level_by_hand():
+    found = default(run(course(STEPS)))
+    # lost at 0.2: 4 of 400, lower bound above -0.05; at 0.3: 16 of 400
+    assert tango(4, 0, 400)[0] > -0.05 > tango(16, 0, 400)[0]
+    assert (found["state"], found["safe_level"], found["passed"]) == ("up to", 0.2, [0.1, 0.2])
+    assert (found["limiting_task"], found["limiting_test"]) == ("t", "accuracy")
+    limit = found["limiting"]
+    assert (limit["level"], limit["lost"], limit["gained"], limit["n"]) == (0.3, 16, 0, 400)
+    assert limit["difference"] == pytest.approx(-0.04)
+    assert limit["provable_margin"] == pytest.approx(-float(tango(16, 0, 400)[0]))
+    assert 0.9 < limit["power"] < 1
+    assert limit["items_needed"] > 400
+    assert found["margin"] == 0.05
+    assert found["assessable"] == ["t"]
+
+
+def test_what_passes_again_after_a_failure_is_not_safe():
+    assert default(run(course({0.0: 10, 0.1: 60, 0.2: 10})))["safe_level"] == 0.0
+
+
+def test_margin_and_alpha_of_the_study():
+    without = {"t": task("t", YN)}  # no positive label: no miss rate
+    wide = default(run(course(STEPS), study={"margin": 0.1}, tasks=without))
+    assert (wide["state"], wide["safe_level"], wide["limiting"]) == ("all", 0.4, None)
+    strict = default(run(course(STEPS), study={"alpha": 1e-5}, tasks=without))
+    assert (strict["state"], strict["safe_level"]) == ("up to", 0.1)
+    for wrong in ({"margin": 0}, {"margin": 1.5}, {"alpha": 0.5}, {"alpha": 0}):
+        with pytest.raises(RequestError, match="out of range"):
+            run(course(STEPS), study=wrong)
+
+
+def test_a_task_without_skill_is_not_assessable():
+    found = default(run(course({0.0: 96, 0.1: 96})))
+    assert (found["state"], found["safe_level"], found["assessable"]) == (
+        "not assessable",
+        None,
+        [],
+    )
+    assert "twice the margin" in found["not_assessable"][0]["reason"]
+
+
+def test_every_assessable_task_must_pass_and_the_others_do_not_count():
+    good, bad, blind = (
+        [f.assign(task=name) for f in course(wrong)]
+        for name, wrong in [
+            ("a", {0.0: 10, 0.1: 10, 0.2: 10}),
+            ("b", {0.0: 10, 0.1: 10, 0.2: 40}),
+            ("c", {0.0: 96, 0.1: 120, 0.2: 150}),
+        ]
+    )
+    tasks = {name: task(name, YN) for name in "abc"}
+    found = default(run(good + bad + blind, tasks=tasks))
+    assert (found["safe_level"], found["limiting_task"]) == (0.1, "b")
+    assert found["assessable"] == ["a", "b"]
+    assert [one["task"] for one in found["not_assessable"]] == ["c"]
+
+
+def test_a_task_that_was_never_asked_is_named():
+    tasks = {name: task(name, YN) for name in ("t", "u")}
+    row = default(run(course(STEPS), tasks=tasks))
+    assert row["not_assessable"] == [{"task": "u", "reason": "it was not asked in the text view"}]
+
+
+def test_silence_is_stopped_by_its_own_test_and_margin():
+    silent = [
+        None if i < 24 and a != g else a
+        for i, (a, g) in enumerate(zip(flipped(GOLD, 12), GOLD, strict=True))
+    ]
+    frames = [cell("m", 0.0, GOLD, flipped(GOLD, 12)), cell("m", 0.1, GOLD, silent)]
+    found = default(run(frames))  # nothing right was lost: 24 wrong answers became silence
+    assert (found["limiting_test"], found["safe_level"]) == ("no_answer", 0.0)
+    assert found["limiting"]["difference"] == pytest.approx(24 / 400)
+    wide = {"t": task("t", YN, margin_no_answer=0.2)}
+    assert default(run(frames, tasks=wide))["state"] == "all"
+
+
+def test_missed_positives_stop_it_though_accuracy_does_not():
+    missed = ["no" if g == "yes" and i < 30 else g for i, g in enumerate(GOLD)]
+    frames = [cell("m", 0.0, GOLD, GOLD), cell("m", 0.1, GOLD, missed)]
+    found = default(run(frames, tasks={"t": task("t", YN, margin=0.1, positive="yes")}))
+    assert (found["limiting_test"], found["limiting"]["n"]) == ("miss", 200)
+    assert found["limiting"]["value"] == pytest.approx(15 / 200)
+    assert default(run(frames, tasks={"t": task("t", YN, margin=0.1)}))["state"] == "all"
+
+
+def test_confident_errors_stop_it_where_options_exist():
+    sure, even = (3.0, 0.0), (0.1, 0.0)
+
+    def scores(answers, confident):
+        return [(sure if confident else even)[:: 1 if a == "yes" else -1] for a in answers]
+
+    wrong = flipped(GOLD, 20)
+    frames = [
+        cell("m", x, GOLD, wrong, wrong, option_scores=scores(wrong, x > 0)) for x in (0.0, 0.1)
+    ]
+    found = run(frames)
+    assert default(found)["limiting_test"] == "confident_error"
+    assert default(found)["limiting"]["value"] == pytest.approx(40 / 400)
+    assert [r["default"] for r in found["safety"]] == [True, False]
+
+
+def test_a_test_that_could_not_fail_does_not_count():
+    labels = ("yes", "no", "maybe")
+    gold = ["yes"] * 40 + ["no"] * 180 + ["maybe"] * 180
+    answers = ["yes", *["no"] * 219, *["maybe"] * 180]  # finds one positive in forty
+    frames = [cell("m", x, gold, answers) for x in (0.0, 0.1)]
+    info = {"t": task("t", labels, positive="yes")}
+    found = default(run(frames, labels=labels, tasks=info))
+    assert [one["test"] for one in found["tests_not_assessable"]] == ["miss"]
+    assert "could not fail" in found["tests_not_assessable"][0]["reason"]
+    assert found["state"] == "all"
+
+
+@pytest.mark.parametrize(("levels", "safe"), [([8.0, 4.0], 8.0), ([None], None)])
+def test_bits_and_a_single_unswept_level(levels, safe):
+    frames = [cell("m", 0.0, GOLD, flipped(GOLD, 10))]
+    for level, wrong in zip(levels, (10, 60), strict=False):
+        made = cell("m", 0.5, GOLD, flipped(GOLD, wrong))
+        frames.append(made.assign(level=float("nan") if level is None else level))
+    found = run(frames)
+    row = default(found)
+    assert row["passed"] == [levels[0]]
+    assert row["safe_level"] == safe
+    assert row["state"] == ("all" if levels == [None] else "up to")
+    assert found["verdict"]["headline"]
+
+
+def test_a_level_without_answers_stops_the_course_there():
+    found = run(
+        course({0.0: 10, 0.1: 10, 0.3: 10}),
+        failed=[{"model": "m", "treatment": "cut", "level": 0.2}],
+    )
+    row = default(found)
+    assert row["safe_level"] == 0.1
+    assert "no answers" in row["limiting"]["reason"]
+
+
+def test_smallest_safe_uses_alpha_over_treatments_and_measured_bytes():
+    frames = course(STEPS, treatment="wanda") + course(STEPS, treatment="neurons")[1:]
+    sizes = [
+        {"model": "m", "treatment": t, "level": x, "bytes_on_disk": size, "bytes_in_memory": 100}
+        for t, x, size in [
+            ("none", None, 100), ("wanda", 0.1, 100), ("wanda", 0.2, 100), ("wanda", 0.3, 100),
+            ("wanda", 0.4, 100), ("neurons", 0.1, 95), ("neurons", 0.2, 90), ("neurons", 0.3, 85),
+            ("neurons", 0.4, 80),
+        ]
+    ]  # fmt: skip
+    (row,) = run(frames, measurements=sizes)["smallest_safe"]
+    assert (row["treatments"], row["alpha_each"]) == (2, 0.0125)
+    assert (row["treatment"], row["level"], row["bytes"]) == ("neurons", 0.2, 90)
+    (unmeasured,) = run(frames)["smallest_safe"]
+    assert (unmeasured["level"], unmeasured["by"]) == (0.2, "level")
+    assert "not measured" in unmeasured["reason"]
+
+
+# ── error rates ─────────────────────────────────────────────────────────────────────────────────
+
+MARGIN = 0.05
+
+
+def tables(rng, n, shift, discordance, shape):
+    """Losses and gains of simulated tests."""
+    loss, gain = (discordance - shift) / 2, (discordance + shift) / 2
+    counts = rng.multinomial(n, [loss, gain, 1 - loss - gain], shape)
+    return counts[..., 0], counts[..., 1]
+
+
+@pytest.mark.parametrize("unsafe", [0, 2])
+@pytest.mark.parametrize("discordance", [0.07, 0.15, 0.3])
+def test_an_unsafe_level_is_declared_safe_at_most_at_alpha(unsafe, discordance):
+    """Three tasks, five levels; from `unsafe` on one task has lost exactly the margin."""
+    rng, count, alpha = np.random.default_rng(unsafe), 20_000, 0.025
+    passes = np.empty((count, 3, 5), dtype=bool)
+    for t, n in enumerate((300, 400, 1000)):
+        for level in range(5):
+            shift = -MARGIN if t == 0 and level >= unsafe else 0.0
+            passes[:, t, level] = (
+                non_inferior(*tables(rng, n, shift, discordance, count), n, MARGIN) < alpha
+            )
+    declared = np.mean(joint(passes) > unsafe)
+    assert declared <= alpha + 3 * np.sqrt(alpha * (1 - alpha) / count)
+
+
+def test_no_false_smallest_safe_over_twenty_treatments():
+    """Every version of every treatment is unsafe at the margin; naming any is an error."""
+    rng, count, alpha, many = np.random.default_rng(5), 20_000, 0.025, 20
+    wrong = np.zeros(count, dtype=bool)
+    for _ in range(many):
+        found = non_inferior(*tables(rng, 400, -MARGIN, 0.12, (count, 1, 3)), 400, MARGIN)
+        wrong |= joint(found < alpha / many) > 0
+    assert wrong.mean() <= alpha + 3 * np.sqrt(alpha * (1 - alpha) / count)
+    assert wrong.mean() > alpha / 10  # the test is not merely asleep
+
+
+def simulated(rng, name, n, losses, treatment="cut"):
+    """Evidence of one task whose accuracy falls by `losses` below 0.8; all four tests real."""
+    frame = TaskFrame(
+        name,
+        YN,
+        tuple(map(str, range(n))),
+        tuple(map(str, range(n))),
+        (np.arange(n) % 2).astype(np.int8),
+    )
+    levels = (0.0, *(0.1 * (i + 1) for i in range(len(losses))))
+    base = rng.random(n) < 0.8
+    rows = [base]
+    for loss in losses:
+        gain = 0.04
+        fall = rng.random(n) < (loss + gain) / 0.8
+        rise = rng.random(n) < gain / 0.2
+        rows.append(np.where(base, ~fall, rise))
+    codes = np.where(np.stack(rows), frame.gold, 1 - frame.gold).astype(np.int8)
+    keys = tuple(Key("m", treatment, 0, x, "text") for x in levels)
+    curve = Curve("m", "m", treatment, 0, "text", levels, keys, codes, frame)
+    weights = item_weights(frame.clusters, 40, 0, name)
+    return evidence(Sampled(curve, weights), None, task(name, YN, positive="yes"), MARGIN)
+
+
+def test_the_whole_path_declares_an_unsafe_level_at_most_at_alpha():
+    rng, count, alpha = np.random.default_rng(9), 500, 0.025
+    unsafe, careful = 0, 0
+    for _ in range(count):
+        found = [simulated(rng, "a", 300, (0, MARGIN)), simulated(rng, "b", 400, (0, 0))]
+        passed = passed_levels(found, alpha)
+        unsafe += len(passed) > 1
+        careful += len(passed) < 1
+    assert unsafe / count <= alpha + 3 * np.sqrt(alpha * (1 - alpha) / count)
+    assert careful < count
+
+
+def test_the_whole_path_names_no_false_smallest_safe_over_twenty_treatments():
+    rng, count, alpha = np.random.default_rng(10), 40, 0.025
+    named = 0
+    for _ in range(count):
+        found = [simulated(rng, "a", 400, (MARGIN,), f"t{i}") for i in range(20)]
+        (row,) = smallest_safe(found, alpha, {})
+        assert row["alpha_each"] == alpha / 20
+        named += row["treatment"] is not None
+    assert named / count <= alpha + 3 * np.sqrt(alpha * (1 - alpha) / count)
