@@ -111,17 +111,32 @@ def walk(course: Course, notice: Notice) -> Iterator[Event]:
     by_level: dict[tuple[float | None, str], list[Cell]] = {}
     for cell in course.cells:
         by_level.setdefault((cell.level, cell.treatment), []).append(cell)
+    ended: set[str] = set()
+    try:
+        with models.threads(loaded.model):
+            for event in _levels(course, loaded, by_level):
+                if isinstance(event, Finished):
+                    ended.add(event.result.cell)
+                yield event
+    except RunError as error:
+        # The model cannot be brought further (an update that does not converge, say).
+        for cell in course.cells:
+            if cell.spec.id not in ended:
+                yield Finished(cell.result(course, "failed", str(error), None))
+
+
+def _levels(
+    course: Course, loaded: Loaded, by_level: dict[tuple[float | None, str], list[Cell]]
+) -> Iterator[Event]:
     askers: dict[str, Asker] = {}
-    with models.threads(loaded.model):
-        for standing in stand(course, loaded, list(by_level)):
-            cells = by_level[standing.level, standing.treatment]
-            for cell in cells:
-                if cell.info.name not in askers:
-                    askers[cell.info.name] = asker(
-                        loaded, cell.info, cell.items, course.batch_tokens
-                    )
-                yield from _run(course, cell, standing, askers[cell.info.name])
-            yield Measured(_measure(course, cells[0].spec.state.id, standing))
+    for standing in stand(course, loaded, list(by_level)):
+        cells = by_level[standing.level, standing.treatment]
+        for cell in cells:
+            if cell.info.name not in askers:
+                task = (cell.info, cell.items, course.batch_tokens)
+                askers[cell.info.name] = asker(loaded, *task)
+            yield from _run(course, cell, standing, askers[cell.info.name])
+        yield Measured(_measure(course, cells[0].spec.state.id, standing))
 
 
 def stand(

@@ -9,7 +9,8 @@ import tiny
 import torch
 
 from resect import anatomy, methods
-from resect.calibration import Tokens, blocks_in_turn
+from resect.calibration import Moments, Tokens, blocks_in_turn
+from resect.errors import RunError
 from resect.methods.masks import Pattern, all_but_n_of_m, lowest, lowest_in_rows
 from resect.methods.sparsegpt import sparsegpt
 from resect.spec import Step
@@ -201,3 +202,18 @@ def test_masks_by_hand():
     assert lowest(score, 4).int().tolist() == [[0, 1, 0, 0], [1, 1, 1, 0]]
     assert all_but_n_of_m(score, 1, 4).int().tolist() == [[0, 1, 1, 1], [1, 1, 1, 0]]
     assert all_but_n_of_m(score, 1, 2).int().tolist() == [[0, 1, 1, 0], [1, 0, 1, 0]]
+
+
+def test_a_hessian_that_cannot_be_factored_is_said():
+    """Damped tenfold more and noted where that helps; a failed run where it does not."""
+    model = tiny.model("mistral")
+    matrix = anatomy.read(model).matrices[0]
+    method = methods.make(Step.parse("sparsegpt:0.5"))
+    method.dose(0.5)
+    width = matrix.weight().shape[1]
+    second = torch.eye(width)
+    second[0, 1] = second[1, 0] = 1.05  # just not positive definite
+    note = method.prune(matrix, Moments(1, second), 0.5)
+    assert "not positive definite: damped by 0.1" in note
+    with pytest.raises(RunError, match="cannot be factored"):
+        method.prune(matrix, Moments(1, -torch.eye(width)), 0.5)

@@ -241,3 +241,22 @@ def test_a_resumed_run_is_degraded_like_a_fresh_one(tmp_path, tiny_pair):
     with fresh.reading() as store:
         assert "degraded" in set(store.cells()["status"])
     assert resect.same_summary(grown.path, fresh.path)
+
+
+def test_a_method_that_fails_leaves_failed_cells_and_the_others(tiny_pair, tmp_path, monkeypatch):
+    from resect.errors import RunError
+    from resect.methods.scored import Scored
+
+    plain = Scored.apply
+
+    def failing(self, model, level):
+        if level == 0.6:
+            raise RunError("the Hessian cannot be factored")
+        return plain(self, model, level)
+
+    monkeypatch.setattr(Scored, "apply", failing)
+    run = resect.run(a_study(tiny_pair, tasks=TASKS[:1]), tmp_path / "run")
+    with run.reading() as store:
+        cells = store.cells()
+    assert set(cells.loc[cells["level"] >= 0.6, "status"]) == {"failed"}
+    assert set(cells.loc[cells["level"] < 0.6, "status"]) == {"success"}

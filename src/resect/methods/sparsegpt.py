@@ -12,6 +12,7 @@ from torch import Tensor
 
 from resect.anatomy import Matrix
 from resect.calibration import Moments
+from resect.errors import RunError
 from resect.methods.calibrated import Calibrated
 from resect.methods.masks import Pattern, all_but_n_of_m, lowest, removed
 from resect.methods.scope import Targets
@@ -55,7 +56,10 @@ class SparseGpt(Calibrated):
                 damp *= 10
                 note = f"Hessian of {matrix.name} not positive definite: damped by {damp:g}"
                 if damp > 10:
-                    raise
+                    raise RunError(
+                        f"the Hessian of {matrix.name} cannot be factored: give other "
+                        "calibration text, or leave the matrix out with exclude=."
+                    ) from None
         weight.copy_(found)
         return note
 
