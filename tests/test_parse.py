@@ -3,36 +3,50 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resect.parse import Parsed, parse
+from resect.parse import Parsed, parse, same_option
 from resect.record import OUTCOMES
 
 GOLDEN = Path(__file__).parent / "golden" / "parse.jsonl"
 CASES = [json.loads(line) for line in GOLDEN.read_text(encoding="utf-8").splitlines()]
+YES_NO = ("yes", "no", "maybe")
+LABEL_SETS = [YES_NO, tuple("ABCD"), tuple("ABCDEFGHIJ"), ("Supports", "Refutes"), ("1", "2", "10")]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: repr(case["text"])[:40])
 def test_golden(case):
-    parsed = parse(case["text"], case["labels"], case.get("options"))
+    parsed = parse(case["text"], case["labels"], case.get("options"), case.get("question"))
     assert (parsed.answer, parsed.outcome) == (case["answer"], case["outcome"])
 
 
-@given(st.text(max_size=200), st.sampled_from([("yes", "no", "maybe"), tuple("ABCD")]))
-def test_any_text_gives_one_valid_result(text, labels):
-    parsed = parse(text, labels, dict.fromkeys(labels, "some text"))
-    assert isinstance(parsed, Parsed)
-    assert parsed.answer is None or parsed.answer in labels
-    assert parsed.outcome in OUTCOMES
+@given(
+    st.one_of(st.text(max_size=200), st.binary(max_size=200).map(lambda b: b.decode("latin-1"))),
+    st.one_of(st.sampled_from(LABEL_SETS), st.lists(st.text(max_size=6), max_size=5)),
+    st.text(max_size=60),
+)
+def test_any_text_gives_one_valid_result(text, labels, question):
+    for options in (None, dict.fromkeys(labels, question)):
+        parsed = parse(text, labels, options, question)
+        assert isinstance(parsed, Parsed)
+        assert parsed.answer is None or parsed.answer in labels
+        assert parsed.outcome in OUTCOMES
 
 
-@given(st.sampled_from("ABCD"), st.sampled_from(".\n"), st.text("xyz \n", max_size=40))
+@given(st.sampled_from("ABCD"), st.sampled_from([".", ".\n", "\n", ".\n\n"]), st.text("xyz \n"))
 def test_a_leading_label_wins_whatever_follows(label, end, rest):
     assert parse(f"{label}{end} {rest}", "ABCD").answer == label
+    assert parse(f"{label.lower()}{end} {rest}", "ABCD").answer == label
+
+
+@given(st.sampled_from(YES_NO), st.sampled_from([". ", "\n", ".\n\n"]), st.text("wxz \n"))
+def test_a_leading_word_wins_whatever_follows(label, end, rest):
+    assert parse(f"{label}{end}{rest}", YES_NO).answer == label
 
 
 @given(st.permutations(["liver", "left kidney", "kidney", "spleen"]))
@@ -41,3 +55,45 @@ def test_option_text_follows_its_option(order):
     for label, text in options.items():
         assert parse(f" the {text}", "ABCD", options).answer == label
     assert parse("C. whatever", "ABCD", options).answer == "C"
+    assert parse("The answer is C", "ABCD", options).answer == "C"
+
+
+@given(st.sampled_from(["not", "none", "know", "nothing", "yesterday", "noon"]), st.text("xyz "))
+def test_no_label_inside_a_word(word, rest):
+    assert parse(f"{word} {rest}", YES_NO).answer is None
+
+
+FOLDING = ["ı", "İ", "ſ", "\u212a", "ß", "ẞ", "ﬁ", "Σ", "ς", "i", "j", "k", "ss", "ǰ"]
+
+
+@given(
+    st.lists(st.sampled_from(FOLDING), min_size=1, max_size=4).map("".join),
+    st.lists(st.sampled_from(FOLDING), min_size=1, max_size=4),
+    st.sampled_from(["", ".", "\n", " is correct", " and ", "/"]),
+)
+def test_labels_that_fold_to_one_another(text, labels, end):
+    for said in (text + end, f"The answer is {text}{end}", (text + end) * 3):
+        found = parse(said, labels, dict.fromkeys(labels, text), text)
+        assert found.answer is None or found.answer in labels
+
+
+def test_of_equal_option_texts_either_is_right():
+    options = {"A": "liver", "B": "kidney", "C": "kidney"}
+    found = parse("kidney", "ABC", options).answer
+    assert found == "B"
+    assert same_option(found, "C", options)
+    assert not same_option(found, "A", options)
+    assert not same_option(None, None, options)
+
+
+UNITS = [" ", "a ", "(", "no ", "yes/", "\n", "\u0301\u0323", "A. ", "1/", "the answer is ", "i "]
+UNITS += ["answer ", ".", "kidney ", "\ufdfa", "option ", "1,000,", "\\", "x-", "A\n", "is not "]
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=repr)
+def test_a_megabyte_of_anything_takes_under_a_second(unit):
+    text = (unit * (1_000_000 // len(unit) + 1))[:1_000_000]
+    for labels, options in ((YES_NO, None), ("ABCD", dict.fromkeys("ABCD", "kidney"))):
+        begin = time.perf_counter()
+        parse(text, labels, options, text)
+        assert time.perf_counter() - begin < 1

@@ -1,0 +1,81 @@
+"""Raw text to (answer, outcome, tier): what a careful reader would record. Torch-free.
+
+The tiers stand in `_TIERS`, in order; the first that decides wins:
+
+leading    a label opens the text ("B. Kidney", "yes, but", "option C"); several labels are a list
+declared   a label is announced ("the answer is (B)", "I think it's C", "both A and B")
+listed     labels strung together further on ("(yes/no/maybe):"): an echo, or a loop of one label
+option     the text is, opens with, or (cut short) begins the text of exactly one option
+last       a label closes the text, on a line of its own or after a stop
+named      the text contains the text of exactly one option
+refusal    the model declines ("As an AI language model ...")
+polarity   yes/no tasks: a statement that affirms or denies what the question asks
+
+What none of them decides is an echo of the template, a loop, language (off task) or debris.
+Nothing matches inside a word. Only the first and last `WINDOW` characters are read, and every
+pattern is bounded within them, so that time is linear in the text with a tiny constant.
+Outcomes are defined in docs/glossary.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from resect.parse.labels import declared, last, leading, listed
+from resect.parse.options import by_name, by_option
+from resect.parse.reading import WINDOW, Found, Reading, visible
+from resect.parse.residue import without_answer
+from resect.parse.statements import by_polarity, declines
+
+VERSION = 3
+"""Part of every stored reading; rises when a reading can change."""
+
+_TIERS: tuple[tuple[str, Callable[[Reading], Found | None]], ...] = (
+    ("leading", leading),
+    ("declared", declared),
+    ("listed", listed),
+    ("option", by_option),
+    ("last", last),
+    ("named", by_name),
+    ("refusal", declines),
+    ("polarity", by_polarity),
+)
+
+
+class Parsed(NamedTuple):
+    """`answer` is a label or None; `tier` names the rule that decided."""
+
+    answer: str | None
+    outcome: str
+    tier: str
+
+
+def parse(
+    text: str,
+    labels: Iterable[str],
+    options: Mapping[str, str] | None = None,
+    question: str | None = None,
+) -> Parsed:
+    """Read `text` as an answer among `labels`.
+
+    `options` maps labels to their texts where the task has them. Of two options with equal texts
+    the first is the answer; the caller counts it as right where the gold option's text is equal
+    (`same_option`). Any string gives exactly one result and never an exception.
+    """
+    known = tuple(labels)
+    if text.strip() in known and text.strip():
+        return Parsed(text.strip(), "answer", "leading")
+    reading = Reading(visible(text), known, dict(options or {}), (question or "")[-WINDOW:])
+    for name, tier in _TIERS:
+        found = tier(reading)
+        if found is not None:
+            return Parsed(*found, name)
+    return Parsed(None, *without_answer(reading))
+
+
+def same_option(a: str | None, b: str | None, options: Mapping[str, str] | None) -> bool:
+    """Whether two labels are the same answer: equal, or labels of options with equal texts."""
+    if a is None or b is None:
+        return False
+    return a == b or bool(options and a in options and options[a] == options.get(b))

@@ -1,0 +1,86 @@
+"""Where a label may stand: at the start, announced, in a row, at the end."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import NamedTuple
+
+QUOTES = r"\s\"'`*_(\[{<$"
+_OPENING = (  # bullets, brackets, markup, "Sure! ", "Option", "1. "
+    rf"(?:[{QUOTES}#>.:,;•➢‣▪·–—-]|\\(?:boxed|text|textbf|mathrm)\b|</?answer>){{0,60}}"
+    rf"(?:(?:sure|okay|certainly|well|of course)\b[!,.:\s]+|(?:option|choice)[{QUOTES}]+)?"
+    rf"(?:\(?\d{{1,3}}[.)]\s*(?=[^\W\d]))?[{QUOTES}]{{0,4}}"
+)
+_JOIN = r"[\s/|,;:.&()\[\]\"'*•–—\d%-]"
+_STOP = r"[.):,;!?\]}>*/|。、」』】〕\\_`$]"
+# "no data available" says what is not there; "no it does not" answers.
+DENIED = re.compile(
+    r"[ \t]+['\"]?(?!(?:it|they|he|she|we|i|this|that|these|those|the|an?|there|because|since|as|"
+    r"but|in|not|or|and|no|yes|maybe)\b)[^\W\d_]"
+)
+_ANNOUNCED = (
+    r"\b(?:answer|conclusion|verdict|decision|response)(?:[ \t]*\([^()\n]{0,80}\))?"
+    r"(?:[ \t]+(?:to|for)[ \t]+(?:the|this|your)[ \t]+question)?"
+    r"|\bcorrect[ \t]+(?:option|choice|one|statement|letter)|\\boxed|<answer>"
+    r"|\bi(?:[ \t]+would|'d)?[ \t]+(?:think|believe|guess|say|choose|pick|select|go[ \t]+with)"
+    r"(?:[ \t]+that)?(?:[ \t]+it)?"
+)
+_FILLER = (
+    r"(?:[ \t]*(?:'s|=|:|\b(?:(?:i|wa)s|(?:would|should|must) be|the|either|correct|best|right|"
+    r"option|choice|letter|answer)\b)){0,6}"
+)
+
+
+class Patterns(NamedTuple):
+    """Folded labels to labels, and where to look for them."""
+
+    canonical: dict[str, str]
+    leading: re.Pattern[str]
+    another: re.Pattern[str]
+    announced: re.Pattern[str]
+    mentioned: re.Pattern[str]
+    last: re.Pattern[str]
+    joined: re.Pattern[str]
+
+
+@lru_cache(maxsize=256)
+def patterns(labels: tuple[str, ...]) -> Patterns:
+    """Compiled once a label set. A lone letter needs a stop after it, for it may be a word."""
+    canonical: dict[str, str] = {}
+    for label in labels:
+        normal = " ".join(unicodedata.normalize("NFKC", label).split()).casefold()
+        if normal:
+            canonical.setdefault(normal, label)
+    letters = [lb for lb in canonical if len(lb) == 1 and lb.upper() != lb]
+    letter, word = _any_of(letters), _any_of([lb for lb in canonical if lb not in letters])
+    whole = rf"(?:{_any_of(list(canonical))})(?!\w)"
+    stop = (
+        rf"(?!\.\w\.(?!\w))(?=\s*$|[ \t]*\n|{_STOP}|[\"'](?!\w)|[ \t]+[)/|,;:]|[ \t]+[–—-][ \t]"
+        r"|[ \t]+(?:because|since|is[ \t]+(?:the[ \t]+)?(?:correct|right|best|true|answer))\b"
+        rf"|[ \t]*\([^\W\d_]{{2}}|(?:-{whole})+[\s.)]*$"
+        rf"|\s+(?:(?:or|and)\s+)?{whole}(?:\s*$|\s*[.,;/\n]|\s+{whole}))"
+    )
+    word_end = rf"(?![\w%]|'\w|[.,]\d|-(?!{whole})\w)"
+    one = rf"(?:(?<!-)({letter})(?!\w){stop}|(?:(?<![-.\d])(?=\d)|(?=\D))({word}){word_end})"
+    more = rf"(?=[ \t]*(?:{_STOP}|[(\[\"'&–—\n]|\d|$|-{whole}|(?:or|and)\b|{whole}))"
+    again = rf"(?:(?<![(\[])({letter})(?!\w|[ \t]*\d)|({word})(?!\w)){more}"
+    no_article = rf"((?![aiAI]\b)(?:{letter}))(?!['\w-])"
+    loose = rf"(?:{no_article}|({letter})(?!\w){stop}|({word}){word_end})"
+    closing = rf"(?:\n|:|\s\s|\d[/-])[{QUOTES}#-]{{0,20}}{one}|[;,.!–—][ \t]+({word})"
+    sources = (
+        rf"{_OPENING}{one}",
+        rf"{_JOIN}*(?:\b(?:or|and)\b{_JOIN}+)?(?:\d{{1,2}}[.):/-]?\s*)?{again}",
+        rf"(?:{_ANNOUNCED}){_FILLER}[{QUOTES}:=-]*{loose}",
+        rf"\b(?:options?|choices?|both)[{QUOTES}:]{{0,20}}{loose}",
+        rf"(?:{closing}|\b(?:is|be) {no_article})[\s.!)*\"']*$",
+        rf"(?<!\w)(?<!\w-)({word})(?=[/-]|\s*$)",
+    )
+    return Patterns(canonical, *(re.compile(source, re.IGNORECASE) for source in sources))
+
+
+def _any_of(labels: list[str]) -> str:
+    """An alternation of label texts, longest first; without any, what never matches."""
+    ordered = sorted(labels, key=len, reverse=True)
+    return "|".join(r"\s+".join(map(re.escape, lb.split())) for lb in ordered) or r"(?!)"

@@ -1,0 +1,171 @@
+"""One text as the tiers see it: visible characters, folded words, labels in a row."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cached_property, lru_cache
+
+from resect.parse.patterns import DENIED, patterns
+
+WINDOW = 3000
+_LOOP_WINDOW = 300
+_MANY = 40
+
+Found = tuple[str | None, str]
+"""Answer and outcome."""
+
+
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+def word_set(text: str) -> frozenset[str]:
+    """A short word list, written as one line."""
+    return frozenset(_WORD.findall(text))
+
+
+FUNCTION = word_set(
+    "a an and are as at be by do for from i in is it no not of on or that the this to was we "
+    "were with you"
+)
+AUXILIARIES = word_set(
+    "do does did is are was were has have had can could should will would may might must"
+)
+
+
+class Reading:
+    """One text with everything the tiers ask of it, folded at most once."""
+
+    def __init__(
+        self, shown: str, labels: tuple[str, ...], options: dict[str, str], question: str
+    ) -> None:
+        self.shown, self.labels, self.options, self.question = shown, labels, options, question
+        self.patterns = patterns(labels)
+
+    @cached_property
+    def folded(self) -> str:
+        """The text in the form option texts are compared in."""
+        return fold(self.shown)
+
+    @cached_property
+    def words(self) -> list[str]:
+        """Its words, in order."""
+        return statement(self.shown)
+
+    @cached_property
+    def texts(self) -> dict[str, str]:
+        """Folded option texts (else telling labels) to labels; the first of equal ones."""
+        texts: dict[str, str] = {}
+        telling = {
+            lb: lb for lb in self.labels if len(lb) > 3 and "yes" not in self.patterns.canonical
+        }
+        for label in self.labels:
+            if folded := _folded((self.options or telling).get(label, "")):
+                texts.setdefault(folded, label)
+        return texts
+
+    @cached_property
+    def context(self) -> frozenset[str]:
+        """The words of question and options."""
+        return _words("\n".join((self.question, *self.options.values())))
+
+    @cached_property
+    def topic(self) -> frozenset[str]:
+        """Stems of the words that question and options speak of."""
+        return frozenset(map(stem, self.context - FUNCTION - AUXILIARIES))
+
+    @cached_property
+    def loops(self) -> bool:
+        """Whether the text mostly repeats itself."""
+        return _is_loop(self.folded)
+
+    def label(self, match: re.Match[str]) -> str | None:
+        """The label a pattern found, unless it is a "no" that only denies the next word."""
+        found = next(group for group in match.groups() if group is not None)
+        label = self.patterns.canonical.get(" ".join(found.split()).casefold())
+        denies = found.casefold() == "no" and DENIED.match(self.shown, match.end())
+        return None if denies else label
+
+    def listed(self, match: re.Match[str]) -> list[str]:
+        """The labels that follow one another from the one found on."""
+        first = self.label(match)
+        listed, end = [first] if first else [], match.end()
+        while listed and len(listed) < _MANY:
+            following = self.patterns.another.match(self.shown, end)
+            label = following and self.label(following)
+            if not following or not label:
+                break
+            gap = self.shown[end : following.end() - 1]
+            cut = following.end() == len(self.shown) and ("." in gap or "\n" in gap)
+            if cut and len(listed) == 1 and label in "aA" and label != listed[0]:
+                break  # "D. A": the article of what came next, cut short
+            listed.append(label)
+            end = following.end()
+        return listed
+
+
+def visible(text: str) -> str:
+    """Both ends of the text, compatibility forms folded, control and format characters gone."""
+    ends = text if len(text) <= 2 * WINDOW else f"{text[:WINDOW]}\n{text[-WINDOW:]}"
+    normal = ends if ends.isascii() else unicodedata.normalize("NFKC", ends).replace("’", "'")
+    return "".join(c for c in normal if c.isprintable() or c in "\n\t").strip()
+
+
+_NUMBER = re.compile(r"\d+(?:,\d{3})+(?!\d)|\d+(?:\.\d+)?|\.\d+")
+# A number, a character of a script without blanks, a word, or a symbol that means something.
+_TOKEN = re.compile(
+    _NUMBER.pattern + r"|[\u3040-\u30ff\u3400-\u9fff]|[^\W\d_]+|[^\w\s.,;:!?\"'`*_()\[\]{}#/|\\$-]"
+)
+
+
+def fold(text: str) -> str:
+    """Lower case, tokens between single blanks, numbers in their shortest form."""
+    tokens = _TOKEN.findall(text.casefold())
+    return " ".join(_plain(t) if t[0].isdecimal() or t[0] == "." else t for t in tokens)
+
+
+def _plain(number: str) -> str:
+    """1.0 and 1 are the same number, and so are 1,000 and 1000."""
+    whole, _, fraction = number.replace(",", "").partition(".")
+    fraction = fraction.rstrip("0")
+    return (whole.lstrip("0") or "0") + (f".{fraction}" if fraction else "")
+
+
+@lru_cache(maxsize=4096)
+def _folded(option: str) -> str:
+    return fold(visible(option))
+
+
+@lru_cache(maxsize=4096)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(text.casefold()))
+
+
+def statement(text: str) -> list[str]:
+    """The words of a sentence, with its denial as a word of its own."""
+    return _WORD.findall(text.casefold().replace("n't", " not").replace("'s", ""))
+
+
+def stem(word: str) -> str:
+    """What inflected forms of a word share, near enough."""
+    return word[:5]
+
+
+_REPEAT = re.compile(r"(.{1,60}?)\1{2,}")
+
+
+def _is_loop(folded: str) -> bool:
+    """Most of the text is one unit three times over, or most words recur at one distance."""
+    text = f"{folded[:_LOOP_WINDOW]} "
+    repeated = sum(m.end() - m.start() for m in _REPEAT.finditer(text) if m.end() - m.start() > 4)
+    if repeated * 2 > len(text):
+        return True
+    words = text.split()
+    recur = (
+        sum(
+            b == a or (b == words[-1] and a.startswith(b))
+            for a, b in zip(words, words[k:], strict=False)
+        )
+        for k in range(1, 9)
+    )
+    return max(recur) >= max(1, len(words) / 2)

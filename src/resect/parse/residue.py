@@ -1,0 +1,63 @@
+"""What a text is that commits to nothing: template, loop, language or debris."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from resect.parse.reading import AUXILIARIES, FUNCTION, Reading, stem, word_set
+from resect.parse.statements import FINDINGS
+
+_TEMPLATE = re.compile(r"\W*(?:answ(?:ers?)?|options?|choices?)\W*", re.IGNORECASE)
+_STUTTER = re.compile(r"([^\W\d_]{2,5})\1|([^\W\d_])\2\2")  # "sususi", "zzz": few words do
+# A lone letter at a hyphen or slash, and digits or words run into one ("1-s", "h-", "1/day").
+_CRUMB = re.compile(
+    r"\b[a-zA-Z](?=[-/])|(?<=[-/])[a-zA-Z]\b|\d[-/](?=[a-zA-Z])|[^\W\d_]/(?=[^\W\d_])"
+)
+
+# Stems of what studies are about, which a text cut short may consist of.
+_STUDIED = word_set(
+    "age case child data disea group healt hospi metho patie peopl perce point resul risk "
+    "score study survi total treat women year years"
+)
+# One word alone is language only where it heads something.
+_HEADING = re.compile(
+    r"#|(?:solution|explanation|question|source|reference|context|abstract)s?\b", re.I
+)
+# Words, blanks and one stop at the end: nothing that debris has.
+_PLAIN = re.compile(r"[#\s]*[^\W\d_]+(?:[ ',;:]+[^\W\d_]+)*[.,:;!?]?")
+
+
+def without_answer(reading: Reading) -> tuple[str, str]:
+    """Outcome and tier of a text that commits to nothing."""
+    if not re.search(r"\w", reading.shown):
+        return "degenerate", "symbols" if reading.shown.strip() else "empty"
+    if _TEMPLATE.fullmatch(reading.shown):
+        return "echo", "template"
+    if reading.loops:
+        return "degenerate", "loop"
+    return ("off_task" if _is_language(reading) else "degenerate"), "none"
+
+
+def _is_language(reading: Reading) -> bool:
+    """Words that tie a text together or to the question outweigh crumbs and broken words."""
+    words = {w for w in reading.words if len(w) > 1 or not w.isascii() or w == "i"}
+    letters = sum(map(len, words))
+    if sum(c > "\u036f" for w in words for c in w) * 2 > letters:  # no vowels to count on
+        return len({c for w in words for c in w}) > 3
+    if re.search(r"\d\s?%", reading.shown[:80]):  # a figure that reports something
+        return True
+    known = words & (FUNCTION | AUXILIARIES)
+    known |= {w for w in words if len(w) > 2 and {w, f"{w}s", w[:-1]} & reading.context}
+    known |= {w for w in words if stem(w) in FINDINGS | _STUDIED}
+    last = reading.words[-1] if reading.words else ""
+    if len(last) > 2 and any(w.startswith(last) for w in reading.context):
+        known.add(last)  # cut short
+    broken = {w for w in words - known if _STUTTER.search(w)}
+    strange = sum(c > "\x7f" and unicodedata.category(c)[0] == "S" for c in reading.shown)
+    against = len(broken) + len(_CRUMB.findall(reading.shown)) + strange
+    if len(known) > against and 5 * len(known) >= len(words):
+        return True
+    enough = 4 if reading.context else 3  # without a question nothing can be familiar
+    heading = len(words) >= enough or _HEADING.match(reading.shown)
+    return bool(heading and _PLAIN.fullmatch(reading.shown)) and not against
