@@ -261,3 +261,12 @@ def run(arguments: list[str], capsys) -> tuple[int, str]:
         assert len(error.splitlines()) == 1, error
         assert error.startswith("resect: ")
     return code, error
+
+
+def test_eval_asks_one_model(tiny_pair, tmp_path, capsys):
+    arguments = ["--task", "clinic-context,clinic-logic", "--limit", "4", "--out", "out", "--json"]
+    assert main(["eval", str(tiny_pair[0]), *arguments]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert {c["task"] for c in printed["curves"]} == {"clinic-context", "clinic-logic"}
+    assert {c["n"] for c in printed["curves"]} == {4}
+    assert main(["eval", str(tmp_path / "gone"), *arguments]) == 2

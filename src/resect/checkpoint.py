@@ -7,11 +7,13 @@ memory-mapped weights-only loader; MXFP4 experts are dequantized. What is held i
 from __future__ import annotations
 
 import json
+import math
 import mmap
 import os
 import shutil
 import struct
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,24 +39,26 @@ _PIECE = 1 << 24  # bytes copied at once
 class Entry:
     """One tensor of a checkpoint: what it is, where its bytes lie, and how to read it.
 
-    `place` is (file, offset) where the bytes can be copied as they are, None where the tensor has
-    to be made (from a pickle, or dequantized).
+    `look` gives the tensor to be read only (a file's own pages where that can be), `read` one
+    that may be written to. `place` is (file, offset) where the bytes can be copied as they are,
+    None where the tensor has to be made (from a pickle, or dequantized).
     """
 
     name: str
     dtype: torch.dtype
     shape: tuple[int, ...]
     shard: str
-    read: Callable[[], Tensor]
+    look: Callable[[], Tensor]
     place: tuple[Path, int] | None
+
+    def read(self) -> Tensor:
+        """The tensor in memory of its own."""
+        return self.look().clone()
 
     @property
     def size(self) -> int:
         """Bytes."""
-        count = 1
-        for length in self.shape:
-            count *= length
-        return count * self.dtype.itemsize
+        return math.prod(self.shape) * self.dtype.itemsize
 
 
 @dataclass(frozen=True)
@@ -101,13 +105,15 @@ def _safetensors(path: Path) -> Iterator[Entry]:
             raise ValueError(f"{path.name} is cut off in {name}")
         dtype, shape = _DTYPES[about["dtype"]], tuple(about["shape"])
 
-        def load(
-            start: int = start, end: int = end, dtype: Any = dtype, shape: Any = shape
-        ) -> Tensor:
-            data = bytearray(view[start:end])
-            return torch.frombuffer(data, dtype=dtype).view(shape) if data else torch.empty(shape)
+        def look(start: int = start, dtype: Any = dtype, shape: Any = shape) -> Tensor:
+            count = math.prod(shape)
+            if not count:
+                return torch.empty(shape, dtype=dtype)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # that the pages are read-only is the point
+                return torch.frombuffer(view, dtype=dtype, count=count, offset=start).view(shape)
 
-        yield Entry(name, dtype, shape, path.name, load, (path, start))
+        yield Entry(name, dtype, shape, path.name, look, (path, start))
 
 
 def _bin(path: Path) -> Iterator[Entry]:
@@ -118,7 +124,7 @@ def _bin(path: Path) -> Iterator[Entry]:
         alias = (tensor.data_ptr(), tuple(tensor.shape))
         if alias not in seen:  # a tied tensor is stored once, the config ties it again
             seen.add(alias)
-            read = lambda tensor=tensor: tensor.clone().contiguous()  # noqa: E731
+            read = lambda tensor=tensor: tensor.contiguous()  # noqa: E731
             yield Entry(name, tensor.dtype, tuple(tensor.shape), shard, read, None)
 
 
@@ -138,7 +144,7 @@ def _dequantized(entries: dict[str, Entry]) -> tuple[dict[str, Entry], tuple[str
         def load(blocks: Entry = entry, scales: Entry = entries[f"{stem}_scales"]) -> Tensor:
             from transformers.integrations.mxfp4 import convert_moe_packed_tensors
 
-            return convert_moe_packed_tensors(blocks.read(), scales.read(), dtype=torch.bfloat16)
+            return convert_moe_packed_tensors(blocks.look(), scales.look(), dtype=torch.bfloat16)
 
         found[stem] = Entry(stem, torch.bfloat16, shape, entry.shard, load, None)
     changed = len(found) < len(entries)
@@ -200,7 +206,7 @@ class Writer:
             at += entry.size
         text = json.dumps(header, separators=(",", ":")).encode()
         text += b" " * (-len(text) % 8)
-        file = self.files[shard] = (self.folder / shard).open("w+b")
+        file = self.files[shard] = (self.folder / shard).open("wb", buffering=0)
         file.write(struct.pack("<Q", len(text)) + text)
         for entry in entries:
             self.offsets[entry.name] = 8 + len(text) + header[entry.name]["data_offsets"][0]
@@ -211,23 +217,23 @@ class Writer:
         file = self.files[self.source.entries[name].shard]
         file.seek(self.offsets[name])
         flat = tensor.contiguous().reshape(-1).view(torch.uint8)
-        file.write(flat.numpy().data)
+        _write(file, flat.numpy().data)
 
     def copy(self, name: str) -> None:
         """Write a tensor as it is, by byte range where it has one."""
         entry = self.source.entries[name]
         if entry.place is None:
-            self.put(name, entry.read())
+            self.put(name, entry.look())
             return
         path, start = entry.place
         file = self.files[entry.shard]
         file.seek(self.offsets[name])
-        with path.open("rb") as source:
+        with path.open("rb", buffering=0) as source:
             source.seek(start)
             left = entry.size
             while left:
                 piece = source.read(min(_PIECE, left))
-                file.write(piece)
+                _write(file, memoryview(piece))
                 left -= len(piece)
 
     def close(self) -> None:
@@ -236,6 +242,12 @@ class Writer:
             file.flush()
             os.fsync(file.fileno())
             file.close()
+
+
+def _write(file: BinaryIO, data: memoryview) -> None:
+    """All of `data`: an unbuffered file takes at most 2 GB at once."""
+    while len(data):
+        data = data[file.write(data) :]
 
 
 def copy_rest(source: Checkpoint, folder: Path) -> None:

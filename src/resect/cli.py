@@ -184,11 +184,32 @@ def inspect(model: str, as_json: Json = False, quiet: Quiet = False) -> None:
         typer.echo(inspection.shown(found))
 
 
+@app.command("eval")
+def evaluate(
+    model: Annotated[str, typer.Argument(help="Model directory or hub id.")],
+    task: Annotated[list[str], typer.Option("--task", "--tasks", help="Task names.")],
+    out: Out = None,
+    limit: Limit = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of offline task files.")] = None,
+    device: Device = "auto",
+    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16.")] = "auto",
+    trust_remote_code: Annotated[bool, typer.Option("--trust-remote-code")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Ask one model as it is: a study without damage."""
+    from resect import request
+
+    asked = request.evaluation(model, task, limit, data_dir, device, dtype, trust_remote_code)
+    _run(asked, out, "local", as_json, quiet)
+
+
 @app.command()
 def report(
     run: Path,
     margin: Margin = None,
     alpha: Alpha = None,
+    figures: Annotated[Path | None, typer.Option(help="Folder for SVG and PNG figures.")] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -197,6 +218,8 @@ def report(
 
     found = Run(run)
     found.report(margin=margin, alpha=alpha)
+    if figures is not None:
+        _draw(found, figures, quiet)
     _show(found, as_json, quiet)
 
 
@@ -305,6 +328,16 @@ def _show(run: Any, as_json: bool, quiet: bool) -> None:
 
         terminal.show(run.summary())
     typer.echo(run.path / "report.html")
+
+
+def _draw(run: Any, folder: Path, quiet: bool) -> None:
+    from resect.report import figures
+
+    paths = figures.save(run.summary(), folder)
+    if not quiet:
+        typer.echo(f"{len(paths)} files in {folder}", err=True)
+    if not quiet and not any(path.suffix == ".png" for path in paths):
+        typer.echo("No chromium or chrome was found, so there is SVG and no PNG.", err=True)
 
 
 def _list(rows: dict[str, dict[str, Any]], as_json: bool) -> None:

@@ -20,6 +20,7 @@ from resect.ask import Asker
 from resect.calibration import Tokens
 from resect.errors import RunError
 from resect.methods.base import Method
+from resect.methods.masks import zeros
 from resect.models import Loaded
 from resect.record import Answer, CellResult, Item, Measurement, Status, StepReport, TaskInfo
 from resect.spec import Calibration, CellSpec, ModelRef, Step, Treatment
@@ -218,7 +219,7 @@ def _measure(course: Course, state: str, standing: Standing) -> Measurement:
     """Sizes read off the model, after it was asked; memory only where a device counts it."""
     size = measure.size(standing.model)
     weights = [matrix.weight() for matrix in anatomy.read(standing.model).matrices]
-    zeros = sum(int((weight == 0).sum()) for weight in weights)
+    gone = sum(zeros(weight) for weight in weights)
     targeted = sum(weight.numel() for weight in weights)
     peak = None
     if course.device.startswith("cuda"):
@@ -226,9 +227,9 @@ def _measure(course: Course, state: str, standing: Standing) -> Measurement:
         torch.cuda.reset_peak_memory_stats()
     return Measurement(
         state=state,
-        measured_level=zeros / targeted,
+        measured_level=gone / targeted,
         parameters=size.parameters,
-        zeros=zeros,
+        zeros=gone,
         targeted=targeted,
         bytes_in_memory=size.bytes_in_memory,
         bits_per_weight=size.bits_per_weight,

@@ -10,7 +10,8 @@ from transformers import AutoConfig
 
 from resect import anatomy, checkpoint, models
 from resect.errors import RequestError
-from resect.methods.stream import locate, zeros_of
+from resect.methods.masks import zeros
+from resect.methods.stream import locate
 from resect.spec import ModelRef
 
 
@@ -32,15 +33,15 @@ def inspect(ref: ModelRef, notice: Callable[[str], None] = lambda _: None) -> di
     by_key: dict[str, list[Any]] = {}
     for matrix in parts.matrices:
         by_key.setdefault(found[matrix.name].key, []).append(found[matrix.name].matrix)
-    tensors, targeted, zeros = [], 0, 0
+    tensors, targeted, gone = [], 0, 0
     for name, entry in source.entries.items():
-        count = zeros_of(entry.read())
+        count = zeros(entry.look())
         shape = list(entry.shape)
         dtype = str(entry.dtype).removeprefix("torch.")
         tensors.append({"name": name, "shape": shape, "dtype": dtype, "zeros": count})
         if name in by_key:
             targeted += entry.size // entry.dtype.itemsize
-            zeros += count
+            gone += count
     total = sum(entry.size // entry.dtype.itemsize for entry in source.entries.values())
     config = AutoConfig.from_pretrained(place)
     return {
@@ -48,7 +49,7 @@ def inspect(ref: ModelRef, notice: Callable[[str], None] = lambda _: None) -> di
         "parameters": total,
         "bytes_on_disk": sum(path.stat().st_size for path in _weight_files(place)),
         "bits_per_weight": 8 * source.bytes_on_disk / total,
-        "zeros": zeros / targeted,
+        "zeros": gone / targeted,
         "targeted": targeted,
         "blocks": len(parts.blocks),
         "matrices": [m.name for m in parts.matrices],

@@ -77,6 +77,28 @@ def treatment(steps: Sequence[str]) -> Treatment:
     return Treatment.of(steps=" + ".join(steps))
 
 
+def evaluation(
+    name: str,
+    tasks: Sequence[str],
+    limit: int | None,
+    data_dir: Path | None,
+    device: str,
+    dtype: str,
+    trust_remote_code: bool,
+) -> Study:
+    """A study of one model and no treatment."""
+    ref = {"id": name, "dtype": dtype, "trust_remote_code": trust_remote_code}
+    asked = {"models": {"model": ref}, "treatments": []}
+    return Study.of(
+        name=f"eval-{_name(asked)}",
+        **asked,
+        tasks=[task for part in tasks for task in part.split(",")],
+        limit=limit,
+        data_dir=None if data_dir is None else str(data_dir),
+        device=device,
+    )
+
+
 def _treatments(
     listed: Sequence[Mapping[str, Any]], methods: Sequence[str] | None, levels: str | None
 ) -> list[Treatment]:

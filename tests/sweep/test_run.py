@@ -260,3 +260,9 @@ def test_a_method_that_fails_leaves_failed_cells_and_the_others(tiny_pair, tmp_p
         cells = store.cells()
     assert set(cells.loc[cells["level"] >= 0.6, "status"]) == {"failed"}
     assert set(cells.loc[cells["level"] < 0.6, "status"]) == {"success"}
+
+
+def test_a_study_without_treatment_asks_the_models_as_they_are(tiny_pair, tmp_path):
+    run = resect.run(a_study(tiny_pair, treatments=[], levels=None), tmp_path / "run")
+    assert {(c["treatment"], c["level"]) for c in run.summary()["curves"]} == {("none", 0.0)}
+    assert len(run.answers()) == 2 * 2 * 12

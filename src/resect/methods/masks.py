@@ -130,24 +130,42 @@ def cut_(weight: Tensor, cut: Cut) -> int:
     """
     kept = cut.kept
     for piece in reversed(_pieces(weight)):
-        # In the weight's own width: a copy to 32 bits would double the memory that is read.
-        wide = piece.dtype == torch.float32
-        bits = magnitude_bits(piece) if wide else piece.view(torch.int16) & 0x7FFF
-        mask = bits < cut.bits
+        # Integers of the weight's own width: filling a float tensor by a mask is many times slower.
+        words, magnitude = _words(piece)
+        bits = words & magnitude
+        stay = bits >= cut.bits
         if cut.gone:
             ties = bits == cut.bits
             standing = int(torch.count_nonzero(ties))
             if standing <= kept:
                 kept -= standing
             elif not kept:
-                mask |= ties
+                stay = bits > cut.bits
             else:
                 going = ties.reshape(-1).nonzero().squeeze(1)[: standing - kept]
-                mask = mask.contiguous()
-                mask.view(-1)[going] = True
+                stay = stay.contiguous()
+                stay.view(-1)[going] = False
                 kept = 0
-        piece.masked_fill_(mask, 0)
+        words.mul_(stay)
     return cut.kept - kept
+
+
+def zeros(weight: Tensor) -> int:
+    """How many elements are exactly zero (both signs)."""
+    if weight.dtype not in (torch.bfloat16, torch.float16, torch.float32):
+        return weight.numel() - int(torch.count_nonzero(weight))
+    count = 0
+    for piece in _pieces(weight):
+        words, magnitude = _words(piece)
+        count += int(torch.count_nonzero(words & magnitude))
+    return weight.numel() - count
+
+
+def _words(weight: Tensor) -> tuple[Tensor, int]:
+    """A view of the weight as integers, and the mask that leaves their sign out."""
+    if weight.dtype == torch.float32:
+        return weight.view(torch.int32), 0x7FFFFFFF
+    return weight.view(torch.int16), 0x7FFF
 
 
 # ── per row, and N of M ─────────────────────────────────────────────────────────────────────────

@@ -21,6 +21,7 @@ from resect.methods.masks import (
     lowest,
     lowest_in_rows,
     removed,
+    zeros,
 )
 from resect.methods.scope import Targets
 from resect.record import StepReport
@@ -101,9 +102,9 @@ class Scored:
         """Zeros as they stand in the targeted weights."""
         matrices = self.targets.of(model)
         targeted = sum(m.weight().numel() for m in matrices)
-        zeros = sum(int((m.weight() == 0).sum()) for m in matrices)
+        gone = sum(zeros(m.weight()) for m in matrices)
         scope = self.describe(len(matrices))
-        return StepReport(self.name, level, zeros / targeted, targeted, zeros, scope, notes)
+        return StepReport(self.name, level, gone / targeted, targeted, gone, scope, notes)
 
     def describe(self, count: int) -> str:
         """What was targeted and compared, in words."""

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor, nn
 from transformers.conversion_mapping import get_model_conversion_mapping
 from transformers.core_model_loading import WeightConverter, WeightRenaming
@@ -20,6 +19,7 @@ from resect import anatomy
 from resect.anatomy import Matrix
 from resect.checkpoint import Checkpoint, Writer
 from resect.errors import RequestError
+from resect.methods.masks import zeros
 from resect.methods.scored import Scored
 from resect.record import StepReport
 
@@ -101,7 +101,7 @@ def prune(
     places = locate(source, model)
     wanted = [places[m.name] for m in method.targets.of(model)]
     method.begin(lambda: (m for m in _matrices(source, wanted)), level)
-    targeted = zeros = 0
+    targeted = gone = 0
     written = set()
     # From the last tensor to the first, as in memory: of equal magnitudes the last ones stay.
     for key, group in _by_key(wanted[::-1]):
@@ -110,20 +110,20 @@ def prune(
             matrix = _held(place, tensor)
             method.zero_(matrix, level)
             targeted += matrix.weight().numel()
-            zeros += int((matrix.weight() == 0).sum())
+            gone += zeros(matrix.weight())
         out.put(key, tensor)
         written.add(key)
     for key in source.entries:
         if key not in written:
             out.copy(key)
     scope = method.describe(len(wanted))
-    return StepReport(method.name, level, zeros / targeted, targeted, zeros, scope, source.notes)
+    return StepReport(method.name, level, gone / targeted, targeted, gone, scope, source.notes)
 
 
 def _matrices(source: Checkpoint, places: Sequence[Place]) -> Iterator[Matrix]:
     """The matrices with their weights, one tensor at a time."""
     for key, group in _by_key(places):
-        tensor = source.entries[key].read()
+        tensor = source.entries[key].look()
         yield from (_held(place, tensor) for place in group)
 
 
@@ -141,8 +141,3 @@ def _by_key(places: Sequence[Place]) -> Iterator[tuple[str, list[Place]]]:
 
 def _held(place: Place, tensor: Tensor) -> Matrix:
     return replace(place.matrix, owner=_Held(tensor), parameter="tensor")
-
-
-def zeros_of(tensor: Tensor) -> int:
-    """How many elements are exactly zero (both signs)."""
-    return tensor.numel() - int(torch.count_nonzero(tensor))

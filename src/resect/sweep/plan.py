@@ -9,7 +9,7 @@ from typing import Protocol
 
 from resect.course import Cell, Course
 from resect.spec import BASELINE, CellSpec, StateSpec, Treatment
-from resect.sweep.resolve import Chain, Resolved
+from resect.sweep.resolve import UNTOUCHED, Resolved
 
 
 class Stored(Protocol):
@@ -31,15 +31,16 @@ class Stored(Protocol):
 def courses(resolved: Resolved) -> list[Course]:
     """One course a model and treatment, with every cell of the study.
 
-    The baseline is asked once a model, at the start of its first course.
+    The baseline is asked once a model, at the start of its first course; a study without a
+    treatment asks nothing else.
     """
     study, planned = resolved.study, []
     for role, ref in study.models.items():
         ref = ref.model_copy(update={"revision": resolved.identities[role].revision})
         cells = _cells(resolved, role, BASELINE)
-        for treatment in study.treatments:
-            cells += _cells(resolved, role, treatment)
-            calibrated = resolved.chains[treatment.name].calibration is not None
+        for treatment in study.treatments or (BASELINE,):
+            cells += () if treatment is BASELINE else _cells(resolved, role, treatment)
+            chain = resolved.chains.get(treatment.name, UNTOUCHED)
             planned.append(
                 Course(
                     ref=ref,
@@ -48,7 +49,7 @@ def courses(resolved: Resolved) -> list[Course]:
                     seed=study.seed,
                     device=resolved.device,
                     batch_tokens=study.batch_tokens,
-                    calibration=study.calibration if calibrated else None,
+                    calibration=study.calibration if chain.calibration else None,
                     cells=cells,
                 )
             )
@@ -99,7 +100,7 @@ def _cells(resolved: Resolved, role: str, treatment: Treatment) -> tuple[Cell, .
 
 def _state(resolved: Resolved, role: str, treatment: Treatment, level: float | None) -> StateSpec:
     identity = resolved.identities[role]
-    chain = resolved.chains.get(treatment.name, Chain(False, None, ()))
+    chain = resolved.chains.get(treatment.name, UNTOUCHED)
     steps = zip(treatment.at(level), chain.versions, strict=True)
     return StateSpec(
         model=identity.fingerprint,

@@ -25,6 +25,9 @@ class Chain:
     versions: tuple[int, ...]
 
 
+UNTOUCHED = Chain(False, None, ())
+
+
 @dataclass(frozen=True)
 class Resolved:
     """A checked study: what its names stand for."""
@@ -52,8 +55,6 @@ class Resolved:
 
 def resolve(study: Study) -> Resolved:
     """Check every name and file of a study and load its items. Raises `RequestError`."""
-    if not study.treatments:
-        raise RequestError("the study names no method: give --method, or treatments in the YAML.")
     study = study.model_copy(update={"treatments": _as_swept(study.treatments)})
     chains = _chains(study)
     device = models.device_of(study.device)

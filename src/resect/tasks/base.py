@@ -6,6 +6,7 @@ inherit `LabelTask`, whose reader is `resect.parse`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +29,11 @@ class Source:
 
 
 def chosen(item: Item, scores: Sequence[float] | None, scored: str) -> str | None:
-    """The label with the best score; `text-normalised` divides by the bytes of the choice."""
-    if not scores:
+    """The label with the best score, None where the scores are no numbers.
+
+    `text-normalised` divides by the bytes of the choice.
+    """
+    if not scores or not all(map(math.isfinite, scores)):
         return None
     sizes = [len(c.encode()) if scored == "text-normalised" else 1 for c in item.choices]
     values = [score / size for score, size in zip(scores, sizes, strict=True)]
