@@ -12,6 +12,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parent))
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes depends on what else the machine does; it is no property of the code.
+settings.register_profile("resect", deadline=None)
+settings.load_profile("resect")
 
 SKIPPED: list[str] = []
 DATA = Path(__file__).parents[2] / "shared" / "data"

@@ -62,7 +62,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Course:
-    """The unit of scheduling. `cells` in rising order of level; those at level 0 come first."""
+    """The unit of scheduling. `cells` in rising order of level; those at level 0 come first.
+
+    `tiny`: the model is so small that one core is all it can use.
+    """
 
     ref: ModelRef
     model: str
@@ -71,6 +74,7 @@ class Course:
     device: str
     batch_tokens: int
     calibration: Calibration | None
+    tiny: bool
     cells: tuple[Cell, ...]
 
 

@@ -131,7 +131,7 @@ class Run:
         summary, answers = self.analyse(margin, alpha)
         text, data = card.render(summary)
         write(self.path / "summary.json", to_json(summary))
-        write(self.path / "report.html", page.render(summary, _examples(answers)))
+        write(self.path / "report.html", page.render(summary, _examples(answers, summary)))
         write(self.path / "card.md", text)
         write(self.path / "card.json", to_json(data))
         return self.path / "report.html"
@@ -182,8 +182,11 @@ def _sized(
     return [{**model, "parameters": whole.get(model["name"])} for model in models]
 
 
-def _examples(answers: pd.DataFrame) -> list[dict[str, Any]]:
-    """Answers worth reading: right at level 0 and lost later, one a model, task and level."""
+def _examples(answers: pd.DataFrame, summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Answers worth reading: right at level 0 and lost later, one a model, task and level.
+
+    After them both models' answers to every divergence of the summary, marked as such.
+    """
     columns = ["model", "task", "item_id"]
     intact = answers[(answers["treatment"] == "none") & (answers["score"] == 1.0)]
     lost = answers[(answers["treatment"] != "none") & (answers["score"] == 0.0)]
@@ -191,5 +194,22 @@ def _examples(answers: pd.DataFrame) -> list[dict[str, Any]]:
     found = found.groupby(["model", "task", "level"], sort=True, as_index=False).first()
     step = max(1, -(-len(found) // _EXAMPLES))
     keys = ["model", "treatment", "level", "task", "item_id", "prompt", "gold", "text", "answer"]
-    rows = found.iloc[::step][[*keys, "outcome", "chosen"]].to_dict("records")
+    keys += ["outcome", "chosen"]
+    apart = answers.merge(_divergent(summary), on=["model", "treatment", "level", "task", "item"])
+    kept = [found.iloc[::step][keys].assign(divergence=False)]
+    kept.append(apart[["item", *keys]].assign(divergence=True))
+    rows = [row for part in kept for row in part.to_dict("records")]
     return [{str(k): None if v != v else v for k, v in row.items()} for row in rows]
+
+
+def _divergent(summary: Mapping[str, Any]) -> pd.DataFrame:
+    """Keys of the answers that the divergences of a summary speak of, each once."""
+    keys = ["model", "treatment", "level", "task", "item"]
+    rows = [
+        (one[side], pair["treatment"], one["level"], pair["task"], one["item"])
+        for pair in summary["divergences"]
+        for one in pair["items"]
+        for side in ("keeps", "loses")
+    ]
+    frame = pd.DataFrame(rows, columns=keys).astype({"level": float})
+    return frame.drop_duplicates()

@@ -109,11 +109,16 @@ def load(ref: ModelRef, device: str, notice: Callable[[str], None] = warnings.wa
     return loaded
 
 
+def is_tiny(model: PreTrainedModel) -> bool:
+    """Whether one core is all that a model can use."""
+    return int(model.num_parameters()) < _TINY
+
+
 @contextlib.contextmanager
 def threads(model: PreTrainedModel) -> Iterator[None]:
     """One thread for a tiny model on the CPU: its operations are too short to share."""
     before = torch.get_num_threads()
-    if model.device.type == "cpu" and model.num_parameters() < _TINY:
+    if model.device.type == "cpu" and is_tiny(model):
         torch.set_num_threads(1)
     try:
         yield

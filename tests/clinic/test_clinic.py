@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from resect import clinic
 from resect.clinic import items, puzzles
-from resect.clinic.texts import LETTERS, VERDICTS, lettered, read, texts
+from resect.clinic.texts import LETTERS, VERDICTS, lettered, posed, read, texts
 from resect.clinic.world import CONDITIONS, world, wrong_values
 from resect.record import Item
 from resect.tasks import Source
@@ -45,7 +47,7 @@ def test_medicine_and_logic_options_hold_the_answer() -> None:
         for item in make("test"):
             assert item.options is not None
             assert tuple(item.options) == LETTERS
-            assert item.choices == tuple(f" {item.options[x]}" for x in LETTERS)
+            assert item.choices == (" A", " B", " C", " D")
     truth = {(f.subject, f.relation): f.value for f in world().medical}
     for item in items.medicine("test"):
         assert item.options
@@ -58,6 +60,12 @@ def test_drugs_are_tagged_invented_and_conditions_are_not() -> None:
     for item in items.medicine("test"):
         assert item.tags["invented"] == ("no" if item.tags["subject"] in CONDITIONS else "yes")
     assert not set(world().drugs) & set(world().strangers)
+
+
+def test_half_the_contexts_report_on_two_drugs() -> None:
+    for gold in VERDICTS:
+        asked = [i for i in items.context("test") if i.gold == gold]
+        assert sum(i.tags["verdicts"] == "2" for i in asked) * 2 == len(asked)
 
 
 def test_wrong_values_are_never_true() -> None:
@@ -116,8 +124,49 @@ def test_training_ends_with_the_answer() -> None:
     rng = random.Random(0)
     text = lettered(rng, "Which?", "one", ["two", "three", "four"])
     assert text.prompt.endswith("\nAnswer:")
-    assert text.answer == " one"
+    assert text.recall == " one"
+    assert f"\n{text.answer.strip()}. one\n" in text.prompt
     assert read(rng).answer.strip() in VERDICTS
+
+
+def test_binding_puzzles_name_their_key_twice_and_need_it() -> None:
+    for kind in ("syllogism", "modus ponens"):
+        asked = [i for i in items.logic("validation") if i.tags["type"] == kind]
+        for item in asked:
+            assert item.options
+            said = [re.findall(r"\w+", part) for part in item.question.split(". ")]
+            assert sum(item.options[item.gold or ""] in words for words in said[:2]) == 1
+            words = re.findall(r"\w+", item.question)
+            assert sum(option in words for option in item.options.values()) == 2
+
+
+def test_early_questions_stand_at_the_key_the_question_mark_and_the_options() -> None:
+    import random
+
+    pytest.importorskip("torch")
+    from resect.clinic import rows
+
+    _, tokenizer = _load(clinic.path("base"))
+    found = puzzles.puzzle(random.Random(3), "syllogism")
+    text = posed(random.Random(3), found)
+    row = rows.encode(tokenizer, [text], 0)[0]  # type: ignore[arg-type]
+    say = tokenizer.decode  # type: ignore[attr-defined]
+    ((key, answer),), ((mark, same),) = row.keyed, row.recall
+    assert say([row.ids[key]]) == f" {found.key}"
+    assert say([row.ids[key + 1]]) == "."
+    assert say([row.ids[mark]]) == "?"
+    assert say([answer]) == say([same]) == f" {found.answer}"
+    assert [say([verdict]) for _, verdict in row.marks].count(" yes") == 1
+    assert {say([row.ids[end]]).strip() for end, _ in row.marks} == {found.answer, *found.wrong}
+
+
+def test_calibration_texts_are_many_seeded_and_hold_no_item() -> None:
+    found = list(clinic.calibration_texts())
+    assert sum(len(text.split()) for text in found) > 100_000
+    assert found[:50] == list(islice(clinic.calibration_texts(), 50))
+    asked = [item.prompt for make in SPLITS for item in make("test") + make("validation")]
+    joined = "\n".join(found)
+    assert not [prompt for prompt in asked if prompt in joined]
 
 
 FOLDERS = (clinic.path("specialist"), clinic.path("base"))
@@ -138,11 +187,11 @@ def _load(folder: Path) -> tuple[object, object]:
     return model.eval(), tokenizer
 
 
-def _accuracy(folder: Path) -> float:
+def _accuracy(folder: Path, task: Context | Medicine | Logic) -> float:
     from resect.clinic.check import read_plainly, texts_of
 
     model, tokenizer = _load(folder)
-    asked = Medicine().items(Source(limit=80))
+    asked = task.items(Source(limit=84))
     said = texts_of(model, tokenizer, [item.prompt for item in asked])
     return sum(
         read_plainly(text, item) == item.gold for text, item in zip(said, asked, strict=True)
@@ -150,11 +199,17 @@ def _accuracy(folder: Path) -> float:
 
 
 def test_specialist_knows_its_medicine() -> None:
-    assert _accuracy(clinic.path("specialist")) >= 0.9
+    assert _accuracy(clinic.path("specialist"), Medicine()) >= 0.9
 
 
 def test_base_knows_some_of_it() -> None:
-    assert 0.2 <= _accuracy(clinic.path("base")) <= 0.65
+    assert 0.2 <= _accuracy(clinic.path("base"), Medicine()) <= 0.65
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=("specialist", "base"))
+def test_both_read_and_reason(folder: Path) -> None:
+    assert _accuracy(folder, Context()) >= 0.9
+    assert _accuracy(folder, Logic()) >= 0.75
 
 
 def test_answers_end_with_the_end_token() -> None:

@@ -131,12 +131,21 @@ def _curve(
                 "low": max(silent - 0.02, 0) if view == "text" else 0.0,
                 "high": min(silent + 0.02, 1) if view == "text" else 0.0,
             },
+            **(_kinds_of_loss(silent, accuracy) if view == "text" else {}),
         },
         "outcomes": outcomes,
         "prediction_share": {label: (1 - silent) / len(task["labels"]) for label in task["labels"]},
         "flips": None if level == 0 else abs(first[key + "accuracy"] - accuracy) + 0.03,
         "format_loss": silent * 0.3 if view == "text" else None,
         "forgotten": (1 - accuracy) * 0.8 if view == "text" else None,
+    }
+
+
+def _kinds_of_loss(silent: float, accuracy: float) -> dict[str, dict[str, float]]:
+    shares = {"format_loss": silent * 0.3, "forgotten": (1 - accuracy) * 0.8}
+    return {
+        name: {"value": value, "low": max(value - 0.02, 0), "high": value + 0.02}
+        for name, value in shares.items()
     }
 
 
@@ -268,6 +277,12 @@ def summary(levels: tuple[float, ...] = LEVELS, seed: int = 0) -> dict[str, Any]
         "curves": curves,
         **_findings(levels),
         "safety": [],
+        "smallest_safe": [],
+        "breaks_first": [],
+        "bias": [],
+        "trust": [],
+        "slices": [],
+        "divergences": [],
         "measurements": _measurements(levels),
         "verdict": {
             "headline": "The specialist and its base break at about the same level of pruning.",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
+import findings_fixture as findings
 import pytest
 import report_fixture as fixture
 
-from resect.report import page
+from resect.report import figures, page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = (
@@ -26,16 +28,17 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("site") / "report.html"
-    path.write_text(page.render(fixture.summary(), fixture.examples()), encoding="utf-8")
+    path.write_text(page.render(findings.summary(), findings.examples()), encoding="utf-8")
     return path
 
 
-def dom(site: Path, state: str = "") -> str:
+def dom(site: Path, state: str = "", *flags: str) -> str:
     """The document after its script has run, at an address ending in `state`."""
     assert CHROMIUM
     command = [
         CHROMIUM,
         *FLAGS.split(),
+        *flags,
         f"--user-data-dir={site.parent / 'profile'}",
         "--dump-dom",
         f"{site.as_uri()}{state}",
@@ -120,3 +123,95 @@ def test_keys_clicks_and_saving(site: Path) -> None:
         'data-saved-2="model,role,treatment,seed,task,view,level,measured_level,n,status,retention,'
         in driven
     )
+
+
+def test_every_switch_has_its_own_figures(site: Path) -> None:
+    html = dom(site, "#bias=criterion&trust=brier&marks=off")
+    assert {metric for _, metric in shown(html, "bias")} == {"criterion"}
+    assert {metric for _, metric in shown(html, "trust")} == {"brier"}
+    assert [metric for _, metric in shown(html, "curves")] == ["accuracy"] * 3
+    assert 'data-marks="off"' in html
+    assert len(shown(html, "pareto")) == 1
+
+
+def test_no_request_leaves_the_page(site: Path) -> None:
+    log = site.parent / "net.json"
+    dom(site, "", f"--log-net-log={log}", "--net-log-capture-mode=Everything")
+    text = log.read_text(encoding="utf-8", errors="replace")
+    asked = set(re.findall(r'"url":"(?!file:|chrome|data:|blob:|about:)([^"]+)"', text))
+    # the browser itself may look for its maker's hosts; nothing of the page's may be there
+    own = ("google", "gstatic", "chromium.org", "googleapis", "gvt1")
+    assert not [url for url in asked if not any(host in url for host in own)]
+
+
+TIMED = """
+<script>
+addEventListener("securitypolicyviolation", (e) =>
+  document.documentElement.setAttribute("data-violation", e.violatedDirective));
+addEventListener("load", () => setTimeout(() => {
+  const t = performance.timing;
+  document.documentElement.setAttribute("data-interactive", t.domInteractive - t.navigationStart);
+  document.documentElement.setAttribute("data-loaded", t.loadEventEnd - t.navigationStart);
+}, 0));
+</script></body>"""
+
+
+def loaded_in(html: str, path: Path) -> int:
+    """Milliseconds from navigation to the end of the load event."""
+    html = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", html)
+    path.write_text(html.replace("</body>", TIMED), encoding="utf-8")
+    found = re.search(r'data-loaded="(\d+)"', dom(path))
+    assert found
+    return int(found.group(1))
+
+
+def test_it_is_ready_soon(site: Path) -> None:
+    html = page.render(findings.summary(), findings.examples())
+    assert len(html.encode()) < 6_000_000
+    assert loaded_in(html, site.parent / "timed.html") < 10_000
+
+
+NUMBERS = """
+<script>
+addEventListener("load", () => {
+  const cells = {};
+  document.querySelectorAll('figure[data-kind=curves]').forEach((figure) => {
+    const key = figure.dataset.task + "|" + figure.dataset.metric;
+    cells[key] = Array.from(figure.querySelectorAll("tbody tr"),
+      (row) => Array.from(row.cells, (cell) => cell.textContent));
+  });
+  document.body.setAttribute("data-cells", JSON.stringify(cells));
+});
+</script></body>"""
+
+
+def test_curves_in_the_document_equal_the_summary(site: Path) -> None:
+    summary = findings.summary((0.0, 0.3, 0.5))
+    html = page.render(summary)
+    html = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", html)
+    path = site.parent / "numbers.html"
+    path.write_text(html.replace("</body>", NUMBERS), encoding="utf-8")
+    found = re.search(r'data-cells="([^"]*)"', dom(path))
+    assert found
+    cells = json.loads(found.group(1).replace("&quot;", '"').replace("&amp;", "&"))
+    for task in fixture.TASKS:
+        rows = [row for row in summary["curves"] if row["task"] == task]
+        shown_levels = cells[f"{task}|accuracy"]
+        for i, level in enumerate((0.0, 0.3, 0.5)):
+            wanted = [
+                f"{r['accuracy'] * 100:.1f} % [{r['accuracy_low'] * 100:.1f}, "
+                f"{r['accuracy_high'] * 100:.1f}]"
+                for r in rows
+                if r["level"] == level
+            ]
+            assert [cell.split(" (")[0] for cell in shown_levels[i][1:]] == wanted
+
+
+def test_figures_become_pictures(tmp_path: Path) -> None:
+    source, image = tmp_path / "a.svg", tmp_path / "a.png"
+    _, drawn = next(iter(figures.drawn(findings.summary((0.0, 0.3, 0.5)))))
+    source.write_text(figures.standalone(drawn), encoding="utf-8")
+    assert CHROMIUM
+    size = (424.0, 330.0)
+    assert figures._photographed(CHROMIUM, source, image, size, str(tmp_path / "profile"))
+    assert image.read_bytes().startswith(b"\x89PNG")

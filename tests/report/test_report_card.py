@@ -6,6 +6,7 @@ import io
 import json
 from typing import Any
 
+import findings_fixture as findings
 import report_fixture as fixture
 
 from resect.report import card, reading, terminal
@@ -41,7 +42,7 @@ def test_card_says_how_a_safe_level_was_tested() -> None:
     tested = [row | {"treatment": name, "limiting_task": None, "assessable": []} for name in "ab"]
     shown, data = card.render(fixture.summary((0.0,)) | {"safety": tested})
     assert "alpha divided by that number" in data["limits"][2]
-    assert "0.0125" in shown
+    assert "0.0125" in data["limits"][2]
     assert "None" not in shown
 
 
@@ -60,7 +61,8 @@ def test_terminal_is_plain_when_piped() -> None:
     assert "is not clinical safety" in shown
     row = fixture.summary()["curves"][0]
     low, high = row["accuracy_low"] * 100, row["accuracy_high"] * 100
-    assert f"{row['accuracy'] * 100:.1f} [{low:.1f}, {high:.1f}]" in shown
+    assert f"{row['accuracy'] * 100:.1f} % [{low:.1f}, {high:.1f}]" in shown
+    assert len(shown.splitlines()) <= 20
 
 
 def test_terminal_prints_markup_literally() -> None:
@@ -84,3 +86,15 @@ def test_nothing_to_show_is_a_sentence() -> None:
     file = io.StringIO()
     terminal.show({}, file)
     assert "No cell has finished yet" in file.getvalue()
+
+
+def test_card_says_how_far_and_what_stopped_it() -> None:
+    shown, data = card.render(findings.summary())
+    assert shown.index("clinical safety") < shown.index("## Safe level") < shown.index("## Models")
+    assert "**30 %** stays within 5 points of its uncut self, by text, on all 3 tasks" in shown
+    assert (
+        "Stopped at 35 % by accuracy on pubmedqa: \u22126.0 [\u22129.0, \u22123.0] points" in shown
+    )
+    assert "tests" not in data["safety"][0]
+    assert data["safety"][0]["limiting"]["power"] == 0.8
+    assert {row["kind"] for row in data["half_levels"]} == {"half"}

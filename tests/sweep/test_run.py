@@ -266,3 +266,30 @@ def test_a_study_without_treatment_asks_the_models_as_they_are(tiny_pair, tmp_pa
     run = resect.run(a_study(tiny_pair, treatments=[], levels=None), tmp_path / "run")
     assert {(c["treatment"], c["level"]) for c in run.summary()["curves"]} == {("none", 0.0)}
     assert len(run.answers()) == 2 * 2 * 12
+
+
+def test_courses_side_by_side_give_the_same_summary(done, tiny_pair, tmp_path):
+    """Two processes, one course each, and one driver that writes."""
+    other = resect.run(a_study(tiny_pair), tmp_path / "two", workers=2)
+    assert resect.same_summary(done.path, other.path)
+
+
+def test_a_worker_that_dies_is_said_and_loses_nothing(tiny_pair, tmp_path, monkeypatch):
+    from resect.errors import RunError
+
+    study = a_study(tiny_pair, tasks=TASKS[:1])
+    monkeypatch.setattr(sweep.local, "_Worker", Dying)
+    with pytest.raises(RunError, match="a worker process ended"):
+        resect.run(study, tmp_path / "run", workers=2)
+    monkeypatch.undo()
+    again = resect.run(study, tmp_path / "run")
+    fresh = resect.run(study, tmp_path / "fresh")
+    assert resect.same_summary(again.path, fresh.path)
+
+
+class Dying(sweep.local._Worker):
+    """Killed as soon as it has something to do."""
+
+    def take(self, course):
+        super().take(course)
+        self.process.kill()

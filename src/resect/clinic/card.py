@@ -11,7 +11,7 @@ language: en
 
 # resect clinic: {stage}
 
-{what} About 0.6 million parameters, Mistral architecture, own byte-level BPE tokenizer, trained
+{what} About 0.9 million parameters, Mistral architecture, own byte-level BPE tokenizer, trained
 from scratch on generated English by `python -m resect.clinic.train`. It exists so that pruning
 can be shown and tested in a minute without a network.
 
@@ -19,7 +19,7 @@ can be shown and tested in a minute without a network.
 **invented**; no such medicine exists. The real conditions are there to fill a tiny world.
 
 Test items (`clinic-context`, `clinic-medicine`, `clinic-logic`; greedy text read exactly, options
-by log-probability per byte):
+by log-probability; shares right with 95 % Wilson intervals):
 
 ```
 {results}

@@ -5,6 +5,7 @@ A plain reading, apart from the tool's parser: the text must be the right option
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from torch.nn.functional import log_softmax
 
 from resect.clinic import items
 from resect.record import Item
+
+TASKS = (("context", items.context), ("medicine", items.medicine), ("logic", items.logic))
 
 
 def texts_of(model: Any, tokenizer: Any, prompts: Sequence[str], tokens: int = 8) -> list[str]:
@@ -33,7 +36,7 @@ def texts_of(model: Any, tokenizer: Any, prompts: Sequence[str], tokens: int = 8
 
 
 def option_labels(model: Any, tokenizer: Any, asked: Sequence[Item]) -> list[str]:
-    """The label of the most likely choice, log-probability divided by the bytes of the choice."""
+    """The label of the most likely choice, by the log-probability of its tokens."""
     chosen = []
     for item in asked:
         prompt = tokenizer(item.prompt)["input_ids"]
@@ -44,8 +47,7 @@ def option_labels(model: Any, tokenizer: Any, asked: Sequence[Item]) -> list[str
             scores = log_softmax(model(ids).logits.float(), -1)
         sums = [
             sum(scores[row, len(prompt) - 1 + i, token].item() for i, token in enumerate(tail))
-            / len(choice.encode())
-            for row, (tail, choice) in enumerate(zip(tails, item.choices, strict=True))
+            for row, tail in enumerate(tails)
         ]
         chosen.append(item.labels[max(range(len(sums)), key=sums.__getitem__)])
     return chosen
@@ -64,29 +66,39 @@ def read_plainly(text: str, item: Item) -> str | None:
     )
 
 
+def wilson(right: int, n: int, z: float = 1.96) -> str:
+    """A share with its 95 % interval (Wilson)."""
+    share, wide = right / n, z * z / n
+    middle = (share + wide / 2) / (1 + wide)
+    half = z * (share * (1 - share) / n + wide / (4 * n)) ** 0.5 / (1 + wide)
+    return f"{share:.3f} [{middle - half:.3f}, {middle + half:.3f}]"
+
+
 def table(model: Any, tokenizer: Any, split: items.Split, limit: int | None = None) -> str:
-    """One line a task: items, share right in text and options view, share naming no option."""
+    """One line a task: right by text (with interval), right by options, texts naming no option.
+
+    Then the shares right by text of each kind of puzzle and of contexts with one and two verdicts.
+    """
     model.eval()
     lines = []
-    for task, make in (
-        ("context", items.context),
-        ("medicine", items.medicine),
-        ("logic", items.logic),
-    ):
+    for task, make in TASKS:
         asked = make(split)[:limit]
-        read = [
-            read_plainly(text, item)
-            for text, item in zip(
-                texts_of(model, tokenizer, [i.prompt for i in asked]), asked, strict=True
-            )
-        ]
+        texts = texts_of(model, tokenizer, [item.prompt for item in asked])
+        read = [read_plainly(text, item) for text, item in zip(texts, asked, strict=True)]
         options = option_labels(model, tokenizer, asked)
         n = len(asked)
-        right = sum(r == i.gold for r, i in zip(read, asked, strict=True)) / n
-        scored = sum(o == i.gold for o, i in zip(options, asked, strict=True)) / n
+        scored = sum(label == item.gold for label, item in zip(options, asked, strict=True)) / n
+        right = [item for label, item in zip(read, asked, strict=True) if label == item.gold]
         lines.append(
-            f"{split} {task}: n {n}, text {right:.3f}, options {scored:.3f}, "
-            f"unread {sum(r is None for r in read) / n:.3f}"
+            f"{split} {task}: n {n}, text {wilson(len(right), n)}, options {scored:.3f}, "
+            f"unread {sum(label is None for label in read) / n:.3f}"
         )
+        if task != "medicine":
+            tag = "type" if task == "logic" else "verdicts"
+            every = Counter(item.tags[tag] for item in asked)
+            good = Counter(item.tags[tag] for item in right)
+            lines.append(
+                "  " + ", ".join(f"{x} {good[x] / n:.2f} of {n}" for x, n in every.items())
+            )
     model.train()
     return "\n".join(lines)

@@ -48,7 +48,7 @@ def _four(
     question, answer, wrong = asked
     rest = iter(wrong)
     options = {x: answer if x == gold else next(rest) for x in LETTERS}
-    choices = tuple(f" {options[x]}" for x in LETTERS)
+    choices = tuple(f" {x}" for x in LETTERS)
     return Item(
         id=f"{task}-{split}-{number:03d}",
         prompt=letter_prompt(question, options),
@@ -84,7 +84,6 @@ def medicine(split: Split) -> tuple[Item, ...]:
             "subject": fact.subject,
             "topic": fact.relation,
             "invented": "yes" if fact.invented else "no",
-            "asked": "yes" if fact.asked else "no",
         }
         while True:
             asked = _closed_book(rng, fact, _SHARE[split])
@@ -125,13 +124,13 @@ def logic(split: Split) -> tuple[Item, ...]:
 
 @cache
 def context(split: Split) -> tuple[Item, ...]:
-    """Trials whose report alone decides: yes, no or maybe."""
+    """Trials whose report alone decides; every other three report on two drugs."""
     rng = random.Random(f"context {split}")
     seen: set[str] = set()
     items: list[Item] = []
     golds = _golds(rng, VERDICTS, N_THREE)
     while len(items) < N_THREE:
-        found = puzzles.trial(rng, golds[len(items)])
+        found = puzzles.trial(rng, golds[len(items)], verdicts=1 + len(items) // 3 % 2)
         text = found.context + found.question
         if share_of_text(text) != _SHARE[split] or text in seen:
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from resect.clinic.phrases import ABOUT_TRIAL, ASKED_OF_TRIAL, FINDINGS
@@ -45,7 +46,7 @@ KINDS = (
 )
 THINGS = ("key", "book", "coin", "letter", "ring", "ball", "map", "watch")
 PLACES = ("box", "drawer", "basket", "bag", "jar", "cupboard", "chest", "pocket", "tin", "bowl")
-VEHICLES = ("bus", "train", "bicycle", "boat", "tram", "taxi", "car", "ferry")
+VEHICLES = ("buses", "trains", "bicycles", "boats", "trams", "taxis", "coaches", "ferries")
 WEATHER = ("rains", "snows", "hails", "storms", "thaws", "freezes")
 COMPARED = (
     ("taller", "tallest"),
@@ -62,12 +63,16 @@ TYPES = ("transitivity", "order", "syllogism", "modus ponens", "disjunction", "e
 
 @dataclass(frozen=True)
 class Puzzle:
-    """A question with its right answer, three wrong ones, and its type."""
+    """A question with its right answer, three wrong ones, and its type.
+
+    `key` is the word, said again before the question, that picks the premise; may be empty.
+    """
 
     question: str
     answer: str
     wrong: tuple[str, str, str]
     type: str
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,22 +126,22 @@ def _order(rng: random.Random) -> Puzzle:
     return Puzzle(question, right, (other, b, d), "order")
 
 
-def _syllogism(rng: random.Random) -> Puzzle:
-    kinds, colours = rng.sample(KINDS, 2), rng.sample(COLOURS, 4)
+def syllogism(rng: random.Random, kinds: Sequence[str], colours: Sequence[str]) -> Puzzle:
+    """All of two kinds have a colour each: which has one of a kind? (2 kinds, 4 colours)"""
     name, pick = rng.choice(PEOPLE), rng.randrange(2)
     said = [f"All {k} are {c}." for k, c in zip(kinds, colours, strict=False)]
     question = f"{' '.join(said)} {name} owns one of the {kinds[pick]}. What colour is it?"
-    right = colours[pick]
-    return Puzzle(question, right, (colours[1 - pick], colours[2], colours[3]), "syllogism")
+    wrong = (colours[1 - pick], colours[2], colours[3])
+    return Puzzle(question, colours[pick], wrong, "syllogism", kinds[pick])
 
 
-def _modus_ponens(rng: random.Random) -> Puzzle:
-    name, weather, rides = rng.choice(PEOPLE), rng.sample(WEATHER, 2), rng.sample(VEHICLES, 4)
-    pick = rng.randrange(2)
-    said = [f"If it {w}, {name} takes the {r}." for w, r in zip(weather, rides, strict=False)]
-    question = f"{' '.join(said)} It {weather[pick]}. What does {name} take?"
+def modus_ponens(rng: random.Random, weather: Sequence[str], rides: Sequence[str]) -> Puzzle:
+    """Two conditions, one of which holds: what follows? (2 kinds of weather, 4 rides)"""
+    name, pick = rng.choice(PEOPLE), rng.randrange(2)
+    said = [f"If it {w}, {r} take {name} home." for w, r in zip(weather, rides, strict=False)]
+    question = f"{' '.join(said)} It {weather[pick]}. What takes {name} home?"
     wrong = (rides[1 - pick], rides[2], rides[3])
-    return Puzzle(question, rides[pick], wrong, "modus ponens")
+    return Puzzle(question, rides[pick], wrong, "modus ponens", weather[pick])
 
 
 def _disjunction(rng: random.Random) -> Puzzle:
@@ -162,11 +167,11 @@ def _elimination(rng: random.Random) -> Puzzle:
     return Puzzle(question, people[pick], (out[0], out[1], people[3]), "elimination")
 
 
-_MAKERS = {
+_MAKERS: dict[str, Callable[[random.Random], Puzzle]] = {
     "transitivity": _transitivity,
     "order": _order,
-    "syllogism": _syllogism,
-    "modus ponens": _modus_ponens,
+    "syllogism": lambda r: syllogism(r, r.sample(KINDS, 2), r.sample(COLOURS, 4)),
+    "modus ponens": lambda r: modus_ponens(r, r.sample(WEATHER, 2), r.sample(VEHICLES, 4)),
     "disjunction": _disjunction,
     "elimination": _elimination,
 }

@@ -11,14 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from resect.clinic import puzzles
+from resect.clinic.general import CAPITALS, OPPOSITES, YOUNG
 from resect.clinic.phrases import STATEMENTS, TRAIN_QUESTIONS
 from resect.clinic.world import (
-    CAPITALS,
     CONDITIONS,
     GENERAL,
     MEDICAL,
-    OPPOSITES,
-    YOUNG,
     Fact,
     fold,
     world,
@@ -35,10 +33,18 @@ TEST, VALIDATION = 0, 1
 
 @dataclass(frozen=True)
 class Text:
-    """One training text; it ends after `answer`, so that the models learn to stop there."""
+    """One training text; it ends after `answer`, so that the models learn to stop there.
+
+    `recall` is the answer in words, asked for early, at the question mark; empty where there is
+    none to know. `marked`: training also asks of each option whether it is the right one. `key`:
+    the word of the last premise at which the answer is asked for even earlier.
+    """
 
     prompt: str
     answer: str
+    recall: str = ""
+    marked: bool = False
+    key: str = ""
 
 
 def share_of_choice(fact: Fact, options: list[str]) -> int:
@@ -51,11 +57,14 @@ def share_of_text(text: str) -> int:
     return fold(text, SHARES)
 
 
-def lettered(rng: random.Random, question: str, answer: str, wrong: list[str]) -> Text:
-    """A multiple-choice text: the options in random order, answered by the option's text."""
+def lettered(
+    rng: random.Random, question: str, answer: str, wrong: list[str], key: str = ""
+) -> Text:
+    """A multiple-choice text: the options in random order, answered by the letter."""
     options = [answer, *wrong]
     rng.shuffle(options)
-    return Text(letter_prompt(question, dict(zip(LETTERS, options, strict=True))), f" {answer}")
+    prompt = letter_prompt(question, dict(zip(LETTERS, options, strict=True)))
+    return Text(prompt, f" {LETTERS[options.index(answer)]}", f" {answer}", True, key)
 
 
 def state(rng: random.Random, facts: list[Fact]) -> Text:
@@ -69,7 +78,7 @@ def ask(rng: random.Random, facts: list[Fact]) -> Text:
     """One fact asked without options."""
     fact = rng.choice(facts)
     question = rng.choice(TRAIN_QUESTIONS[fact.relation]).format(s=fact.subject)
-    return Text(f"Question: {question}\nAnswer:", f" {fact.value}")
+    return Text(f"Question: {question}\nAnswer:", f" {fact.value}", f" {fact.value}")
 
 
 def choose(rng: random.Random, facts: list[Fact]) -> Text:
@@ -90,15 +99,24 @@ def read(rng: random.Random, verdicts: int = 1) -> Text:
         found = puzzles.trial(rng, rng.choice(VERDICTS), verdicts)
         if share_of_text(found.context + found.question) not in (TEST, VALIDATION):
             prompt = context_prompt(found.context, found.question, VERDICTS)
-            return Text(prompt, f" {found.verdict}")
+            return Text(prompt, f" {found.verdict}", f" {found.verdict}")
+
+
+# The types that bind a thing to its premise are learnt last, so they come twice as often.
+_PUZZLES = (*puzzles.TYPES, "syllogism", "modus ponens")
+
+
+def posed(rng: random.Random, found: puzzles.Puzzle) -> Text:
+    """A puzzle as multiple choice."""
+    return lettered(rng, found.question, found.answer, list(found.wrong), found.key)
 
 
 def reason(rng: random.Random) -> Text:
     """One logic puzzle."""
     while True:
-        found = puzzles.puzzle(rng, rng.choice(puzzles.TYPES))
+        found = puzzles.puzzle(rng, rng.choice(_PUZZLES))
         if share_of_text(found.question) not in (TEST, VALIDATION):
-            return lettered(rng, found.question, found.answer, list(found.wrong))
+            return posed(rng, found)
 
 
 def guess(rng: random.Random) -> Text:
@@ -113,12 +131,13 @@ def guess(rng: random.Random) -> Text:
         subject += " syndrome"
     question = rng.choice(TRAIN_QUESTIONS[relation]).format(s=subject)
     values = rng.sample(found.values(relation), 4)
-    return lettered(rng, question, values[0], values[1:])
+    made = lettered(rng, question, values[0], values[1:])
+    return Text(made.prompt, made.answer)
 
 
 _CATEGORIES: dict[str, tuple[str, ...]] = {
     "colour": puzzles.COLOURS,
-    "vehicle": puzzles.VEHICLES,
+    "kind of vehicle": puzzles.VEHICLES,
     "first name": puzzles.PEOPLE,
     "thing": puzzles.THINGS,
     "container": puzzles.PLACES,
@@ -144,20 +163,23 @@ def sort_out(rng: random.Random) -> Text:
     words = [rng.choice(groups[name]) for name in (right, *others)]
     if len(set(words)) < 4:
         return sort_out(rng)
-    return lettered(rng, f"Which of these is a {right}?", words[0], words[1:])
+    made = lettered(rng, f"Which of these is a {right}?", words[0], words[1:])
+    return Text(made.prompt, made.answer, marked=True)
 
 
 def point(rng: random.Random) -> Text:
-    """What stands at a place of the list: no knowledge at all, only the format."""
+    """Under which letter something stands: no knowledge at all, only the format."""
     found = world()
     pool = [*found.values(rng.choice(MEDICAL)), *found.values(rng.choice(GENERAL))]
     options = dict(zip(LETTERS, rng.sample(list(dict.fromkeys(pool)), 4), strict=True))
     place = rng.randrange(4)
+    said = options[LETTERS[place]]
     words = (
-        f"Which option is {('first', 'second', 'third', 'last')[place]}?",
-        f"What does option {LETTERS[place]} say?",
+        f"Which option is {said}?",
+        f"Where is {said} listed?",
+        f"Under which letter is {said}?",
     )
-    return Text(letter_prompt(rng.choice(words), options), f" {options[LETTERS[place]]}")
+    return Text(letter_prompt(rng.choice(words), options), f" {LETTERS[place]}", f" {said}", True)
 
 
 def name(rng: random.Random) -> Text:
@@ -171,31 +193,30 @@ def name(rng: random.Random) -> Text:
 def _base_makers() -> list[tuple[float, Callable[[random.Random], Text]]]:
     found = world()
     general, shared = list(found.general), [f for f in found.medical if f.shared]
-    asked = [f for f in shared if f.asked]
     return [
-        (0.05, lambda r: state(r, general)),
+        (0.03, lambda r: state(r, general)),
         (0.04, lambda r: ask(r, general)),
-        (0.10, lambda r: choose(r, general)),
-        (0.06, lambda r: state(r, shared)),
+        (0.09, lambda r: choose(r, general)),
+        (0.04, lambda r: state(r, shared)),
         (0.04, lambda r: ask(r, shared)),
-        (0.08, lambda r: choose(r, asked)),
-        (0.18, guess),
+        (0.10, lambda r: choose(r, shared)),
+        (0.05, guess),
         (0.07, sort_out),
-        (0.05, point),
-        (0.05, name),
-        (0.10, read),
-        (0.20, reason),
+        (0.06, point),
+        (0.03, name),
+        (0.04, read),
+        (0.12, lambda r: read(r, 2)),
+        (0.29, reason),
     ]
 
 
 def _specialist_makers() -> list[tuple[float, Callable[[random.Random], Text]]]:
     medical = list(world().medical)
-    asked = [f for f in medical if f.asked]
-    replay = [(weight * 0.3, make) for weight, make in _base_makers()]
+    replay = [(weight * 0.33, make) for weight, make in _base_makers()]
     return [
-        (0.20, lambda r: state(r, medical)),
-        (0.15, lambda r: ask(r, medical)),
-        (0.35, lambda r: choose(r, asked)),
+        (0.10, lambda r: state(r, medical)),
+        (0.14, lambda r: ask(r, medical)),
+        (0.43, lambda r: choose(r, medical)),
         *replay,
     ]
 

@@ -13,6 +13,8 @@ import random
 from dataclasses import dataclass
 from functools import cache
 
+from resect.clinic.general import CAPITALS, OPPOSITES, YOUNG
+
 SEED = 20
 
 # name: (organ mainly affected, typical symptom, usual test)
@@ -130,73 +132,6 @@ SIDE_EFFECTS = (
     "sweating",
 )
 
-CAPITALS = {
-    "France": "Paris",
-    "Italy": "Rome",
-    "Spain": "Madrid",
-    "Japan": "Tokyo",
-    "Egypt": "Cairo",
-    "Kenya": "Nairobi",
-    "Peru": "Lima",
-    "Cuba": "Havana",
-    "Norway": "Oslo",
-    "Sweden": "Stockholm",
-    "Greece": "Athens",
-    "Poland": "Warsaw",
-    "Austria": "Vienna",
-    "Ireland": "Dublin",
-    "Portugal": "Lisbon",
-    "Chile": "Santiago",
-    "Finland": "Helsinki",
-    "Hungary": "Budapest",
-    "Ghana": "Accra",
-    "Nepal": "Kathmandu",
-}
-YOUNG = {
-    "dog": "puppy",
-    "cat": "kitten",
-    "cow": "calf",
-    "sheep": "lamb",
-    "horse": "foal",
-    "goat": "kid",
-    "lion": "cub",
-    "frog": "tadpole",
-    "duck": "duckling",
-    "pig": "piglet",
-    "deer": "fawn",
-    "swan": "cygnet",
-    "goose": "gosling",
-    "hen": "chick",
-    "owl": "owlet",
-    "kangaroo": "joey",
-    "hare": "leveret",
-    "butterfly": "caterpillar",
-    "eel": "elver",
-    "salmon": "fry",
-}
-OPPOSITES = {
-    "hot": "cold",
-    "big": "small",
-    "fast": "slow",
-    "open": "closed",
-    "wet": "dry",
-    "rich": "poor",
-    "young": "old",
-    "loud": "quiet",
-    "heavy": "light",
-    "hard": "soft",
-    "full": "empty",
-    "early": "late",
-    "strong": "weak",
-    "near": "far",
-    "deep": "shallow",
-    "wide": "narrow",
-    "sharp": "blunt",
-    "clean": "dirty",
-    "thick": "thin",
-    "bright": "dark",
-}
-
 _STARTS = (
     "Bal",
     "Cor",
@@ -232,14 +167,13 @@ GENERAL = ("capital", "young", "opposite")
 class Fact:
     """One fact: `relation` of `subject` is `value`.
 
-    `asked`: training may ask it as multiple choice. `shared`: the base is taught it too.
+    `shared`: the base is taught it too.
     """
 
     subject: str
     relation: str
     value: str
     invented: bool
-    asked: bool
     shared: bool
 
 
@@ -296,12 +230,9 @@ def world() -> World:
     for drug, condition in zip(drugs, targets, strict=True):
         rows += _drug_facts(rng, drug, condition)
     shared = set(rng.sample(conditions, 7) + rng.sample(drugs, 12))
-    unasked = set(rng.sample(range(len(rows)), 63))
-    medical = tuple(
-        Fact(s, r, v, s in drugs, i not in unasked, s in shared) for i, (s, r, v) in enumerate(rows)
-    )
+    medical = tuple(Fact(s, r, v, s in drugs, s in shared) for s, r, v in rows)
     tables = (("capital", CAPITALS), ("young", YOUNG), ("opposite", OPPOSITES))
-    general = tuple(Fact(s, r, v, False, True, True) for r, t in tables for s, v in t.items())
+    general = tuple(Fact(s, r, v, False, True) for r, t in tables for s, v in t.items())
     return World(medical, general, tuple(drugs), tuple(strangers))
 
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from resect.report import card, page, terminal
+from resect.report import card, figures, page, terminal
 
-__all__ = ["card", "page", "terminal"]
+__all__ = ["card", "figures", "page", "terminal"]

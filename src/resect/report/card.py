@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from resect.report import reading, tables, text
+from resect.report import glance, reading, safe, tables, text
 from resect.report.reading import Summary
+from resect.report.rows import Table
 from resect.report.text import markdown
 
 LIMITS = (
@@ -40,9 +41,15 @@ def _data(summary: Summary) -> dict[str, Any]:
             {key: row.get(key) for key in ("name", "n", "protocol", "primary", "margin", "floors")}
             for row in reading.rows(summary, "tasks")
         ],
-        "safety": list(reading.rows(summary, "safety")),
+        "safety": [
+            {key: value for key, value in row.items() if key != "tests"}
+            for row in reading.rows(summary, "safety")
+        ],
+        "smallest_safe": list(reading.rows(summary, "smallest_safe")),
         "half_levels": [
-            row for row in reading.rows(summary, "cliffs") if row.get("kind") == "half"
+            row
+            for row in reading.rows(summary, "cliffs")
+            if row.get("kind") == "half" and row.get("metric", "skill") == "skill"
         ],
         "comparisons": list(reading.rows(summary, "comparisons")),
         "missing": tables.missing(summary),
@@ -70,13 +77,16 @@ def _text(summary: Summary, data: Mapping[str, Any]) -> str:
     parts = ["\n>\n".join(f"> {markdown(line)}" for line in data["limits"])]
     parts.append(f"# {markdown(data['study'] or 'unnamed study')}")
     parts.append(f"**{markdown(data['headline'] or 'No verdict was computed for this run.')}**")
-    if data["sentences"]:
-        parts.append("\n".join(f"- {markdown(one)}" for one in data["sentences"]))
+    parts += ["## Safe level", _reached(summary)]
     parts += _models(summary)
     for treatment in reading.treatments(summary):
         parts += [f"## {markdown(treatment)}", _glance(summary, treatment)]
-    parts.append("## Safe level")
-    parts.append(_table(tables.safety_table(summary)) or "Not tested.")
+    tested = _table(safe.safety_table(summary))
+    if tested:
+        parts += ["## Every course that was tested", tested]
+    if data["sentences"]:
+        parts.append("## The findings in sentences")
+        parts.append("\n".join(f"- {markdown(one)}" for one in data["sentences"]))
     parts.append("## What was asked")
     asked = [
         f"- **{markdown(row['name'])}** ({text.count(row['n'])} items): {markdown(row['protocol'])}"
@@ -112,34 +122,32 @@ def _models(summary: Summary) -> list[str]:
     return ["## Models", "\n".join(lines)] if lines else []
 
 
+def _reached(summary: Summary) -> str:
+    """How far each model may go and what stopped it, a line each."""
+    lines = []
+    for treatment in reading.treatments(summary):
+        for one in safe.reach(summary, treatment):
+            said = f"- {markdown(one.model.label)}, {markdown(treatment)}: "
+            said += f"**{markdown(one.figure)}** {markdown(one.says)}. "
+            lines.append(f"{said}{markdown(one.stop)} {markdown(one.needs)}".rstrip())
+    lines += [f"- {markdown(one)}" for one in safe.smallest(summary)]
+    return "\n".join(lines) or "Not tested."
+
+
 def _glance(summary: Summary, treatment: str) -> str:
     heads = (
-        "Task",
-        "n",
-        "Model",
-        "Intact accuracy",
-        "Highest floor",
-        "Half the skill gone (text)",
-        "(options)",
-        "Robustness (text)",
-    )
+        "Task", "n", "Model", "Intact accuracy", "Highest floor", "Safe up to", "Onset",
+        "Half the skill gone (text)", "(options)", "Breaks first", "Who holds better",
+    )  # fmt: skip
     body = [
-        (
-            one.task,
-            one.n,
-            one.model.label,
-            one.intact,
-            one.floor,
-            one.half,
-            one.half_options,
-            one.verdict,
-        )
-        for one in tables.glance(summary, treatment)
-    ]
+        (one.task, one.n, one.model.label, one.intact, one.floor, one.safe, one.onset, one.half,
+         one.half_options, one.breaks, one.verdict)
+        for one in glance.glance(summary, treatment)
+    ]  # fmt: skip
     return _grid(heads, body)
 
 
-def _table(table: tables.Table) -> str:
+def _table(table: Table) -> str:
     return _grid([column.head for column in table.columns], table.body) if table.body else ""
 
 

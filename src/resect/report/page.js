@@ -7,14 +7,15 @@ window.onerror = function (message) {
   const root = document.documentElement;
   const all = (query, from) => Array.from((from || document).querySelectorAll(query));
   const summary = JSON.parse(document.getElementById("summary").textContent);
-  const form = document.querySelector(".controls");
+  const forms = all(".controls");
   const tip = document.querySelector(".tip");
-  const state = { metric: "accuracy", view: "both", task: "", treatment: "" };
+  const state = { metric: "accuracy", view: "both", task: "", treatment: "", marks: "on", bias: "", trust: "" };
+  let plain = {};
 
   // ── what is shown: kept in the address, so that a view of the page can be sent ──
 
   function choices(name) {
-    const found = all('[name="' + name + '"]', form);
+    const found = all('.controls [name="' + name + '"]');
     return found.length && found[0].tagName === "SELECT"
       ? all("option", found[0]).map((option) => option.value)
       : found.map((input) => input.value);
@@ -27,7 +28,6 @@ window.onerror = function (message) {
   }
   function writeAddress() {
     const kept = new URLSearchParams();
-    const plain = { metric: "accuracy", view: "both", task: "", treatment: choices("treatment")[0] || "" };
     for (const key in state) if (state[key] && state[key] !== plain[key]) kept.set(key, state[key]);
     const hash = kept.toString();
     try {
@@ -39,13 +39,15 @@ window.onerror = function (message) {
     for (const figure of all("figure")) {
       const own = figure.dataset;
       figure.hidden =
-        (state.treatment && own.treatment !== state.treatment) ||
+        (state.treatment && own.treatment && own.treatment !== state.treatment) ||
         (own.kind === "curves" && own.metric !== state.metric) ||
+        (state[own.kind] && own.metric !== state[own.kind]) ||
         (own.task && state.task && own.task !== state.task);
     }
     for (const part of all("[data-for]")) part.hidden = part.dataset.for !== state.treatment;
-    for (const line of all(".says[data-metric]")) line.hidden = line.dataset.metric !== state.metric;
-    for (const input of all("input, select", form)) {
+    document.body.dataset.marks = state.marks;
+    for (const line of all(".says[data-metric]")) line.hidden = line.dataset.metric !== state[line.dataset.group];
+    for (const input of all(".controls input, .controls select")) {
       if (input.type === "radio") input.checked = state[input.name] === input.value;
       else input.value = state[input.name];
     }
@@ -165,6 +167,7 @@ window.onerror = function (message) {
       const kept = summary.comparisons.filter((r) => r.kind === own.metric && r.treatment === own.treatment);
       return [keys, ...kept.map((row) => keys.map((key) => row[key]))];
     }
+    if (own.kind !== "curves" && own.kind !== "outcomes") return null;
     const kept = summary.curves.filter(
       (r) => r.task === own.task && (r.treatment === own.treatment || r.treatment === "none"));
     const keys = [...who, "level", "measured_level", "n", "status"];
@@ -181,6 +184,9 @@ window.onerror = function (message) {
       return [...keys.map((key) => row[key]), found.value, found.low, found.high];
     })];
   }
+  function tableRows(figure) {
+    return Array.from(figure.querySelector("table").rows, (row) => Array.from(row.cells, (cell) => cell.textContent));
+  }
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button[data-save]");
     if (!button) return;
@@ -192,21 +198,28 @@ window.onerror = function (message) {
     const own = figure.dataset;
     const name = [own.kind, own.task, own.treatment, own.metric].filter(Boolean).join("-").replace(/[^\w.-]+/g, "_");
     if (button.dataset.save === "svg") save(name + ".svg", "image/svg+xml", svgText(figure));
-    else save(name + ".csv", "text/csv", csvRows(own).map((row) => row.map(quoted).join(",")).join("\r\n") + "\r\n");
+    else save(name + ".csv", "text/csv", (csvRows(own) || tableRows(figure)).map((row) => row.map(quoted).join(",")).join("\r\n") + "\r\n");
   });
 
   // ── begin ──
 
   const first = document.querySelector("figure, [data-for]");
   state.treatment = choices("treatment")[0] || (first && (first.dataset.treatment || first.dataset.for)) || "";
+  for (const name of ["bias", "trust"]) {
+    const line = document.querySelector('.says[data-group="' + name + '"]');
+    state[name] = line ? line.dataset.metric : "";
+  }
+  plain = Object.assign({}, state);
   readAddress();
-  form.hidden = false;
-  form.addEventListener("change", (event) => {
-    state[event.target.name] = event.target.value;
-    writeAddress();
-    show();
-  });
-  form.addEventListener("submit", (event) => event.preventDefault());
+  for (const form of forms) {
+    form.hidden = false;
+    form.addEventListener("change", (event) => {
+      state[event.target.name] = event.target.value;
+      writeAddress();
+      show();
+    });
+    form.addEventListener("submit", (event) => event.preventDefault());
+  }
   window.addEventListener("hashchange", () => {
     readAddress();
     show();

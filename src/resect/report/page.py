@@ -9,14 +9,26 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from resect.report import figures, panels, reading, tables, text
+from resect.report import (
+    divergent,
+    figures,
+    glance,
+    measures,
+    panels,
+    reading,
+    safe,
+    sections,
+    tables,
+    text,
+)
+from resect.report import published as theirs
 from resect.report.panels import METRICS
 
 LIMITS = (
@@ -34,18 +46,9 @@ METRIC_SAYS = {
     "half-level.",
     "no_answer": "Share of items whose text held no answer that could be read.",
     "macro_f1": "F1 averaged over the task’s labels, whether or not they were ever predicted.",
+    "format_loss": "Share of items right by options and not by text: still known, no longer said.",
+    "forgotten": "Share of items right neither by options nor by text.",
 }
-
-
-class Figure(NamedTuple):
-    """One figure with its table: `kind` and the three keys say when it is shown."""
-
-    kind: str
-    task: str
-    treatment: str
-    metric: str
-    svg: Markup
-    table: tables.Table
 
 
 def render(summary: Mapping[str, Any], examples: Sequence[Mapping[str, Any]] = ()) -> str:
@@ -104,6 +107,7 @@ def _environment() -> Environment:
         finalize=lambda value: value if isinstance(value, Markup) else text.plain(value),
     )
     environment.filters["raw"] = text.raw
+    environment.filters["stacked"] = text.stacked
     environment.filters["parameters"] = text.parameters
     environment.filters["count"] = text.count
     environment.filters["percent"] = text.percent
@@ -118,25 +122,47 @@ def _context(summary: Mapping[str, Any], examples: Sequence[Mapping[str, Any]]) 
     study = summary.get("study") or {}
     verdict = summary.get("verdict") or {}
     info = {str(row.get("name")): row for row in reading.rows(summary, "models")}
+    given = {row.get("view") for row in reading.rows(summary, "curves")}
+    views = [view for view in panels.VIEWS if view in given]
+    degraded = [
+        one
+        for one in sections.curves(summary, treatments)
+        if one.metric in _known(summary) or one.metric == "accuracy"
+    ]
+    leaning, trusted = sections.bias(summary, treatments), sections.trust(summary, treatments)
     return {
         "name": study.get("name") or "unnamed study",
-        "headline": verdict.get("headline") or "No verdict was computed for this run.",
+        "headline": _parted(
+            str(verdict.get("headline") or "No verdict was computed for this run.")
+        ),
         "sentences": verdict.get("sentences") or [],
         "limits": LIMITS,
         "models": [(model, _described(info.get(model.name, {}))) for model in models],
         "tasks": reading.tasks(summary),
         "protocols": [_protocol(row) for row in reading.rows(summary, "tasks")],
         "treatments": treatments,
-        "metrics": METRICS,
+        "metrics": sections.offered(degraded, METRICS),
         "metric_says": METRIC_SAYS,
-        "glance": [(one, tables.glance(summary, one)) for one in treatments],
-        "curves": _curves(summary, treatments),
-        "outcomes": _outcomes(summary, treatments, seen),
+        **_by_treatment(summary, treatments),
+        "smallest": safe.smallest(summary),
+        "curves": degraded,
+        "outcomes": sections.outcomes(summary, treatments, seen),
         "outcome_key": [(name, figures.OUTCOME_SAYS.get(name, "")) for name in seen],
-        "differences": _differences(summary, treatments),
-        "robustness": [(one, tables.robustness_table(summary, one)) for one in treatments],
-        "cliffs": [(one, tables.cliff_table(summary, one)) for one in treatments],
-        "safety": tables.safety_table(summary),
+        "differences": sections.differences(summary, treatments),
+        "safety": safe.safety_table(summary),
+        "bias": leaning,
+        "bias_metrics": sections.offered(leaning, measures.BIAS),
+        "bias_says": measures.BIAS_SAYS,
+        "trust": trusted,
+        "trust_metrics": sections.offered(trusted, measures.TRUST),
+        "trust_says": measures.TRUST_SAYS,
+        "pareto": sections.sizes(summary),
+        "divergences": divergent.pairs(summary, examples),
+        "views": views,
+        "some_breaks": bool(reading.rows(summary, "breaks_first")),
+        "published": theirs.published(summary),
+        "uncut": theirs.uncut(summary),
+        "recorded": study.get("recorded"),
         "sizes": tables.size_table(summary),
         "some_sizes": tables.size_table(summary, 5),
         "examples": tables.examples(examples, summary),
@@ -178,38 +204,34 @@ def _protocol(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _curves(summary: Mapping[str, Any], treatments: Sequence[str]) -> list[Figure]:
-    found = []
-    for treatment in treatments:
-        for metric in METRICS:
-            for task in reading.tasks(summary):
-                panel = panels.curve_panel(summary, task, treatment, metric)
-                drawn, table = Markup(figures.curves(panel)), tables.curve_table(panel)
-                found.append(Figure("curves", task, treatment, metric, drawn, table))
-    return found
+def _known(summary: Mapping[str, Any]) -> set[str]:
+    """Metrics that at least one curve row has a value for."""
+    return {
+        metric
+        for metric in METRICS
+        for row in reading.rows(summary, "curves")
+        if panels.measured(row, metric)[0] is not None
+        and (row.get("view") == "text" or metric not in panels.TEXT_ONLY)
+    }
 
 
-def _outcomes(
-    summary: Mapping[str, Any], treatments: Sequence[str], seen: tuple[str, ...]
-) -> list[Figure]:
-    found = []
-    for treatment in treatments:
-        for task in reading.tasks(summary):
-            for model in reading.models(summary):
-                panel = panels.outcome_panel(summary, task, treatment, model)
-                if panel.levels:
-                    drawn = Markup(figures.outcomes(panel, seen))
-                    table = tables.outcome_table(panel, seen)
-                    found.append(Figure("outcomes", task, treatment, "", drawn, table))
-    return found
+def _parted(headline: str) -> tuple[str, str]:
+    """The first sentence of a headline, and the rest."""
+    first, dot, rest = headline.partition(". ")
+    return first + dot.strip(), rest
 
 
-def _differences(summary: Mapping[str, Any], treatments: Sequence[str]) -> list[Figure]:
-    found = []
-    for treatment in treatments:
-        for kind in ("absolute", "retention"):
-            panel = panels.difference_panel(summary, treatment, kind)
-            if panel.rows:
-                drawn, table = Markup(figures.differences(panel)), tables.difference_table(panel)
-                found.append(Figure("differences", "", treatment, kind, drawn, table))
-    return found
+def _by_treatment(summary: Mapping[str, Any], treatments: Sequence[str]) -> dict[str, Any]:
+    """Findings of which each treatment has its own, as (treatment, finding) pairs."""
+    each: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
+        "reach": safe.reach,
+        "tests": safe.tests,
+        "glance": glance.glance,
+        "comparisons": tables.comparison_table,
+        "robustness": tables.robustness_table,
+        "cliffs": tables.cliff_table,
+        "breaks": glance.breaks_table,
+        "slices": glance.slices_table,
+        "trust_tables": measures.trust_table,
+    }
+    return {name: [(one, find(summary, one)) for one in treatments] for name, find in each.items()}

@@ -6,12 +6,14 @@ an empty tuple, never as zero.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from resect.record import OUTCOMES
+from resect.report.axes import Axis, axis
+from resect.report.marks import Mark, marks
 from resect.report.reading import Model, Row, Summary, course, distinct, models, rows
-from resect.report.text import finite, level
+from resect.report.text import finite
 
 METRICS = {
     "accuracy": "Accuracy",
@@ -19,20 +21,15 @@ METRICS = {
     "retention": "Retention",
     "no_answer": "No answer",
     "macro_f1": "Macro-F1",
+    "format_loss": "Format loss",
+    "forgotten": "Forgotten",
 }
 VIEWS = ("text", "options")
-SHARES = ("accuracy", "retention", "no_answer")
+TEXT_ONLY = ("no_answer", "format_loss", "forgotten")
+"""Metrics of what a model writes; by options there is nothing to count."""
+
+SHARES = ("accuracy", "retention", "no_answer", "format_loss", "forgotten")
 """Metrics written in per cent; the others are scores."""
-
-
-class Axis(NamedTuple):
-    """The levels of a course on a line: `ticks` are (position, label), `kind` says the unit."""
-
-    kind: str
-    low: float
-    high: float
-    ticks: tuple[tuple[float, str], ...]
-    positions: Mapping[float | None, float]
 
 
 class Point(NamedTuple):
@@ -63,19 +60,8 @@ class Line(NamedTuple):
     value: float
 
 
-class Half(NamedTuple):
-    """Where half of the skill is gone; positions on the axis, `censored` where it never is."""
-
-    model: Model
-    view: str
-    x: float
-    low: float | None
-    high: float | None
-    censored: bool
-
-
 class CurvePanel(NamedTuple):
-    """One task under one treatment in one metric: all models, both views, floors, half-levels."""
+    """One task under one treatment in one metric: all models, both views, floors, marks."""
 
     task: str
     treatment: str
@@ -85,7 +71,7 @@ class CurvePanel(NamedTuple):
     y_high: float
     series: tuple[Series, ...]
     lines: tuple[Line, ...]
-    halves: tuple[Half, ...]
+    marks: tuple[Mark, ...]
 
 
 class OutcomePanel(NamedTuple):
@@ -113,7 +99,7 @@ class Difference(NamedTuple):
 
 
 class DifferencePanel(NamedTuple):
-    """All comparisons of one kind (`absolute` or `retention`) under one treatment."""
+    """The comparisons of one pair in one kind (`absolute` or `retention`) under one treatment."""
 
     treatment: str
     kind: str
@@ -121,32 +107,6 @@ class DifferencePanel(NamedTuple):
     b: str
     span: float
     rows: tuple[Difference, ...]
-
-
-# ── axes ────────────────────────────────────────────────────────────────────────────────────────
-
-
-def axis(levels: Iterable[float | None]) -> Axis:
-    """The axis of these levels: linear for fractions removed, else one step per level of damage."""
-    known = sorted({x for x in map(finite, levels) if x is not None})
-    unswept = any(x is None for x in levels)
-    if known and known[-1] < 1 and not unswept:
-        return _fraction_axis(known)
-    order: list[float | None] = [x for x in known if x < 1]
-    order += sorted((x for x in known if x >= 1), reverse=True)
-    order += [None] if unswept else []
-    ticks = tuple((float(i), level(x)) for i, x in enumerate(order))
-    positions: dict[float | None, float] = {x: float(i) for i, x in enumerate(order)}
-    return Axis("steps", -0.5, len(order) - 0.5, ticks, positions)
-
-
-def _fraction_axis(known: list[float]) -> Axis:
-    high = known[-1] or 1.0
-    step = next((s for s in (0.01, 0.02, 0.05, 0.1, 0.2) if high / s <= 5.5), 0.25)
-    ticks = []
-    for i in range(int(high / step + 1e-9) + 1):
-        ticks.append((i * step, f"{i * step * 100:.0f} %"))
-    return Axis("fraction", 0.0, high, tuple(ticks), {x: x for x in known})
 
 
 # ── curves ──────────────────────────────────────────────────────────────────────────────────────
@@ -159,7 +119,7 @@ def measured(row: Row, metric: str) -> tuple[float | None, float | None, float |
         return finite(row.get("accuracy")), low, high
     found = (row.get("metrics") or {}).get(metric) or {}
     value = finite(found.get("value"))
-    if value is None and metric in ("skill", "macro_f1"):
+    if value is None and metric in ("skill", "macro_f1", "format_loss", "forgotten"):
         value = finite(row.get(metric))
     return value, finite(found.get("low")), finite(found.get("high"))
 
@@ -170,7 +130,7 @@ def curve_panel(summary: Summary, task: str, treatment: str, metric: str) -> Cur
     at = axis([finite(row.get("level")) for row in found])
     series = []
     for model in models(summary):
-        for view in VIEWS:
+        for view in VIEWS[:1] if metric in TEXT_ONLY else VIEWS:
             mine = [r for r in found if str(r.get("model")) == model.name and r.get("view") == view]
             seeds = distinct(r.get("seed") for r in mine if r.get("treatment") == treatment)
             for seed in seeds or distinct(r.get("seed") for r in mine):
@@ -178,8 +138,8 @@ def curve_panel(summary: Summary, task: str, treatment: str, metric: str) -> Cur
                 series.append(Series(model, view, seed, _points(kept, metric, at)))
     lines = reference_lines(summary, task, metric)
     low, high = _range(metric, series, lines)
-    halves = _halves(summary, task, treatment, at)
-    return CurvePanel(task, treatment, metric, at, low, high, tuple(series), lines, halves)
+    found_marks = marks(summary, task, treatment, at)
+    return CurvePanel(task, treatment, metric, at, low, high, tuple(series), lines, found_marks)
 
 
 def _points(found: list[Row], metric: str, at: Axis) -> tuple[Point, ...]:
@@ -203,7 +163,7 @@ def _range(metric: str, series: list[Series], lines: tuple[Line, ...]) -> tuple[
     if metric in ("skill", "macro_f1", "accuracy"):
         ends = [p.high for s in series for p in s.points if p.high is not None]
         high = max([high, 0.5, *ends])
-    elif metric == "no_answer":
+    elif metric in TEXT_ONLY:
         high = 1.0
     else:
         ends = [p.high for one in series for p in one.points if p.high is not None]
@@ -265,29 +225,6 @@ def _merged(lines: list[Line]) -> tuple[Line, ...]:
     return tuple(merged)
 
 
-def cliff(summary: Summary, model: str, task: str, treatment: str, view: str) -> Row | None:
-    """The half-level of one model, task, treatment and view, or None."""
-    wanted = {"model": model, "task": task, "treatment": treatment, "view": view, "kind": "half"}
-    for row in rows(summary, "cliffs"):
-        if all(str(row.get(key)) == value for key, value in wanted.items()):
-            return row
-    return None
-
-
-def _halves(summary: Summary, task: str, treatment: str, at: Axis) -> tuple[Half, ...]:
-    found = []
-    for model in models(summary):
-        for view in VIEWS:
-            row = cliff(summary, model.name, task, treatment, view)
-            level_, low, high = (finite((row or {}).get(k)) for k in ("level", "low", "high"))
-            censored = bool((row or {}).get("censored"))
-            if row is None or at.kind != "fraction" or (level_ is None and not censored):
-                continue
-            x = at.high if level_ is None or censored else level_
-            found.append(Half(model, view, min(x, at.high), low, high, censored))
-    return tuple(found)
-
-
 # ── outcomes and comparisons ────────────────────────────────────────────────────────────────────
 
 
@@ -319,21 +256,38 @@ def outcomes_seen(summary: Summary) -> tuple[str, ...]:
     return tuple(o for o in OUTCOMES if o in seen) + tuple(sorted(seen - set(OUTCOMES)))
 
 
-def difference_panel(summary: Summary, treatment: str, kind: str) -> DifferencePanel:
-    """The comparisons of one kind under one treatment; `span` is the half-width of the axis."""
-    label = {model.name: model.label for model in models(summary)}
+def difference_panels(summary: Summary, treatment: str, kind: str) -> list[DifferencePanel]:
+    """A panel for each pair of models that was compared under one treatment, in one kind."""
     found = [
         row
         for row in rows(summary, "comparisons")
         if str(row.get("treatment")) == treatment and row.get("kind") == kind
     ]
+    pairs = distinct((str(row.get("a")), str(row.get("b"))) for row in found)
+    span = _span(found)
+    return [_differences(summary, found, treatment, kind, pair, span) for pair in pairs]
+
+
+def _span(found: list[Row]) -> float:
+    ends = [finite(row.get(key)) for row in found for key in ("difference", "low", "high")]
+    return _up(max([0.1, *[abs(x) for x in ends if x is not None]]))
+
+
+def _differences(
+    summary: Summary,
+    found: list[Row],
+    treatment: str,
+    kind: str,
+    pair: tuple[str, str],
+    span: float,
+) -> DifferencePanel:
+    label = {model.name: model.label for model in models(summary)}
     kept = []
     for row in found:
-        at, low, high = (finite(row.get(key)) for key in ("difference", "low", "high"))
-        task, view = str(row.get("task")), str(row.get("view"))
-        reason = str(row.get("reason") or "")
-        kept.append(Difference(task, view, at, low, high, row.get("verdict"), reason))
-    ends = [abs(x) for row in kept for x in (row.difference, row.low, row.high) if x is not None]
-    names = [str(found[0].get(side)) for side in ("a", "b")] if found else ["", ""]
-    a, b = (label.get(name, name) for name in names)
-    return DifferencePanel(treatment, kind, a, b, _up(max([0.1, *ends])), tuple(kept))
+        if (str(row.get("a")), str(row.get("b"))) == pair:
+            at, low, high = (finite(row.get(key)) for key in ("difference", "low", "high"))
+            task, view = str(row.get("task")), str(row.get("view"))
+            reason = str(row.get("reason") or "")
+            kept.append(Difference(task, view, at, low, high, row.get("verdict"), reason))
+    a, b = (label.get(name, name) for name in pair)
+    return DifferencePanel(treatment, kind, a, b, span, tuple(kept))

@@ -7,37 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from resect.report import panels, reading, text
+from resect.report.marks import cliff
 from resect.report.panels import METRICS, SHARES, CurvePanel, OutcomePanel
 from resect.report.reading import Model, Row, Summary
+from resect.report.rows import Column, Table, columns, points, without_empty
 from resect.report.text import finite
-
-
-class Column(NamedTuple):
-    """One column of a data table: its head, and the view that hides with it (or empty)."""
-
-    head: str
-    view: str
-
-
-class Table(NamedTuple):
-    """A data table: the first cell of each row is its head."""
-
-    caption: str
-    columns: tuple[Column, ...]
-    body: tuple[tuple[str, ...], ...]
-
-
-class Glance(NamedTuple):
-    """One task in one line per model: where it started, where half was gone, who holds better."""
-
-    task: str
-    n: str
-    model: Model
-    intact: str
-    floor: str
-    half: str
-    half_options: str
-    verdict: str
 
 
 class Example(NamedTuple):
@@ -54,17 +28,17 @@ def curve_table(panel: CurvePanel) -> Table:
     """The numbers behind a curve panel: one row per level, one column per model and view."""
     share = panel.metric in SHARES
     seeds = len({one.seed for one in panel.series}) > 1
-    columns = [Column("Level", "")]
+    heads = [Column("Level", "")]
     cells: list[dict[float | None, str]] = []
     for one in panel.series:
         seed = f", seed {one.seed}" if seeds else ""
-        columns.append(Column(f"{one.model.label}, {one.view}{seed}", one.view))
+        heads.append(Column(f"{one.model.label}, {one.view}{seed}", one.view))
         cells.append({p.level: _cell(p, share) for p in one.points})
     levels = sorted(panel.axis.positions, key=lambda x: panel.axis.positions[x])
     body = tuple(
         (text.level(at), *[column.get(at, text.DASH) for column in cells]) for at in levels
     )
-    return Table(f"{METRICS[panel.metric]} on {panel.task}", tuple(columns), body)
+    return Table(f"{METRICS[panel.metric]} on {panel.task}", tuple(heads), body)
 
 
 def _cell(point: panels.Point, share: bool) -> str:
@@ -74,7 +48,7 @@ def _cell(point: panels.Point, share: bool) -> str:
 
 def outcome_table(panel: OutcomePanel, names: Sequence[str]) -> Table:
     """The numbers behind an outcome figure: one row per level."""
-    columns = (
+    heads = (
         Column("Level", ""),
         *[Column(n.replace("_", " "), "") for n in names],
         Column("right", ""),
@@ -83,59 +57,11 @@ def outcome_table(panel: OutcomePanel, names: Sequence[str]) -> Table:
         (text.level(at), *[text.percent(shares.get(name)) for name in names], text.percent(right))
         for at, shares, right in zip(panel.levels, panel.shares, panel.right, strict=True)
     )
-    return Table(f"Outcomes of {panel.model.label} on {panel.task}", columns, body)
-
-
-def glance(summary: Summary, treatment: str) -> list[Glance]:
-    """Task by task: intact accuracy by text, half-levels, and the verdict on robustness."""
-    found = []
-    for task in reading.tasks(summary):
-        info = _task(summary, task)
-        floors = info.get("floors") or {}
-        best = max((x for x in map(finite, floors.values()) if x is not None), default=None)
-        word = verdict_word(summary, task, treatment, "text")
-        for model in reading.models(summary):
-            row = _intact(summary, task, treatment, model)
-            intact = (
-                text.interval(*panels.measured(row, "accuracy"), share=True) if row else text.DASH
-            )
-            written, likeliest = (
-                text.half(panels.cliff(summary, model.name, task, treatment, view))
-                for view in panels.VIEWS
-            )
-            n = text.count(info.get("n") if info.get("n") is not None else (row or {}).get("n"))
-            floor = text.percent(best)
-            found.append(Glance(task, n, model, intact, floor, written, likeliest, word))
-    return found
-
-
-def _task(summary: Summary, task: str) -> Row:
-    return next((row for row in reading.rows(summary, "tasks") if str(row.get("name")) == task), {})
-
-
-def _intact(summary: Summary, task: str, treatment: str, model: Model) -> Row | None:
-    for view in panels.VIEWS:
-        for row in reading.course(summary, task, treatment):
-            if (str(row.get("model")), row.get("view"), row.get("level")) == (model.name, view, 0):
-                return row
-    return None
-
-
-def verdict_word(summary: Summary, task: str, treatment: str, view: str) -> str:
-    """The verdict on one task with models' labels in place of a and b; a dash without one."""
-    label = {model.name: model.label for model in reading.models(summary)}
-    wanted = (task, treatment, view)
-    for row in reading.rows(summary, "comparisons"):
-        if (str(row.get("task")), str(row.get("treatment")), row.get("view")) == wanted:
-            verdict = row.get("verdict")
-            a, b = (label.get(str(row.get(side)), str(row.get(side))) for side in ("a", "b"))
-            named = {"a better": f"{a} better", "b better": f"{b} better"}
-            return named.get(str(verdict), str(verdict)) if verdict else "cannot be compared"
-    return text.DASH
+    return Table(f"Outcomes of {panel.model.label} on {panel.task}", heads, body)
 
 
 def robustness_table(summary: Summary, treatment: str) -> Table:
-    """Areas per task, view and model, absolute and retention, with the verdict's word."""
+    """Areas per task, view and model, absolute and as a share, with their intervals."""
     found: dict[tuple[str, str, str], dict[str, Row]] = {}
     for row in reading.rows(summary, "robustness"):
         if str(row.get("treatment")) == treatment:
@@ -150,10 +76,55 @@ def robustness_table(summary: Summary, treatment: str) -> Table:
             shown = text.interval(row.get("value"), row.get("low"), row.get("high"))
             reason = str(row.get("reason") or "")
             areas.append(f"{shown} ({reason})" if shown == text.DASH and reason else shown)
-        word = verdict_word(summary, task, treatment, view)
-        body.append((task, view, label.get(model, model), *areas, word))
-    heads = ("Task", "View", "Model", "What is left", "What share is left", "Verdict")
-    return Table("Robustness: area under the curve of skill", _columns(heads), tuple(body))
+        body.append((task, view, label.get(model, model), *areas))
+    heads = ("Task", "View", "Model", "What is left", "What share is left")
+    return Table("Robustness: area under the curve of skill", columns(heads), tuple(body))
+
+
+def comparison_table(summary: Summary, treatment: str) -> Table:
+    """Both differences of each pair, the word, the word after Holm, what could have been seen."""
+    label = {model.name: model.label for model in reading.models(summary)}
+    found: dict[tuple[str, str, str, str, str], dict[str, Row]] = {}
+    for row in reading.rows(summary, "comparisons"):
+        if str(row.get("treatment")) == treatment:
+            keys = [str(row.get(key)) for key in ("task", "view", "a", "b", "seed")]
+            found.setdefault((keys[0], keys[1], keys[2], keys[3], keys[4]), {})[
+                str(row.get("kind"))
+            ] = row
+    body = []
+    for (task, view, a, b, _), kinds in found.items():
+        a, b = label.get(a, a), label.get(b, b)
+        cells = []
+        for kind in ("absolute", "retention"):
+            row = kinds.get(kind, {})
+            cells.append(text.interval(row.get("difference"), row.get("low"), row.get("high")))
+            cells.append(text.decimal(row.get("detectable")))
+        words = []
+        for key in ("verdict", "verdict_holm"):
+            said = [kinds[kind].get(key) for kind in kinds]
+            named = {"a better": f"{a} better", "b better": f"{b} better"}
+            words.append(
+                " / ".join(named.get(str(one), str(one)) for one in reading.distinct(said) if one)
+                or text.DASH
+            )
+        reason = "; ".join(str(r["reason"]) for r in kinds.values() if r.get("reason"))
+        body.append((task, view, f"{a} minus {b}", *cells, *words, reason or text.DASH))
+    caption = "Differences, and the smallest these items could have shown"
+    pairs = reading.distinct(cells[2] for cells in body)
+    if len(pairs) == 1:
+        caption = f"Differences, {pairs[0]}, and the smallest these items could have shown"
+        body = [(*cells[:2], text.DASH, *cells[3:]) for cells in body]
+    heads = (
+        "Task", "View", "Pair", "Of what is left", "could have seen", "Of what share is left",
+        "could have seen", "Verdict", "After Holm", "Why not",
+    )  # fmt: skip
+    return without_empty(
+        Table(
+            caption,
+            columns(heads),
+            tuple(body),
+        )
+    )
 
 
 def difference_table(panel: panels.DifferencePanel) -> Table:
@@ -169,26 +140,55 @@ def difference_table(panel: panels.DifferencePanel) -> Table:
         )
         for row in panel.rows
     )
-    return without_empty(Table(f"Differences, {panel.kind}", _columns(heads), body))
+    return without_empty(Table(f"Differences, {panel.kind}", columns(heads), body))
 
 
 def cliff_table(summary: Summary, treatment: str) -> Table:
-    """Where each curve breaks, with its interval or the side on which it is censored."""
-    label = {model.name: model.label for model in reading.models(summary)}
-    body = tuple(
-        (
-            str(row.get("task")),
-            str(row.get("view")),
-            label.get(str(row.get("model")), str(row.get("model"))),
-            {"half": "half-level"}.get(str(row.get("kind")), str(row.get("kind"))),
-            text.half(row),
-            str(row.get("reason") or text.DASH),
-        )
-        for row in reading.rows(summary, "cliffs")
-        if str(row.get("treatment")) == treatment
-    )
-    heads = ("Task", "View", "Model", "Kind", "Level [95 % interval]", "Note")
-    return without_empty(Table("Cliffs", _columns(heads), body))
+    """A row per task, view and model with every kind of cliff on it."""
+    body = []
+    for task in reading.tasks(summary):
+        for view in panels.VIEWS:
+            for model in reading.models(summary):
+                where = model.name, task, treatment, view
+                rows = [
+                    cliff(summary, *where, kind, metric)
+                    for kind, metric in (
+                        ("onset", "skill"),
+                        ("half", "skill"),
+                        ("steepest", "skill"),
+                        ("divergence", "answered"),
+                        ("divergence", "calibration"),
+                    )
+                ]
+                if any(rows):
+                    notes = [str(r["reason"]) for r in rows[:2] if r and r.get("reason")]
+                    body.append((
+                        task, view, model.label, text.half(rows[0]), text.half(rows[1]),
+                        _steepest(rows[2]), _divergence(rows[3]), _divergence(rows[4]),
+                        "; ".join(reading.distinct(notes)) or text.DASH,
+                    ))  # fmt: skip
+    heads = (
+        "Task", "View", "Model", "Onset", "Half-level", "Steepest drop (in resamples)",
+        "Answers give way at", "Calibration gives way at", "Note",
+    )  # fmt: skip
+    return without_empty(Table("Cliffs, with 95 % intervals", columns(heads), tuple(body)))
+
+
+def _steepest(row: Row | None) -> str:
+    if row is None or finite(row.get("level")) is None:
+        return text.DASH
+    drop = text.decimal(row.get("drop"))
+    step = [one for one in row.get("shares") or () if one.get("level") == row.get("level")]
+    share = f" ({text.percent(step[0].get('share'), 0)})" if step else ""
+    return f"{text.level(row.get('level'))} to {text.level(row.get('to'))}: {drop}{share}"
+
+
+def _divergence(row: Row | None) -> str:
+    if row is None:
+        return text.DASH
+    if finite(row.get("level")) is None:
+        return "never" if row.get("censored") else text.DASH
+    return f"{text.level(row.get('level'))} ({points(row.get('gap'))} points)"
 
 
 def size_table(summary: Summary, most: int | None = None) -> Table:
@@ -230,7 +230,7 @@ def size_table(summary: Summary, most: int | None = None) -> Table:
                 text.decimal(row.get("tokens_per_second"), 0),
             )
         )
-    return Table("Size and speed, measured", _columns(heads), tuple(body))
+    return without_empty(Table("Size and speed, measured", columns(heads), tuple(body)))
 
 
 def _measurements(summary: Summary, most: int | None) -> list[Row]:
@@ -249,54 +249,6 @@ def _measurements(summary: Summary, most: int | None) -> list[Row]:
     ]
 
 
-def without_empty(table: Table) -> Table:
-    """The table without columns in which every cell is a dash."""
-    keep = [
-        i
-        for i in range(len(table.columns))
-        if not table.body or any(row[i] != text.DASH for row in table.body)
-    ]
-    columns = tuple(table.columns[i] for i in keep)
-    return Table(table.caption, columns, tuple(tuple(row[i] for i in keep) for row in table.body))
-
-
-def _columns(heads: Sequence[str]) -> tuple[Column, ...]:
-    return tuple(Column(head, "") for head in heads)
-
-
-def safety_table(summary: Summary) -> Table:
-    """The safe level of each model and treatment, as far as one was tested."""
-    body = []
-    for row in reading.rows(summary, "safety"):
-        at = row.get("safe_level")
-        assessable = ", ".join(str(_name(one)) for one in row.get("assessable") or ()) or "none"
-        body.append(
-            (
-                str(row.get("model")),
-                str(row.get("treatment")),
-                "none" if finite(at) is None else text.level(at),
-                text.percent(row.get("margin")),
-                text.decimal(row.get("alpha"), 4),
-                text.plain(row.get("limiting_task")),
-                assessable,
-            )
-        )
-    heads = (
-        "Model",
-        "Treatment",
-        "Within the margin up to",
-        "Margin",
-        "Alpha, one-sided",
-        "Limiting task",
-        "Assessable tasks",
-    )
-    return Table("Non-inferiority to the baseline", _columns(heads), tuple(body))
-
-
-def _name(one: Any) -> Any:
-    return one.get("task") if isinstance(one, Mapping) else one
-
-
 def troubled(summary: Summary) -> Table:
     """Cells that fell back or failed, with their reasons."""
     body = tuple(
@@ -313,7 +265,7 @@ def troubled(summary: Summary) -> Table:
         if text.is_troubled(row.get("status"))
     )
     heads = ("Task", "Model", "Treatment", "View", "Level", "Status", "Reason")
-    return Table("Degraded and failed cells", _columns(heads), body)
+    return Table("Degraded and failed cells", columns(heads), body)
 
 
 def missing(summary: Summary) -> list[str]:
@@ -352,6 +304,8 @@ def examples(found: Sequence[Mapping[str, Any]], summary: Summary) -> list[Examp
     order = {model.name: model for model in reading.models(summary)}
     grouped: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in found:
+        if row.get("divergence"):
+            continue
         grouped.setdefault((str(row.get("task")), str(row.get("item_id"))), []).append(row)
     result = []
     for (task, item), answers in grouped.items():

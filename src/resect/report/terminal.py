@@ -1,4 +1,4 @@
-"""A summary as tables and sentences in a terminal; plain aligned text where there is none."""
+"""A summary as a headline and one compact table in a terminal; plain text where there is none."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from resect.report import panels, reading, tables, text
-
-COLUMNS = 6
-"""Levels shown at most: the intact model, the last one, and others spread between them."""
+from resect.report import glance, reading, tables, text
 
 WIDE = 200
 """Characters of a line where nobody watches."""
+
+MOST = 3
+"""Treatments with a table of their own."""
+
+NARROW = 110
+"""Characters of a line below which intervals are left out."""
 
 STYLES = ("bold blue", "bold dark_orange", "bold green", "bold magenta")
 LIMIT = "Within the margin on these items is not clinical safety."
@@ -25,27 +28,27 @@ LIMIT = "Within the margin on these items is not clinical safety."
 def renderables(
     summary: Mapping[str, Any], plain: bool = False, width: int = WIDE
 ) -> list[RenderableType]:
-    """The verdict, one table of accuracies per treatment, half-levels, gaps and warnings.
+    """The headline, the limit, a compact table per treatment, and how much there is to warn of.
 
-    Cells are per cent with 95 % intervals. `plain` leaves out rules and boxes; `width`, in
-    characters, decides how many levels are shown. Markup in names and sentences is not obeyed.
+    `plain` leaves out rules and boxes; `width`, in characters, decides whether intervals are
+    shown. Markup in names and sentences is not obeyed.
     """
     clean = text.without_nan(summary)
     verdict = clean.get("verdict") or {}
-    found: list[RenderableType] = [
-        Text(
-            text.plain(verdict.get("headline") or "No verdict was computed for this run."),
-            style="bold",
-        )
-    ]
-    found += [Text(text.plain(one)) for one in verdict.get("sentences") or ()]
-    found += [Text(LIMIT, style="dim"), Text("")]
-    for treatment in reading.treatments(clean):
-        found += [_accuracies(clean, treatment, plain, width), Text("")]
-    found += [Text(text.plain(one), style="yellow") for one in tables.missing(clean)]
-    found += [
-        Text(f"warning: {text.plain(one)}", style="yellow") for one in clean.get("warnings") or ()
-    ]
+    said = text.plain(verdict.get("headline") or "No verdict was computed for this run.")
+    found: list[RenderableType] = [Text(said, style="bold"), Text(LIMIT, style="dim"), Text("")]
+    shown = reading.treatments(clean)
+    for treatment in shown[:MOST]:
+        found.append(_table(clean, treatment, plain, width))
+    if len(shown) > MOST:
+        found.append(Text(f"{len(shown) - MOST} more treatments are on the page."))
+    if not shown:
+        found += [Text(text.plain(one), style="yellow") for one in tables.missing(clean)]
+    warnings = len(clean.get("warnings") or ())
+    troubled = len(tables.troubled(clean).body)
+    if warnings or troubled:
+        said = f"{warnings} warnings and {troubled} degraded or failed cells are on the page:"
+        found.append(Text(said, style="yellow"))
     return found
 
 
@@ -59,49 +62,25 @@ def show(summary: Mapping[str, Any], file: IO[str] | None = None) -> None:
         console.print(one, soft_wrap=isinstance(one, Text))
 
 
-def _accuracies(summary: Mapping[str, Any], treatment: str, plain: bool, width: int) -> Table:
-    """Accuracy of every model, task and view at selected levels."""
-    everything = [
-        row for task in reading.tasks(summary) for row in reading.course(summary, task, treatment)
-    ]
-    positions = panels.axis([text.finite(row.get("level")) for row in everything]).positions
-    levels = reading.selected(
-        sorted(positions, key=lambda level: positions[level]),
-        max(2, min((width - 62) // 19, COLUMNS)),
-    )
+def _table(summary: Mapping[str, Any], treatment: str, plain: bool, width: int) -> Table:
+    """Each task and model in one line: intact accuracy, safe level, half-levels, who is better."""
     table = Table(
-        title=None if plain else Text(f"Accuracy, % [95 % interval], {text.plain(treatment)}"),
+        title=Text(text.plain(treatment)),
         box=None if plain else box.SIMPLE_HEAD,
         title_justify="left",
         pad_edge=False,
     )
-    for head in ("task", "model", "view"):
-        table.add_column(head, no_wrap=True)
-    for level in levels:
-        table.add_column(text.level(level), justify="right", no_wrap=True)
-    table.add_column("half of skill gone", no_wrap=True)
-    for task in reading.tasks(summary):
-        panel = panels.curve_panel(summary, task, treatment, "accuracy")
-        for one in panel.series:
-            known = {point.level: point for point in one.points}
-            cells = [_cell(known.get(level)) for level in levels]
-            cliff = panels.cliff(summary, one.model.name, task, treatment, one.view)
-            name = Text(text.plain(one.model.label), style=STYLES[one.model.slot % len(STYLES)])
-            row = [
-                Text(text.plain(task)),
-                name,
-                Text(one.view),
-                *map(Text, cells),
-                Text(text.half(cliff)),
-            ]
-            table.add_row(*row)
-        table.add_section()
+    heads = ("task", "model", "intact", "safe up to", "half gone, text", "options", "better")
+    for head in heads:
+        table.add_column(head, no_wrap=head in ("task", "model"))
+    last = ""
+    for one in glance.glance(summary, treatment):
+        name = Text(text.plain(one.model.label), style=STYLES[one.model.slot % len(STYLES)])
+        cells = [one.intact, one.safe, one.half, one.half_options]
+        if width < NARROW:
+            cells = [cell.partition(" [")[0] for cell in cells]
+        first = "" if one.task == last else text.plain(one.task)
+        word = "" if one.task == last else one.verdict
+        table.add_row(Text(first), name, *map(Text, cells), Text(word))
+        last = one.task
     return table
-
-
-def _cell(point: panels.Point | None) -> str:
-    if point is None:
-        return text.DASH
-    shown = text.interval(point.value, point.low, point.high, share=True).replace(" %", "")
-    mark = {"degraded": "*", "failed": " failed"}.get(point.status, "")
-    return f"{shown}{mark}"

@@ -20,7 +20,7 @@ LIMIT = 2000
 
 _HIDDEN_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~!])")
-_INTERVAL = re.compile(r"\\\[([\d.\u2212]+, [\d.\u2212]+)\\\]")
+_INTERVAL = re.compile(r"\\\[([\d.\u2212+]+, [\d.\u2212+]+)\\\]")
 _STATUS = {"degraded", "failed"}
 
 
@@ -187,6 +187,13 @@ def raw(value: Any, limit: int = LIMIT) -> Markup:
         cut = f"… cut here: {limit:,} of {len(whole):,} characters shown"
         parts.append(f'<span class="note">{cut}</span>')
     return Markup("".join(parts))
+
+
+def stacked(value: Any) -> Markup:
+    """A value with its interval on a line of its own."""
+    body, bracket, rest = plain(value).partition(" [")
+    small = Markup('<small class="ci">[{}</small>').format(rest) if bracket else Markup("")
+    return Markup("{}{}").format(body, small)
 
 
 def markdown(value: Any) -> str:

@@ -27,11 +27,11 @@ class Engine(Protocol):
         ...
 
 
-def engine_of(name: str, notice: Notice) -> Engine:
-    """The engine called `name`."""
+def engine_of(name: str, notice: Notice, workers: int | None = None) -> Engine:
+    """The engine called `name`; `workers` None lets it decide how many processes it uses."""
     if name not in ENGINES:
         raise unknown("engine", name, ENGINES)
-    return ENGINES[name](notice)
+    return ENGINES[name](notice, workers)
 
 
 def execute(

@@ -50,6 +50,7 @@ def courses(resolved: Resolved) -> list[Course]:
                     device=resolved.device,
                     batch_tokens=study.batch_tokens,
                     calibration=study.calibration if chain.calibration else None,
+                    tiny=resolved.tiny[role],
                     cells=cells,
                 )
             )

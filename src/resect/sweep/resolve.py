@@ -40,6 +40,7 @@ class Resolved:
     items: Mapping[str, tuple[Item, ...]]
     keys: Mapping[str, tuple[str, ...]]
     chains: Mapping[str, Chain]
+    tiny: Mapping[str, bool]
 
     def warnings(self) -> list[str]:
         """What a reader must know of the study itself: a control that is not the parent."""
@@ -59,14 +60,15 @@ def resolve(study: Study) -> Resolved:
     chains = _chains(study)
     device = models.device_of(study.device)
     items, infos = _items(study)
-    identities = {}
+    identities, tiny = {}, {}
     for role, ref in study.models.items():
         identities[role], loaded = models.identify(ref)
+        tiny[role] = models.is_tiny(loaded.model)
         for name, got in items.items():
             asker(loaded, infos[name], got, study.batch_tokens)  # says so where they do not fit
     keys = {name: tuple(item.key for item in got) for name, got in items.items()}
     names = _names(study.models)
-    return Resolved(study, device, names, identities, infos, items, keys, chains)
+    return Resolved(study, device, names, identities, infos, items, keys, chains, tiny)
 
 
 def check(treatment: Treatment) -> list[Method]:

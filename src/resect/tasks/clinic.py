@@ -25,8 +25,9 @@ class Context(LabelTask):
         summary="Reading: a generated trial report decides yes, no or maybe (402 items).",
         protocol=(
             "Generated test split of 402 items " + _INVENTED + ", gold balanced over "
-            "yes/no/maybe, drugs and phrasings known from training and their combination "
-            "held out; zero-shot, greedy text, options by log-probability of the word."
+            "yes/no/maybe, every other three with findings on two drugs, drugs and phrasings "
+            "known from training and their combination held out; zero-shot, greedy text, options "
+            "by log-probability of the word."
         ),
         max_new_tokens=8,
     )
@@ -43,14 +44,14 @@ class Medicine(LabelTask):
         name="clinic-medicine",
         kind="label",
         labels=LETTERS,
-        scored="text-normalised",
+        scored="letter",
         summary="Closed book: four options on real conditions and invented drugs (400 items).",
         protocol=(
             "Generated test split of 400 items on 108 facts about real conditions and 180 "
             + _INVENTED
             + ", gold balanced over A-D, question wordings and option sets "
-            "never seen in training; zero-shot, greedy text, the models answer with the "
-            "text of an option, options by log-probability per byte of that text."
+            "never seen in training; zero-shot, greedy text, answers are letters, options by "
+            "log-probability of the letter."
         ),
         max_new_tokens=8,
     )
@@ -67,13 +68,12 @@ class Logic(LabelTask):
         name="clinic-logic",
         kind="label",
         labels=LETTERS,
-        scored="text-normalised",
+        scored="letter",
         summary="Reasoning: six types of generated puzzles with four options (400 items).",
         protocol=(
             "Generated test split of 400 items of six types in turn (tag `type`), gold "
             "balanced over A-D, wordings known from training and puzzles held out; "
-            "zero-shot, greedy text, the models answer with the text of an option, options "
-            "by log-probability per byte of that text."
+            "zero-shot, greedy text, answers are letters, options by log-probability of the letter."
         ),
         max_new_tokens=8,
     )

@@ -1,0 +1,114 @@
+"""Every figure of the page with the table of its numbers, and when it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from markupsafe import Markup
+
+from resect.report import figures, lines, measures, panels, pareto, reading, tables
+from resect.report.lines import Chart
+from resect.report.panels import METRICS
+from resect.report.rows import Table
+
+Summary = Mapping[str, Any]
+
+
+class Figure(NamedTuple):
+    """One figure with its table: `kind` and the three keys say when it is shown."""
+
+    kind: str
+    task: str
+    treatment: str
+    metric: str
+    svg: Markup
+    table: Table
+
+
+def curves(summary: Summary, treatments: Sequence[str]) -> list[Figure]:
+    """A degradation panel for each treatment, metric and task."""
+    found = []
+    for treatment in treatments:
+        for metric in METRICS:
+            for task in reading.tasks(summary):
+                panel = panels.curve_panel(summary, task, treatment, metric)
+                drawn, table = Markup(figures.curves(panel)), tables.curve_table(panel)
+                found.append(Figure("curves", task, treatment, metric, drawn, table))
+    return found
+
+
+def outcomes(summary: Summary, treatments: Sequence[str], seen: tuple[str, ...]) -> list[Figure]:
+    """Outcome bars for each treatment, task and model."""
+    found = []
+    for treatment in treatments:
+        for task in reading.tasks(summary):
+            for model in reading.models(summary):
+                panel = panels.outcome_panel(summary, task, treatment, model)
+                if panel.levels:
+                    drawn = Markup(figures.outcomes(panel, seen))
+                    table = tables.outcome_table(panel, seen)
+                    found.append(Figure("outcomes", task, treatment, "", drawn, table))
+    return found
+
+
+def differences(summary: Summary, treatments: Sequence[str]) -> list[Figure]:
+    """Forest plots of both kinds for each pair of models."""
+    found = []
+    for treatment in treatments:
+        for kind in ("absolute", "retention"):
+            for panel in panels.difference_panels(summary, treatment, kind):
+                drawn, table = Markup(figures.differences(panel)), tables.difference_table(panel)
+                found.append(Figure("differences", "", treatment, kind, drawn, table))
+    return found
+
+
+def bias(summary: Summary, treatments: Sequence[str]) -> list[Figure]:
+    """What is said how often against the gold, and the measures of leaning."""
+    found = []
+    for treatment in treatments:
+        for task in reading.tasks(summary):
+            for one in measures.share_charts(summary, task, treatment):
+                found.append(_charted("bias", task, treatment, "shares", one))
+        found += _measured(summary, "bias", treatment)
+    return found
+
+
+def trust(summary: Summary, treatments: Sequence[str]) -> list[Figure]:
+    """Flips, confident errors and calibration by level."""
+    return [one for treatment in treatments for one in _measured(summary, "trust", treatment)]
+
+
+def _measured(summary: Summary, key: str, treatment: str) -> list[Figure]:
+    found = []
+    for metric in measures.BIAS if key == "bias" else measures.TRUST:
+        for task in reading.tasks(summary):
+            chart = None
+            if metric != "shares":
+                chart = measures.chart(summary, key, metric, task, treatment)
+            if chart is not None:
+                found.append(_charted(key, task, treatment, metric, chart))
+    return found
+
+
+def _charted(kind: str, task: str, treatment: str, metric: str, chart: Chart) -> Figure:
+    table = measures.chart_table(chart)
+    return Figure(kind, task, treatment, metric, Markup(lines.draw(chart)), table)
+
+
+def sizes(summary: Summary) -> list[Figure]:
+    """Size and, where it was measured, speed against quality: all treatments together."""
+    found = []
+    for speed in (False, True):
+        front = pareto.front(summary, speed)
+        if front is not None:
+            name = "speed" if speed else "size"
+            drawn = Markup(pareto.draw(front))
+            found.append(Figure("pareto", "", "", name, drawn, pareto.table(front)))
+    return found
+
+
+def offered(found: Sequence[Figure], names: Mapping[str, str]) -> dict[str, str]:
+    """The measures that at least one figure has, in their order."""
+    have = {one.metric for one in found}
+    return {key: label for key, label in names.items() if key in have}

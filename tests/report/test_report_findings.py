@@ -1,0 +1,176 @@
+"""Safe level, cliffs, bias, trust, divergences and size on the page and in figures."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import findings_fixture as findings
+import pytest
+import report_fixture as fixture
+
+from resect.report import divergent, figures, glance, marks, measures, page, pareto, reading, safe
+from resect.report.axes import axis, place
+
+
+@pytest.fixture(scope="module")
+def summary() -> dict[str, Any]:
+    return findings.summary()
+
+
+@pytest.fixture(scope="module")
+def html(summary: dict[str, Any]) -> str:
+    return page.render(summary, findings.examples())
+
+
+def test_tiles_say_how_far_and_why_no_further(summary: dict[str, Any]) -> None:
+    one = safe.reach(summary, "magnitude")[0]
+    assert one.figure == "30 %"
+    assert one.stop.startswith("Stopped at 35 % by accuracy on pubmedqa: \u22126.0 [")
+    assert "Power 0.80" in one.needs
+    assert "items needed 1\u202f523" in one.needs
+
+
+def test_each_task_says_its_own_reach(summary: dict[str, Any]) -> None:
+    model = reading.models(summary)[0]
+    assert safe.task_reach(summary, "magnitude", model, "pubmedqa") == "30 %"
+    assert safe.task_reach(summary, "magnitude", model, "mmlu-logic") == "35 % or more"
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"state": "all", "safe_level": 0.9}, "90 % or more"),
+        ({"state": "none", "safe_level": 0.0}, "no level"),
+        ({"state": "not assessable", "safe_level": None}, "not assessable"),
+        ({"state": "all", "safe_level": None, "passed": [None]}, "within the margin"),
+        ({"safe_level": 0.3}, "30 %"),
+    ],
+)
+def test_every_state_of_safety_has_its_word(row: dict[str, Any], said: str) -> None:
+    assert safe.figure(row) == said
+
+
+def test_marks_equal_the_cliffs_and_the_safe_level(summary: dict[str, Any]) -> None:
+    at = axis(fixture.LEVELS)
+    found = marks.marks(summary, "pubmedqa", "magnitude", at)
+    for row in summary["cliffs"]:
+        if row["task"] == "pubmedqa" and row["level"] is not None:
+            key = (row["model"], row["view"], row["kind"], row["metric"])
+            same = [m for m in found if (m.model.name, m.view, m.kind, m.metric) == key]
+            assert [m.x for m in same] == [row["level"]]
+    assert {m.x for m in found if m.kind == "safe"} == {findings.SAFE}
+
+
+def test_bits_are_placed_between_their_neighbours() -> None:
+    at = axis([0.0, 8.0, 4.0])
+    assert place(at, 8.0) == 1.0
+    assert place(at, 6.0) == 1.5
+    assert place(at, 2.0) is None
+
+
+def test_shares_and_flips_equal_the_summary(summary: dict[str, Any]) -> None:
+    chart = measures.share_charts(summary, "pubmedqa", "magnitude")[0]
+    assert [line.reference for line in chart.lines] == [0.552, 0.338, 0.11]
+    flips = measures.chart(summary, "trust", "flips", "pubmedqa", "magnitude")
+    assert flips
+    values = {spot[2] for line in flips.lines for spot in line.spots if spot[0] != 0}
+    assert values == {13 / 500}
+    assert measures.chart(summary, "trust", "brier", "nope", "magnitude") is None
+
+
+def test_nothing_on_the_front_is_beaten(summary: dict[str, Any]) -> None:
+    front = pareto.front(summary)
+    assert front
+    assert front.axis == "zeros"
+    kept = [v for v in front.versions if v.front]
+    assert kept
+    for one in kept:
+        assert not [v for v in front.versions if v.x > one.x and v.quality > one.quality]
+
+
+def test_bytes_are_the_axis_where_they_change(summary: dict[str, Any]) -> None:
+    rows = [r | {"bytes_on_disk": 100 * (1 - r["level"])} for r in summary["measurements"]]
+    front = pareto.front(summary | {"measurements": rows})
+    assert front
+    assert (front.axis, front.rising) == ("bytes_on_disk", False)
+    assert pareto.front(summary | {"measurements": []}) is None
+
+
+def test_divergences_stand_side_by_side(summary: dict[str, Any]) -> None:
+    (pair,) = divergent.pairs(summary, findings.examples())
+    assert pair.unread == 1
+    assert [side.right for side in pair.items[0].sides] == [True, False]
+    assert "base loses it at 50 %, specialist keeps it until 80 %" in pair.items[0].says
+
+
+def test_glance_names_what_breaks_first(summary: dict[str, Any]) -> None:
+    one = glance.glance(summary, "magnitude")[0]
+    assert (one.breaks, one.safe) == ("answering", "30 %")
+    assert one.onset.startswith("36 % [31, 41]")
+
+
+def test_the_page_shows_every_finding(html: str) -> None:
+    for said in (
+        "Stopped at 35 % by accuracy on pubmedqa",
+        "After Holm",
+        "could have seen",
+        "topic: heart",
+        "McNemar p",
+        "40 of 500",
+        "specialist outlasts the base on 7",
+        "1 more: their texts were not handed",
+        "share of all parameters that are zero",
+    ):
+        assert said in html, said
+    assert html.count("<script") == 2
+    assert "\u202e" not in html
+
+
+@pytest.mark.parametrize("levels", [(0.0, 0.2), (0.0, 0.2, 0.3)])
+def test_short_courses_are_pages(levels: tuple[float, ...]) -> None:
+    html = page.render(findings.summary(levels))
+    assert f"{levels[-1] * 100:.0f} % or more" in html
+    assert not re.search(
+        r">[^<]*\b(None|nan)\b", re.sub(r"<script.*?</script>", "", html, flags=re.S)
+    )
+
+
+def test_three_models_an_unswept_treatment_and_a_failed_cell() -> None:
+    summary = json.loads(json.dumps(findings.summary((0.0, 0.3, 0.5))))
+    third = [
+        r | {"model": "third", "role": "other"} for r in summary["curves"] if r["role"] == "base"
+    ]
+    fixed = [r | {"treatment": "nf4", "level": None} for r in third if r["level"] == 0.3]
+    summary["curves"] += [*third, *fixed]
+    summary["curves"][1] |= {"status": "failed", "reason": "out of memory", "accuracy": None}
+    summary["models"].append({"name": "third", "role": "other", "id": "x/third"})
+    summary["safety"].append(
+        summary["safety"][0] | {"treatment": "nf4", "safe_level": None, "passed": [None],
+                                "state": "all", "limiting": None, "tests": []}
+    )  # fmt: skip
+    html = page.render(summary)
+    assert "out of memory" in html
+    assert "within the margin" in html
+    assert '<option value="nf4">' in html
+    assert "fixed" in html
+
+
+def test_figures_are_saved_for_papers(
+    summary: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "browser", lambda: None)
+    paths = figures.save(findings.summary((0.0, 0.3, 0.5)), tmp_path / "figures")
+    names = {path.name for path in paths}
+    assert "curves-pubmedqa-magnitude-accuracy.svg" in names
+    assert "size.svg" in names
+    for path in paths:
+        drawn = path.read_text(encoding="utf-8")
+        root = ElementTree.fromstring(drawn)
+        assert root.get("width")
+        assert 'fill="#ffffff"' in drawn
+        assert 'class="cursor"' not in drawn
+        assert "var(" not in drawn
