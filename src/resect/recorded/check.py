@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,6 +12,17 @@ from resect.errors import RequestError
 from resect.record import digest
 from resect.recorded.row import Recorded
 from resect.spec import level as exact
+
+_CUTTER = re.compile(
+    r"(?<![a-z])(?:magnitude|wanda|sparsegpt|ria|random|neurons|heads|experts|prun|spars)", re.I
+)
+_QUANTIZER = re.compile(
+    r"quant|bnb|gptq|awq|hqq|gg(?:uf|ml)|torchao|aqlm|squeezellm|exl[23]|marlin|bitnet"
+    r"|(?<![a-z])(?:nf4|b?fp?(?:4|8|16)(?!\d)|int[248]|quip|spqr|rtn|bits?(?![a-z])|q[2-8]"
+    r"|w\d+a\d+)",
+    re.I,
+)
+MOST_BITS, USUAL_BITS = 32, 16
 
 
 def checked(rows: Sequence[Recorded]) -> list[Recorded]:
@@ -33,11 +45,7 @@ def checked(rows: Sequence[Recorded]) -> list[Recorded]:
                 "the treatment."
             )
         row = replace(row, treatment="none", level=0.0) if baseline else replace(row, level=level)
-        if row.option_scores is not None and len(row.option_scores) != len(row.labels):
-            raise RequestError(
-                f"{row.source}: item {row.item} has {len(row.option_scores)} option scores for "
-                f"{len(row.labels)} labels."
-            )
+        _measured(row)
         key = (row.model, row.treatment, row.level, row.task, row.item)
         if key in seen:
             at = "" if row.level is None else f" at {row.level:g}"
@@ -47,7 +55,63 @@ def checked(rows: Sequence[Recorded]) -> list[Recorded]:
             )
         seen.add(key)
         found.append(row)
+    _doses(found)
     return found
+
+
+def _measured(row: Recorded) -> None:
+    """One option score and one choice for each label, each label once."""
+    for count, what in (
+        (None if row.option_scores is None else len(row.option_scores), "option scores"),
+        (len(row.choices) or None, "choices"),
+    ):
+        if count is not None and count != len(row.labels):
+            raise RequestError(
+                f"{row.source}: item {row.item} has {count} {what} for {len(row.labels)} labels."
+            )
+    if len(set(row.labels)) < len(row.labels):
+        raise RequestError(
+            f"{row.source}: item {row.item} names a label twice: {', '.join(row.labels)}."
+        )
+
+
+def _doses(rows: Sequence[Recorded]) -> None:
+    """Refuse levels that are percent: a level is a fraction removed, or bits of a quantizer."""
+    levels: dict[str, dict[float, str]] = defaultdict(dict)
+    for row in rows:
+        if row.level:
+            levels[row.treatment].setdefault(row.level, row.source)
+    for treatment, sources in levels.items():
+        top, bottom = max(sources), min(sources)
+        if top < 1:
+            continue
+        where = sources[top]
+        if bottom < 1:
+            raise RequestError(
+                f"{where}: {treatment} mixes levels below 1 ({bottom:g}) with levels of 1 or more "
+                f"({top:g}): write 0.5 for 50 %."
+            )
+        bits = bool(_QUANTIZER.search(treatment))
+        percent = top > MOST_BITS or (not bits and bool(_CUTTER.search(treatment)))
+        odd = [x for x in sources if USUAL_BITS < x < MOST_BITS]
+        if percent or (odd and not bits):
+            raise RequestError(
+                f"{where}: level {(top if percent else odd[0]):g} of {treatment} is neither a "
+                "fraction removed nor bits per weight: write 0.5 for 50 %."
+            )
+
+
+def bits(rows: Sequence[Recorded]) -> list[str]:
+    """A sentence for each treatment that no name shows to be a quantizer, with levels in bits."""
+    levels: dict[str, set[float]] = defaultdict(set)
+    for row in rows:
+        if row.level and row.level >= 1 and not _QUANTIZER.search(row.treatment):
+            levels[row.treatment].add(row.level)
+    return [
+        f"{treatment}: its levels ({', '.join(f'{x:g}' for x in sorted(got))}) are read as bits "
+        "per weight; fractions removed are written 0.5 for 50 %."
+        for treatment, got in levels.items()
+    ]
 
 
 def gaps(rows: Sequence[Recorded]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,6 +14,9 @@ from resect.recorded.row import Recorded
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MOST_LABELS, LONGEST_LABEL = 10, 20
+
+# "C", "C. ...", "(D)" at the start of a line, and "answer: C"
+_SHOWN = re.compile(r"(?:^[ \t]*|\banswer(?: is)?:? )\(?[CD](?=[.):,]|[ \t]*$)", re.MULTILINE)
 
 
 def infos(rows: Sequence[Recorded], known: Mapping[str, TaskInfo]) -> dict[str, TaskInfo]:
@@ -25,7 +29,7 @@ def infos(rows: Sequence[Recorded], known: Mapping[str, TaskInfo]) -> dict[str, 
 
 def _info(task: str, rows: Sequence[Recorded]) -> TaskInfo:
     labels = tuple(dict.fromkeys(label for row in rows for label in row.labels))
-    labels = labels or labels_of({row.item: row.gold for row in rows})
+    labels = labels or labels_of({row.item: row.gold for row in rows}, rows)
     letters = bool(labels) and all(len(label) == 1 for label in labels)
     scored = any(row.option_scores is not None for row in rows)
     plain = "letter" if letters and not any(row.options for row in rows) else "text"
@@ -43,16 +47,27 @@ def _info(task: str, rows: Sequence[Recorded]) -> TaskInfo:
     )
 
 
-def labels_of(gold: Mapping[str, str]) -> tuple[str, ...]:
-    """The labels of a task, judged by the gold answers of its items; () where no fixed set."""
+def labels_of(gold: Mapping[str, str], rows: Sequence[Recorded] = ()) -> tuple[str, ...]:
+    """The labels of a task, judged by the gold answers of its items; () where no fixed set.
+
+    Letters go up to the last gold one, or to D where a text or an option shows C or D.
+    """
     seen = set(gold.values())
     if all(len(target) == 1 and target in LETTERS for target in seen):
-        return tuple(LETTERS[: max(4, LETTERS.index(max(seen)) + 1)])
+        last = LETTERS.index(max(seen)) + 1
+        return tuple(LETTERS[: 4 if last < 4 and any(map(_shows, rows)) else max(last, 2)])
     few = 2 <= len(seen) <= MOST_LABELS and len(gold) >= 2 * len(seen)
     if few and all(t.isalpha() and len(t) <= LONGEST_LABEL for t in seen):
         usual = [word for word in ("yes", "no", "maybe") if word in seen]
         return (*usual, *sorted(seen - set(usual)))
     return ()
+
+
+def _shows(row: Recorded) -> bool:
+    """Whether a row speaks of an option C or D."""
+    if row.recorded in ("C", "D") or any(label in (row.options or ()) for label in "CD"):
+        return True
+    return any(_SHOWN.search(text) for text in (row.text or "", row.prompt, row.question))
 
 
 def items(

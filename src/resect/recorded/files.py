@@ -20,22 +20,20 @@ from typing import Any, NamedTuple
 
 from resect.errors import RequestError
 
-LARGEST = 1 << 30
-"""Bytes of one file that are read at most."""
+LARGEST, MOST = 1 << 30, 4 << 30
+"""Decompressed bytes that are read at most: of one file, of all files below one path."""
 
 ARCHIVES = (".tar.xz", ".tar.gz", ".tgz", ".tar")
 
 
 class File(NamedTuple):
-    """One file: its name below the path that was given, and its bytes."""
+    """One file: its name below the path that was given, its bytes (those of .gz decompressed)
+    and the SHA-256 of the bytes as they are stored.
+    """
 
     name: str
     data: bytes
-
-    @property
-    def sha256(self) -> str:
-        """Hash of the content."""
-        return hashlib.sha256(self.data).hexdigest()
+    sha256: str
 
 
 def names(path: Path) -> list[str]:
@@ -44,43 +42,77 @@ def names(path: Path) -> list[str]:
         return sorted(str(p.relative_to(path)) for p in path.rglob("*") if p.is_file())
     if path.name.endswith(ARCHIVES):
         with _archive(path) as tar:
-            return sorted(member.name for member in tar if member.isfile())
+            return sorted(member.name for member in _members(tar, path))
     return [path.name]
 
 
 def read(path: Path, wanted: Callable[[str], bool]) -> Iterator[File]:
     """The wanted files, in the order of their names (an archive: in its own order)."""
+    total = 0
+    for name, stored in _stored(path, wanted):
+        found = one(name, stored)
+        total += len(found.data)
+        _bounded(total, path)
+        yield found
+
+
+def one(name: str, stored: bytes) -> File:
+    """A file from its stored bytes; a .gz is decompressed up to the largest size."""
+    data = stored
+    if name.endswith(".gz"):
+        try:
+            with gzip.open(io.BytesIO(stored)) as handle:
+                data = handle.read(LARGEST + 1)
+        except (OSError, EOFError, zlib.error) as error:
+            raise RequestError(f"{name} is damaged: {error}.") from None
+        if len(data) > LARGEST:
+            raise RequestError(f"{name} decompresses to more than {LARGEST >> 30} GiB: split it.")
+    return File(name, data, hashlib.sha256(stored).hexdigest())
+
+
+def _stored(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
     if path.is_dir():
         for name in names(path):
             if wanted(name):
-                yield File(name, _bytes(path / name))
+                yield name, content(path / name)
         return
     if not path.name.endswith(ARCHIVES):
-        yield File(path.name, _bytes(path))
+        yield path.name, content(path)
         return
     with _archive(path) as tar:
-        for member in tar:
-            if member.isfile() and wanted(member.name):
+        for member in _members(tar, path):
+            if wanted(member.name):
                 if member.size > LARGEST:
-                    raise RequestError(f"{member.name} in {path} is larger than 1 GiB.")
+                    raise RequestError(
+                        f"{member.name} in {path} is larger than {LARGEST >> 30} GiB."
+                    )
                 handle = tar.extractfile(member)
-                yield File(member.name, handle.read() if handle else b"")
+                yield member.name, handle.read() if handle else b""
+
+
+def _members(tar: tarfile.TarFile, path: Path) -> Iterator[tarfile.TarInfo]:
+    """The files of an archive. Going past a member decompresses it, so all of them count."""
+    total = 0
+    for member in tar:
+        total += member.size
+        _bounded(total, path)
+        if member.isfile():
+            yield member
+
+
+def _bounded(total: int, path: Path) -> None:
+    if total > MOST:
+        raise RequestError(f"{path} decompresses to more than {MOST >> 30} GiB: audit it in parts.")
 
 
 def text(file: File) -> str:
     """The file as UTF-8 text; says where it is something else."""
-    data = file.data
-    if file.name.endswith(".gz"):
-        try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError, zlib.error) as error:
-            raise RequestError(f"{file.name} is damaged: {error}.") from None
     try:
-        return data.decode("utf-8-sig")
+        return file.data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+        line, byte = file.data.count(b"\n", 0, error.start) + 1, file.data[error.start]
         raise RequestError(
-            f"{file.name} is not UTF-8 at line {line} (byte {data[error.start]:#04x}): convert "
+            f"{file.name} is not UTF-8 at line {line} (byte {byte:#04x}): convert "
             "all files to UTF-8, for example with iconv."
         ) from None
 
@@ -127,13 +159,23 @@ def lines(file: File) -> Iterator[tuple[int, dict[str, Any]]]:
             ) from None
         if not isinstance(row, dict):
             raise RequestError(f"{file.name} line {number} is no JSON object.")
+        if "\\ud" in line.lower() and not _is_text(row):
+            raise RequestError(f"{file.name} line {number} has half of a surrogate pair (\\ud...).")
         yield number, row
 
 
-def _bytes(path: Path) -> bytes:
+def _is_text(row: Any) -> bool:
+    try:
+        return bool(json.dumps(row, ensure_ascii=False).encode())
+    except UnicodeEncodeError:
+        return False
+
+
+def content(path: Path) -> bytes:
+    """The bytes of a file on disk."""
     try:
         if path.stat().st_size > LARGEST:
-            raise RequestError(f"{path} is larger than 1 GiB.")
+            raise RequestError(f"{path} is larger than {LARGEST >> 30} GiB.")
         return path.read_bytes()
     except OSError as error:
         raise RequestError(f"{path} cannot be read: {error.strerror}.") from None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import platform
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,13 +17,15 @@ from resect import folder
 from resect.errors import RequestError
 from resect.parents import parent_of
 from resect.record import Answer, CellResult, Item, RawAnswer, Reading, TaskInfo, digest
-from resect.recorded.check import checked, gaps, identity
+from resect.recorded.align import aligned
+from resect.recorded.check import bits, checked, gaps, identity
 from resect.recorded.describe import infos, items
 from resect.recorded.roles import control, roles
 from resect.recorded.row import Found, Recorded
 from resect.tasks.base import READER, LabelTask
 
 RESAMPLES = 2000
+OUTPUTS = ("summary.json", "report.html", "card.md", "card.json")
 
 
 class Cell(NamedTuple):
@@ -48,6 +51,7 @@ def fill(found: Found, path: Path, format: str, asked: Mapping[str, str | None])
     rows = checked(found.rows)
     role_of = roles(rows, found.ids, asked)
     tasks = infos(rows, found.tasks)
+    rows = aligned(rows, tasks)
     asked_items, notes = items(rows, tasks)
     cells = _cells(rows, found.sources, role_of, asked_items)
     models = [
@@ -72,7 +76,7 @@ def fill(found: Found, path: Path, format: str, asked: Mapping[str, str | None])
     facts = {
         "study": _declared(path.resolve().name.partition(".")[0], models, rows, tasks, recorded),
         "provenance": _provenance(),
-        "warnings": [*control(role_of, found.ids), *found.notes, *notes, *gaps(rows)],
+        "warnings": [*control(role_of, found.ids), *found.notes, *notes, *bits(rows), *gaps(rows)],
         "audit": {**recorded, "sources": dict(found.sources), "stated": list(found.stated)},
     }
     return Filled(models, tasks, asked_items, cells, facts)
@@ -88,6 +92,9 @@ def write(filled: Filled, out: Path) -> folder.Run:
     sets: dict[str, Sequence[Item]] = {t: list(i.values()) for t, i in filled.items.items()}
     sets |= {cell.result.cell: cell.items for cell in filled.cells}
     with run.writing() as store:
+        # nothing of an earlier audit stays beside the new store, should rendering it fail
+        for name in OUTPUTS:
+            (run.path / name).unlink(missing_ok=True)
         plan = [cell.result for cell in filled.cells]
         store.put_study(filled.models, filled.tasks, sets, plan, filled.facts)
         readings = _Readings(filled.tasks)
@@ -172,12 +179,15 @@ def _answers(cell: Cell, readings: _Readings) -> Iterator[Answer]:
 
 
 def _chosen(row: Recorded, scored: str) -> str | None:
-    """The label of the best option score; `text-normalised` divides by the bytes of the choice."""
-    if row.option_scores is None:
+    """The label of the best option score; `text-normalised` divides by the bytes of the choice.
+
+    None, no answer, where a score is not finite: a model that overflowed chose nothing.
+    """
+    if row.option_scores is None or not all(map(math.isfinite, row.option_scores)):
         return None
     values = list(row.option_scores)
     if scored == "text-normalised" and row.choices:
-        values = [v / len(c.encode()) for v, c in zip(values, row.choices, strict=True)]
+        values = [v / (len(c.encode()) or 1) for v, c in zip(values, row.choices, strict=True)]
     return row.labels[max(range(len(values)), key=values.__getitem__)]
 
 
@@ -188,7 +198,8 @@ def _declared(
     tasks: Mapping[str, TaskInfo],
     recorded: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The study as summary.json shows it."""
+    """The study as summary.json shows it: models by role, or by name where several share one."""
+    count = Counter(model["role"] for model in models)
     levels: dict[str, set[float]] = defaultdict(set)
     for row in rows:
         if row.treatment != "none":
@@ -196,7 +207,12 @@ def _declared(
     return {
         "name": name,
         "models": {
-            model["role"]: {"id": model["id"], "revision": None, "dtype": None} for model in models
+            model["role"] if count[model["role"]] == 1 else model["name"]: {
+                "id": model["id"],
+                "revision": None,
+                "dtype": None,
+            }
+            for model in models
         },
         "treatments": [{"name": t, "levels": sorted(got)} for t, got in levels.items()],
         "tasks": list(tasks),

@@ -7,26 +7,20 @@ a folder stands for is read by `lm_eval_names`.
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 
 from resect.errors import RequestError
 from resect.record import TaskInfo
 from resect.recorded import files
 from resect.recorded.describe import LETTERS, LONGEST_LABEL, MOST_LABELS
-from resect.recorded.lm_eval_names import RESULTS, SAMPLES, Subject, subject_of
+from resect.recorded.lm_eval_names import RESULTS, SAMPLES, Subject, readings, subject_of
+from resect.recorded.lm_eval_scored import accuracies, arguments, differing, scored, several
 from resect.recorded.row import Found, Recorded
-
-
-class Scored(NamedTuple):
-    """One multiple-choice document: log-likelihoods of its choices, the right one's place."""
-
-    scores: tuple[float, ...]
-    choices: tuple[str, ...]
-    gold: int
 
 
 def matches(names: list[str]) -> bool:
@@ -36,39 +30,47 @@ def matches(names: list[str]) -> bool:
 
 def read(path: Path) -> Found:
     """All sample files below `path`; of a task that ran twice for one model, the newest."""
-    results: dict[str, dict[str, Any]] = {}
-    samples: dict[str, files.File] = {}
-    for file in files.read(path, _wanted):
-        if RESULTS.fullmatch(PurePosixPath(file.name).name):
-            results[file.name] = _results(file)
-        else:
-            samples[file.name] = file
-    if path.is_file():  # a lone sample file: its results lie beside it
-        for beside in sorted(path.parent.glob("results_*.json")):
-            results[beside.name] = _results(files.File(beside.name, beside.read_bytes()))
+    names = files.names(path)
+    newest, notes = _newest([name for name in names if _is(SAMPLES, name)] or names)
+    results = _all_results(path)
     rows: list[Recorded] = []
-    ids: dict[str, str] = {}
+    whose: dict[str, list[Subject]] = defaultdict(list)
     infos: dict[str, TaskInfo] = {}
     stated: list[dict[str, Any]] = []
-    newest, notes = _newest(samples)
-    for name in newest:
-        who, said = subject_of(name, results, path)
-        task = _task(name)
+    sources: dict[str, str] = {}
+    for file in files.read(path, lambda name: name in newest):
+        who, said = subject_of(file.name, results, path)
+        task = _task(file.name)
         config = (said.get("configs") or {}).get(task) or {}
-        got, computed = _read_task(samples[name], task, who, config)
+        got, computed = _read_task(file, task, who, config)
         rows += got
-        ids[who.model] = who.id
+        whose[who.model].append(who)
         stated += _stated(who, task, (said.get("results") or {}).get(task) or {}, computed)
-        if "resect" in (config.get("metadata") or {}):
-            info = _info(config["metadata"]["resect"]["info"])
+        ours = _ours(config)
+        if ours:
+            info = _info(ours, file.name)
             infos[info.name] = info
-    sources = {name: samples[name].sha256 for name in newest}
+        sources[file.name] = file.sha256
+    # the id is that of the uncut model where it is there
+    ids = {
+        model: next((who.id for who in got if who.treatment == "none"), got[0].id)
+        for model, got in whose.items()
+    }
+    notes += [*readings(who for got in whose.values() for who in got), *differing(stated)]
     return Found(_merged(rows), sources, infos, ids, tuple(stated), tuple(notes))
 
 
-def _wanted(name: str) -> bool:
-    base = PurePosixPath(name).name
-    return bool(SAMPLES.fullmatch(base) or RESULTS.fullmatch(base))
+def _is(pattern: re.Pattern[str], name: str) -> bool:
+    return bool(pattern.fullmatch(PurePosixPath(name).name))
+
+
+def _all_results(path: Path) -> dict[str, dict[str, Any]]:
+    """What every results file below `path` says; a lone sample file has its own beside it."""
+    if path.is_dir() or path.name.endswith(files.ARCHIVES):
+        found = files.read(path, lambda name: _is(RESULTS, name))
+        return {file.name: _results(file) for file in found}
+    beside = sorted(path.parent.glob("results_*.json"))
+    return {p.name: _results(files.one(p.name, files.content(p))) for p in beside}
 
 
 def _results(file: files.File) -> dict[str, Any]:
@@ -76,12 +78,15 @@ def _results(file: files.File) -> dict[str, Any]:
         found = json.loads(files.text(file))
     except ValueError as error:
         raise RequestError(f"{file.name} is cut short or damaged ({error}).") from None
-    if not isinstance(found, dict):
+    kept = ("config", "configs", "results", "model_name")
+    if not isinstance(found, dict) or any(
+        not isinstance(found.get(name) or {}, dict) for name in kept[:3]
+    ):
         raise RequestError(f"{file.name} is no results file of lm-eval.")
-    return found
+    return {name: found[name] for name in kept if name in found}
 
 
-def _newest(samples: Mapping[str, files.File]) -> tuple[list[str], list[str]]:
+def _newest(samples: Sequence[str]) -> tuple[set[str], list[str]]:
     """The last sample file of each folder and task, and a note where one was left out."""
     times: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name in samples:
@@ -91,7 +96,7 @@ def _newest(samples: Mapping[str, files.File]) -> tuple[list[str], list[str]]:
         for (folder, task), names in times.items()
         if len(names) > 1
     ]
-    return [max(names) for names in times.values()], notes
+    return {max(names) for names in times.values()}, notes
 
 
 def _task(name: str) -> str:
@@ -110,7 +115,7 @@ def _read_task(
         for name in ("doc_id", "doc", "target", "arguments", "resps"):
             if name not in row:
                 raise RequestError(f"{file.name} line {number} has no {name}.")
-        if str(row["target"]).strip() in ("", "None"):
+        if str(row["target"]).strip() in ("", "None", "[]"):
             raise RequestError(f"{file.name} line {number} has no gold answer (target).")
         first = documents.setdefault(row["doc_id"], row)  # one line a document and filter
         if first is not row and first.get("filter") == row.get("filter"):
@@ -119,11 +124,11 @@ def _read_task(
         raise RequestError(f"{file.name} has no rows: leave the file out, or record it again.")
     rows = list(documents.values())
     try:
-        ours = (config.get("metadata") or {}).get("resect")
+        ours = _ours(config)
         if _is_scored(rows[0]):
             return _choices(rows, task, who, config, ours, file.name)
         return _texts(rows, task, who, ours, file.name), {}
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
         raise RequestError(
             f"{file.name} is not laid out as lm-eval writes samples ({error!r})."
         ) from None
@@ -143,13 +148,13 @@ def _choices(
     source: str,
 ) -> tuple[list[Recorded], dict[str, float]]:
     delimiter = str(config.get("target_delimiter", " "))
-    scored = [_scored(row, delimiter) for row in rows]
-    shared = scored[0].choices
-    alike = len(shared) <= MOST_LABELS and all(
-        one.choices == shared and max(map(len, shared)) <= LONGEST_LABEL for one in scored
+    documents = scored(rows, delimiter, source, ours is not None)
+    shared = documents[0].choices
+    alike = len(set(shared)) == len(shared) <= MOST_LABELS and all(
+        one.choices == shared and max(map(len, shared)) <= LONGEST_LABEL for one in documents
     )
     found = []
-    for row, one in zip(rows, scored, strict=True):
+    for row, one in zip(rows, documents, strict=True):
         labels = one.choices if alike else tuple(LETTERS[: len(one.choices)])
         base = Recorded(
             **who.fields(),
@@ -161,12 +166,12 @@ def _choices(
             labels=labels,
             option_scores=one.scores,
             choices=tuple(delimiter + choice for choice in one.choices),
-            prompt=_arguments(row)[0][0],
+            prompt=arguments(row)[0][0],
             question=str(row["doc"].get("question", "")),
             source=source,
         )
         found.append(_own(base, row["doc"], ours) if ours else base)
-    return found, _accuracies(scored)
+    return found, accuracies(documents)
 
 
 def _texts(
@@ -178,6 +183,11 @@ def _texts(
 ) -> list[Recorded]:
     found = []
     for row in rows:
+        if several(row["target"]):
+            raise RequestError(
+                f"{source}: document {row['doc_id']} has a list of right answers: not read, give "
+                "it one gold answer."
+            )
         read = row.get("filtered_resps")
         read = read[0] if isinstance(read, list) and read else read
         metric = next((m for m in row.get("metrics") or () if row.get(m) in (0, 1)), None)
@@ -188,7 +198,7 @@ def _texts(
             gold=str(row["target"]).strip(),
             text=str(row["resps"][0][0]),
             recorded=read if isinstance(read, str) else None,
-            prompt=_arguments(row)[0][0],
+            prompt=arguments(row)[0][0],
             question=str(row["doc"].get("question", "")),
             score=None if metric is None else float(row[metric]),
             source=source,
@@ -213,47 +223,6 @@ def _own(base: Recorded, doc: Mapping[str, Any], ours: Mapping[str, Any]) -> Rec
     )
 
 
-def _arguments(row: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """(context, continuation) of each request, from both layouts lm-eval has used."""
-    found = row["arguments"]
-    if isinstance(found, dict):
-        return [(part["arg_0"], part.get("arg_1")) for part in found.values()]
-    return [(part[0], part[1]) for part in found]
-
-
-def _scored(row: Mapping[str, Any], delimiter: str) -> Scored:
-    arguments = _arguments(row)
-    scores = [float(answer[0][0]) for answer in row["resps"]]
-    if "acc_mutual_info" in (row.get("metrics") or ()):  # the second half has no context
-        arguments, scores = arguments[: len(scores) // 2], scores[: len(scores) // 2]
-    choices = tuple(str(text).removeprefix(delimiter) for _, text in arguments)
-    target = str(row["target"]).strip()
-    if target.startswith("["):
-        raise RequestError(f"document {row['doc_id']} has several right choices: not read.")
-    gold = int(target) if target.isdigit() else choices.index(target)
-    if not 0 <= gold < len(choices):
-        raise RequestError(f"document {row['doc_id']} has no gold answer among its choices.")
-    return Scored(tuple(scores), choices, gold)
-
-
-def _accuracies(scored: Sequence[Scored]) -> dict[str, float]:
-    """lm-eval's own scores from the samples: the best sum, by character and by byte."""
-    found = {}
-    for name in ("acc", "acc_norm", "acc_bytes"):
-        right = 0
-        for one in scored:
-            values = [s / _size(name, c) for s, c in zip(one.scores, one.choices, strict=True)]
-            right += max(range(len(values)), key=values.__getitem__) == one.gold
-        found[name] = right / len(scored)
-    return found
-
-
-def _size(metric: str, choice: str) -> int:
-    """What a log-likelihood is divided by; an empty choice counts as one character."""
-    sizes = {"acc": 1, "acc_norm": len(choice), "acc_bytes": len(choice.encode())}
-    return sizes[metric] or 1
-
-
 def _stated(
     who: Subject, task: str, said: Mapping[str, Any], computed: Mapping[str, float]
 ) -> list[dict[str, Any]]:
@@ -263,7 +232,7 @@ def _stated(
     return [
         {**where, "metric": name, "stated": said[keys[name]], "computed": value}
         for name, value in computed.items()
-        if keys[name] in said
+        if isinstance(said.get(keys[name]), int | float)
     ]
 
 
@@ -284,7 +253,19 @@ def _merged(rows: list[Recorded]) -> list[Recorded]:
     return [*table.values(), *kept]
 
 
-def _info(fields: Mapping[str, Any]) -> TaskInfo:
-    return TaskInfo(**{
-        **fields, "labels": tuple(fields["labels"]), "stop": tuple(fields["stop"])
-    })  # fmt: skip
+def _ours(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What resect's own export says of a task beside lm-eval's fields."""
+    metadata = config.get("metadata")
+    found = metadata.get("resect") if isinstance(metadata, dict) else None
+    return found if isinstance(found, dict) else None
+
+
+def _info(ours: Mapping[str, Any], source: str) -> TaskInfo:
+    try:
+        fields = ours["info"]
+        lists = {name: tuple(fields[name]) for name in ("labels", "stop")}
+        return TaskInfo(**{**fields, **lists})
+    except (KeyError, TypeError):
+        raise RequestError(
+            f"the results file of {source} does not describe its task as resect writes it."
+        ) from None

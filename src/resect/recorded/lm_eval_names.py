@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -14,28 +14,42 @@ _TIME = r"\d{4}-\d\d-\d\dT[\d:.\-]+"
 SAMPLES = re.compile(rf"samples_(?P<task>.+)_(?P<time>{_TIME})\.jsonl")
 RESULTS = re.compile(rf"results_(?P<time>{_TIME})\.json")
 
-_METHODS = "magnitude|wanda|sparsegpt|ria|random|neurons|heads|experts|pruned|prune|sparsity|sparse"
+_METHODS = "magnitude|wanda|sparsegpt|ria|pruned|prune|sparsity|sparse"
+_NUMBER, _SIGN = r"\d+(?:\.\d+)?", r"[-_]?(?:percent|pct|%)"
+_END = r"(?![A-Za-z\d%]|\.\d)"  # 7B, 8x7B and 2.7B are sizes
 _DOSE = re.compile(
-    rf"[-_.]*(?:(?P<method>{_METHODS})[-_=:]*)(?P<number>\d+(?:\.\d+)?)(?:[-_]?(?:percent|pct|%))?"
-    r"|[-_]*(?P<percent>\d+(?:\.\d+)?)[-_]?(?:percent|pct|%)"
-    r"|[-_]*(?P<bits>[2-8])[-_]?bits?\b",
+    rf"[-_.]*(?<![A-Za-z])(?P<method>{_METHODS})[-_=:]*(?P<number>{_NUMBER})(?P<sign>{_SIGN})?{_END}"
+    # words that names of models hold as well: only with a fraction or a percent sign
+    r"|[-_.]*(?<![A-Za-z])(?P<part>random|neurons|heads|experts)[-_=:]*"
+    rf"(?:(?P<share>0?\.\d+)|(?P<hundredth>{_NUMBER}){_SIGN}){_END}"
+    rf"|[-_]*(?<![\d.])(?P<percent>{_NUMBER}){_SIGN}{_END}"
+    rf"|[-_]*(?<![\d.])(?P<bits>[2-8])[-_]?bits?{_END}",
     re.IGNORECASE,
 )
-_ARGUMENTS = ("sparsity", "sparsity_ratio", "pruning_ratio", "compression_ratio")
+_SPARSITY = ("sparsity", "sparsity_ratio", "pruning_ratio", "compression_ratio")
 
 
 class Subject(NamedTuple):
-    """Who answered."""
+    """Who answered, and the words that this was inferred from ("" where it was said)."""
 
     model: str
     id: str
     role: str | None
     treatment: str
     level: float | None
+    inferred: str = ""
 
     def fields(self) -> dict[str, Any]:
         """The fields of a `Recorded` row that this fills."""
-        return {name: value for name, value in self._asdict().items() if name != "id"}
+        return {name: getattr(self, name) for name in ("model", "role", "treatment", "level")}
+
+
+class Dose(NamedTuple):
+    """One thing done to a model; `level` None where its dose is not known."""
+
+    treatment: str
+    level: float | None
+    quantizer: bool = False
 
 
 def subject_of(
@@ -43,23 +57,56 @@ def subject_of(
 ) -> tuple[Subject, Mapping[str, Any]]:
     """Who the sample file `name` speaks of, and its results file ({} where there is none)."""
     said = _results_of(name, results)
-    folder = PurePosixPath(name).parent.name or path.resolve().name
+    place = path.resolve()
+    place = place.parent if place.name == name else place  # a lone sample file
+    folder = PurePosixPath(name).parent.name or place.name
     config = said.get("config") or {}
     ours = config.get("resect")
     if ours:
-        return Subject(*(ours[field] for field in Subject._fields)), said
+        try:
+            fields = ("model", "id", "role", "treatment", "level")
+            return Subject(*(ours[field] for field in fields)), said
+        except (KeyError, TypeError):
+            raise RequestError(
+                f"the results file of {name} does not name its model as resect writes it."
+            ) from None
     arguments = _arguments(config.get("model_args"))
     model = str(arguments.get("pretrained") or said.get("model_name") or folder.replace("__", "/"))
-    given = next((arguments[key] for key in _ARGUMENTS if key in arguments), None)
+    bare, doses, words = short(model), [], f"model_args of {folder}"
+    given = next((arguments[key] for key in _SPARSITY if _is_on(arguments.get(key))), None)
     if given is not None:
-        return _dosed(short(model), model, "compressed", float(given)), said
-    for text in (short(model), folder):
-        found = _DOSE.search(text)
-        if found:
-            rest = (text[: found.start()] + text[found.end() :]).strip("-_. ")
-            bare = short(rest.replace("__", "/")) or short(model)
-            return _matched(bare, model, found), said
-    return Subject(short(model), model, None, "none", None), said
+        doses.append(_sparsity(str(given), words))
+    else:
+        for kind, text in (("model", short(model)), ("folder", folder)):
+            found = _DOSE.search(text)
+            if found:
+                words = f"{'folder' if text == folder else kind} {text}"
+                rest = (text[: found.start()] + text[found.end() :]).strip("-_. ")
+                bare = short(rest.replace("__", "/")) or short(model)
+                doses.append(_matched(found, words))
+                break
+    treatment, level = _together(doses, _changes(arguments))
+    return Subject(bare, model, None, treatment, level, words if treatment != "none" else ""), said
+
+
+def readings(subjects: Iterable[Subject]) -> list[str]:
+    """One sentence for each model and treatment that was inferred from names or arguments."""
+    found: dict[tuple[str, str], dict[str, Subject]] = {}
+    for who in subjects:
+        if who.inferred:
+            found.setdefault((who.model, who.treatment), {}).setdefault(who.inferred, who)
+    notes = []
+    for (model, treatment), got in found.items():
+        first = next(iter(got.values()))
+        at = "" if first.level is None else f" at {first.level:g}"
+        at += " bits" if first.level is not None and first.level >= 1 else ""
+        others = [f"{who.inferred} at {who.level or 0:g}" for who in list(got.values())[1:]]
+        more = f" ({'; '.join(others)})" if others else ""
+        notes.append(
+            f"{first.inferred} read as {treatment}{at} of {model}{more}; where that is wrong, "
+            "rename it or write the plain format."
+        )
+    return notes
 
 
 def _results_of(name: str, results: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -89,16 +136,83 @@ def _arguments(value: Any) -> dict[str, Any]:
     return {key.strip(): text for key, found, text in pairs if found}
 
 
-def _matched(model: str, full: str, found: re.Match[str]) -> Subject:
+def _is_on(value: Any) -> bool:
+    return str(value or "").strip().lower() not in ("", "false", "none", "null")
+
+
+def _changes(arguments: Mapping[str, Any]) -> list[Dose]:
+    """What the arguments of the model do to it: quantizers, adapters, deltas."""
+    found: dict[str, Dose] = {}
+    for key, value in arguments.items():
+        if not _is_on(value) or value in (0, "0"):
+            continue
+        name, word = key.lower(), short(str(value))
+        if name in ("load_in_4bit", "load_in_8bit"):
+            dose = Dose("bnb", float(name[len("load_in_")]), True)
+        elif name in ("gptq", "autogptq", "gptqmodel", "awq", "autoawq"):
+            dose = Dose("awq" if "awq" in name else "gptq", None, True)
+        elif name == "quantization":
+            dose = Dose(f"quantized {word}", None, True)
+        elif name == "gguf_file":
+            dose = Dose(f"gguf {word.removesuffix('.gguf')}", None, True)
+        elif name in ("peft", "delta", "lora_local_path"):
+            dose = Dose(f"{'delta' if name == 'delta' else 'peft'} {word}", None)
+        else:
+            continue
+        found.setdefault(dose.treatment, dose)
+    return list(found.values())
+
+
+def _together(doses: list[Dose], changes: list[Dose]) -> tuple[str, float | None]:
+    """One treatment and its swept level from all that was done, `none` for nothing."""
+    doses = [dose for dose in doses if dose.level != 0]
+    quantizer = next((change for change in changes if change.quantizer), None)
+    if doses and doses[0].quantizer and quantizer:  # the name gives the bits of the argument
+        doses, changes = [], [
+            change._replace(level=doses[0].level) if change is quantizer else change
+            for change in changes
+        ]  # fmt: skip
+    done = doses + changes
+    if len(done) == 1:
+        return done[0].treatment, done[0].level
+    swept = doses[0].level if doses else None
+    words = [dose.treatment for dose in doses] + [
+        change.treatment if change.level is None else f"{change.treatment}-{change.level:g}bit"
+        for change in changes
+    ]
+    return " + ".join(words) or "none", swept
+
+
+def _matched(found: re.Match[str], words: str) -> Dose:
     if found["bits"]:
-        return Subject(model, full, None, "quantized", float(found["bits"]))
-    number = float(found["percent"] or found["number"])
-    whole = found["percent"] or number >= 1
-    method = (found["method"] or "compressed").lower()
-    method = "compressed" if method.startswith(("prun", "spars")) else method
-    method = "sparsegpt" if (found["method"] or "").lower() == "sparsegpt" else method
-    return _dosed(model, full, method, number / 100 if whole else number)
+        return Dose("quantized", float(found["bits"]), True)
+    method = (found["method"] or found["part"] or "compressed").lower()
+    if method.startswith(("prun", "spars")) and method != "sparsegpt":
+        method = "compressed"
+    number = next(n for n in found.group("number", "share", "hundredth", "percent") if n)
+    percent = bool(found["sign"] or found["hundredth"] or found["percent"])
+    return Dose(method, _fraction(float(number), percent, words))
 
 
-def _dosed(model: str, full: str, treatment: str, level: float) -> Subject:
-    return Subject(model, full, None, treatment if level else "none", level or None)
+def _sparsity(text: str, words: str) -> Dose:
+    """A sparsity as model_args give it: a fraction, percent, or a pattern like 2:4."""
+    if re.fullmatch(r"\d+:\d+", text.strip()):
+        return Dose(f"compressed {text.strip()}", None)
+    try:
+        number = float(text.strip().rstrip("%"))
+    except ValueError:
+        raise RequestError(
+            f"{words}: sparsity {text!r} is no number: write the plain format."
+        ) from None
+    return Dose("compressed", _fraction(number, text.strip().endswith("%"), words))
+
+
+def _fraction(number: float, percent: bool, words: str) -> float:
+    """A fraction removed; a bare number above 1 is percent, and 1 could be either."""
+    level = number / 100 if percent or number > 1 else number
+    if not 0 <= level < 1:
+        raise RequestError(
+            f"{words}: {number:g}{' %' if percent else ''} removed is no level: give a fraction "
+            "below 1, 0.5 for 50 %."
+        )
+    return level

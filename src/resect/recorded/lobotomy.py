@@ -69,6 +69,11 @@ def read(path: Path) -> Found:
         where = place(file.name)
         if where is None:  # a single file that was forced into this format
             raise RequestError(f"{file.name} is not named like ..._<percent>_percent.csv.")
+        if where.level >= 1:
+            raise RequestError(
+                f"{file.name} says that {100 * where.level:.0f} % were removed: a level is below "
+                "100 %, so rename the file or leave it out."
+            )
         got = _rows(file, where)
         rows[file.name] = got
         sources[file.name], ids[where.model] = file.sha256, where.id

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from resect.errors import RequestError
 from resect.recorded import files
+from resect.recorded.align import named
 from resect.recorded.row import Found, Recorded
 
 ENDINGS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz")
 NEEDED = ("model", "task", "item", "gold")
+WORDS = (*NEEDED, "role", "treatment", "text", "recorded", "prompt", "question")
 
 
 def matches(names: list[str]) -> bool:
@@ -31,7 +34,7 @@ def read(path: Path) -> Found:
 
 
 def _records(file: files.File) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    if ".csv" in file.name:
+    if file.name.endswith((".csv", ".csv.gz")):
         for number, row in enumerate(files.table(file), start=1):
             yield f"row {number}", {k: v for k, v in row.items() if v != "" or k == "text"}
     else:
@@ -43,30 +46,41 @@ def _row(row: Mapping[str, Any], where: str, source: str) -> Recorded:
     for name in NEEDED:
         if name not in row:
             raise RequestError(f"{where} has no {name}: docs/recorded.md lists what a row needs.")
-    labels = tuple(map(str, _listed(row.get("labels"), where, "labels")))
+    words = {name: _word(row[name], where, name) for name in WORDS if name in row}
+    labels = tuple(_word(x, where, "labels") for x in _listed(row.get("labels"), where, "labels"))
     scores = tuple(_number(x, where) for x in _listed(row.get("option_scores"), where, "scores"))
     options = _mapping(row.get("options"), where, "options")
     if "text" not in row and not scores:
         raise RequestError(f"{where} has neither text nor option_scores.")
-    score = row.get("score")
+    score = _number(row["score"], where) if "score" in row else None
+    if score is not None and not math.isfinite(score):
+        raise RequestError(f"{where}: score {score} is not finite: write 0 or 1, or leave it out.")
+    labels = labels or tuple(options or ())
+    gold = named(words["gold"], labels) if labels and words["gold"].strip() else words["gold"]
+    if gold is None:
+        raise RequestError(
+            f"{where}: gold {words['gold']!r} is none of the labels {', '.join(labels)}."
+        )
     return Recorded(
-        model=str(row["model"]),
-        role=str(row["role"]) if "role" in row else None,
-        treatment=str(row.get("treatment", "none" if "level" not in row else "compressed")),
+        model=words["model"],
+        role=words.get("role"),
+        treatment=words.get("treatment", "none" if "level" not in row else "compressed"),
         level=_number(row["level"], where) if "level" in row else None,
-        task=str(row["task"]),
-        item=str(row["item"]),
-        gold=str(row["gold"]),
-        text=str(row["text"]) if "text" in row else None,
+        task=words["task"],
+        item=words["item"],
+        gold=gold,
+        text=words.get("text"),
         options=options,
-        labels=labels or tuple(options or ()),
+        labels=labels,
         option_scores=scores or None,
-        choices=tuple(map(str, _listed(row.get("choices"), where, "choices"))),
-        recorded=str(row["recorded"]) if "recorded" in row else None,
+        choices=tuple(
+            _word(x, where, "choices") for x in _listed(row.get("choices"), where, "choices")
+        ),
+        recorded=words.get("recorded"),
         tags=_mapping(row.get("tags"), where, "tags") or {},
-        prompt=str(row.get("prompt", "")),
-        question=str(row.get("question", "")),
-        score=None if score is None else _number(score, where),
+        prompt=words.get("prompt", ""),
+        question=words.get("question", ""),
+        score=score,
         scored=_scored(row.get("scored"), where),
         source=source,
     )
@@ -78,11 +92,22 @@ def _scored(value: Any, where: str) -> str | None:
     return None if value is None else str(value)
 
 
+def _word(value: Any, where: str, name: str) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        kind = {bool: "true or false", list: "a list", dict: "an object"}.get(
+            type(value), "missing"
+        )
+        raise RequestError(f"{where}: {name} is {kind}: write it as text.")
+    return str(value)
+
+
 def _number(value: Any, where: str) -> float:
     try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise RequestError(f"{where}: {value!r} is no number.") from None
+        if not isinstance(value, bool):
+            return float(value)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise RequestError(f"{where}: {value!r} is no number.")
 
 
 def _listed(value: Any, where: str, name: str) -> list[Any]:
@@ -101,7 +126,8 @@ def _mapping(value: Any, where: str, name: str) -> dict[str, str] | None:
         return None
     if not isinstance(found, dict):
         raise RequestError(f"{where}: {name} is no object of names and texts.")
-    return {str(key): str(entry) for key, entry in found.items()}
+    word = str if name == "tags" else lambda entry: _word(entry, where, name)
+    return {str(key): word(entry) for key, entry in found.items()}
 
 
 def _json(value: Any, where: str, name: str) -> Any:

@@ -25,17 +25,30 @@ def roles(
             raise RequestError(
                 f"{row.source}: {row.model} has two roles, {known} and {row.role}: give it one."
             )
+    chosen: dict[str, str] = {}
     for role, name in asked.items():
         if name is None:
             continue
         model = next((m for m in said if name in (m, ids.get(m))), None)
         if model is None:
             raise unknown("model", name, said)
+        if model in chosen:
+            raise RequestError(
+                f"{model} cannot be both {chosen[model]} and {role}: name two models."
+            )
+        chosen[model] = role
         said = {m: None if known == role else known for m, known in said.items()}
         said[model] = role
     if len(said) == 2:
         said = _completed(said, ids)
     named = {model: role or model for model, role in said.items()}
+    for role in PAIR:
+        several = [model for model, other in named.items() if other == role]
+        if len(several) > 1:
+            raise RequestError(
+                f"{' and '.join(several)} are all called {role}: name one with --{role}, or audit "
+                "them apart."
+            )
     place = {role: i for i, role in enumerate(PAIR)}
     return dict(sorted(named.items(), key=lambda pair: place.get(pair[1], len(PAIR))))
 

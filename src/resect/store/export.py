@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -171,6 +172,7 @@ def _option_sample(
     sizes = [len(choice.removeprefix(" ")) or 1 for choice in choices]
     pairs = enumerate(zip(choices, scores, strict=True))
     normal = [score / size for score, size in zip(scores, sizes, strict=True)]
+    finite = all(map(math.isfinite, scores))  # else the model chose nothing
     best, best_normal = max(scores), max(normal)
     return {
         **_head(number, item, doc, str(gold)),
@@ -182,8 +184,8 @@ def _option_sample(
         "filtered_resps": [[repr(score), "False"] for score in scores],
         "filter": "none",
         "metrics": ["acc", "acc_norm"],
-        "acc": float(scores.index(best) == gold),
-        "acc_norm": float(normal.index(best_normal) == gold),
+        "acc": float(finite and scores.index(best) == gold),
+        "acc_norm": float(finite and normal.index(best_normal) == gold),
     }
 
 

@@ -1,0 +1,81 @@
+"""Rows of one item brought to one shape: its labels, in the order of the task, and their texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from resect.errors import RequestError
+from resect.record import TaskInfo
+from resect.recorded.row import Recorded
+
+SHARED = ("labels", "choices", "options")
+
+
+def aligned(rows: Sequence[Recorded], tasks: Mapping[str, TaskInfo]) -> list[Recorded]:
+    """Option scores and choices in the order of the task's labels, as every analysis reads them.
+
+    What one row of an item says of labels, choices and options holds for the rows that do not say
+    it. Raises `RequestError` where labels cannot be mapped.
+    """
+    ordered = [_ordered(row, tasks[row.task]) for row in rows]
+    known: dict[tuple[str, str], Recorded] = {}
+    for row in ordered:
+        key = (row.task, row.item)
+        known[key] = _joined(known[key], row) if key in known else row
+    return [
+        row
+        if _same(row, whole)
+        else replace(row, **{name: getattr(whole, name) for name in SHARED})
+        for row in ordered
+        for whole in (known[row.task, row.item],)
+    ]
+
+
+def named(gold: str, labels: Sequence[str]) -> str | None:
+    """The label that a gold answer means: itself, else the only one that differs in case."""
+    if gold in labels:
+        return gold
+    near = [label for label in labels if label.casefold() == gold.strip().casefold()]
+    return near[0] if len(near) == 1 else None
+
+
+def _ordered(row: Recorded, info: TaskInfo) -> Recorded:
+    if info.kind != "label" or not info.labels:
+        return row
+    gold = named(row.gold, row.labels or info.labels) or row.gold
+    row = row if gold == row.gold else replace(row, gold=gold)
+    if row.labels == info.labels or not row.labels:
+        return row
+    lacking = [label for label in row.labels if label not in info.labels]
+    if lacking:
+        raise RequestError(
+            f"{row.source}: item {row.item} has the label {lacking[0]}, which {info.name} has not "
+            f"({', '.join(info.labels)}): give all rows the same labels."
+        )
+    order = sorted(range(len(row.labels)), key=lambda i: info.labels.index(row.labels[i]))
+    if order == list(range(len(order))):
+        return row
+    scores = row.option_scores
+    return replace(
+        row,
+        labels=tuple(row.labels[i] for i in order),
+        choices=tuple(row.choices[i] for i in order) if row.choices else (),
+        option_scores=None if scores is None else tuple(scores[i] for i in order),
+    )
+
+
+def _same(row: Recorded, whole: Recorded) -> bool:
+    return all(getattr(row, name) == getattr(whole, name) for name in SHARED)
+
+
+def _joined(one: Recorded, other: Recorded) -> Recorded:
+    """The first row of an item, with what it does not say from another one."""
+    if one.labels and other.labels and one.labels != other.labels:
+        raise RequestError(
+            f"{other.source}: item {other.item} of {other.task} has labels "
+            f"{'/'.join(other.labels)}, elsewhere {'/'.join(one.labels)}: the files do not ask the "
+            "same questions."
+        )
+    lacking = {n: getattr(other, n) for n in SHARED if not getattr(one, n) and getattr(other, n)}
+    return replace(one, **lacking) if lacking else one
