@@ -40,6 +40,11 @@ def test_curves_that_never_bend_down_or_have_too_few_levels():
     assert "fewer than 4 levels" in why
 
 
+def test_an_onset_needs_two_levels_in_a_row():
+    dip = np.tile([1.0, 1.0, 0.8, 1.0, 1.0, 1.0], (5, 1))
+    assert onset(LEVELS[:6], dip, falling(dip))[0] == (None, None, None)
+
+
 def test_the_onset_covers_the_truth():
     rng = np.random.default_rng(4)
     hits = 0
@@ -67,6 +72,10 @@ def test_first_below_by_hand():
     gap[1:, 1] = np.linspace(-0.1, 0.1, 100)
     found, at = first_below(np.array([0, 0.1, 0.2, 0.3]), gap)
     assert (found.value, at) == (0.2, 2)
+    once = np.where(np.arange(4) == 2, -0.2, 0.0) * np.ones((101, 1))
+    assert first_below(np.array([0, 0.1, 0.2, 0.3]), once)[1] is None  # one level alone
+    late = np.where(np.arange(4) == 3, -0.2, 0.0) * np.ones((101, 1))
+    assert first_below(np.array([0, 0.1, 0.2, 0.3]), late)[1] == 3  # no level follows the last
     trivial = np.full((101, 3), -0.001)
     assert first_below(np.array([0, 0.1, 0.2]), trivial)[1] is None
 

@@ -162,6 +162,34 @@ def test_a_control_has_no_skill_and_never_beats_an_intact_model(name):
     assert all(r["level"] is None for r in pick(summary["cliffs"], model="control", metric="skill"))
 
 
+LACKING = [
+    (["yes"] * 12 + ["no"] * 8, ("yes", "no", "maybe")),  # PubMedQA's first 20, without a maybe
+    (["yes"] * 12 + ["no"] * 7 + ["maybe"], ("yes", "no", "maybe")),
+    (["A", "B"] * 30, ABCD),
+]
+
+
+@pytest.mark.parametrize(("gold", "labels"), LACKING)
+def test_no_constant_answer_has_skill_where_labels_have_few_items_or_none(gold, labels):
+    for said in (*labels, None):
+        frames = [cell("m", x, gold, [said] * len(gold)) for x in (0.0, 0.5)]
+        found = run(frames, labels=labels, tasks={"t": task("t", labels)})
+        for row in found["curves"]:
+            assert row["skill"] == 0
+            assert row["metrics"]["skill"]["low"] <= 0
+            assert row["metrics"]["retention"]["value"] is None
+        assert found["safety"][0]["state"] == "not assessable"
+
+
+def test_one_gold_label_is_refused_with_its_reason():
+    frames = [cell("m", x, ["yes"] * 100, ["yes"] * 100) for x in (0.0, 0.5)]
+    found = run(frames)
+    for row in (*found["robustness"], *found["safety"][0]["not_assessable"]):
+        assert "one gold label" in row["reason"]
+    assert "one gold label" in found["curves"][0]["metrics"]["skill"]["reason"]
+    assert all(r["level"] is None for r in found["cliffs"])
+
+
 @pytest.mark.parametrize("name", CONTROLS)
 def test_a_model_that_collapses_to_a_control_is_not_safe(name):
     labels = ("yes", "no", "maybe")

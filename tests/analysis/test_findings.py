@@ -108,11 +108,43 @@ def test_a_gap_is_refused_and_never_zero():
     assert any("out of memory" in sentence for sentence in found["warnings"])
 
 
-def test_a_level_that_only_the_other_model_has_is_a_gap():
+def test_a_level_that_only_the_other_model_has_is_left_out_of_their_comparison():
     found = run(model("a") + model("b", HALVING[:3]))
-    assert all("0.75" in row["reason"] for row in pick(found["robustness"], model="b"))
-    assert any("no answers at level 0.75" in sentence for sentence in found["warnings"])
+    assert all(row["value"] is not None for row in found["robustness"])
+    assert not found["warnings"][1:]  # but for the missing options view
     assert not pick(found["curves"], model="b", level=0.75)
+    for row in found["comparisons"]:
+        assert "over the 3 levels that both were asked at" in row["reason"]
+        assert (row["difference"], row["verdict"]) == (0, "no evidence")
+    gap = run(model("b", HALVING[:3]), study={"treatments": [{"name": "cut", "levels": [0.75]}]})
+    assert all("0.75" in row["reason"] for row in gap["robustness"])
+
+
+def test_a_row_without_a_view_was_not_asked_in_it():
+    frames = [cell("m", x, GOLD, GOLD, GOLD) for x in (0.0, 0.5)]
+    frames[1].loc[:49, "chosen"] = None
+    found = run(frames)
+    (row,) = pick(found["curves"], view="options", level=0.5)
+    assert (row["n"], row["accuracy"]) == (50, 1.0)
+
+
+def test_an_empty_text_is_silence_where_nothing_else_was_asked():
+    silent = cell("m", 0.5, GOLD, [None] * 100, text="", outcome=None)
+    (row,) = pick(run([cell("m", 0.0, GOLD, GOLD), silent])["curves"], level=0.5)
+    assert (row["n"], row["accuracy"]) == (100, 0.0)
+    both = cell("m", 0.5, GOLD, [None] * 100, GOLD, text="", outcome=None)
+    rows = pick(run([cell("m", 0.0, GOLD, GOLD, GOLD), both])["curves"], level=0.5)
+    assert [row["view"] for row in rows] == ["options"]
+
+
+@pytest.mark.parametrize("said", [None, "yes"])
+def test_scores_that_are_not_finite_are_asked_without_an_answer(said):
+    scores = [(0.0, float("nan"))] * 50 + [(0.0, -1.0)] * 50
+    chosen = [said] * 50 + ["yes"] * 50
+    found = run([cell("m", 0.0, GOLD, GOLD, chosen, option_scores=scores)])
+    (row,) = pick(found["curves"], view="options")
+    assert (row["n"], row["accuracy"]) == (100, 0.25)
+    assert row["metrics"]["no_answer"]["value"] == 0.5
 
 
 def test_a_model_against_itself_shows_no_evidence_and_no_width():

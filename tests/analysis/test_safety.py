@@ -5,12 +5,7 @@ import pytest
 from answers_by_hand import YN, cell, flipped, run
 from lobotomy_logs import task
 
-from resect.analysis.curves import Curve, Sampled
-from resect.analysis.evidence import evidence, joint
-from resect.analysis.frame import Key, TaskFrame
-from resect.analysis.intervals import item_weights
-from resect.analysis.paired import non_inferior, tango
-from resect.analysis.safety import passed_levels, smallest_safe
+from resect.analysis.paired import tango
 from resect.errors import RequestError
 
 GOLD = ["yes", "no"] * 200
@@ -177,11 +172,53 @@ def test_a_level_without_answers_stops_the_course_there():
     )
     row = default(found)
     assert row["safe_level"] == 0.1
-    assert "no answers" in row["limiting"]["reason"]
+    assert "t has no answers in the text view at level 0.2" in row["limiting"]["reason"]
+
+
+def test_survivors_alone_do_not_pass():
+    frames = course({0.0: 10, 0.1: 10, 0.2: 60})
+    right = frames[2]["answer"] == frames[2]["gold"]
+    frames[2] = frames[2][right].iloc[:150]  # only what it has right was recorded
+    row = default(run(frames))
+    assert (row["state"], row["safe_level"]) == ("up to", 0.1)
+    assert (
+        "lacks answers in the text view for 62 % of the items at level 0.2"
+        in (row["limiting"]["reason"])
+    )
+    few = course({0.0: 10, 0.1: 10})
+    few[1] = few[1].iloc[4:]  # four of 400: counted as lost where they were right
+    tests = default(run(few))["tests"]
+    assert (tests[0]["n"], tests[0]["lost"]) == (400, 0)  # the four were wrong
+    few[1] = few[1].iloc[:-4]
+    assert default(run(few))["state"] == "none"  # eight are more than 1 %
+
+
+def test_missing_option_scores_name_the_view_and_the_test():
+    scores = [(-0.1, -3.0) if g == "yes" else (-3.0, -0.1) for g in GOLD]
+    frames = [cell("m", x, GOLD, GOLD, GOLD, option_scores=scores) for x in (0.0, 0.1)]
+    assert default(run(frames))["state"] == "all"
+    frames[1]["option_scores"] = frames[1]["chosen"] = None
+    row = default(run(frames))
+    assert row["limiting"]["reason"] == (
+        "t has no option scores at level 0.1, so the confident-error test cannot be made"
+    )
+
+
+def test_the_design_effect_is_in_the_row_and_widens_it():
+    parents = np.repeat([f"p{i}" for i in range(40)], 10)
+    plain = default(run(course(STEPS)))["tests"][0]
+    found = run([f.assign(parent=parents) for f in course(STEPS)])
+    row = default(found)["tests"][0]
+    assert plain["design_effect"] == 1
+    assert row["design_effect"] == 10  # nothing changed, so it cannot be seen: the most it can be
+    assert (row["n"], row["lost"]) == (plain["n"], plain["lost"])
+    assert row["low"] < plain["low"]
+    assert "allow for items that share a parent" in default(found)["reason"]
 
 
 def test_smallest_safe_uses_alpha_over_treatments_and_measured_bytes():
     frames = course(STEPS, treatment="wanda") + course(STEPS, treatment="neurons")[1:]
+    seeds = course(STEPS, treatment="wanda") + course(STEPS, treatment="wanda", seed=1)[1:]
     sizes = [
         {"model": "m", "treatment": t, "level": x, "bytes_on_disk": size, "bytes_in_memory": 100}
         for t, x, size in [
@@ -194,91 +231,13 @@ def test_smallest_safe_uses_alpha_over_treatments_and_measured_bytes():
     assert (row["treatments"], row["alpha_each"]) == (2, 0.0125)
     assert (row["treatment"], row["level"], row["bytes"]) == ("neurons", 0.2, 90)
     (unmeasured,) = run(frames)["smallest_safe"]
-    assert (unmeasured["level"], unmeasured["by"]) == (0.2, "level")
-    assert "not measured" in unmeasured["reason"]
-
-
-# ── error rates ─────────────────────────────────────────────────────────────────────────────────
-
-MARGIN = 0.05
-
-
-def tables(rng, n, shift, discordance, shape):
-    """Losses and gains of simulated tests."""
-    loss, gain = (discordance - shift) / 2, (discordance + shift) / 2
-    counts = rng.multinomial(n, [loss, gain, 1 - loss - gain], shape)
-    return counts[..., 0], counts[..., 1]
-
-
-@pytest.mark.parametrize("unsafe", [0, 2])
-@pytest.mark.parametrize("discordance", [0.07, 0.15, 0.3])
-def test_an_unsafe_level_is_declared_safe_at_most_at_alpha(unsafe, discordance):
-    """Three tasks, five levels; from `unsafe` on one task has lost exactly the margin."""
-    rng, count, alpha = np.random.default_rng(unsafe), 20_000, 0.025
-    passes = np.empty((count, 3, 5), dtype=bool)
-    for t, n in enumerate((300, 400, 1000)):
-        for level in range(5):
-            shift = -MARGIN if t == 0 and level >= unsafe else 0.0
-            passes[:, t, level] = (
-                non_inferior(*tables(rng, n, shift, discordance, count), n, MARGIN) < alpha
-            )
-    declared = np.mean(joint(passes) > unsafe)
-    assert declared <= alpha + 3 * np.sqrt(alpha * (1 - alpha) / count)
-
-
-def test_no_false_smallest_safe_over_twenty_treatments():
-    """Every version of every treatment is unsafe at the margin; naming any is an error."""
-    rng, count, alpha, many = np.random.default_rng(5), 20_000, 0.025, 20
-    wrong = np.zeros(count, dtype=bool)
-    for _ in range(many):
-        found = non_inferior(*tables(rng, 400, -MARGIN, 0.12, (count, 1, 3)), 400, MARGIN)
-        wrong |= joint(found < alpha / many) > 0
-    assert wrong.mean() <= alpha + 3 * np.sqrt(alpha * (1 - alpha) / count)
-    assert wrong.mean() > alpha / 10  # the test is not merely asleep
-
-
-def simulated(rng, name, n, losses, treatment="cut"):
-    """Evidence of one task whose accuracy falls by `losses` below 0.8; all four tests real."""
-    frame = TaskFrame(
-        name,
-        YN,
-        tuple(map(str, range(n))),
-        tuple(map(str, range(n))),
-        (np.arange(n) % 2).astype(np.int8),
-    )
-    levels = (0.0, *(0.1 * (i + 1) for i in range(len(losses))))
-    base = rng.random(n) < 0.8
-    rows = [base]
-    for loss in losses:
-        gain = 0.04
-        fall = rng.random(n) < (loss + gain) / 0.8
-        rise = rng.random(n) < gain / 0.2
-        rows.append(np.where(base, ~fall, rise))
-    codes = np.where(np.stack(rows), frame.gold, 1 - frame.gold).astype(np.int8)
-    keys = tuple(Key("m", treatment, 0, x, "text") for x in levels)
-    curve = Curve("m", "m", treatment, 0, "text", levels, keys, codes, frame)
-    weights = item_weights(frame.clusters, 40, 0, name)
-    return evidence(Sampled(curve, weights), None, task(name, YN, positive="yes"), MARGIN)
-
-
-def test_the_whole_path_declares_an_unsafe_level_at_most_at_alpha():
-    rng, count, alpha = np.random.default_rng(9), 500, 0.025
-    unsafe, careful = 0, 0
-    for _ in range(count):
-        found = [simulated(rng, "a", 300, (0, MARGIN)), simulated(rng, "b", 400, (0, 0))]
-        passed = passed_levels(found, alpha)
-        unsafe += len(passed) > 1
-        careful += len(passed) < 1
-    assert unsafe / count <= alpha + 3 * np.sqrt(alpha * (1 - alpha) / count)
-    assert careful < count
-
-
-def test_the_whole_path_names_no_false_smallest_safe_over_twenty_treatments():
-    rng, count, alpha = np.random.default_rng(10), 40, 0.025
-    named = 0
-    for _ in range(count):
-        found = [simulated(rng, "a", 400, (MARGIN,), f"t{i}") for i in range(20)]
-        (row,) = smallest_safe(found, alpha, {})
-        assert row["alpha_each"] == alpha / 20
-        named += row["treatment"] is not None
-    assert named / count <= alpha + 3 * np.sqrt(alpha * (1 - alpha) / count)
+    assert (unmeasured["treatment"], unmeasured["level"]) == (None, None)
+    assert "methods cannot be ranked" in unmeasured["reason"]
+    found = run(seeds)
+    (one,) = found["smallest_safe"]
+    assert (one["level"], one["by"]) == (0.2, "level")
+    assert "not measured" in one["reason"]
+    said = next(s for s in found["verdict"]["sentences"] if "most cut" in s)
+    assert "among 2 courses (treatments and seeds)" in said
+    assert "with seed " in said
+    assert "under wanda with seed 1, m stays" in found["verdict"]["headline"]

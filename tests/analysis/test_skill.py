@@ -67,6 +67,41 @@ def test_a_constant_answer_has_exactly_no_skill(gold, label):
     assert sk.skill_of(gold, [label] * len(gold), ABCD) == 0.0
 
 
+@given(
+    st.lists(st.sampled_from("AB"), max_size=20).map(lambda g: ["A", "B", *g]),
+    st.sampled_from([*ABCD, None]),
+)
+@settings(max_examples=50, deadline=None)
+def test_a_constant_answer_has_no_skill_where_labels_have_no_items(gold, said):
+    assert sk.skill_of(gold, [said] * len(gold), ABCD) == 0.0
+
+
+def test_skill_where_a_label_has_no_items_by_hand():
+    gold, answers = ["A", "A", "B", "B"], ["A", "B", "D", None]
+    # two labels: a wrong A or B counts -1, a D (no item has it) and silence 0
+    assert sk.skill_of(gold, answers, ABCD) == pytest.approx(((1 - 1) / 2 + 0) / 2)
+    assert sk.skill_of(gold, ["A", "A", "A", "B"], ABCD) == pytest.approx((1 + 0) / 2)
+
+
+def test_a_label_that_only_a_resample_lacks_counts_nothing_there():
+    gold, codes = sk.encode(["yes", "yes", "no", "maybe"], YNM), np.array([[0, 0, 0, 0]], np.int8)
+    weights = np.array([[1, 1, 1, 1], [2, 1, 1, 0], [0, 0, 2, 2]], dtype=np.float32)
+    found = sk.skill(sk.tally(weights, codes, gold, 3))[:, 0]
+    assert found == pytest.approx([0, (1 - 1 / 2) / 3, (-1 / 2 - 1 / 2) / 3])
+
+
+def test_one_gold_label_has_no_skill():
+    assert np.isnan(sk.skill_of(["yes"] * 5, ["yes"] * 5, YNM))
+
+
+def test_guessing_over_all_labels_has_no_skill_where_some_have_no_items():
+    rng = np.random.default_rng(3)
+    gold = (np.arange(200) % 2).astype(np.int8)
+    codes = rng.integers(0, 4, (4000, 200)).astype(np.int8)
+    found = sk.skill(sk.tally(np.ones((1, 200), dtype=np.float32), codes, gold, 4))[0]
+    assert abs(found.mean()) < 4 * found.std() / np.sqrt(len(found))
+
+
 @given(gold_lists)
 @settings(max_examples=20, deadline=None)
 def test_a_perfect_model_has_skill_one(gold):

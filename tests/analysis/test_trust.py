@@ -6,6 +6,7 @@ from answers_by_hand import YN, cell, flipped, run
 
 from resect.analysis import calibration as cal
 from resect.analysis.frame import softmax
+from resect.analysis.intervals import item_weights
 from resect.analysis.paired import mcnemar
 
 GOLD = ["yes", "no"] * 60
@@ -99,6 +100,13 @@ def test_a_calibrated_model_has_a_small_error_and_an_overconfident_one_a_large_o
     np.put_along_axis(bold, good.codes[..., None].astype(int), 0.98, axis=2)
     found = cal.Beliefs(good.codes, good.gold, bold)
     assert cal.calibration_error(ones, found)[0, 0] > 0.2
+
+
+def test_resamples_in_blocks_equal_resamples_at_once():
+    found = believed(90, seed=2)
+    weights = item_weights([str(i) for i in range(90)], 450, 0, "t")
+    each = [cal.risk_coverage(weights[i : i + 1], found) for i in range(451)]
+    np.testing.assert_allclose(cal.risk_coverage(weights, found), np.concatenate(each))
 
 
 def test_ties_in_confidence_share_their_errors_in_any_order():

@@ -36,7 +36,7 @@ def test_what_is_not_assessable_is_said():
         frames("m", "m", {0.0: 5, 0.3: 6}) + frames("m", "m", {0.0: 98, 0.3: 99}, "u"), tasks=tasks
     )["verdict"]
     first = found["sentences"][0]
-    assert "(on the 1 of 2 tasks that are assessable)" in first
+    assert "(on 1 of 2 tasks; the other is not assessable)" in first
     assert "u is not assessable because the uncut model's skill is 0.02" in first
     assert "no level asked was stopped" in first
     blind = run(frames("m", "m", {0.0: 98, 0.3: 99}))["verdict"]
@@ -57,8 +57,67 @@ def test_nothing_safe_and_several_treatments():
     rows.append(cell("m", 0.3, GOLD, flipped(GOLD, 60), treatment="other"))
     found = run(rows)["verdict"]
     assert found["headline"].startswith(
-        "Under cut, m is not shown to stay within 5 points of its uncut self even at 30 % (on t)"
+        "Under cut, m loses more than 5 points already at 30 % (on t)"
     )
+    assert "(each on its own; choosing between them is" in found["headline"]
+    assert "power" not in found["sentences"][0]
     assert any(
         "No smallest safe version of m is named among 2 treatments" in s for s in found["sentences"]
     )
+
+
+def test_what_cannot_be_shown_is_not_called_lost_and_the_test_is_named():
+    few = ["yes", "no"] * 10
+    frames = [cell("m", x, few, few) for x in (0.0, 0.1)]
+    found = run(frames, tasks={"t": task("t", YN)})["verdict"]["headline"]
+    assert found.startswith(
+        "Under cut, m cannot be shown to stay within 5 points of its uncut self even at 10 % "
+        "with these 20 items (on t)."
+    )
+    missed = ["no" if g == "yes" and i < 60 else g for i, g in enumerate(GOLD)]
+    tasks = {"t": task("t", YN, margin=0.2, positive="yes")}
+    frames = [cell("m", x, GOLD, a) for x, a in ((0.0, GOLD), (0.1, missed))]
+    found = run(frames, tasks=tasks)["verdict"]["headline"]
+    assert "m raises the miss rate by more than 5 points already at 10 %" in found
+
+
+def test_uncut_models_are_compared_where_nothing_else_can_be():
+    pair = frames("Doc-7B", "specialist", {0.0: 5}) + frames("Gen-7B", "base", {0.0: 60})
+    found = run(pair, models=NAMED)["verdict"]
+    assert found["headline"].startswith(
+        "Uncut on t (text), the accuracy of the specialist minus that of its base is +27.5 points"
+    )
+    assert "under none" not in " ".join([found["headline"], *found["sentences"]])
+
+
+def test_an_unswept_pass_says_nothing_of_what_lies_beyond():
+    late = cell("m", 0.5, GOLD, GOLD).assign(level=float("nan"))
+    found = run([cell("m", 0.0, GOLD, GOLD), late])["verdict"]
+    assert "lies beyond" not in " ".join(found["sentences"])
+    assert "no other level" in found["sentences"][0]
+    assert "cannot be said" not in found["headline"]
+
+
+def test_a_censored_half_level_and_lower_case_names():
+    rows = [cell("m", x, GOLD[:60], flipped(GOLD[:60], w)) for x, w in ((0.0, 3), (0.8, 8))]
+    found = run(rows)["verdict"]
+    assert "half of the skill of m is not seen gone up to 80 %" in found["headline"]
+    assert "(interval from " in found["headline"]
+    assert not any(s.startswith("M ") for s in found["sentences"])
+
+
+def test_bits_go_down_and_weights_are_removed():
+    frames = [cell("m", 0.0, GOLD, GOLD)]
+    frames += [
+        cell("m", 0.5, GOLD, flipped(GOLD, w)).assign(level=x) for x, w in ((8.0, 0), (2.0, 90))
+    ]
+    assert "down to 8 bits" in run(frames)["verdict"]["headline"]
+    frames = [cell("m", 0.0, GOLD, GOLD), cell("m", 0.5, GOLD, GOLD, treatment="wanda")]
+    found = run(frames)["verdict"]["headline"]
+    assert "up to 50 % of the targeted weights removed (on t)" in found
+
+
+def test_a_model_silent_from_the_start_does_not_lose_the_format():
+    quiet = [g if i < 100 else None for i, g in enumerate(GOLD)]
+    said = " ".join(run([cell("m", x, GOLD, quiet) for x in (0.0, 0.5)])["verdict"]["sentences"])
+    assert "already uncut 0.75 of its texts give no answer" in said

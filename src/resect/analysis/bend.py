@@ -63,11 +63,13 @@ def _two_piece(x: Floats, y: Floats) -> Floats:
 def onset(levels: Floats, kept: Floats, fit: Floats) -> tuple[Interval, str | None]:
     """The onset of `kept` (R + 1, L) with its interval, and why there is none.
 
-    A curve has an onset only where the interval of what is kept lies below 1 at some level.
-    None in an end of the interval stands for resamples that never bend down.
+    A curve has an onset only where the interval of what is kept lies below 1 at two levels in a
+    row or at the last one: at a single one of many it does so by chance. None in an end of the
+    interval stands for resamples that never bend down.
     """
     _, high = bounds(kept[1:])
-    if not bool(np.less(high, 1).any()):
+    below = np.less(high, 1)
+    if not below[-1] and not (below[:-1] & below[1:]).any():
         return NOTHING, None
     found = knots(levels, kept, fit)
     if np.isnan(found[0]):

@@ -14,7 +14,7 @@ import numpy as np
 
 from resect.analysis.curves import Curve, Sampled
 from resect.analysis.frame import Singles
-from resect.analysis.intervals import Floats, Weights, centred
+from resect.analysis.intervals import BLOCK, Floats, Weights, centred
 from resect.analysis.skill import Codes
 
 BINS = 15
@@ -114,19 +114,33 @@ def risk_coverage(weights: Weights, found: Beliefs) -> Floats:
         wrong = (~found.right[at][order]).astype(float)
         _, group = np.unique(-np.sort(-sure), return_inverse=True)
         shared = np.bincount(group, wrong) / np.maximum(np.bincount(group), 1)
-        w = weights[:, order]  # (R + 1, n)
-        mass = np.cumsum(w, axis=1)
-        errors = np.cumsum(w * shared[group].astype(np.float32), axis=1)
-        with np.errstate(all="ignore"):
-            risk = np.where(mass > 0, errors / mass, 0.0)
-            columns.append((risk * w).sum(axis=1, dtype=float) / mass[:, -1:].sum(axis=1))
+        rows = range(0, len(weights), BLOCK)
+        parts = [_area(weights[at : at + BLOCK, order], shared[group]) for at in rows]
+        columns.append(np.concatenate(parts))
     return np.stack(columns, axis=1)
+
+
+def _area(weights: Weights, errors: Floats) -> Floats:
+    """Area under one risk-coverage curve, (R,): items and errors in falling confidence, (n,)."""
+    w = weights.astype(float)
+    mass, risk = np.cumsum(w, axis=1), w * errors
+    np.cumsum(risk, axis=1, out=risk)
+    np.divide(risk, mass, out=risk, where=mass > 0)  # before any weight all are 0
+    with np.errstate(all="ignore"):
+        return np.asarray(np.einsum("rn,rn->r", risk, w) / mass[:, -1:].sum(axis=1))
 
 
 def calibrated(sampled: Sampled) -> Floats | None:
     """One minus the calibration error, (R + 1, L), None without probabilities."""
     found = beliefs(sampled.curve)
-    return None if found is None else 1 - calibration_error(sampled.weights, found)
+    return None if found is None else 1 - error_of(sampled, found)
+
+
+def error_of(sampled: Sampled, found: Beliefs) -> Floats:
+    """The calibration error of a sampled curve, computed once."""
+    if "calibration_error" not in sampled.memo:
+        sampled.memo["calibration_error"] = calibration_error(sampled.weights, found)
+    return sampled.memo["calibration_error"]
 
 
 def _mass(weights: Weights, known: np.ndarray) -> Floats:

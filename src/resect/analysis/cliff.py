@@ -58,17 +58,21 @@ def half(levels: Floats, retention: Floats) -> Interval:
 
 
 def first_below(levels: Floats, gap: Floats) -> tuple[Interval, int | None]:
-    """The first level at which `gap` (R + 1, L) lies below 0 with its 95 % interval, and its index.
+    """The first level from which `gap` (R + 1, L) lies below 0 with its 95 % interval, its index.
+
+    At the next level it has to do so again (the last one has none): level by level, and
+    uncorrected, one chance loss among twenty levels would pass for a divergence.
 
     The interval reruns this on every resample, each with the sample's own half-widths: the level
     at which the resample's gap first lies further below 0 than the sample's interval reaches up.
     Level 0, where both are whole, is left out, and so are gaps of less than a point, which large
-    samples tell from 0 though nobody should care. Not corrected for looking at every level.
+    samples tell from 0 though nobody should care.
     """
     _, high = bounds(gap[1:])
     limit = high - gap[0]  # (L,)
     below = (gap + limit < 0) & (gap <= -TRIVIAL)
     below[:, 0] = False
+    below[:, :-1] &= below[:, 1:]
     found = np.where(below.any(axis=1), levels[np.argmax(below, axis=1)], np.inf)
     found[np.isnan(gap).any(axis=1)] = np.nan
     return ordered(found), int(np.argmax(below[0])) if below[0].any() else None
@@ -134,7 +138,10 @@ def _divergence(sampled: Sampled, kept: Kept, skill: Kept) -> dict[str, Any]:
     gap = kept.share - skill.share
     found, at = first_below(levels, gap)
     if at is None:
-        why = f"{kept.metric} keeps no less than skill through the last level, {levels[-1]:g}"
+        why = (
+            f"{kept.metric} keeps less than skill at no two levels in a row through the last "
+            f"level, {levels[-1]:g}, nor at that one"
+        )
         return _row(sampled, kept, "divergence", found, True, why)
     low, high = (float(x[at]) for x in bounds(gap[1:]))
     row = _row(sampled, kept, "divergence", found, False, _joined([], levels, found))

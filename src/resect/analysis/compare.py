@@ -9,8 +9,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from resect.analysis.curves import Curve, Sampled, thinned
 from resect.analysis.holm import LEVEL, adjust, bootstrap_p
 from resect.analysis.intervals import NOTHING, Floats, Interval, interval
@@ -32,12 +30,16 @@ def word(difference: Interval) -> str | None:
 
 
 def detectable(draws: Floats) -> float | None:
-    """The smallest difference the data could have shown: 2.8 bootstrap standard errors.
+    """The smallest difference the data could have shown: 2.8 standard errors.
 
-    1.96 for the test and 0.84 for a power of 80 % (Bloom 1995, Evaluation Review 19:547).
+    1.96 for the test and 0.84 for a power of 80 % (Bloom 1995, Evaluation Review 19:547). The
+    standard error is the width of the 95 % interval over 3.92: that of a ratio whose
+    denominator comes near 0 in a few resamples is not drawn out by these few.
     """
-    rest = draws[1:][~np.isnan(draws[1:])]
-    return ERRORS * float(rest.std(ddof=1)) if rest.size > 1 else None
+    found = interval(draws)
+    if found.low is None or found.high is None:
+        return None
+    return ERRORS * (found.high - found.low) / 3.92
 
 
 def compare(left: Sampled, right: Sampled) -> list[dict[str, Any]]:
@@ -46,6 +48,7 @@ def compare(left: Sampled, right: Sampled) -> list[dict[str, Any]]:
     Paired: both use the items asked at every level of both, under the same weights. A verdict is
     given where both kinds agree; where they do not it depends on the measure.
     """
+    left, right, apart = _common(left, right)
     a, b = left.curve, right.curve
     items = a.shared & b.shared
     draws_a, draws_b = left.draws_over(items), right.draws_over(items)
@@ -60,7 +63,7 @@ def compare(left: Sampled, right: Sampled) -> list[dict[str, Any]]:
             drawn = area_a - area_b
         found.append((kind, drawn, NOTHING if drawn is None else interval(drawn), why))
     verdicts = _together([word(difference) for _, _, difference, _ in found])
-    note = thinned(a, items, a.asked | b.asked)
+    note = "; ".join(x for x in (apart, thinned(a, items, a.asked | b.asked)) if x) or None
     rows = []
     for kind, drawn, difference, why in found:
         reason = why or note
@@ -73,6 +76,17 @@ def compare(left: Sampled, right: Sampled) -> list[dict[str, Any]]:
             row |= {"p": bootstrap_p(drawn), "detectable": detectable(drawn)}
         rows.append(row)
     return rows
+
+
+def _common(left: Sampled, right: Sampled) -> tuple[Sampled, Sampled, str | None]:
+    """Both curves on the levels that both were asked at, and a sentence where these are fewer."""
+    a, b = left.curve, right.curve
+    if a.levels == b.levels:
+        return left, right, None
+    levels = [x for x in a.levels if x in b.levels]
+    note = f"areas are over the {len(levels)} levels that both were asked at"
+    first, second = (Sampled(c.at_levels(levels), s.weights) for c, s in ((a, left), (b, right)))
+    return first, second, note
 
 
 def adjusted(rows: Sequence[dict[str, Any]]) -> None:

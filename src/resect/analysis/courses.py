@@ -76,21 +76,23 @@ def curves_of(
 ) -> list[Curve]:
     """All curves of one task: by model, treatment, seed, then view.
 
-    The levels of a treatment are those of any model, so a level that only one model has is a gap
-    in the other. A model asked only as it is gets a curve of its baseline alone.
+    A level that was planned for a model (its cells, or the study's treatment) and has no answers
+    is a gap; one that only another model was asked at is not. A model asked only as it is gets
+    a curve of its baseline alone.
     """
     mine = [row for row in rows if row.task == frame.name]
     courses = {Course(k.model, k.treatment, k.seed) for k in frame.codes}
     courses |= {Course(row.model, row.treatment, row.seed) for row in mine}
-    planned: dict[str, set[Level]] = defaultdict(set)
+    planned: dict[tuple[str, str], set[Level]] = defaultdict(set)
     for key in frame.codes:
-        planned[key.treatment].add(key.level)
+        planned[key.model, key.treatment].add(key.level)
     for row in mine:
-        planned[row.treatment].add(row.level)
+        planned[row.model, row.treatment].add(row.level)
     for treatment in study.get("treatments") or []:
-        if isinstance(treatment, Mapping) and treatment.get("name") in planned:
-            name = str(treatment["name"])
-            planned[name] |= {clean_level(name, x) for x in treatment.get("levels") or []}
+        if isinstance(treatment, Mapping):
+            name = str(treatment.get("name"))
+            for both in [both for both in planned if both[1] == name]:
+                planned[both] |= {clean_level(name, x) for x in treatment.get("levels") or []}
     cut = {course.model for course in courses if course.treatment != "none"}
     order = {name: i for i, name in enumerate(role_of)}
     found = []
@@ -100,7 +102,7 @@ def curves_of(
         if c.treatment == "none" and any(o.model == c.model and o < c for o in courses):
             continue  # one baseline is enough
         role = role_of.get(c.model, c.model)
-        found += build(frame, role, c.model, c.treatment, c.seed, planned[c.treatment])
+        found += build(frame, role, c.model, c.treatment, c.seed, planned[c.model, c.treatment])
     return found
 
 

@@ -5,8 +5,8 @@ Shapes: R + 1 rows of item weights (row 0 is the sample), N items, L levels, K l
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +19,7 @@ from resect.analysis.intervals import Floats, Weights, bounds
 from resect.record import View
 
 NO_SKILL = "starts without skill"
+ONE_LABEL = "all items have one gold label, so skill cannot be told from a constant answer"
 Mask = NDArray[np.bool_]
 
 
@@ -58,6 +59,12 @@ class Curve:
     def asked(self) -> Mask:
         """Items asked at any level, (N,)."""
         return np.asarray((self.codes != sk.MISSING).any(axis=0))
+
+    def at_levels(self, levels: Sequence[Level]) -> Curve:
+        """The same curve on some of its levels."""
+        at = [self.levels.index(x) for x in levels]
+        keys = tuple(self.keys[i] for i in at)
+        return replace(self, levels=tuple(levels), keys=keys, codes=self.codes[at])
 
 
 @dataclass(frozen=True)
@@ -123,6 +130,7 @@ class Sampled:
 
     curve: Curve
     weights: Weights
+    memo: dict[str, Floats] = field(default_factory=dict)
 
     @cached_property
     def counts(self) -> sk.Tally:
@@ -136,8 +144,11 @@ class Sampled:
 
     def draws_over(self, items: Mask) -> Draws:
         """Skill and retention over some items (N,); those of a paired finding."""
-        skill = sk.skill(self.counts_over(items))
-        return Draws(skill, *retention(skill))
+        counts = self.counts_over(items)
+        skill = sk.skill(counts)
+        kept, reason = retention(skill)
+        few = kept is None and int(sk.present_labels(counts)[0]) == 1
+        return Draws(skill, kept, ONE_LABEL if few else reason)
 
     def counts_over(self, items: Mask) -> sk.Tally:
         """The tally over some items (N,)."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -56,6 +57,11 @@ class TaskFrame:
     probabilities: dict[Key, Singles] = field(default_factory=dict)
     ids: tuple[str, ...] = ()
     tags: tuple[Mapping[str, str], ...] = ()
+
+    @cached_property
+    def cluster(self) -> NDArray[np.intp]:
+        """The number of each item's cluster, (N,)."""
+        return np.unique(np.asarray(self.clusters, dtype=str), return_inverse=True)[1]
 
     def views(self, model: str | None = None) -> tuple[View, ...]:
         """The views that this task (or this model on it) was asked in."""
@@ -127,7 +133,8 @@ def _frame(rows: pd.DataFrame, info: TaskInfo, is_label: bool, warnings: list[st
                 continue
             key = Key(str(model), str(treatment), int(seed), where, view)
             row = np.full(len(items), MISSING, dtype=np.int8)
-            row[place[at]] = codes[at]
+            here = at[seen[at]]  # a row that lacks this view was not asked in it
+            row[place[here]] = codes[here]
             frame.codes[key] = row
             if view == "text":
                 frame.outcomes[key] = _shares(rows["outcome"].iloc[at])
@@ -172,10 +179,13 @@ def _codes(
 ) -> dict[View, tuple[Codes, NDArray[np.bool_]]]:
     """Codes of each view and whether the view was asked, both one per row.
 
-    A text view without answers is there as long as it has an outcome or any text at all.
+    A row was asked by text where it has an answer, an outcome or any text at all; a row with an
+    empty text and nothing else was asked too, and is silent, unless it was asked by options.
+    Scores that are not all finite choose nothing: asked, without an answer.
     """
-    said = rows["answer"].notna() | _filled(rows["outcome"]) | _filled(rows["text"])
     scored = rows["chosen"].notna() | rows["option_scores"].notna()
+    said = rows["answer"].notna() | _filled(rows["outcome"]) | _filled(rows["text"])
+    said |= rows["text"].notna() & ~scored
     if not labels:
         wrong = (rows["score"].fillna(0.0) != 1.0).to_numpy().astype(np.int8)
         return {"text": (wrong, (said | rows["score"].notna()).to_numpy(dtype=bool))}
@@ -187,8 +197,23 @@ def _codes(
 
     return {
         "text": (coded("answer"), said.to_numpy(dtype=bool)),
-        "options": (coded("chosen"), scored.to_numpy(dtype=bool)),
+        "options": (
+            np.where(_broken(rows["option_scores"]), NO_ANSWER, coded("chosen")).astype(np.int8),
+            scored.to_numpy(dtype=bool),
+        ),
     }
+
+
+def _broken(scores: pd.Series) -> NDArray[np.bool_]:
+    """Rows with option scores of which at least one is not finite."""
+    return np.array(
+        [
+            isinstance(row, Sequence | np.ndarray)
+            and not np.isfinite(np.asarray(row, dtype=float)).all()
+            for row in scores
+        ],
+        dtype=bool,
+    )
 
 
 def _filled(column: pd.Series) -> pd.Series:

@@ -3,44 +3,107 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from resect.analysis.words import TESTS, at, points, sentence
+from resect.analysis.words import TESTS, at, points, removed, sentence
 
 Row = Mapping[str, Any]
 
 
+EACH = "(each on its own; choosing between them is the smallest safe version's question)"
+
+
 def headline(summary: Row, called: Mapping[str, str]) -> str:
     """The clause on how far each model stays within the margin; empty where nothing can be said."""
-    by_treatment: dict[str, list[Row]] = defaultdict(list)
+    groups: dict[str, list[Row]] = defaultdict(list)
+    many = seeded(summary)
     for row in summary["safety"]:
         if row["default"] and row["state"] != "not assessable":
-            by_treatment[row["treatment"]].append(row)
+            groups[under(row, many)].append(row)
     parts = []
-    for treatment, rows in by_treatment.items():
+    for where, rows in groups.items():
         clauses = [_far(row, called, first=i == 0) for i, row in enumerate(rows)]
-        parts.append(f"under {treatment}, {', '.join(clauses)}")
-    return "; ".join(parts)
+        parts.append(f"{where}, {', '.join(clauses)}")
+    ending = f" {EACH}" if len(parts) > 1 else ""
+    return "; ".join(parts) + ending
 
 
 def _far(row: Row, called: Mapping[str, str], first: bool) -> str:
-    """`the specialist stays within 5 points of its uncut self up to 45 % (on 3 of 3 tasks)`."""
+    """`the specialist stays within 5 points of its uncut self up to 45 % (on all 3 tasks)`."""
     model = called.get(row["model"], row["model"])
-    total = len(row["assessable"]) + len(row["not_assessable"])
-    where = f"(on the {len(row['assessable'])} of {total} tasks that are assessable)"
-    if len(row["assessable"]) == total:
-        where = f"(on all {total} tasks)" if total > 1 else f"(on {row['assessable'][0]})"
     within = _within(row)
     if row["state"] == "none":
-        first_level = row["limiting"]["level"]
-        if not first:
-            return f"{model} is not shown to at any level {where}"
-        return f"{model} is not shown to stay {within} even at {at(first_level)} {where}"
+        return f"{model} {_none(row, first)}"
+    where = _where(row, [_stopper(row)])
     if row["safe_level"] is None:
         return f"{model} stays {within} {where}" if first else f"{model} too {where}"
-    reach = f"up to {at(row['safe_level'])} {where}"
-    return f"{model} stays {within} {reach}" if first else f"{model} {reach}"
+    way = "down" if row["safe_level"] >= 1 else "up"
+    reach = f"{way} to {at(row['safe_level'])}"
+    if first:
+        gone = removed(row["safe_level"], row["treatment"])
+        return f"{model} stays {within} {reach}{gone} {where}"
+    return f"{model} {reach} {where}"
+
+
+def _none(row: Row, first: bool) -> str:
+    """What is said of a course whose first level failed: lost, not judged, or not shown."""
+    limit = row["limiting"]
+    level = at(limit["level"])
+    if "difference" not in limit:
+        return f"cannot be judged at {level}, since {limit['reason']} {_where(row)}"
+    lost = beyond(limit)
+    if lost and limit["test"] == "accuracy":
+        much = f"more than {points(limit['margin'])} points"
+        return f"loses {much} already at {level} {_where(row)}"
+    if lost:
+        much = f"more than {points(limit['margin'])} points"
+        return f"raises {TESTS[limit['test']]} by {much} already at {level} {_where(row)}"
+    where = _where(row, [_stopper(row)])
+    items = f"with these {limit['n']} items"
+    if not first:
+        return f"cannot be shown to even at {level} {items} {where}"
+    return f"cannot be shown to stay {_within(row)} even at {level} {items} {where}"
+
+
+def beyond(limit: Row) -> bool:
+    """Whether the whole interval of the test that stopped a course lies past its margin."""
+    if limit["test"] == "accuracy":
+        return bool(limit["high"] < -limit["margin"])
+    return bool(limit["low"] > limit["margin"])
+
+
+def _stopper(row: Row) -> str:
+    """The test that stopped a course, where it is not accuracy."""
+    limit = row["limiting"]
+    if limit is None or limit["test"] == "accuracy":
+        return ""
+    return f"stopped by {TESTS[limit['test']]}"
+
+
+def _where(row: Row, more: Sequence[str] = ()) -> str:
+    """`(on 1 of 2 tasks; the other is not assessable)`."""
+    ready, out = len(row["assessable"]), len(row["not_assessable"])
+    if out:
+        rest = "the other is" if out == 1 else f"the other {out} are"
+        where = f"on {ready} of {ready + out} tasks; {rest} not assessable"
+    else:
+        where = f"on all {ready} tasks" if ready > 1 else f"on {row['assessable'][0]}"
+    return f"({'; '.join([where, *(part for part in more if part)])})"
+
+
+def seeded(summary: Row) -> frozenset[str]:
+    """The treatments that were run with several seeds."""
+    seeds: dict[str, set[int]] = defaultdict(set)
+    for row in summary["safety"]:
+        seeds[row["treatment"]].add(row["seed"])
+    return frozenset(name for name, found in seeds.items() if len(found) > 1)
+
+
+def under(row: Row, many: frozenset[str]) -> str:
+    """`under wanda`, with the seed where there are several."""
+    seed = f" with seed {row['seed']}" if row["treatment"] in many else ""
+    return f"under {row['treatment']}{seed}"
 
 
 def _within(row: Row) -> str:
@@ -51,17 +114,18 @@ def _within(row: Row) -> str:
 
 def sentences(summary: Row, called: Mapping[str, str]) -> list[str]:
     """One sentence for each course in the view that decides, and the smallest safe version."""
-    found = [sentence(_course(row, called)) for row in summary["safety"] if row["default"]]
+    many = seeded(summary)
+    found = [sentence(_course(row, called, many)) for row in summary["safety"] if row["default"]]
     found += [
-        sentence(_smallest(row, called))
+        sentence(_smallest(row, called, many))
         for row in summary["smallest_safe"] if row["treatments"] > 1
     ]  # fmt: skip
     return found
 
 
-def _course(row: Row, called: Mapping[str, str]) -> str:
+def _course(row: Row, called: Mapping[str, str], many: frozenset[str]) -> str:
     model = called.get(row["model"], row["model"])
-    where = f"under {row['treatment']}"
+    where = under(row, many)
     blind = "; ".join(
         f"{one['task']} is not assessable because {one['reason']}" for one in row["not_assessable"]
     )
@@ -69,7 +133,9 @@ def _course(row: Row, called: Mapping[str, str]) -> str:
         why = blind or row["reason"]
         return f"{where}, how far {model} can be cut safely cannot be said: {why}"
     parts = [f"{where}, {_far(row, called, first=True)}, at one-sided alpha {row['alpha']:g}"]
-    if row["limiting"] is None:
+    if row["limiting"] is None and row["passed"] == [None]:
+        parts.append("it has no other level, so nothing is said of stronger ones")
+    elif row["limiting"] is None:
         parts.append("no level asked was stopped, so the limit lies beyond")
     else:
         parts.append(_stopped(row["limiting"]))
@@ -83,23 +149,32 @@ def _stopped(limit: Row) -> str:
         return f"{where} it is stopped since {limit['reason']}"
     change = f"{points(limit['difference'], True)} points"
     ends = f"[{points(limit['low'], True)}, {points(limit['high'], True)}]"
-    proven = points(limit["provable_margin"])
     text = (
         f"{where} it is stopped by {TESTS[limit['test']]} on {limit['task']}: {change} {ends}, "
-        f"margin {points(limit['margin'])}; the smallest margin these {limit['n']} items could "
-        f"have proven is {proven} points, their power if nothing had changed {limit['power']:.2f}"
+        f"margin {points(limit['margin'])}"
+    )
+    if beyond(limit):
+        return f"{text}, so the loss is clear and more items would not help"
+    text += (
+        f"; the smallest margin these {limit['n']} items could have proven is "
+        f"{points(limit['provable_margin'])} points, their power if nothing had changed "
+        f"{limit['power']:.2f}"
     )
     if limit["items_needed"] is None:
         return f"{text}, and more items would not help since {limit['reason']}"
     return f"{text}, and {limit['items_needed']} items would be needed"
 
 
-def _smallest(row: Row, called: Mapping[str, str]) -> str:
+def _smallest(row: Row, called: Mapping[str, str], seeds: frozenset[str]) -> str:
     model = called.get(row["model"], row["model"])
-    many = f"{row['treatments']} treatments, each at alpha {row['alpha_each']:g}"
+    each = "courses (treatments and seeds)" if seeds else "treatments"
+    many = f"{row['treatments']} {each}, each at alpha {row['alpha_each']:g}"
     if row["treatment"] is None:
         return f"no smallest safe version of {model} is named among {many}: {row['reason']}"
-    what = f"{row['treatment']} at {at(row['level'])}"
+    seed = f" with seed {row['seed']}" if row["treatment"] in seeds else ""
+    what = f"{row['treatment']}{seed} at {at(row['level'])}"
+    if row["by"] == "level":
+        return f"the most cut safe version of {model} among {many}, is {what} ({row['reason']})"
     by = f"by {row['by'].replace('_', ' ')}" if row["by"] else ""
     note = f" ({row['reason']})" if row["reason"] else ""
     return f"the smallest safe version of {model} among {many}, is {what}, {by}{note}"

@@ -21,6 +21,8 @@ Floats = NDArray[np.float64]
 Weights = NDArray[np.float32]
 
 LOW, HIGH = 0.025, 0.975
+BLOCK = 200
+"""Resamples handled at once where the work needs more memory than its result."""
 
 
 class Interval(NamedTuple):
@@ -72,12 +74,14 @@ def item_weights(clusters: Sequence[str], resamples: int, seed: int, task: str) 
     names, place = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
     rng = np.random.default_rng([seed, task_seed(task)])
     count = len(names)
-    drawn = rng.integers(count, size=(resamples, count))  # which cluster, (R, C)
-    drawn += count * np.arange(resamples)[:, None]
-    counts = np.bincount(drawn.ravel(), minlength=resamples * count)  # multinomial
-    table = np.ones((resamples + 1, count), dtype=np.float32)
-    table[1:] = counts.reshape(resamples, count)
-    return np.take(table, place, axis=1)  # (R + 1, N)
+    table = np.ones((resamples + 1, len(place)), dtype=np.float32)
+    for start in range(0, resamples, BLOCK):
+        rows = min(BLOCK, resamples - start)
+        drawn = rng.integers(count, size=(rows, count))  # which cluster, (rows, C)
+        drawn += count * np.arange(rows)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=rows * count)  # multinomial
+        table[start + 1 : start + rows + 1] = counts.reshape(rows, count)[:, place]
+    return table
 
 
 def bounds(draws: Floats) -> tuple[Floats, Floats]:

@@ -15,6 +15,9 @@ from scipy.special import bdtr, ndtr, ndtri
 
 from resect.analysis.intervals import Floats
 
+HUGE = 1_000_000
+"""More items than anyone will ask: the estimate lies practically at the margin."""
+
 _STEPS = 54
 """Halvings of an interval of length 2: the bounds are exact to 2^-53."""
 
@@ -33,6 +36,39 @@ def pairs(before: NDArray[np.bool_], after: NDArray[np.bool_], asked: NDArray[np
     c = (~before & after & asked).sum(axis=-1)
     n = np.broadcast_to(asked, np.broadcast_shapes(before.shape, after.shape)).sum(axis=-1)
     return Pairs(*(np.asarray(x, dtype=float) for x in (b, c, n)))
+
+
+def design_effect(
+    before: NDArray[np.bool_],
+    after: NDArray[np.bool_],
+    asked: NDArray[np.bool_],
+    clusters: NDArray[np.intp],
+) -> Floats:
+    """By how much items that share a parent inflate the variance of c - b, (L,), at least 1.
+
+    `before` is (N,), `after` and `asked` are (L, N), `clusters` (N,) numbers from 0. The
+    variance between clusters of their sums of after - before, over the variance of independent
+    items (Kish 1965; Donner and Klar 2000). The tables that tests read are divided by it, as in
+    Rao and Scott 1992 (Biometrics 48:577). Where nothing changed it cannot be seen, and the
+    items of a cluster are taken to move together.
+    """
+    count = int(clusters.max()) + 1 if clusters.size else 0
+    if count == len(clusters):
+        return np.ones(len(after))
+    found = []
+    for now, here in zip(after, asked, strict=True):
+        size = np.bincount(clusters, here, count)
+        n, used = size.sum(), int((size > 0).sum())
+        change = np.where(here, now.astype(float) - before, 0.0)
+        mean = change.sum() / max(n, 1)
+        apart = np.bincount(clusters, change, count) - size * mean
+        alone = (change**2).sum() - n * mean**2
+        if alone > 0 and used > 1:
+            between = (apart**2).sum() * used / (used - 1)
+            found.append(max(1.0, float(between / alone)))
+        else:
+            found.append(float((size**2).sum() / max(n, 1)))
+    return np.asarray(np.maximum(1.0, np.array(found)))
 
 
 def mcnemar(b: Any, c: Any) -> Floats:
@@ -121,12 +157,16 @@ def power(margin: float, alpha: float, n: float, discordance: float, shift: floa
 def items_needed(
     margin: float, alpha: float, discordance: float, shift: float = 0.0, target: float = 0.8
 ) -> int | None:
-    """Items at which `power` reaches `target` (Nam 1997); None where `shift` is past the margin."""
+    """Items at which `power` reaches `target` (Nam 1997).
+
+    None where `shift` is past the margin, or so near to it that a million would not do.
+    """
     if margin + shift <= 0:
         return None
     null, true = _variances(margin, discordance, shift)
     wide = ndtri(1 - alpha) * np.sqrt(null) + ndtri(target) * np.sqrt(true)
-    return int(np.ceil((wide / (margin + shift)) ** 2))
+    needed = (wide / (margin + shift)) ** 2
+    return int(np.ceil(needed)) if needed <= HUGE else None
 
 
 def _variances(margin: float, discordance: float, shift: float) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from resect.analysis import skill as sk
-from resect.analysis.curves import Curve, Sampled, describe
+from resect.analysis.curves import ONE_LABEL, Curve, Sampled, describe
 from resect.analysis.frame import Key
 from resect.analysis.intervals import NOTHING, Interval, intervals, wilson
 
@@ -93,6 +93,7 @@ def _labelled(sampled: Sampled) -> list[dict[str, Any]]:
     rows = []
     for at in range(len(curve.levels)):
         metrics = {name: metric(values[at]) for name, values in found.items()}
+        metrics["skill"] = metric(found["skill"][at], sk_reason(counts, at))
         metrics["retention"] = metric(retained[at], kept.reason)
         asked = counts.asked[:, 0, at].sum()
         rows.append({
@@ -117,6 +118,11 @@ def _labelled(sampled: Sampled) -> list[dict[str, Any]]:
             },
         })  # fmt: skip
     return rows
+
+
+def sk_reason(counts: sk.Tally, at: int) -> str | None:
+    """Why a level with answers has no skill, or None."""
+    return ONE_LABEL if int(sk.present_labels(counts)[at]) == 1 else None
 
 
 def metric(found: Interval, reason: str | None = None) -> dict[str, Any]:

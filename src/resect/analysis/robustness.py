@@ -30,6 +30,8 @@ def areas(curve: Curve, draws: Draws, kind: str) -> tuple[Floats | None, str | N
     values = draws.skill if kind == "absolute" else draws.retention
     if reason or values is None:
         return None, reason or draws.reason
+    if np.isnan(values[0]).any():
+        return None, draws.reason or "a level has no skill"
     levels = axis(curve)
     return area(levels, values) / (levels[-1] - levels[0]), None
 

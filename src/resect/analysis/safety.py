@@ -14,6 +14,7 @@ import numpy as np
 from resect.analysis.curves import Curve, damage, describe, say
 from resect.analysis.evidence import ACCURACY, Evidence, Test, joint, row, shortfall
 from resect.analysis.frame import Level
+from resect.analysis.words import method
 
 ALPHA = 0.025
 """One-sided, so that a drawn 95 % band and the verdict agree."""
@@ -143,7 +144,8 @@ def _limit(ready: Sequence[tuple[Evidence, Test]], level: Level, alpha: float) -
     name = e.curve.frame.name
     limiting: Row = {"task": name, "test": t.name, "level": level}
     if at is None or not t.table.n[at]:
-        limiting |= {"reason": f"{name} has no answers at {say(level)}"}
+        lacking = t.lacking(name, at, level)
+        limiting |= {"reason": lacking or f"{name} has no items for the test at {say(level)}"}
     else:
         limiting |= row(name, t, at, level, alpha) | shortfall(t, at, alpha)
     limiting["others"] = [
@@ -160,9 +162,7 @@ def _notes(tasks: Sequence[Evidence], ready: Sequence[Any]) -> str | None:
     for e in tasks:
         frame = e.curve.frame
         if len(set(frame.clusters)) < len(frame.items):
-            notes.append(
-                f"{frame.name}: items that share a parent are tested as if they were independent"
-            )
+            notes.append(f"{frame.name}: the tests allow for items that share a parent")
     return "; ".join(notes) or None
 
 
@@ -176,7 +176,8 @@ def smallest_safe(
     Bonferroni over courses, fixed sequence within: the chance that any unsafe version is named
     is at most alpha, so no items need to be held back. `bytes_at` maps (model, treatment, level)
     to what was measured and how many; the smallest of all passed levels is taken, and of equals
-    the most damaged. Where bytes are missing, or never fall, levels decide among fractions.
+    the most damaged. Where bytes are missing, or never fall, levels decide among fractions of
+    one method: a fifth of the neurons and a fifth of the weights are not to be ranked.
     """
     models: dict[str, dict[CourseKey, list[Evidence]]] = defaultdict(dict)
     courses = by_course(found)
@@ -222,7 +223,8 @@ def _pick(candidates: Sequence[Row], whole: tuple[str | None, float | None]) -> 
     fractions = [c for c in candidates if c["level"] is not None and 0 < c["level"] < 1]
     missing = len(smaller) < len(candidates)
     why = "bytes were not measured at every level" if missing else "no version is smaller in bytes"
-    if len(fractions) < len(candidates):
-        return {"reason": f"{why}, and levels of different kinds cannot be ranked"}
+    kinds = {method(str(c["treatment"])) for c in candidates}
+    if len(fractions) < len(candidates) or len(kinds) > 1:
+        return {"reason": f"{why}, and levels of different kinds or methods cannot be ranked"}
     best = max(fractions, key=lambda c: float(c["level"]))
-    return {**best, "by": "level", "reason": f"{why}: the largest fraction removed is taken"}
+    return {**best, "by": "level", "reason": f"{why}: the most cut is taken"}

@@ -21,12 +21,16 @@ Codes = NDArray[np.int8]
 
 
 class Tally(NamedTuple):
-    """Weighted counts, each (K, R, L). `predicted` is per predicted label, the rest per gold."""
+    """Weighted counts, each (K, R, L). `predicted` is per predicted label, the rest per gold.
+
+    `named` counts answers that name a label which the sample (row 0) has items of.
+    """
 
     asked: Floats
     answered: Floats
     right: Floats
     predicted: Floats
+    named: Floats
 
 
 def tally(weights: Weights, codes: Codes, gold: Codes, k: int) -> Tally:
@@ -35,33 +39,48 @@ def tally(weights: Weights, codes: Codes, gold: Codes, k: int) -> Tally:
     each = np.arange(k, dtype=np.int8)[:, None, None]
     of_gold = gold == each  # (K, 1, N)
     said = codes == each  # (K, L, N)
-    hits = np.stack([(codes != MISSING) & of_gold, (codes >= 0) & of_gold, said & of_gold, said])
-    flat = hits.reshape(4 * k * levels, n).T.astype(np.float32)  # one product for everything
-    counts = (weights @ flat).reshape(-1, 4, k, levels)  # (R, 4, K, L)
+    hits = [(codes != MISSING) & of_gold, (codes >= 0) & of_gold, said & of_gold, said]
+    present = (hits[0] & (weights[0] > 0)).any(axis=2)  # (K, L)
+    if not present.all():
+        hits.append((said & present[..., None]).any(axis=0) & of_gold)
+    flat = np.stack(hits).reshape(-1, n).T.astype(np.float32)  # one product for everything
+    counts = (weights @ flat).reshape(-1, len(hits), k, levels)  # (R, 4 or 5, K, L)
+    if present.all():
+        counts = counts[:, [0, 1, 2, 3, 1]]
     return Tally(*np.ascontiguousarray(np.moveaxis(counts, 0, 2), dtype=np.float64))
 
 
 def credit(codes: Codes, gold: Codes, k: int) -> Floats:
     """What each item counts, (L, N): 1 right, 0 no answer, -1/(k-1) wrong, NaN not asked.
 
-    Guessing between k labels then has expectation 0 (formula scoring; Thurstone 1919).
+    Guessing between k labels then has expectation 0 (formula scoring; Thurstone 1919). Here k
+    counts the labels that have items.
     """
     wrong = np.where(codes == gold, 1.0, -1.0 / (k - 1))
     return np.where(codes == MISSING, np.nan, np.where(codes == NO_ANSWER, 0.0, wrong))
 
 
 def skill(t: Tally) -> Floats:
-    """Mean credit within each gold label, then over the labels present, (R, L).
+    """Mean credit within each gold label, then over the m labels with items in row 0, (R, L).
 
-    Silence is 0; a constant answer is exactly 0 where every label is present; guessing is 0 in
-    expectation. NaN where nothing was asked.
+    A wrong answer counts -1/(m-1). One that names a label without items could never be right
+    and counts 0, like silence; a label that only a resample lacks counts 0 there. So silence
+    and a constant answer are exactly 0 and guessing is 0 in expectation, whichever labels the
+    sample has. NaN where it has fewer than 2: no score can tell skill from a constant answer.
     """
-    k = len(t.asked)
-    present = t.asked > 0  # (K, R, L)
+    m = present_labels(t)
+    drawn = t.asked > 0  # (K, R, L)
     with np.errstate(all="ignore"):
-        right = np.where(present, t.right / t.asked, 0.0).sum(axis=0)
-        answered = np.where(present, t.answered / t.asked, 0.0).sum(axis=0)
-        return np.asarray((right - (answered - right) / (k - 1)) / present.sum(axis=0))
+        right = np.where(drawn, t.right / t.asked, 0.0).sum(axis=0)
+        named = np.where(drawn, t.named / t.asked, 0.0).sum(axis=0)
+        found = (right - (named - right) / (m - 1)) / m
+    asked = drawn.any(axis=0)
+    return np.asarray(np.where((m > 1) & asked, found, np.nan))
+
+
+def present_labels(t: Tally) -> NDArray[np.intp]:
+    """How many labels have items in the sample at each level, (L,)."""
+    return np.asarray((t.asked[:, 0] > 0).sum(axis=0))
 
 
 class Confusion(NamedTuple):

@@ -72,7 +72,7 @@ def _belief(sampled: Sampled) -> list[dict[str, Any]]:
         blank = {**dict.fromkeys((*names, *shares)), "reason": reason}
         return [dict(blank) for _ in curve.levels]
     draws = (
-        cal.calibration_error(sampled.weights, found),
+        cal.error_of(sampled, found),
         cal.brier_score(sampled.weights, found),
         cal.risk_coverage(sampled.weights, found),
     )

@@ -9,16 +9,21 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtr
 
 from resect.analysis import skill as sk
 from resect.analysis.compare import word
 from resect.analysis.frame import Key, TaskFrame
 from resect.analysis.intervals import Interval
-from resect.analysis.paired import mcnemar, pairs, tango
+from resect.analysis.paired import design_effect, mcnemar, pairs, score_z, tango
 
 
 def uncut(frame: TaskFrame, compared: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
-    """Accuracy of a minus b at level 0, a row for each view: Tango's interval, exact McNemar."""
+    """Accuracy of a minus b at level 0, a row for each view: Tango's interval, exact McNemar.
+
+    Where items share a parent the table is divided by its design effect, and p is of the score
+    test: an exact test of counts has no such correction.
+    """
     rows = []
     for a, b in compared:
         for view in frame.views():
@@ -30,7 +35,12 @@ def uncut(frame: TaskFrame, compared: Sequence[tuple[str, str]]) -> list[dict[st
                 continue
             ours, theirs = frame.codes[left] == frame.gold, frame.codes[right] == frame.gold
             table = pairs(theirs, ours, asked)
-            low, high = tango(*table)
+            effect = float(design_effect(theirs, ours[None], asked[None], frame.cluster)[0])
+            lost, gained, n = (x / effect for x in table)
+            low, high = tango(lost, gained, n)
+            p = mcnemar(lost, gained)
+            if effect > 1:
+                p = 2 * ndtr(-np.abs(score_z(lost, gained, n, 0)))
             value = float((table.c - table.b) / table.n)
             found = Interval(value, float(low), float(high))
             rows.append({
@@ -47,7 +57,8 @@ def uncut(frame: TaskFrame, compared: Sequence[tuple[str, str]]) -> list[dict[st
                 "difference": value,
                 "low": found.low,
                 "high": found.high,
-                "p": float(mcnemar(table.b, table.c)),
+                "p": float(p),
+                "design_effect": effect,
                 "verdict": word(found),
             })  # fmt: skip
     return rows

@@ -5,6 +5,7 @@ Reads the finished findings only (plain dicts), so that no sentence says what no
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from resect.analysis import howfar
 from resect.analysis.compare import DEPENDS, NEITHER, A, B
 from resect.analysis.curves import NO_SKILL, damage
-from resect.analysis.words import at, ends, listed, names, sentence, signed
+from resect.analysis.words import at, ends, listed, names, points, sentence, signed
 
 Row = dict[str, Any]
 SILENT = 0.2
@@ -23,7 +24,7 @@ WORDS = {
     A: "{a} keeps more than {b} on {tasks}",
     B: "{b} keeps more than {a} on {tasks}",
     DEPENDS: "on {tasks} it depends on the measure (what is left, or what share is left)",
-    None: "no comparison could be made on {tasks}",
+    None: "no comparison of {a} with {b} could be made on {tasks}",
 }
 
 
@@ -32,6 +33,8 @@ def verdict(summary: Row) -> Row:
     called = names(summary)
     sentences = howfar.sentences(summary, called)
     sentences += [_versus(*both, called) for both in _pairs(summary["comparisons"])]
+    if not _decided(summary["comparisons"]):
+        sentences += [sentence(_uncut(row, called)) for row in _shown(summary["uncut"])]
     halves = [row for row in summary["cliffs"] if _is_half(row)]
     sentences += [_course(summary, cliff, called) for cliff in _shown(halves)]
     return {"headline": headline(summary, called), "sentences": sentences}
@@ -41,10 +44,32 @@ def headline(summary: Row, called: Mapping[str, str]) -> str:
     """How far each model can be cut, then which keeps more; alone, where half of it is gone."""
     far = howfar.headline(summary, called)
     rows = [row for row in _shown(summary["comparisons"]) if row["kind"] == "absolute"]
-    against = _against(rows, called) if rows else _alone(summary, called)
+    if rows and _decided(rows):
+        against = _against(rows, called)
+    elif rows or summary["uncut"]:
+        uncut = (_uncut(row, called) for row in _shown(summary["uncut"]))
+        against = "; ".join(part for part in (_against(rows, called), *uncut) if part)
+    else:
+        against = _alone(summary, called, brief=bool(far))
     if not far and not against:
         return "Nothing was found that could be analysed."
     return " ".join(sentence(part) for part in (far, against) if part)
+
+
+def _decided(rows: Sequence[Row]) -> bool:
+    """Whether any comparison could be made."""
+    return any(row["difference"] is not None for row in rows)
+
+
+def _uncut(row: Row, called: Mapping[str, str]) -> str:
+    """Who is better before anything was cut, where no comparison of courses could be made."""
+    a, b = (called.get(row[side], row[side]) for side in ("a", "b"))
+    ends = f"[{points(row['low'], True)}, {points(row['high'], True)}]"
+    word = {A: f"{a} is better", B: f"{b} is better"}.get(row["verdict"], "no evidence of either")
+    return (
+        f"uncut on {row['task']} ({row['view']}), the accuracy of {a} minus that of {b} is "
+        f"{points(row['difference'], True)} points {ends}: {word}"
+    )
 
 
 def _against(rows: Sequence[Row], called: Mapping[str, str]) -> str:
@@ -64,14 +89,26 @@ def _against(rows: Sequence[Row], called: Mapping[str, str]) -> str:
     return "; ".join(parts)
 
 
-def _alone(summary: Row, called: Mapping[str, str]) -> str:
-    """The headline of a run without two models to compare."""
+def _alone(summary: Row, called: Mapping[str, str], brief: bool) -> str:
+    """The headline of a run without two models to compare; `brief` leaves out what is unknown."""
     rows = _shown([row for row in summary["cliffs"] if _is_half(row)])
-    return "; ".join(
-        f"{called.get(row['model'], row['model'])} on {row['task']} under {row['treatment']}: "
-        f"{_half(row)}"
-        for row in rows
-    )
+    many = howfar.seeded(summary)
+    found = []
+    for row in rows:
+        known = row["level"] is not None or row["censored"] or row["reason"] == NO_SKILL
+        if row["treatment"] != "none" and (known or not brief):
+            model = called.get(row["model"], row["model"])
+            where = f"on {row['task']} {howfar.under(row, many)}, {_named(row, model)}"
+            found.append(where)
+    return "; ".join(found)
+
+
+def _named(row: Row, model: str) -> str:
+    """`half of the skill of m is gone at 40 %`."""
+    said = _half(row)
+    if said.startswith("it has"):
+        return f"{model} {said.removeprefix('it ')}"
+    return said.replace("half of its skill", f"half of the skill of {model}", 1)
 
 
 def _is_half(row: Row) -> bool:
@@ -79,9 +116,13 @@ def _is_half(row: Row) -> bool:
 
 
 def _shown(rows: Sequence[Row]) -> list[Row]:
-    """One view for each task: the text that users get, the options where there is no text."""
-    text = {row["task"] for row in rows if row["view"] == "text"}
-    return [row for row in rows if row["view"] == "text" or row["task"] not in text]
+    """One view for each task and model (or pair): the text that users get, else the options."""
+
+    def of(row: Row) -> tuple[Any, ...]:
+        return tuple(row.get(key) for key in ("task", "model", "a", "b"))
+
+    text = {of(row) for row in rows if row["view"] == "text"}
+    return [row for row in rows if row["view"] == "text" or of(row) not in text]
 
 
 def _pairs(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
@@ -119,16 +160,19 @@ def _course(summary: Row, cliff: Row, called: Mapping[str, str]) -> str:
     rows = sorted((r for r in rows if r["accuracy"] is not None), key=lambda r: damage(r["level"]))
     model, task = called.get(cliff["model"], cliff["model"]), cliff["task"]
     if not rows or rows[0]["level"] != 0.0:
-        return sentence(f"{model} on {task}: the uncut model has no answers to compare with")
+        return sentence(f"on {task}, {model}: the uncut model has no answers to compare with")
     start = rows[0]["metrics"]["skill"]
     floor = next(t["floors"] for t in summary["tasks"] if t["name"] == task)
+    skill = f"no skill that could be told ({start.get('reason')})"
+    if start["value"] is not None:
+        skill = f"skill {start['value']:.2f} [{start['low']:.2f}, {start['high']:.2f}]"
     parts = [
-        f"{model} starts on {task} with skill {start['value']:.2f} "
-        f"[{start['low']:.2f}, {start['high']:.2f}] (accuracy {rows[0]['accuracy']:.2f}; always "
-        f"answering {floor['majority_label']} gives {floor['majority']:.2f})",
-        f"under {cliff['treatment']}, {_half(cliff)}",
-        *_first(summary, cliff),
+        f"on {task}, {model} starts with {skill} (accuracy {rows[0]['accuracy']:.2f}; always "
+        f"answering {floor['majority_label']} gives {floor['majority']:.2f})"
     ]
+    if cliff["treatment"] != "none":
+        where = howfar.under(cliff, howfar.seeded(summary))
+        parts += [f"{where}, {_half(cliff)}", *_first(summary, cliff)]
     if cliff["view"] == "text":
         parts.append(_format(summary, cliff, rows))
     return sentence("; ".join(parts))
@@ -155,16 +199,29 @@ def _half(cliff: Row) -> str:
         where = f"{100 * cliff['level']:.0f} % {ends(cliff['low'], cliff['high'])}"
         return f"half of its skill is gone at {where}"
     if cliff["censored"]:
-        return f"half of its skill is never gone: {cliff['reason']}"
+        low = cliff["low"]
+        interval = "" if low is None else f" (interval from {100 * low:.0f} %)"
+        last = _last(cliff["reason"])
+        notes = [x for x in (cliff["reason"] or "").split("; ") if "the last level" not in x]
+        note = f" ({'; '.join(notes)})" if any(notes) else ""
+        return f"half of its skill is not seen gone{last}{interval}{note}"
     if cliff["reason"] == NO_SKILL:
         return "it has no skill clearly above guessing that could be lost"
     return f"where half of its skill is gone cannot be said ({cliff['reason']})"
+
+
+def _last(reason: str | None) -> str:
+    """` up to 80 %`: the last level, from the reason of a censored cliff."""
+    found = re.search(r"through the last level, ([0-9.]+)", reason or "")
+    return f" up to {at(float(found[1]))}" if found else ""
 
 
 def _format(summary: Row, cliff: Row, rows: Sequence[Row]) -> str:
     """At which level the format is lost, and what the options say there."""
     silent = [r["metrics"]["no_answer"]["value"] or 0.0 for r in rows]
     lost = [r for r, share in zip(rows, silent, strict=True) if share - silent[0] > SILENT]
+    if not lost and silent[0] > SILENT:
+        return f"already uncut {silent[0]:.2f} of its texts give no answer"
     if not lost:
         return f"at no level do more than {max(silent):.2f} of its texts give no answer"
     level, share = lost[0]["level"], lost[0]["metrics"]["no_answer"]["value"]

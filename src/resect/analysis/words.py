@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,6 +28,25 @@ def names(summary: Row) -> dict[str, str]:
         name: called[role] if role in called and list(roles.values()).count(role) == 1 else name
         for name, role in roles.items()
     }
+
+
+PARTS = {
+    "magnitude": "targeted weights", "wanda": "targeted weights", "sparsegpt": "targeted weights",
+    "ria": "targeted weights", "random": "targeted weights", "neurons": "neurons",
+    "heads": "attention heads", "experts": "experts",
+}  # fmt: skip
+"""What a level is a fraction of, by method."""
+
+
+def method(treatment: str) -> str:
+    """The first method of a treatment, the swept one, without its options."""
+    return re.split(r"[\s:,+@(]", treatment.strip(), maxsplit=1)[0]
+
+
+def removed(level: float | None, treatment: str) -> str:
+    """` of the targeted weights removed`, where it is known what the level is a share of."""
+    part = PARTS.get(method(treatment))
+    return "" if level is None or level >= 1 or part is None else f" of the {part} removed"
 
 
 def at(level: float | None) -> str:
