@@ -16,7 +16,7 @@ import itertools
 import math
 from typing import Any
 
-import machine
+import _machine as machine
 import torch
 
 from resect import clinic, methods, models, tasks

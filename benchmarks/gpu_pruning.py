@@ -8,11 +8,10 @@ The peer sorts every matrix at every level, as the published study did, on the s
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import Any
 
-import machine
+import _machine as machine
 import torch
 from transformers import AutoModelForCausalLM, MistralConfig
 
@@ -21,6 +20,7 @@ from resect.calibration import Tokens
 from resect.spec import Step
 
 LEVELS = [round(0.05 * step, 2) for step in range(1, 20)]
+PEER = "torch.sort of every matrix at each of 19 levels, same device"
 STEPS = ["magnitude:0.5", "magnitude:0.5,scope=global", "wanda:0.5", "ria:0.5", "sparsegpt:0.5"]
 
 
@@ -52,7 +52,10 @@ def twenty_levels(model: Any) -> None:
 def main() -> None:
     asked = machine.arguments(__doc__)
     if not torch.cuda.is_available():
-        sys.exit("this benchmark needs a CUDA device, and there is none here")
+        reason = "this benchmark needs a CUDA device, and there is none here"
+        result = {"name": "gpu_pruning", "ratio": None, "peer": PEER, "reason": reason}
+        machine.show(result, asked.json)
+        return
     blocks, samples = (2, 8) if asked.quick else (32, 128)
     config = MistralConfig(num_hidden_layers=blocks, num_key_value_heads=8)
 
@@ -83,7 +86,7 @@ def main() -> None:
         {
             "name": "gpu_pruning",
             "ratio": round(peer / ours, 1),
-            "peer": "torch.sort of every matrix at each of 19 levels, same device",
+            "peer": PEER,
             "blocks": blocks,
             "samples": samples,
             "seconds": round(ours, 2),

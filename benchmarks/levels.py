@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 
-import machine
+import _machine as machine
 
 from resect import methods, models
 from resect.calibration import tokens_for

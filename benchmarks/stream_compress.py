@@ -20,7 +20,7 @@ import threading
 import time
 from pathlib import Path
 
-import machine
+import _machine as machine
 import torch
 from safetensors.torch import save_file
 from transformers import AutoTokenizer, MistralConfig

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import machine
+import _machine as machine
 import torch
 
 from resect.methods.masks import cut_, cuts, removed

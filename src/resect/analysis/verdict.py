@@ -51,9 +51,20 @@ def headline(summary: Row, called: Mapping[str, str]) -> str:
         against = "; ".join(part for part in (_against(rows, called), *uncut) if part)
     else:
         against = _alone(summary, called, brief=bool(far))
-    if not far and not against:
-        return "Nothing was found that could be analysed."
-    return " ".join(sentence(part) for part in (far, against) if part)
+    parts = [part for part in (far, against) if part] or _intact(summary, called)
+    return " ".join(map(sentence, parts)) or "Nothing was found that could be analysed."
+
+
+def _intact(summary: Row, called: Mapping[str, str]) -> list[str]:
+    """What the uncut models do, where nothing was cut and nothing is compared."""
+    rows = [r for r in summary["curves"] if r["level"] == 0 and r["accuracy"] is not None]
+    texts = {(r["model"], r["task"]) for r in rows if r["view"] == "text"}
+    return [
+        f"{called.get(r['model'], r['model'])}, uncut, is right on {r['accuracy']:.1%} of "
+        f"{r['n']} items of {r['task']} [{r['accuracy_low']:.1%}, {r['accuracy_high']:.1%}]"
+        for r in rows
+        if r["view"] == "text" or (r["model"], r["task"]) not in texts
+    ]
 
 
 def _decided(rows: Sequence[Row]) -> bool:
