@@ -3,15 +3,16 @@
 python benchmarks/stream_compress.py [--json] [--quick] [--blocks N]
 
 Makes a random bf16 checkpoint with Mistral-7B's shapes (32 blocks, 14.5 GB; fewer with --blocks
-where disk is short) and prunes it with `resect compress` in a fresh process, whose anonymous
-memory (RssAnon) is sampled. Then a slice of at most 4 GB, once cached, is compressed and copied
-in turn: `ratio` is the copy's time over ours (above 1 would be faster than the copy).
+where disk is short, 0 for none) and prunes it with `resect compress` in a fresh process, whose
+anonymous memory (RssAnon) is sampled. Then a slice of at most 4 GB, once cached, is compressed and
+copied in turn: `ratio` is the copy's time over ours (above 1 would be faster than the copy).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -71,7 +72,7 @@ def make(folder: Path, blocks: int) -> Path:
 
 def compress(source: Path, out: Path) -> tuple[float, int]:
     """(seconds, peak anonymous memory in bytes) of the command in a process of its own."""
-    shutil.rmtree(out, ignore_errors=True)
+    clean(out)
     command = [sys.executable, "-m", "resect.cli", "compress", str(source), "--quiet"]
     command += ["--step", "magnitude:0.5,scope=global", "--out", str(out)]
     started = time.perf_counter()
@@ -96,9 +97,18 @@ def compress(source: Path, out: Path) -> tuple[float, int]:
     return time.perf_counter() - started, peak
 
 
-def copy(source: Path, out: Path) -> None:
-    shutil.rmtree(out, ignore_errors=True)
+def copy(source: Path, out: Path) -> float:
+    """Seconds of a plain copy."""
+    clean(out)
+    started = time.perf_counter()
     shutil.copytree(source, out)
+    return time.perf_counter() - started
+
+
+def clean(out: Path) -> None:
+    """Remove what an earlier run left and flush the disk: its writes must not slow the next."""
+    shutil.rmtree(out, ignore_errors=True)
+    os.sync()
 
 
 def size(folder: Path) -> int:
@@ -115,7 +125,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=asked.folder) as name:
         folder = Path(name)
         whole = {}
-        if not asked.quick:
+        if not asked.quick and asked.blocks:
             source = make(folder / "whole", asked.blocks)
             taken, peak = compress(source, folder / "out")
             gigabytes = size(source) / 1e9
@@ -130,7 +140,7 @@ def main() -> None:
         part = make(folder / "slice", 1 if asked.quick else 6)
         copy(part, folder / "copy")  # cached from here on
         ours = min(compress(part, folder / "out")[0] for _ in range(2))
-        plain = machine.seconds(lambda: copy(part, folder / "copy"), 2)
+        plain = min(copy(part, folder / "copy") for _ in range(2))
         started = machine.seconds(
             lambda: subprocess.run(
                 [sys.executable, "-c", "import resect.compression"], check=True
