@@ -62,10 +62,9 @@ def accuracy(model: Any, asking: Any, task: Any, items: Any) -> tuple[float, flo
 def main() -> None:
     asked = machine.arguments(__doc__)
     loaded = models.load(ModelRef(role="model", id="clinic:specialist"), "cpu")
-    config = loaded.model.config
     size = 64 if asked.quick else 600
     chosen_text = Calibration(data="clinic", nsamples=size, seqlen=40)
-    text = tokens_for(chosen_text, loaded.tokenizer, config)
+    text = tokens_for(chosen_text, loaded)
     documents = held_back(loaded.tokenizer)
     task = tasks.get("clinic-medicine")
     items = task.items(Source(limit=100 if asked.quick else None))

@@ -44,7 +44,7 @@ def main() -> None:
     loaded = models.load(ModelRef(role="model", id="clinic:specialist"), "cpu")
     samples = 32 if asked.quick else 128
     chosen = Calibration(data="clinic", nsamples=samples, seqlen=256)
-    text = tokens_for(chosen, loaded.tokenizer, loaded.model.config)
+    text = tokens_for(chosen, loaded)
     found = {}
     with models.threads(loaded.model):
         for name in ("wanda", "sparsegpt"):

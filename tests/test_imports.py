@@ -25,7 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "clinic": {"errors", "prompts", "record"},
     "tasks": {"clinic", "errors", "parse", "prompts", "record"},
     "models": {"clinic", "errors", "spec"},
-    "calibration": {"anatomy", "clinic", "errors", "record", "spec", "tasks"},
+    "calibration": {"anatomy", "clinic", "errors", "models", "record", "spec", "tasks"},
     "methods": {"anatomy", "calibration", "checkpoint", "errors", "record", "spec"},
     "ask": {"errors", "record"},
     "course": {

@@ -80,7 +80,7 @@ def compress(
     models.check(ref)
     loaded = models.load(ref, models.device_of(device))
     asked = calibration if needing else None
-    text = tokens_for(asked, loaded.tokenizer, loaded.model.config)
+    text = tokens_for(asked, loaded)
     found, _ = apply_all(loaded.model, treatment.steps, seed, text)
     return found
 

@@ -23,6 +23,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from resect import anatomy, clinic
 from resect.anatomy import Block
 from resect.errors import RequestError
+from resect.models import Loaded, positions
 from resect.record import digest
 from resect.spec import Calibration
 
@@ -43,13 +44,13 @@ class Moments(NamedTuple):
 # ── text to tokens ──────────────────────────────────────────────────────────────────────────────
 
 
-def tokens(asked: Calibration, tokenizer: PreTrainedTokenizerBase, positions: int) -> Tokens:
+def tokens(asked: Calibration, tokenizer: PreTrainedTokenizerBase, room: int) -> Tokens:
     """`nsamples` windows of `seqlen` tokens from the text, by seed.
 
     Documents are joined with the end-of-text token, so that short ones count too. `seqlen` is
     cut to what the model can read. Raises `RequestError` where the text is too short.
     """
-    length = min(asked.seqlen, positions)
+    length = min(asked.seqlen, room)
     end = [tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else []
     stream: list[int] = []
     for text in texts(asked.data):
@@ -68,14 +69,11 @@ def tokens(asked: Calibration, tokenizer: PreTrainedTokenizerBase, positions: in
     return Tokens(ids)
 
 
-def tokens_for(
-    asked: Calibration | None, tokenizer: PreTrainedTokenizerBase, config: Any
-) -> Tokens | None:
+def tokens_for(asked: Calibration | None, loaded: Loaded) -> Tokens | None:
     """The calibration tokens of a study for one model; None where none are asked for."""
     if asked is None:
         return None
-    positions = getattr(config.get_text_config(), "max_position_embeddings", None)
-    return tokens(asked, tokenizer, positions or asked.seqlen)
+    return tokens(asked, loaded.tokenizer, positions(loaded.model) or asked.seqlen)
 
 
 def name_of(asked: Calibration) -> str:

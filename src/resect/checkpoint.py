@@ -77,20 +77,23 @@ class Checkpoint:
 
 def read(folder: Path) -> Checkpoint:
     """Open a model directory; raises `RequestError` where it holds no readable weights."""
-    files = sorted(folder.glob("model*.safetensors"))
+    files = weight_files(folder)
+    pickled = any(path.suffix == ".bin" for path in files)
     try:
-        if files:
-            found = [entry for path in files for entry in _safetensors(path)]
-        else:
-            found = [e for path in sorted(folder.glob("pytorch_model*.bin")) for e in _bin(path)]
+        found = [e for path in files for e in (_bin if pickled else _safetensors)(path)]
     except (OSError, ValueError, KeyError, RuntimeError, struct.error) as error:
         raise RequestError(f"the weights in {folder} cannot be read: {error}.") from None
     if not found:
         raise RequestError(f"{folder} holds no weights: there is no .safetensors or .bin file.")
     entries, notes = _dequantized({entry.name: entry for entry in found})
-    if not files:
+    if pickled:
         notes += ("read through torch's weights-only loader, written as safetensors",)
     return Checkpoint(folder, entries, notes)
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The files a model is loaded from: safetensors, or `.bin` where there are none."""
+    return sorted(folder.glob("model*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
 
 
 def _safetensors(path: Path) -> Iterator[Entry]:

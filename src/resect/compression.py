@@ -63,7 +63,7 @@ def compress_to(
             reports: tuple[StepReport, ...] = (report,)
         else:
             whole = models.load(ref, models.device_of(device), notice)
-            text = tokens_for(calibration, whole.tokenizer, whole.model.config)
+            text = tokens_for(calibration, whole)
             with models.threads(whole.model):
                 model, reports = apply_all(whole.model, treatment.steps, seed, text)
             model.save_pretrained(folder)

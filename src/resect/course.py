@@ -159,7 +159,7 @@ def stand(
     if not levels:
         return
     swept, steps = course.treatment.swept, course.treatment.steps
-    text = calibration.tokens_for(course.calibration, loaded.tokenizer, loaded.model.config)
+    text = calibration.tokens_for(course.calibration, loaded)
     fixed = steps if swept is None else steps[:swept]
     model, reports = apply_all(model, fixed, course.seed, text)
     if swept is None:
@@ -194,8 +194,8 @@ def apply_all(
 
 def asker(loaded: Loaded, info: TaskInfo, items: Sequence[Item], batch_tokens: int) -> Asker:
     """Tokenize a task's items for a model; raises `RequestError` where they do not fit."""
-    positions = getattr(loaded.model.config.get_text_config(), "max_position_embeddings", None)
-    return Asker(loaded.tokenizer, items, info.max_new_tokens, info.stop, batch_tokens, positions)
+    room = models.positions(loaded.model)
+    return Asker(loaded.tokenizer, items, info.max_new_tokens, info.stop, batch_tokens, room)
 
 
 def _run(course: Course, cell: Cell, standing: Standing, asker: Asker) -> Iterator[Event]:

@@ -47,7 +47,7 @@ def inspect(ref: ModelRef, notice: Callable[[str], None] = lambda _: None) -> di
     return {
         "family": config.model_type,
         "parameters": total,
-        "bytes_on_disk": sum(path.stat().st_size for path in _weight_files(place)),
+        "bytes_on_disk": sum(path.stat().st_size for path in checkpoint.weight_files(place)),
         "bits_per_weight": 8 * source.bytes_on_disk / total,
         "zeros": gone / targeted,
         "targeted": targeted,
@@ -55,10 +55,6 @@ def inspect(ref: ModelRef, notice: Callable[[str], None] = lambda _: None) -> di
         "matrices": [m.name for m in parts.matrices],
         "tensors": tensors,
     }
-
-
-def _weight_files(place: Path) -> list[Path]:
-    return sorted(place.glob("model*.safetensors")) or sorted(place.glob("pytorch_model*.bin"))
 
 
 def shown(found: dict[str, Any]) -> str:

@@ -109,6 +109,12 @@ def load(ref: ModelRef, device: str, notice: Callable[[str], None] = warnings.wa
     return loaded
 
 
+def positions(model: PreTrainedModel) -> int | None:
+    """How many tokens a model can read at once; multimodal configs keep it in their text part."""
+    found: int | None = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return found
+
+
 def is_tiny(model: PreTrainedModel) -> bool:
     """Whether one core is all that a model can use."""
     return int(model.num_parameters()) < _TINY
