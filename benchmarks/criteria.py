@@ -20,8 +20,8 @@ import _machine as machine
 import torch
 
 from resect import clinic, methods, models, tasks
-from resect.calibration import tokens_for
 from resect.course import asker
+from resect.methods.base import Context
 from resect.spec import Calibration, ModelRef, Step
 from resect.tasks import Source
 from resect.tasks.base import chosen
@@ -61,10 +61,11 @@ def accuracy(model: Any, asking: Any, task: Any, items: Any) -> tuple[float, flo
 
 def main() -> None:
     asked = machine.arguments(__doc__)
-    loaded = models.load(ModelRef(role="model", id="clinic:specialist"), "cpu")
+    ref = ModelRef(role="model", id="clinic:specialist")
+    loaded = models.load(ref, "cpu")
     size = 64 if asked.quick else 600
     chosen_text = Calibration(data="clinic", nsamples=size, seqlen=40)
-    text = tokens_for(chosen_text, loaded)
+    text = Context.of(loaded, ref, chosen_text)
     documents = held_back(loaded.tokenizer)
     task = tasks.get("clinic-medicine")
     items = task.items(Source(limit=100 if asked.quick else None))

@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM, MistralConfig
 
 from resect import anatomy, methods
 from resect.calibration import Tokens
+from resect.methods.base import Context
 from resect.spec import Step
 
 LEVELS = [round(0.05 * step, 2) for step in range(1, 20)]
@@ -44,7 +45,7 @@ def sort_per_level(model: Any) -> None:
 
 def twenty_levels(model: Any) -> None:
     method = methods.make(Step.parse("magnitude"))
-    method.prepare(model, LEVELS, None)
+    method.prepare(model, LEVELS, Context())
     for level in LEVELS:
         method.apply(model, level)
 
@@ -64,7 +65,7 @@ def main() -> None:
         with torch.device("cuda"):
             return AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16).eval()
 
-    text = Tokens(torch.randint(0, config.vocab_size, (samples, 2048)))
+    text = Context(Tokens(torch.randint(0, config.vocab_size, (samples, 2048))))
     found: dict[str, Any] = {}
     for step in STEPS:
         model = fresh()

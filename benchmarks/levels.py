@@ -14,7 +14,7 @@ import copy
 import _machine as machine
 
 from resect import methods, models
-from resect.calibration import tokens_for
+from resect.methods.base import Context
 from resect.spec import Calibration, ModelRef, Step
 
 LEVELS = [round(0.05 * step, 2) for step in range(1, 20)]
@@ -41,10 +41,11 @@ def every_level(method_name: str, loaded: models.Loaded, text) -> None:
 
 def main() -> None:
     asked = machine.arguments(__doc__)
-    loaded = models.load(ModelRef(role="model", id="clinic:specialist"), "cpu")
+    ref = ModelRef(role="model", id="clinic:specialist")
+    loaded = models.load(ref, "cpu")
     samples = 32 if asked.quick else 128
     chosen = Calibration(data="clinic", nsamples=samples, seqlen=256)
-    text = tokens_for(chosen, loaded)
+    text = Context.of(loaded, ref, chosen)
     found = {}
     with models.threads(loaded.model):
         for name in ("wanda", "sparsegpt"):

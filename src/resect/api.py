@@ -14,9 +14,8 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from resect import folder, models, sweep
-from resect.calibration import tokens_for
 from resect.course import Course, Event, Notice, apply_all
-from resect.errors import RequestError
+from resect.methods.base import Context
 from resect.record import Provenance
 from resect.spec import Calibration, Dtype, ModelRef, Study, Treatment
 from resect.sweep.resolve import Resolved, check
@@ -67,9 +66,7 @@ def compress(
     Raises `RequestError` for a model or step that cannot be had.
     """
     treatment = Treatment.of(steps=" + ".join(map(str, steps)))
-    needing = [method for method in check(treatment) if method.calibrated]
-    if needing and calibration is None:
-        raise RequestError(f"{treatment.name} looks at activations: give calibration text.")
+    parts = check(treatment, calibration)
     ref = ModelRef.of(
         role="model",
         id=model,
@@ -77,11 +74,13 @@ def compress(
         dtype=dtype,
         trust_remote_code=trust_remote_code,
     )
-    models.check(ref)
+    empty = models.check(ref).model
+    for part in parts:
+        part.fits(empty)
     loaded = models.load(ref, models.device_of(device))
-    asked = calibration if needing else None
-    text = tokens_for(asked, loaded)
-    found, _ = apply_all(loaded.model, treatment.steps, seed, text)
+    asked = calibration if any(part.calibrated for part in parts) else None
+    context = Context.of(loaded, ref, asked)
+    found, _ = apply_all(loaded.model, treatment.steps, seed, context)
     return found
 
 

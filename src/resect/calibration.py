@@ -23,7 +23,6 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from resect import anatomy, clinic
 from resect.anatomy import Block
 from resect.errors import RequestError
-from resect.models import Loaded, positions
 from resect.record import digest
 from resect.spec import Calibration
 
@@ -67,13 +66,6 @@ def tokens(asked: Calibration, tokenizer: PreTrainedTokenizerBase, room: int) ->
     whole = torch.tensor(stream)
     ids = torch.stack([whole[start : start + length] for start in starts.tolist()])
     return Tokens(ids)
-
-
-def tokens_for(asked: Calibration | None, loaded: Loaded) -> Tokens | None:
-    """The calibration tokens of a study for one model; None where none are asked for."""
-    if asked is None:
-        return None
-    return tokens(asked, loaded.tokenizer, positions(loaded.model) or asked.seqlen)
 
 
 def name_of(asked: Calibration) -> str:

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 
 from resect import checkpoint, methods, models
-from resect.calibration import tokens_for
 from resect.course import apply_all
 from resect.errors import RequestError
 from resect.methods import stream
+from resect.methods.base import Context
 from resect.methods.calibrated import Calibrated
 from resect.methods.scored import Scored
 from resect.record import StepReport
@@ -40,12 +40,12 @@ def compress_to(
     A single step that needs no activations is streamed, tensor by tensor, so that the model need
     not fit into memory. Raises `RequestError` before anything is written.
     """
-    parts = check(treatment)
+    parts = check(treatment, calibration)
     if not parts:
         raise RequestError("no step is given: name one with --step, like magnitude:0.5.")
-    if any(method.calibrated for method in parts) and calibration is None:
-        raise RequestError(f"{treatment.name} looks at activations: name a --calibration text.")
     loaded = models.check(ref)
+    for part in parts:
+        part.fits(loaded.model)
     place = Path(models.where(ref))
     method = methods.make(treatment.steps[0], seed)
     streams = isinstance(method, Scored) and not isinstance(method, Calibrated)
@@ -63,9 +63,10 @@ def compress_to(
             reports: tuple[StepReport, ...] = (report,)
         else:
             whole = models.load(ref, models.device_of(device), notice)
-            text = tokens_for(calibration, whole)
+            asked = calibration if any(part.calibrated for part in parts) else None
+            context = Context.of(whole, ref, asked, notice)
             with models.threads(whole.model):
-                model, reports = apply_all(whole.model, treatment.steps, seed, text)
+                model, reports = apply_all(whole.model, treatment.steps, seed, context)
             model.save_pretrained(folder)
             whole.tokenizer.save_pretrained(folder)
         done = {

@@ -15,12 +15,10 @@ from typing import NamedTuple
 import torch
 from transformers import PreTrainedModel
 
-from resect import anatomy, calibration, measure, methods, models, tasks
+from resect import measure, methods, models, tasks
 from resect.ask import Asker
-from resect.calibration import Tokens
 from resect.errors import RunError
-from resect.methods.base import Method
-from resect.methods.masks import zeros
+from resect.methods.base import Context, Method
 from resect.models import Loaded
 from resect.record import Answer, CellResult, Item, Measurement, Status, StepReport, TaskInfo
 from resect.spec import Calibration, CellSpec, ModelRef, Step, Treatment
@@ -102,12 +100,13 @@ Notice = Callable[[str], None]
 
 
 class Standing(NamedTuple):
-    """The model as it stands at one level, and what each step reported."""
+    """The model as it stands at one level, what each step reported, and the swept one's report."""
 
     level: float | None
     treatment: str
     model: PreTrainedModel
-    reports: tuple[StepReport, ...]
+    reports: tuple[StepReport, ...] = ()
+    swept: StepReport | None = None
 
 
 def walk(course: Course, notice: Notice) -> Iterator[Event]:
@@ -119,7 +118,7 @@ def walk(course: Course, notice: Notice) -> Iterator[Event]:
     ended: set[str] = set()
     try:
         with models.threads(loaded.model):
-            for event in _levels(course, loaded, by_level):
+            for event in _levels(course, loaded, by_level, notice):
                 if isinstance(event, Finished):
                     ended.add(event.result.cell)
                 yield event
@@ -131,10 +130,13 @@ def walk(course: Course, notice: Notice) -> Iterator[Event]:
 
 
 def _levels(
-    course: Course, loaded: Loaded, by_level: dict[tuple[float | None, str], list[Cell]]
+    course: Course,
+    loaded: Loaded,
+    by_level: dict[tuple[float | None, str], list[Cell]],
+    notice: Notice,
 ) -> Iterator[Event]:
     askers: dict[str, Asker] = {}
-    for standing in stand(course, loaded, list(by_level)):
+    for standing in stand(course, loaded, list(by_level), notice):
         cells = by_level[standing.level, standing.treatment]
         for cell in cells:
             if cell.info.name not in askers:
@@ -145,7 +147,10 @@ def _levels(
 
 
 def stand(
-    course: Course, loaded: Loaded, levels: Sequence[tuple[float | None, str]]
+    course: Course,
+    loaded: Loaded,
+    levels: Sequence[tuple[float | None, str]],
+    notice: Notice,
 ) -> Iterator[Standing]:
     """The model at each (level, treatment name), the baseline `none` first.
 
@@ -154,39 +159,39 @@ def stand(
     """
     model = loaded.model
     if levels and levels[0][1] == "none":
-        yield Standing(*levels[0], model, ())
+        yield Standing(*levels[0], model)
         levels = levels[1:]
     if not levels:
         return
     swept, steps = course.treatment.swept, course.treatment.steps
-    text = calibration.tokens_for(course.calibration, loaded)
+    context = Context.of(loaded, course.ref, course.calibration, notice)
     fixed = steps if swept is None else steps[:swept]
-    model, reports = apply_all(model, fixed, course.seed, text)
+    model, reports = apply_all(model, fixed, course.seed, context)
     if swept is None:
         yield Standing(*levels[0], model, reports)
         return
     trunk, leaf = methods.make(steps[swept], course.seed), steps[swept + 1 :]
-    trunk.prepare(model, [level for level, _ in levels if level], text)
+    trunk.prepare(model, [level for level, _ in levels if level], context)
     pristine = None if trunk.nested and not trunk.rebuilds else copy.deepcopy(model)
     for level, name in levels:
         model = model if pristine is None else copy.deepcopy(pristine)
         model, report = trunk.apply(model, level)
         if not leaf:
-            yield Standing(level, name, model, (*reports, report))
+            yield Standing(level, name, model, (*reports, report), report)
             continue
-        tip, more = apply_all(copy.deepcopy(model), leaf, course.seed, text)
-        yield Standing(level, name, tip, (*reports, report, *more))
+        tip, more = apply_all(copy.deepcopy(model), leaf, course.seed, context)
+        yield Standing(level, name, tip, (*reports, report, *more), report)
 
 
 def apply_all(
-    model: PreTrainedModel, steps: Sequence[Step], seed: int = 0, text: Tokens | None = None
+    model: PreTrainedModel, steps: Sequence[Step], seed: int, context: Context
 ) -> tuple[PreTrainedModel, tuple[StepReport, ...]]:
     """The model after all `steps`, each at its own level, and their reports."""
     reports = []
     for step in steps:
         method: Method = methods.make(step, seed)
         level = step.level if method.fixed is None else method.fixed
-        method.prepare(model, [] if level is None else [level], text)
+        method.prepare(model, [] if level is None else [level], context)
         model, report = method.apply(model, step.level)
         reports.append(report)
     return model, tuple(reports)
@@ -220,21 +225,24 @@ def _run(course: Course, cell: Cell, standing: Standing, asker: Asker) -> Iterat
 
 
 def _measure(course: Course, state: str, standing: Standing) -> Measurement:
-    """Sizes read off the model, after it was asked; memory only where a device counts it."""
+    """Sizes read off the model, after it was asked; memory only where a device counts it.
+
+    The measured level is what the swept step reports, or the only step; the baseline's is 0.
+    """
     size = measure.size(standing.model)
-    weights = [matrix.weight() for matrix in anatomy.read(standing.model).matrices]
-    gone = sum(zeros(weight) for weight in weights)
-    targeted = sum(weight.numel() for weight in weights)
+    said = standing.swept
+    if said is None and len(standing.reports) == 1:
+        said = standing.reports[0]
     peak = None
     if course.device.startswith("cuda"):
         peak = torch.cuda.max_memory_allocated()
         torch.cuda.reset_peak_memory_stats()
     return Measurement(
         state=state,
-        measured_level=gone / targeted,
+        measured_level=said.measured if said else None if standing.reports else 0.0,
         parameters=size.parameters,
-        zeros=gone,
-        targeted=targeted,
+        zeros=size.zeros,
+        targeted=size.targeted,
         bytes_in_memory=size.bytes_in_memory,
         bits_per_weight=size.bits_per_weight,
         peak_memory=peak,

@@ -129,16 +129,19 @@ class StepReport:
     """What one step did, asked and measured. `notes` non-empty means the cell is degraded.
 
     `asked` and `measured` are fractions removed (quantizers: bits per weight); `targeted` counts
-    the weights in scope, `zeros` those of them that are exactly zero afterwards.
+    the units in scope (`unit` says of what), `gone` those that are exactly zero or cut out
+    afterwards. `physical`: they are cut out, so that the model is smaller.
     """
 
     step: str
     asked: float | None
     measured: float | None
     targeted: int
-    zeros: int
+    gone: int
     scope: str
     notes: tuple[str, ...] = ()
+    unit: str = "weights"
+    physical: bool = False
 
 
 @dataclass(frozen=True, slots=True)

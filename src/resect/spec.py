@@ -339,6 +339,7 @@ class StateSpec(_Frozen):
     steps: tuple[str, ...]
     seed: int | None
     calibration: str | None
+    sources: tuple[str, ...]
     dtype: str
     device: str
     versions: Mapping[str, str]

@@ -10,6 +10,7 @@ import torch
 
 from resect import anatomy, methods
 from resect.calibration import Tokens
+from resect.methods.base import Context
 from resect.methods.masks import removed
 from resect.spec import Step
 
@@ -55,7 +56,7 @@ def walk(step, model, text, levels):
     method = methods.make(step)
     levels = levels if method.fixed is None else [method.fixed]
     start = copy.deepcopy(model)
-    method.prepare(model, levels, text)
+    method.prepare(model, levels, Context(text))
     for level in levels:
         model = model if method.nested else copy.deepcopy(start)
         model, report = method.apply(model, level if method.fixed is None else None)
@@ -86,7 +87,7 @@ class TestMethod:
             zeros = {name: w == 0 for name, w in weights.items()}
             count = sum(int(z.sum()) for z in zeros.values())
             assert count == asked(step, list(weights.values()), level)
-            assert report.zeros == count
+            assert report.gone == count
             assert report.measured == count / report.targeted
             assert report.asked == level
             assert all(torch.isfinite(w).all() for w in weights.values())

@@ -11,6 +11,7 @@ import torch
 from resect import anatomy, methods
 from resect.calibration import Moments, Tokens, blocks_in_turn
 from resect.errors import RunError
+from resect.methods.base import Context
 from resect.methods.masks import Pattern, all_but_n_of_m, lowest, lowest_in_rows
 from resect.methods.sparsegpt import sparsegpt
 from resect.spec import Step
@@ -100,7 +101,7 @@ def test_wanda_and_ria_masks(text):
             score = (w / w.sum(0) + w / w.sum(1)[:, None]) * norm**0.5
         expected[matrix.name] = reference_mask(step, score)
     method = methods.make(step)
-    method.prepare(model, [step.level or 0.5], TEXT)
+    method.prepare(model, [step.level or 0.5], Context(TEXT))
     method.apply(model, step.level)
     for matrix in anatomy.read(model).matrices:
         assert torch.equal(matrix.weight() == 0, expected[matrix.name]), matrix.name
@@ -128,7 +129,7 @@ def test_pruned_inputs_see_the_pruned_blocks_before():
     model = tiny.model("mistral")
     half = copy.deepcopy(model)
     first = methods.make(Step.parse("wanda:0.5,inputs=pruned,exclude=*.1.*"))
-    first.prepare(half, [0.5], TEXT)
+    first.prepare(half, [0.5], Context(TEXT))
     first.apply(half, 0.5)
     expected = {}
     for matrix in anatomy.read(half).blocks[1].matrices:
@@ -138,7 +139,7 @@ def test_pruned_inputs_see_the_pruned_blocks_before():
             )
             expected[matrix.name] = reference_mask(step, score)
     method = methods.make(step)
-    method.prepare(model, [0.5], TEXT)
+    method.prepare(model, [0.5], Context(TEXT))
     method.apply(model, 0.5)
     found = {m.name: m.weight() == 0 for m in anatomy.read(model).matrices}
     for name, mask in expected.items():

@@ -141,7 +141,7 @@ def test_calibrated_and_chained_steps_go_through_memory(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--step", "wanda:0.5"], "name a --calibration text"),
+        (["--step", "wanda:0.5"], "name a text with --calibration"),
         (["--step", "magnitude"], "has no level"),
         (["--step", "magnitud:0.5"], "did you mean magnitude"),
         (["--step", "magnitude:0.5", "--dtype", "int3"], "dtype"),

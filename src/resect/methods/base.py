@@ -2,13 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from resect import calibration
 from resect.calibration import Tokens
+from resect.models import Loaded, positions
 from resect.record import StepReport
+from resect.spec import Calibration, ModelRef
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a step may use besides the model it is given.
+
+    `text`: windows of the calibration text. `tokenizer`: the model's. `source`: what was loaded
+    before any damage (a teacher is loaded from it anew). `notice` takes a sentence for the user.
+    """
+
+    text: Tokens | None = None
+    tokenizer: PreTrainedTokenizerBase | None = None
+    source: ModelRef | None = None
+    notice: Callable[[str], None] = warnings.warn
+
+    @classmethod
+    def of(
+        cls,
+        loaded: Loaded,
+        source: ModelRef,
+        asked: Calibration | None,
+        notice: Callable[[str], None] = warnings.warn,
+    ) -> Context:
+        """The context of a loaded model; `asked` None where no step looks at activations."""
+        text = None if asked is None else _windows(asked, loaded.model, loaded.tokenizer)
+        return cls(text, loaded.tokenizer, source, notice)
+
+    def tokens(self, asked: Calibration, model: PreTrainedModel) -> Tokens:
+        """Windows of another text than the study's, as a step's options name it."""
+        assert self.tokenizer is not None, "a step that reads text needs a tokenizer"
+        return _windows(asked, model, self.tokenizer)
+
+
+def _windows(
+    asked: Calibration, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
+) -> Tokens:
+    return calibration.tokens(asked, tokenizer, positions(model) or asked.seqlen)
 
 
 class Applied(NamedTuple):
@@ -18,31 +60,45 @@ class Applied(NamedTuple):
     report: StepReport
 
 
-class Method(Protocol):
-    """One way to compress. Constructors store options and refuse wrong ones, no work.
+class Method:
+    """One way to compress or to tune back. Constructors store options and refuse wrong ones.
 
-    `nested`: a larger level's result contains a smaller one's, so a course walks on in place;
-    others get a pristine copy for every level. `rebuilds`: other shapes or classes come back.
-    `terminal`: nothing may follow. `random`: the study's seed is part of a cell's identity.
-    `calibrated`: needs calibration text, which is part of it too. `fixed`: the level that the
-    options fix (an N:M pattern), None where it is free. `version` rises when results change.
-    Going straight to a level equals walking to it.
+    What a subclass says of itself:
+
+    - `nested`: a larger level's result contains a smaller one's, so a course walks on in place;
+      others get a pristine copy for every level. Going straight to a level equals walking to it.
+    - `rebuilds`: other shapes or classes come back.
+    - `terminal`: the weights are no plain numbers afterwards (4-bit); only a step that is
+      `on_quantized` (an adapter) may follow.
+    - `random`: the study's seed is part of a cell's identity.
+    - `calibrated`: needs the study's calibration text, which is part of it too.
+    - `fixed`: the level that the options fix (an N:M pattern), None where it is free.
+    - `version` rises when results change.
     """
 
-    nested: bool
-    rebuilds: bool
-    terminal: bool
-    random: bool
-    calibrated: bool
-    fixed: float | None
-    version: int
+    name = ""
+    nested = False
+    rebuilds = False
+    terminal = False
+    on_quantized = False
+    random = False
+    calibrated = False
+    fixed: float | None = None
+    version = 1
 
-    def prepare(
-        self, model: PreTrainedModel, levels: Sequence[float], calibration: Tokens | None
-    ) -> None:
+    def sources(self) -> tuple[str, ...]:
+        """Hashes of what is read besides the model and the study's calibration text.
+
+        Part of a cell's identity. Raises `RequestError` for what is not there.
+        """
+        return ()
+
+    def fits(self, model: PreTrainedModel) -> None:
+        """Raises `RequestError` for a model that this cannot be done to. May be on meta."""
+
+    def prepare(self, model: PreTrainedModel, levels: Sequence[float], context: Context) -> None:
         """Learn from the pristine model what every level needs."""
-        ...
 
     def apply(self, model: PreTrainedModel, level: float | None) -> Applied:
         """Bring the model to `level`."""
-        ...
+        raise NotImplementedError

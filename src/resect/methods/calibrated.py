@@ -15,9 +15,9 @@ from transformers import PreTrainedModel
 
 from resect import anatomy
 from resect.anatomy import Block, Matrix
-from resect.calibration import Moments, Spool, Tokens, blocks_in_turn
+from resect.calibration import Moments, Spool, blocks_in_turn
 from resect.errors import RequestError, unknown
-from resect.methods.base import Applied
+from resect.methods.base import Applied, Context
 from resect.methods.scope import Targets
 from resect.methods.scored import Scored
 
@@ -35,16 +35,14 @@ class Calibrated(Scored):
         self.inputs = inputs
         self.nested = inputs == "dense" and self.nested
 
-    def prepare(
-        self, model: PreTrainedModel, levels: Sequence[float], calibration: Tokens | None = None
-    ) -> None:
+    def prepare(self, model: PreTrainedModel, levels: Sequence[float], context: Context) -> None:
         """Dense: gather every block's moments once. Pruned: only remember the text."""
-        if calibration is None:
+        if context.text is None:
             raise RequestError(f"{self.name} needs calibration text: give --calibration.")
-        self.calibration_ = calibration
+        self.text_ = context.text
         if self.inputs == "dense":
             self.spool_ = Spool()
-            for turn in blocks_in_turn(model, calibration, self.targets.wants, self.full, False):
+            for turn in blocks_in_turn(model, self.text_, self.targets.wants, self.full, False):
                 self.spool_.put(turn.block.name, turn.gather())
 
     @torch.no_grad()
@@ -66,7 +64,7 @@ class Calibrated(Scored):
                 yield block, self.spool_.get(block.name)
             return
         wants = self.targets.wants
-        for turn in blocks_in_turn(model, self.calibration_, wants, self.full, True):
+        for turn in blocks_in_turn(model, self.text_, wants, self.full, True):
             yield turn.block, turn.gather()
 
     def prune(self, matrix: Matrix, moments: Moments | None, level: float) -> str | None:

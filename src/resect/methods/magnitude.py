@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from resect.anatomy import Matrix
-from resect.calibration import Tokens
+from resect.methods.base import Context
 from resect.methods.masks import Cut, cut_, cuts, removed
 from resect.methods.scope import Targets
 from resect.methods.scored import Scored
@@ -36,9 +36,7 @@ class Magnitude(Scored):
         super().__init__(scope, pattern, Targets(include, exclude, lm_head, embeddings))
         self.cuts_: dict[tuple[str, float], Cut] = {}
 
-    def prepare(
-        self, model: PreTrainedModel, levels: Sequence[float], calibration: Tokens | None = None
-    ) -> None:
+    def prepare(self, model: PreTrainedModel, levels: Sequence[float], context: Context) -> None:
         """The exact cut of every level, without sorting."""
         matrices = self.targets.of(model)
         if self.scope == "global" and self.pattern is None:

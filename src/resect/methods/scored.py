@@ -5,16 +5,15 @@ A method's own file holds only its score. Legend: O out, I in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from resect.anatomy import Matrix
-from resect.calibration import Tokens
 from resect.errors import RequestError, unknown
-from resect.methods.base import Applied
+from resect.methods.base import Applied, Method
 from resect.methods.masks import (
     Pattern,
     all_but_n_of_m,
@@ -27,21 +26,15 @@ from resect.methods.scope import Targets
 from resect.record import StepReport
 
 
-class Scored:
+class Scored(Method):
     """Zero the weights with the lowest `score`, compared within `scope`.
 
     `scope`: `layer` compares a matrix's weights with each other, `row` those of one output.
     `pattern`: N:M, N of every M neighbours along the input are kept; it fixes the level.
     """
 
-    name = ""
     scopes: tuple[str, ...] = ("layer", "row")
     nested = True
-    rebuilds = False
-    terminal = False
-    random = False
-    calibrated = False
-    version = 1
 
     def __init__(self, scope: str, pattern: str | None, targets: Targets) -> None:
         if scope not in self.scopes:
@@ -50,11 +43,6 @@ class Scored:
         self.pattern = None if pattern is None else Pattern.parse(pattern)
         self.targets = targets
         self.fixed = None if self.pattern is None else self.pattern.level
-
-    def prepare(
-        self, model: PreTrainedModel, levels: Sequence[float], calibration: Tokens | None = None
-    ) -> None:
-        """Nothing to learn: the score is read off the weights."""
 
     def begin(self, matrices: Callable[[], Iterable[Matrix]], level: float) -> None:
         """What one level needs to know of all matrices together; may read them more than once."""

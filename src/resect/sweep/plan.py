@@ -102,12 +102,13 @@ def _cells(resolved: Resolved, role: str, treatment: Treatment) -> tuple[Cell, .
 def _state(resolved: Resolved, role: str, treatment: Treatment, level: float | None) -> StateSpec:
     identity = resolved.identities[role]
     chain = resolved.chains.get(treatment.name, UNTOUCHED)
-    steps = zip(treatment.at(level), chain.versions, strict=True)
+    steps = zip(treatment.at(level), chain.methods, strict=True)
     return StateSpec(
         model=identity.fingerprint,
-        steps=tuple(f"{step} v{version}" for step, version in steps),
+        steps=tuple(f"{step} v{method.version}" for step, method in steps),
         seed=resolved.study.seed if chain.random else None,
         calibration=chain.calibration,
+        sources=chain.sources,
         dtype=identity.dtype,
         device=resolved.device.split(":")[0],
         versions={name: _minor(version(name)) for name in ("torch", "transformers")},

@@ -12,20 +12,24 @@ from resect.errors import RequestError
 from resect.methods.base import Method
 from resect.models import Identity
 from resect.record import Item, TaskInfo
-from resect.spec import ModelRef, Study, Treatment
+from resect.spec import Calibration, ModelRef, Study, Treatment
 from resect.tasks import Source
 
 
 @dataclass(frozen=True)
 class Chain:
-    """What a treatment's methods say about its identity."""
+    """A treatment's methods, and what they say about its identity.
 
-    random: bool
-    calibration: str | None
-    versions: tuple[int, ...]
+    `random`: the seed counts. `calibration` and `sources`: hashes of the texts that are read.
+    """
+
+    methods: tuple[Method, ...] = ()
+    random: bool = False
+    calibration: str | None = None
+    sources: tuple[str, ...] = ()
 
 
-UNTOUCHED = Chain(False, None, ())
+UNTOUCHED = Chain()
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,8 @@ def resolve(study: Study) -> Resolved:
     for role, ref in study.models.items():
         identities[role], loaded = models.identify(ref)
         tiny[role] = models.is_tiny(loaded.model)
+        for method in (method for chain in chains.values() for method in chain.methods):
+            method.fits(loaded.model)
         for name, got in items.items():
             asker(loaded, infos[name], got, study.batch_tokens)  # says so where they do not fit
     keys = {name: tuple(item.key for item in got) for name, got in items.items()}
@@ -71,8 +77,8 @@ def resolve(study: Study) -> Resolved:
     return Resolved(study, device, names, identities, infos, items, keys, chains, tiny)
 
 
-def check(treatment: Treatment) -> list[Method]:
-    """The methods of a treatment; refuses one that cannot be run."""
+def check(treatment: Treatment, text: Calibration | None) -> list[Method]:
+    """The methods of a treatment; refuses one that cannot be run, with `text` to calibrate on."""
     if treatment.levels and treatment.swept is None:
         raise RequestError(f"levels are given, but no step of {treatment.name!r} is left to sweep.")
     found = []
@@ -82,8 +88,17 @@ def check(treatment: Treatment) -> list[Method]:
         if swept:
             for level in treatment.levels:
                 methods.check(step.model_copy(update={"level": level}))
-        if found[-1].terminal and number + 1 < len(treatment.steps):
-            raise RequestError(f"nothing can follow {step.method}: put it last in the treatment.")
+        before = [s.method for s, m in zip(treatment.steps, found[:-1], strict=False) if m.terminal]
+        if before and not found[-1].on_quantized:
+            raise RequestError(
+                f"{step.method} needs plain weights, which {before[0]} does not leave: "
+                f"put {before[0]} last."
+            )
+    if text is None and any(method.calibrated for method in found):
+        raise RequestError(
+            f"{treatment.name} looks at activations: name a text with --calibration "
+            "(clinic, a text file, c4)."
+        )
     return found
 
 
@@ -91,20 +106,17 @@ def _chains(study: Study) -> dict[str, Chain]:
     found: dict[str, Chain] = {}
     text = None
     for treatment in study.treatments:
-        parts = check(treatment)
+        parts = check(treatment, study.calibration)
         if treatment.name in found:
             raise RequestError(f"treatment {treatment.name} is named twice: join its levels.")
         needs = any(method.calibrated for method in parts)
-        if needs and study.calibration is None:
-            raise RequestError(
-                f"{treatment.name} looks at activations: name a text with --calibration."
-            )
         if needs and text is None and study.calibration is not None:
             text = calibration.name_of(study.calibration)
         found[treatment.name] = Chain(
+            tuple(parts),
             any(method.random for method in parts),
             text if needs else None,
-            tuple(method.version for method in parts),
+            tuple(source for method in parts for source in method.sources()),
         )
     return found
 

@@ -1,0 +1,92 @@
+"""What all methods share that cut whole parts out, so that the model is really smaller.
+
+Parts are ranked against each other within a group (the neurons of one MLP, the experts of one
+layer), once, on the uncut model; every level keeps the best of each group. A method's own file
+holds which groups there are, how their parts score, and how they are cut out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from resect.errors import RequestError
+from resect.methods.base import Applied, Context, Method
+from resect.methods.masks import removed
+from resect.record import StepReport
+
+
+class Group(NamedTuple):
+    """Parts that are ranked against each other, how many (`size`), and their group's name."""
+
+    name: str
+    size: int
+
+
+class Structured(Method):
+    """Keep the parts with the highest scores. `unit` names a part in words, in the plural.
+
+    What is kept is cut out of a pristine copy at every level, so any level can follow any other.
+    """
+
+    nested = True
+    rebuilds = True
+    unit = ""
+
+    def groups(self, model: PreTrainedModel) -> list[Group]:
+        """The groups in the order of the model; raises `RequestError` where there are none."""
+        raise NotImplementedError
+
+    def scores(self, model: PreTrainedModel, context: Context) -> Mapping[str, Tensor]:
+        """Scores (size,) of every group's parts, by its name; the lowest go first."""
+        raise NotImplementedError
+
+    def kept(self, model: PreTrainedModel, group: Group, level: float) -> int:
+        """How many parts of a group stay: all but floor(level x size), or what can be had."""
+        return group.size - removed(group.size, level)
+
+    def cut_(self, model: PreTrainedModel, kept: Mapping[str, Tensor]) -> bool:
+        """Leave only the parts `kept` (rising indices) of every group, in place.
+
+        The config follows, so that plain `from_pretrained` loads the model. Whether the parts are
+        cut out (else they are zeroed).
+        """
+        raise NotImplementedError
+
+    def fits(self, model: PreTrainedModel) -> None:
+        """The model must have such parts."""
+        self.groups(model)
+
+    @torch.no_grad()
+    def prepare(self, model: PreTrainedModel, levels: Sequence[float], context: Context) -> None:
+        """Rank the parts of every group; of equal scores the first ones go first."""
+        scores = self.scores(model, context)
+        self.order_ = {
+            group.name: torch.argsort(scores[group.name].double().cpu(), stable=True)
+            for group in self.groups(model)
+        }
+
+    @torch.no_grad()
+    def apply(self, model: PreTrainedModel, level: float | None) -> Applied:
+        """Cut the lowest parts out of a pristine model, in place."""
+        if level is None:
+            raise RequestError(f"{self.name} needs a level: write {self.name}:0.25, or sweep it.")
+        groups = self.groups(model)
+        kept = {
+            group.name: self.order_[group.name][group.size - self.kept(model, group, level) :]
+            .sort()
+            .values
+            for group in groups
+        }
+        total = sum(group.size for group in groups)
+        gone = total - sum(len(index) for index in kept.values())
+        physical = self.cut_(model, kept) if gone else True
+        scope = f"{total} {self.unit} in {len(groups)} groups"
+        report = StepReport(
+            self.name, level, gone / total, total, gone, scope, unit=self.unit, physical=physical
+        )
+        return Applied(model, report)
