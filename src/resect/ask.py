@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
+from jinja2 import TemplateError
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -209,14 +210,17 @@ def tokenize(
 
     The ids of the whole text decide, as in lm-evaluation-harness: a choice is what comes after
     as many ids as the prompt alone has. Special tokens that a tokenizer puts before a text stay,
-    also before a cut prompt; those that it puts after a text are left out. Raises `RequestError`
-    for a choice that adds no token, and where the model has no room for a prompt.
+    also before a cut prompt; those that it puts after a text are left out. A chat template that
+    writes the first ones itself does not have them twice. Raises `RequestError` for a choice that
+    adds no token, where the model has no room for a prompt, and for turns without a template.
     """
     if not items:
         return []
     start = special_prefix(tokenizer)
-    prompts = _encode(tokenizer, [item.prompt for item in items])
-    whole = iter(_encode(tokenizer, [item.prompt + c for item in items for c in item.choices]))
+    shown = [rendered(tokenizer, item) for item in items]
+    prompts = _encode(tokenizer, shown)
+    pairs = zip(shown, items, strict=True)
+    whole = iter(_encode(tokenizer, [text + c for text, item in pairs for c in item.choices]))
     found = []
     for item, ids in zip(items, prompts, strict=True):
         texts = [next(whole) for _ in item.choices]
@@ -230,8 +234,34 @@ def tokenize(
             raise RequestError(
                 f"the model reads {positions} positions, too few for {item.id} and its answer."
             )
+        ids = ids[len(start) :] if item.turns and ids[: len(start)] == start else ids
         found.append(Prompt(start + ids[-room:], choices, len(ids) > room, merged))
     return found
+
+
+def rendered(tokenizer: PreTrainedTokenizerBase, item: Item) -> str:
+    """The text that a model reads: the prompt, or its turns in the model's own chat template.
+
+    A template that knows no system turn gets its text at the top of the first user turn.
+    """
+    if not item.turns:
+        return item.prompt
+    if not tokenizer.chat_template:
+        raise RequestError(
+            f"{tokenizer.name_or_path} has no chat template: leave out --apply_chat_template."
+        )
+    turns = [{"role": role, "content": text} for role, text in item.turns]
+    try:
+        return _in_template(tokenizer, turns)
+    except TemplateError:
+        if turns[0]["role"] != "system":
+            raise
+        first = {"role": "user", "content": f"{turns[0]['content']}\n\n{turns[1]['content']}"}
+        return _in_template(tokenizer, [first, *turns[2:]])
+
+
+def _in_template(tokenizer: PreTrainedTokenizerBase, turns: list[dict[str, str]]) -> str:
+    return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
 
 
 def special_prefix(tokenizer: PreTrainedTokenizerBase) -> list[int]:

@@ -45,6 +45,16 @@ Margin = Annotated[
 Alpha = Annotated[
     float | None, typer.Option("--alpha", help="One-sided error of the safe level; default 0.025.")
 ]
+Shots = Annotated[int | None, typer.Option("--num-fewshot", help="Worked examples before each.")]
+Chat = Annotated[
+    bool, typer.Option("--apply-chat-template", help="Ask in the model's own chat format.")
+]
+System = Annotated[
+    str | None, typer.Option("--system-instruction", help="A text before every prompt.")
+]
+NewTokens = Annotated[
+    int | None, typer.Option("--max-new-tokens", help="Longest answer; default: the task's own.")
+]
 Engine = Annotated[str, typer.Option("--engine", help="Where courses run: local.")]
 
 
@@ -92,6 +102,10 @@ def run(
     ] = None,
     limit: Limit = None,
     data_dir: Annotated[Path | None, typer.Option(help="Folder of offline task files.")] = None,
+    num_fewshot: Shots = None,
+    apply_chat_template: Chat = False,
+    system_instruction: System = None,
+    max_new_tokens: NewTokens = None,
     calibration: Annotated[str | None, typer.Option(help="clinic, a text file, c4.")] = None,
     nsamples: Annotated[int | None, typer.Option(help="Calibration windows.")] = None,
     seqlen: Annotated[int | None, typer.Option(help="Tokens of each.")] = None,
@@ -120,6 +134,10 @@ def run(
         fields={
             "limit": limit,
             "data_dir": None if data_dir is None else str(data_dir),
+            "num_fewshot": num_fewshot,
+            "apply_chat_template": apply_chat_template or None,
+            "system_instruction": system_instruction,
+            "max_new_tokens": max_new_tokens,
             "device": device,
             "seed": seed,
             "batch_tokens": batch_tokens,
@@ -191,6 +209,10 @@ def evaluate(
     out: Out = None,
     limit: Limit = None,
     data_dir: Annotated[Path | None, typer.Option(help="Folder of offline task files.")] = None,
+    num_fewshot: Shots = None,
+    apply_chat_template: Chat = False,
+    system_instruction: System = None,
+    max_new_tokens: NewTokens = None,
     device: Device = "auto",
     dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16.")] = "auto",
     trust_remote_code: Annotated[bool, typer.Option("--trust-remote-code")] = False,
@@ -200,7 +222,15 @@ def evaluate(
     """Ask one model as it is: a study without damage."""
     from resect import request
 
-    asked = request.evaluation(model, task, limit, data_dir, device, dtype, trust_remote_code)
+    asking = {
+        "num_fewshot": num_fewshot,
+        "apply_chat_template": apply_chat_template,
+        "system_instruction": system_instruction,
+        "max_new_tokens": max_new_tokens,
+    }
+    asked = request.evaluation(
+        model, task, limit, data_dir, device, dtype, trust_remote_code, asking
+    )
     _run(asked, out, "local", as_json, quiet)
 
 

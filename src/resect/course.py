@@ -22,7 +22,7 @@ from resect.methods.base import Context, Method
 from resect.models import Loaded
 from resect.record import Answer, CellResult, Item, Measurement, Status, StepReport, TaskInfo
 from resect.spec import Calibration, CellSpec, ModelRef, Step, Treatment
-from resect.tasks.base import READER, chosen
+from resect.tasks.base import chosen
 
 
 @dataclass(frozen=True)
@@ -212,9 +212,9 @@ def _run(course: Course, cell: Cell, standing: Standing, asker: Asker) -> Iterat
             answers = []
             for row, raw in zip(batch.rows, batch.answers, strict=True):
                 item = cell.items[row]
-                reading = task.read(raw.text, item)
+                reading = task.read(raw.text, item, raw.stopped)
                 best = chosen(item, raw.option_scores, cell.info.scored)
-                answers.append(Answer(cell.spec.asking, item.key, raw, reading, READER, best))
+                answers.append(Answer(cell.spec.asking, item.key, raw, reading, task.reader, best))
             yield Answered(cell, answers)
     except RunError as error:
         yield Finished(cell.result(course, "failed", str(error), None))

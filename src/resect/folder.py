@@ -18,7 +18,7 @@ from resect.errors import RequestError
 from resect.record import Item
 from resect.report import card, page
 from resect.store.sqlite import Store, plain_errors
-from resect.tasks.base import READER, LabelTask
+from resect.tasks import reader_of
 
 _EXAMPLES = 60  # answers shown in the page
 
@@ -158,15 +158,17 @@ def write(path: Path, text: str) -> None:
 
 
 def _reread(answers: pd.DataFrame, items: Mapping[str, Item]) -> pd.DataFrame:
-    """Read anew what an older parser read, so that one run has one reader."""
+    """Read anew what an older reader read, so that one run has one reader of each task."""
+    readers = {name: reader_of(name) for name in answers["task"].unique()}
+    newest = answers["task"].map({name: task.reader for name, task in readers.items()})
     # no outcome: no text was asked for, as in option scores that somebody else recorded
-    old = (answers["reader"] != READER) & (answers["outcome"] != "")
+    old = (answers["reader"] != newest) & (answers["outcome"] != "")
     if not old.any():
         return answers
-    task = LabelTask()
+    columns = [answers.loc[old, name] for name in ("task", "text", "item", "stopped")]
     found = [
-        task.read(text, items[key])
-        for text, key in zip(answers.loc[old, "text"], answers.loc[old, "item"], strict=True)
+        readers[name].read(text, items[key], stopped)
+        for name, text, key, stopped in zip(*columns, strict=True)
     ]
     for column, name in (("answer", "value"), ("outcome", "outcome"), ("tier", "tier")):
         answers.loc[old, column] = [getattr(reading, name) for reading in found]

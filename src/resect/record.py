@@ -18,6 +18,12 @@ Status = Literal["success", "degraded", "failed"]
 OUTCOMES = ("answer", "recovered", "echo", "off_task", "degenerate", "refusal", "truncated")
 """What kind of text came back. Only `answer`, `recovered` and `degenerate` can carry an answer."""
 
+ABSTAIN = "abstain"
+"""What a label means that stands for not answering: "I do not know"."""
+
+Stopped = Literal["eos", "stop", "length"] | None
+"""Why a text ended: the model's end token, a stop string, or its length."""
+
 
 def digest(value: Any) -> str:
     """A short, stable name for any JSON-able value: `h1:` (hash version) and 20 hex digits."""
@@ -33,6 +39,11 @@ class Item:
     view; empty where a task has no options view. A variant (options permuted, context swapped)
     names its `parent` and `variant`; accuracy reads items without a variant, resampling is
     clustered by parent.
+
+    `means` maps a label to what it counts as, where that is another: several options may be right
+    (they mean the gold), and an option that declines to answer means `ABSTAIN`. `turns` are
+    (role, text) of a conversation that the model's own chat template renders; `prompt` then only
+    shows them. The last two are left out of the key where empty, so that older keys still hold.
     """
 
     id: str
@@ -45,12 +56,17 @@ class Item:
     tags: Mapping[str, str] = field(default_factory=dict)
     parent: str | None = None
     variant: str | None = None
+    means: Mapping[str, str] = field(default_factory=dict)
+    turns: tuple[tuple[str, str], ...] = ()
 
     @property
     def key(self) -> str:
         """Hash of everything that can change the answer or how it is read (not the tags)."""
         row = asdict(self)
         del row["tags"]
+        for name in ("means", "turns"):
+            if not row[name]:
+                del row[name]
         return digest(row)
 
 
@@ -62,7 +78,8 @@ class TaskInfo:
     of its own, all shares of items; `positive` names the label of miss rate and
     yes-bias; `scored` says what the options view scores: `letter`, `text` or `text-normalised`
     (sum of log-probabilities divided by the bytes of the choice). `protocol` is one sentence:
-    split, prompt, few-shots, decoding, scoring.
+    split, prompt, few-shots, decoding, scoring. `hub` is a dataset id on the Hugging Face hub,
+    `revision` the commit it is read at, `file` the offline file that stands for it.
     """
 
     name: str
@@ -80,6 +97,9 @@ class TaskInfo:
     margin_confident_error: float = 0.05
     positive: str | None = None
     version: int = 1
+    hub: str | None = None
+    revision: str | None = None
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +121,7 @@ class RawAnswer:
     """
 
     text: str
-    stopped: Literal["eos", "stop", "length"] | None
+    stopped: Stopped
     tokens: int
     option_scores: tuple[float, ...] | None = None
 

@@ -85,8 +85,9 @@ def evaluation(
     device: str,
     dtype: str,
     trust_remote_code: bool,
+    asking: Mapping[str, Any],
 ) -> Study:
-    """A study of one model and no treatment."""
+    """A study of one model and no treatment; `asking` says how tasks are asked."""
     ref = {"id": name, "dtype": dtype, "trust_remote_code": trust_remote_code}
     asked = {"models": {"model": ref}, "treatments": []}
     return Study.of(
@@ -96,6 +97,7 @@ def evaluation(
         limit=limit,
         data_dir=None if data_dir is None else str(data_dir),
         device=device,
+        **{name: value for name, value in asking.items() if value is not None},
     )
 
 

@@ -222,8 +222,10 @@ class Study(_Frozen):
     """One declared question: models x treatments x levels x tasks.
 
     `models` maps a role to a hub id, a directory or a full reference. `limit` keeps the first N
-    items of every task, None all. `margin` is the largest loss of accuracy that the safe level
-    allows (None: each task's own), `alpha` its one-sided error.
+    items of every task, None all; `num_fewshot`, `apply_chat_template`, `system_instruction` and
+    `max_new_tokens` say how every task is asked (see `resect.tasks.Source`). `margin` is the
+    largest loss of accuracy that the safe level allows (None: each task's own), `alpha` its
+    one-sided error.
     """
 
     name: str = "study"
@@ -231,6 +233,10 @@ class Study(_Frozen):
     treatments: tuple[Treatment, ...]
     tasks: tuple[str, ...]
     limit: int | None = Field(default=None, ge=1)
+    num_fewshot: int | None = Field(default=None, ge=0)
+    apply_chat_template: bool = False
+    system_instruction: str | None = None
+    max_new_tokens: int | None = Field(default=None, ge=1)
     seed: int = Field(default=0, ge=0, lt=2**31)
     batch_tokens: int = Field(default=8192, ge=1)
     data_dir: str | None = None

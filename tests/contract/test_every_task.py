@@ -28,7 +28,7 @@ def source(task, request) -> Source:
 class TestTask:
     def test_names_itself_and_its_protocol(self, task):
         assert tasks.TASKS[task.info.name].startswith("resect.tasks.")
-        assert "greedy" in task.info.protocol
+        assert "zero-shot, plain completion, at most" in task.describe(Source()).protocol
         assert 0 < task.info.margin < 1
 
     def test_items_are_stable_and_complete(self, task, source):

@@ -73,8 +73,8 @@ def test_hub_rows_give_the_same_items(data_dir, monkeypatch):
 
     mmlu = list(offline.rows(data_dir, "mmlu_test.jsonl.gz", {"subject": str}))
 
-    def subject_rows(name, subject, split):
-        assert (name, split) == ("cais/mmlu", "test")
+    def subject_rows(name, subject, split, revision):
+        assert (name, split, len(revision)) == ("cais/mmlu", "test", 40)
         for row in mmlu:
             if row["subject"] == subject:
                 answer = "ABCD".index(row["answer"])

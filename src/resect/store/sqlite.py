@@ -266,4 +266,5 @@ def item_set(keys: Iterable[str]) -> str:
 
 def _item(fields: dict[str, Any]) -> Item:
     fields.update(labels=tuple(fields["labels"]), choices=tuple(fields["choices"]))
+    fields["turns"] = tuple((role, text) for role, text in fields.get("turns", ()))
     return Item(**fields)

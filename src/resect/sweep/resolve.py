@@ -123,15 +123,22 @@ def _chains(study: Study) -> dict[str, Chain]:
 
 def _items(study: Study) -> tuple[dict[str, tuple[Item, ...]], dict[str, TaskInfo]]:
     found = {name: tasks.get(name) for name in study.tasks}
-    folder = Path(study.data_dir).expanduser() if study.data_dir else None
-    source = Source(folder, study.limit, study.seed)
+    source = Source(
+        data_dir=Path(study.data_dir).expanduser() if study.data_dir else None,
+        limit=study.limit,
+        seed=study.seed,
+        num_fewshot=study.num_fewshot,
+        apply_chat_template=study.apply_chat_template,
+        system_instruction=study.system_instruction,
+        max_new_tokens=study.max_new_tokens,
+    )
     items = {name: tuple(task.items(source)) for name, task in found.items()}
     for name, got in items.items():
         if not got:
             raise RequestError(f"task {name} has no items: check its data file.")
         if len({item.key for item in got}) < len(got):
             raise RequestError(f"task {name} has the same item twice: mend its data file.")
-    return items, {name: task.info for name, task in found.items()}
+    return items, {name: task.describe(source) for name, task in found.items()}
 
 
 def _as_swept(treatments: Sequence[Treatment]) -> tuple[Treatment, ...]:

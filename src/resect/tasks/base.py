@@ -1,19 +1,24 @@
-"""The task contract: items to ask, and how a text is read. Torch-free.
+"""The task contract: questions, the items they become, and how a text is read. Torch-free.
 
-A task has an `info` (`TaskInfo`), `items(...)` and `read(text, item) -> Reading`. Label tasks
-inherit `LabelTask`, whose reader is `resect.parse`.
+A task has an `info` (`TaskInfo`), `items(source)`, `describe(source)` and
+`read(text, item, stopped) -> Reading`. Most tasks inherit `QuestionTask`: they say what their
+questions and prompts are, and it puts instructions, examples and chat turns around them. Label
+tasks inherit `LabelTask`, whose reader is `resect.parse`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from resect import parse
-from resect.record import Item, Reading, TaskInfo
+from resect import parse, prompts
+from resect.errors import RequestError
+from resect.record import Item, Reading, Stopped, TaskInfo
 
 READER = f"parse:{parse.VERSION}"
 """What read a text, kept with every reading: an older one is read anew."""
@@ -21,46 +26,226 @@ READER = f"parse:{parse.VERSION}"
 
 @dataclass(frozen=True)
 class Source:
-    """Where items come from: offline files in `data_dir`, the first `limit` of them."""
+    """Where items come from, and how they are asked; the same for every task of a study.
+
+    Offline files in `data_dir` or the hub; the first `limit` items. `num_fewshot` worked examples
+    (None: none), drawn by `seed`; `apply_chat_template` asks in the turns of the model's own
+    template; `system_instruction` stands before everything; `max_new_tokens` replaces the
+    budget of every task.
+    """
 
     data_dir: Path | None = None
     limit: int | None = None
     seed: int = 0
+    num_fewshot: int | None = None
+    apply_chat_template: bool = False
+    system_instruction: str | None = None
+    max_new_tokens: int | None = None
 
 
-def chosen(item: Item, scores: Sequence[float] | None, scored: str) -> str | None:
-    """The label with the best score, None where the scores are no numbers.
+@dataclass(frozen=True)
+class Question:
+    """One question, before it becomes a prompt. `gold` is what `read` compares with.
 
-    `text-normalised` divides by the bytes of the choice.
+    `options` maps labels to texts where there are such; `means` is the item's (several right
+    answers, options that abstain). As a worked example it is answered by `shown` (the gold, if
+    empty), after `reasoning` where the answer is to be reasoned for.
     """
-    if not scores or not all(map(math.isfinite, scores)):
-        return None
-    sizes = [len(c.encode()) if scored == "text-normalised" else 1 for c in item.choices]
-    values = [score / size for score, size in zip(scores, sizes, strict=True)]
-    return item.labels[max(range(len(values)), key=values.__getitem__)]
+
+    id: str
+    question: str
+    gold: str
+    labels: tuple[str, ...] = ()
+    options: Mapping[str, str] | None = None
+    context: str = ""
+    means: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    shown: str = ""
+    reasoning: str = ""
 
 
 class Task(Protocol):
-    """What the rest of resect knows of a task."""
+    """What the rest of resect knows of a task. `reader` names the version that reads its texts."""
 
     info: TaskInfo
+    reader: str
 
     def items(self, source: Source) -> list[Item]:
         """The items in their fixed order; raises `RequestError` where the data is not at hand."""
         ...
 
-    def read(self, text: str, item: Item) -> Reading:
+    def describe(self, source: Source) -> TaskInfo:
+        """`info` with the whole protocol: few-shots, form and decoding as `source` asks."""
+        ...
+
+    def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
         """How `text` answers `item`; any text in, one `Reading` out, never an exception."""
         ...
 
 
-class LabelTask:
-    """A task whose answer is one of a fixed set of labels (yes/no/maybe, letters)."""
+class QuestionTask:
+    """A task that turns questions into items: one prompt each, ending with a cue line.
+
+    A subclass gives `info` (its `protocol` says split and prompt; `describe` adds the rest),
+    `questions` and `prompt`; `choices` where it has an options view; `pool` where worked examples
+    do not come from the questions themselves, and then `pool_name`, which says from where.
+    """
 
     info: TaskInfo
+    reader = READER
+    pool_name = "drawn by seed from the other questions of the task"
 
-    def read(self, text: str, item: Item) -> Reading:
+    def __init__(self) -> None:
+        self._pools: dict[tuple[str, Source], list[Question]] = {}
+
+    def questions(self, source: Source) -> Iterable[Question]:
+        """Every question in the fixed order of the release."""
+        raise NotImplementedError
+
+    def prompt(self, question: Question) -> str:
+        """What is asked, without any answer; its last line asks for the answer."""
+        raise NotImplementedError
+
+    def choices(self, question: Question) -> tuple[str, ...]:
+        """The continuations whose log-likelihoods are compared, one a label; empty for none."""
+        return ()
+
+    def description(self, question: Question) -> str:
+        """What stands before worked examples and question."""
+        return ""
+
+    def pool(self, question: Question, source: Source) -> Sequence[Question]:
+        """The worked examples for `question`, in the order they are taken."""
+        return self.shuffled("", source, lambda: self.questions(source))
+
+    def shuffled(
+        self, name: str, source: Source, make: Callable[[], Iterable[Question]]
+    ) -> list[Question]:
+        """A pool in the order of its seed, made once."""
+        if (name, source) not in self._pools:
+            found = list(make())
+            random.Random(f"{source.seed} few-shot").shuffle(found)
+            self._pools[name, source] = found
+        return self._pools[name, source]
+
+    def limited(self, questions: Iterable[Question], limit: int | None) -> Iterator[Question]:
+        """The first `limit` questions; a task of several parts shares them out."""
+        return islice(questions, limit)
+
+    def items(self, source: Source) -> list[Item]:
+        """The questions as items, each with its worked examples and in its form."""
+        asked = list(self.limited(self.questions(source), source.limit))
+        return [self.item(question, source) for question in asked]
+
+    def item(self, question: Question, source: Source) -> Item:
+        """One question as an item; variants of a question become items here too."""
+        before = (source.system_instruction or "", self.description(question))
+        shots = [(self.prompt(q), self.shown(q)) for q in self.examples(question, source)]
+        asked, choices = self.prompt(question), self.choices(question)
+        turns: tuple[prompts.Turn, ...] = ()
+        if source.apply_chat_template:
+            turns = prompts.conversation(before, shots, asked)
+            choices = tuple(choice.removeprefix(" ") for choice in choices)
+        return Item(
+            id=question.id,
+            prompt=prompts.completion(before, shots, asked),
+            gold=question.gold,
+            labels=question.labels,
+            choices=choices,
+            options=question.options,
+            question=question.question,
+            tags=question.tags,
+            means=question.means,
+            turns=turns,
+        )
+
+    def shown(self, question: Question) -> str:
+        """How a worked example is answered, with the blank before it."""
+        return f" {question.shown or question.gold}"
+
+    def examples(self, question: Question, source: Source) -> list[Question]:
+        """The worked examples of a question: the same for all that share a pool, never itself."""
+        wanted = source.num_fewshot or 0
+        if not wanted:
+            return []
+        others = (q for q in self.pool(question, source) if not _same(q, question))
+        found = list(islice(others, wanted))
+        if len(found) < wanted:
+            raise RequestError(
+                f"{self.info.name} has {len(found)} worked examples for {question.id}, {wanted} "
+                "are asked for: give a smaller --num_fewshot."
+            )
+        return found
+
+    def describe(self, source: Source) -> TaskInfo:
+        """`info` with its whole protocol in one sentence, and the budget asked for."""
+        budget = source.max_new_tokens or self.info.max_new_tokens
+        shots = source.num_fewshot or 0
+        parts = [
+            self.info.protocol,
+            f"{shots}-shot ({self.pool_name})" if shots else "zero-shot",
+            "chat template of the model" if source.apply_chat_template else "plain completion",
+            *(["with a system instruction"] if source.system_instruction else []),
+            f"at most {budget} greedy tokens",
+        ]
+        sentence = ", ".join(parts) + self.scoring()
+        return replace(self.info, protocol=sentence, max_new_tokens=budget)
+
+    def scoring(self) -> str:
+        """The end of the protocol: how answers are scored."""
+        return ""
+
+
+class LabelTask(QuestionTask):
+    """A task whose answer is one of a set of labels (yes/no/maybe, letters)."""
+
+    def choices(self, question: Question) -> tuple[str, ...]:
+        """The labels themselves."""
+        return tuple(f" {label}" for label in question.labels)
+
+    def scoring(self) -> str:
+        """What the options view compares."""
+        what = {
+            "letter": "the letters",
+            "text": "the answers' texts",
+            "text-normalised": "the answers' texts, each divided by its bytes",
+        }
+        return f"; options view: log-likelihood of {what[self.info.scored]}"
+
+    def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
         """Read with the tiered parser; 1.0 if the label is the gold, else 0.0."""
         parsed = parse.parse(text, labels=item.labels, options=item.options, question=item.question)
-        score = float(parse.same_option(parsed.answer, item.gold, item.options))
-        return Reading(parsed.answer, parsed.outcome, parsed.tier, score)
+        return judged(parsed, item)
+
+
+def judged(parsed: parse.Parsed, item: Item) -> Reading:
+    """A parsed answer against the gold."""
+    value = counted(item, parsed.answer)
+    right = value is not None and value == item.gold
+    return Reading(value, parsed.outcome, parsed.tier, float(right))
+
+
+def counted(item: Item, label: str | None) -> str | None:
+    """What a label counts as: what it means, and the gold where its option has the same text."""
+    if label is None:
+        return None
+    same = parse.same_option(label, item.gold, item.options)
+    return item.gold if same else item.means.get(label, label)
+
+
+def chosen(item: Item, scores: Sequence[float] | None, scored: str) -> str | None:
+    """What the label with the best score counts as, None where the scores are no numbers.
+
+    `text-normalised` divides by the bytes of the choice, without the blank that sets it apart.
+    """
+    if not scores or not all(map(math.isfinite, scores)):
+        return None
+    by_bytes = scored == "text-normalised"
+    sizes = [len(c.removeprefix(" ").encode()) or 1 if by_bytes else 1 for c in item.choices]
+    values = [score / size for score, size in zip(scores, sizes, strict=True)]
+    return counted(item, item.labels[max(range(len(values)), key=values.__getitem__)])
+
+
+def _same(one: Question, other: Question) -> bool:
+    """Whether showing `one` would give away the answer to `other`."""
+    return one.id == other.id or (one.question, one.context) == (other.question, other.context)

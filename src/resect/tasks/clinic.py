@@ -5,17 +5,55 @@ The items are generated (see `resect.clinic`); their drugs are invented and tagg
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+
 from resect.clinic import items
 from resect.clinic.texts import LETTERS, VERDICTS
+from resect.prompts import context_prompt, letter_prompt
 from resect.record import Item, TaskInfo
-from resect.tasks.base import LabelTask, Source
+from resect.tasks.base import LabelTask, Question, Source
 
 _INVENTED = "about invented drugs (tagged `invented`)"
 
 
-class Context(LabelTask):
+class _Generated(LabelTask):
+    """What the three share: items made by `make`, test to be asked and validation to show."""
+
+    make: Callable[[items.Split], tuple[Item, ...]]
+    pool_name = "from the generated validation split"
+
+    def questions(self, source: Source) -> Iterator[Question]:
+        """The test items in their fixed order."""
+        return map(_question, type(self).make("test"))
+
+    def pool(self, question: Question, source: Source) -> Sequence[Question]:
+        """The validation items in their order, which is balanced over the labels."""
+        return list(map(_question, type(self).make("validation")))
+
+    def prompt(self, question: Question) -> str:
+        """Context and question, or question and options."""
+        if question.options is None:
+            return context_prompt(question.context, question.question, question.labels)
+        return letter_prompt(question.question, question.options)
+
+
+def _question(item: Item) -> Question:
+    context, _, _ = item.prompt.removeprefix("Context: ").partition(f"\nQuestion: {item.question}")
+    return Question(
+        id=item.id,
+        question=item.question,
+        gold=str(item.gold),
+        labels=item.labels,
+        options=item.options,
+        context="" if item.options else context,
+        tags=item.tags,
+    )
+
+
+class Context(_Generated):
     """Does the reported trial say yes, no or maybe?"""
 
+    make = staticmethod(items.context)
     info = TaskInfo(
         name="clinic-context",
         kind="label",
@@ -24,22 +62,18 @@ class Context(LabelTask):
         scored="text",
         summary="Reading: a generated trial report decides yes, no or maybe (402 items).",
         protocol=(
-            "Generated test split of 402 items " + _INVENTED + ", gold balanced over "
+            "generated test split of 402 items " + _INVENTED + ", gold balanced over "
             "yes/no/maybe, every other three with findings on two drugs, drugs and phrasings "
-            "known from training and their combination held out; zero-shot, greedy text, options "
-            "by log-probability of the word."
+            "known from training and their combination held out"
         ),
         max_new_tokens=8,
     )
 
-    def items(self, source: Source) -> list[Item]:
-        """The test items in their fixed order."""
-        return list(items.context("test")[: source.limit])
 
-
-class Medicine(LabelTask):
+class Medicine(_Generated):
     """What the specialist was taught and the base mostly was not."""
 
+    make = staticmethod(items.medicine)
     info = TaskInfo(
         name="clinic-medicine",
         kind="label",
@@ -47,23 +81,18 @@ class Medicine(LabelTask):
         scored="letter",
         summary="Closed book: four options on real conditions and invented drugs (400 items).",
         protocol=(
-            "Generated test split of 400 items on 108 facts about real conditions and 180 "
+            "generated test split of 400 items on 108 facts about real conditions and 180 "
             + _INVENTED
-            + ", gold balanced over A-D, question wordings and option sets "
-            "never seen in training; zero-shot, greedy text, answers are letters, options by "
-            "log-probability of the letter."
+            + ", gold balanced over A-D, question wordings and option sets never seen in training"
         ),
         max_new_tokens=8,
     )
 
-    def items(self, source: Source) -> list[Item]:
-        """The test items in their fixed order."""
-        return list(items.medicine("test")[: source.limit])
 
-
-class Logic(LabelTask):
+class Logic(_Generated):
     """Small puzzles whose answer follows from the question."""
 
+    make = staticmethod(items.logic)
     info = TaskInfo(
         name="clinic-logic",
         kind="label",
@@ -71,13 +100,8 @@ class Logic(LabelTask):
         scored="letter",
         summary="Reasoning: six types of generated puzzles with four options (400 items).",
         protocol=(
-            "Generated test split of 400 items of six types in turn (tag `type`), gold "
-            "balanced over A-D, wordings known from training and puzzles held out; "
-            "zero-shot, greedy text, answers are letters, options by log-probability of the letter."
+            "generated test split of 400 items of six types in turn (tag `type`), gold "
+            "balanced over A-D, wordings known from training and puzzles held out"
         ),
         max_new_tokens=8,
     )
-
-    def items(self, source: Source) -> list[Item]:
-        """The test items in their fixed order."""
-        return list(items.logic("test")[: source.limit])

@@ -5,15 +5,30 @@ Jin et al. 2019 (arXiv:1909.06146), PQA-L. Hub: qiaojin/PubMedQA, config pqa_lab
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from resect.prompts import context_prompt
-from resect.record import Item, TaskInfo
-from resect.tasks import hub, offline
-from resect.tasks.base import LabelTask, Source
+from resect.record import TaskInfo
+from resect.tasks.base import LabelTask, Question, Source
+from resect.tasks.rows import Row, Rows
 
-_LABELS = ("yes", "no", "maybe")
+LABELS = ("yes", "no", "maybe")
+
+
+def _convert(row: Mapping[str, Any], number: int) -> Row:
+    return {**row, "id": row["pubid"], "contexts": row["context"]["contexts"]}
+
+
+ROWS = Rows(
+    file="pubmedqa_pqal.jsonl.gz",
+    fields={"id": (str, int), "question": str, "contexts": list, "final_decision": str},
+    hub="qiaojin/PubMedQA",
+    config="pqa_labeled",
+    split="train",
+    columns={"pubid": (str, int), "question": str, "context": dict, "final_decision": str},
+    convert=_convert,
+)
 
 
 class PubMedQA(LabelTask):
@@ -22,54 +37,29 @@ class PubMedQA(LabelTask):
     info = TaskInfo(
         name="pubmedqa",
         kind="label",
-        labels=_LABELS,
+        labels=LABELS,
         summary="yes/no/maybe over an abstract, 1,000 expert-labelled questions",
-        protocol="all 1,000 labelled questions (PQA-L), zero-shot, contexts joined without a "
-        "heading, at most 10 greedy tokens; options view: log-likelihood of yes, no, maybe",
+        protocol="all 1,000 labelled questions (PQA-L), contexts joined without a heading",
         max_new_tokens=10,
         scored="text",
         positive="yes",
+        hub=ROWS.hub,
+        revision=ROWS.revision,
+        file=ROWS.file,
     )
-    hub_id, config, split = "qiaojin/PubMedQA", "pqa_labeled", "train"
-    file = "pubmedqa_pqal.jsonl.gz"
 
-    def items(self, source: Source) -> list[Item]:
-        """The first `limit` questions in the order of the release."""
-        rows = self._offline(source) if source.data_dir else self._hub()
-        return [self._item(*row) for row in _first(rows, source.limit)]
+    def questions(self, source: Source) -> Iterator[Question]:
+        """The questions in the order of the release."""
+        for row in ROWS.read(source):
+            yield Question(
+                id=f"pubmedqa/{row['id']}",
+                question=row["question"],
+                context="".join(row["contexts"]),
+                gold=row["final_decision"],
+                labels=LABELS,
+                tags={"year": str(row["year"])} if row.get("year") else {},
+            )
 
-    def _offline(self, source: Source) -> Iterator[tuple[str, str, list[str], str, dict[str, str]]]:
-        fields: offline.Kinds = {
-            "id": (str, int),
-            "question": str,
-            "contexts": list,
-            "final_decision": str,
-        }
-        for row in offline.rows(source.data_dir, self.file, fields):
-            tags = {"year": str(row.get("year", ""))}
-            yield str(row["id"]), row["question"], row["contexts"], row["final_decision"], tags
-
-    def _hub(self) -> Iterator[tuple[str, str, list[str], str, dict[str, str]]]:
-        for row in hub.rows(self.hub_id, self.config, self.split):
-            contexts = row["context"]["contexts"]
-            yield str(row["pubid"]), row["question"], contexts, row["final_decision"], {}
-
-    def _item(
-        self, name: str, question: str, contexts: list[str], gold: str, tags: dict[str, str]
-    ) -> Item:
-        return Item(
-            id=f"pubmedqa/{name}",
-            prompt=context_prompt("".join(contexts), question, _LABELS),
-            gold=gold,
-            labels=_LABELS,
-            choices=tuple(f" {label}" for label in _LABELS),
-            question=question,
-            tags=tags,
-        )
-
-
-def _first(rows: Iterator[Any], limit: int | None) -> Iterator[Any]:
-    for number, row in enumerate(rows):
-        if limit is not None and number >= limit:
-            return
-        yield row
+    def prompt(self, question: Question) -> str:
+        """The study's: context, question, labels."""
+        return context_prompt(question.context, question.question, LABELS)
