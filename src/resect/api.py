@@ -75,8 +75,8 @@ def compress(
         trust_remote_code=trust_remote_code,
     )
     empty = models.check(ref).model
-    for part in parts:
-        part.fits(empty)
+    for number, part in enumerate(parts):
+        part.fits(empty, treatment.doses(number))
     loaded = models.load(ref, models.device_of(device))
     asked = calibration if any(part.calibrated for part in parts) else None
     context = Context.of(loaded, ref, asked)

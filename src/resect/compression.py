@@ -44,8 +44,8 @@ def compress_to(
     if not parts:
         raise RequestError("no step is given: name one with --step, like magnitude:0.5.")
     loaded = models.check(ref)
-    for part in parts:
-        part.fits(loaded.model)
+    for number, part in enumerate(parts):
+        part.fits(loaded.model, treatment.doses(number))
     place = Path(models.where(ref))
     method = methods.make(treatment.steps[0], seed)
     streams = isinstance(method, Scored) and not isinstance(method, Calibrated)

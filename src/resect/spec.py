@@ -173,6 +173,13 @@ class Treatment(_Frozen):
                 return number
         return None
 
+    def doses(self, number: int) -> tuple[float, ...]:
+        """The levels above 0 that step `number` is brought to."""
+        if number == self.swept:
+            return tuple(level for level in self.levels if level)
+        level = self.steps[number].level
+        return () if not level else (level,)
+
     def at(self, dose: float | None) -> tuple[Step, ...]:
         """The steps with the swept one at `dose`; at 0 it does nothing and is left out."""
         if self.swept is None or dose is None:

@@ -93,8 +93,11 @@ class Method:
         """
         return ()
 
-    def fits(self, model: PreTrainedModel) -> None:
-        """Raises `RequestError` for a model that this cannot be done to. May be on meta."""
+    def fits(self, model: PreTrainedModel, levels: Sequence[float]) -> None:
+        """Raises `RequestError` for a model, or a level of it, that cannot be had. May be on meta.
+
+        `levels` are those that will be asked for; empty where the method takes none.
+        """
 
     def prepare(self, model: PreTrainedModel, levels: Sequence[float], context: Context) -> None:
         """Learn from the pristine model what every level needs."""

@@ -46,7 +46,10 @@ class Structured(Method):
         raise NotImplementedError
 
     def kept(self, model: PreTrainedModel, group: Group, level: float) -> int:
-        """How many parts of a group stay: all but floor(level x size), or what can be had."""
+        """How many parts of a group stay: all but floor(level x size), or what can be had.
+
+        Raises `RequestError` where the model cannot do with so few.
+        """
         return group.size - removed(group.size, level)
 
     def cut_(self, model: PreTrainedModel, kept: Mapping[str, Tensor]) -> bool:
@@ -57,9 +60,12 @@ class Structured(Method):
         """
         raise NotImplementedError
 
-    def fits(self, model: PreTrainedModel) -> None:
-        """The model must have such parts."""
-        self.groups(model)
+    def fits(self, model: PreTrainedModel, levels: Sequence[float]) -> None:
+        """The model must have such parts, and keep enough of every group at every level."""
+        groups = self.groups(model)
+        for level in levels:
+            for group in groups:
+                self.kept(model, group, level)
 
     @torch.no_grad()
     def prepare(self, model: PreTrainedModel, levels: Sequence[float], context: Context) -> None:

@@ -68,8 +68,9 @@ def resolve(study: Study) -> Resolved:
     for role, ref in study.models.items():
         identities[role], loaded = models.identify(ref)
         tiny[role] = models.is_tiny(loaded.model)
-        for method in (method for chain in chains.values() for method in chain.methods):
-            method.fits(loaded.model)
+        for treatment in study.treatments:
+            for number, method in enumerate(chains[treatment.name].methods):
+                method.fits(loaded.model, treatment.doses(number))
         for name, got in items.items():
             asker(loaded, infos[name], got, study.batch_tokens)  # says so where they do not fit
     keys = {name: tuple(item.key for item in got) for name, got in items.items()}
