@@ -12,7 +12,7 @@ import torch
 
 from resect.cli import main
 
-RUN = ["run", "--levels", "0,0.5", "--limit", "3", "--task", "clinic-context"]
+RUN = ["run", "--levels", "0,0.5", "--limit", "3", "--task", "clinic-context", "--measure", "sizes"]
 
 
 @pytest.fixture(autouse=True)

@@ -113,6 +113,9 @@ def run(
     dtype: Annotated[str | None, typer.Option(help="auto, float32, bfloat16, float16.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of random methods and intervals.")] = None,
     batch_tokens: Annotated[int | None, typer.Option(help="Padded tokens in a batch.")] = None,
+    measure: Annotated[
+        str | None, typer.Option(help="Memory and speed of: sizes (none), shapes, full (all).")
+    ] = None,
     margin: Margin = None,
     alpha: Alpha = None,
     trust_remote_code: Annotated[bool, typer.Option("--trust-remote-code")] = False,
@@ -141,6 +144,7 @@ def run(
             "device": device,
             "seed": seed,
             "batch_tokens": batch_tokens,
+            "measure": measure,
             "margin": margin,
             "alpha": alpha,
         },

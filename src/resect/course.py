@@ -10,18 +10,18 @@ import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import torch
 from transformers import PreTrainedModel
 
 from resect import measure, methods, models, tasks
 from resect.ask import Asker
 from resect.errors import RunError
+from resect.measure import workload
 from resect.methods.base import Context, Method
 from resect.models import Loaded
 from resect.record import Answer, CellResult, Item, Measurement, Status, StepReport, TaskInfo
-from resect.spec import Calibration, CellSpec, ModelRef, Step, Treatment
+from resect.spec import Calibration, CellSpec, Measure, ModelRef, Step, Treatment
 from resect.tasks.base import chosen
 
 
@@ -71,6 +71,7 @@ class Course:
     seed: int
     device: str
     batch_tokens: int
+    measure: Measure
     calibration: Calibration | None
     tiny: bool
     cells: tuple[Cell, ...]
@@ -136,6 +137,7 @@ def _levels(
     notice: Notice,
 ) -> Iterator[Event]:
     askers: dict[str, Asker] = {}
+    gauge = Gauge(course, loaded.model, notice)
     for standing in stand(course, loaded, list(by_level), notice):
         cells = by_level[standing.level, standing.treatment]
         for cell in cells:
@@ -143,7 +145,7 @@ def _levels(
                 task = (cell.info, cell.items, course.batch_tokens)
                 askers[cell.info.name] = asker(loaded, *task)
             yield from _run(course, cell, standing, askers[cell.info.name])
-        yield Measured(_measure(course, cells[0].spec.state.id, standing))
+        yield Measured(gauge.read(cells[0].spec.state.id, standing))
 
 
 def stand(
@@ -224,27 +226,43 @@ def _run(course: Course, cell: Cell, standing: Standing, asker: Asker) -> Iterat
     yield Finished(cell.result(course, status, "; ".join(notes) or None, seconds))
 
 
-def _measure(course: Course, state: str, standing: Standing) -> Measurement:
-    """Sizes read off the model, after it was asked; memory only where a device counts it.
+class Gauge:
+    """Measures the states of one course: sizes always, memory and speed as the study asks.
 
-    The measured level is what the swept step reports, or the only step; the baseline's is 0.
+    A state that is shaped like the uncut model is as large and as fast: that is measured once.
     """
-    size = measure.size(standing.model)
-    said = standing.swept
-    if said is None and len(standing.reports) == 1:
-        said = standing.reports[0]
-    peak = None
-    if course.device.startswith("cuda"):
-        peak = torch.cuda.max_memory_allocated()
-        torch.cuda.reset_peak_memory_stats()
-    return Measurement(
-        state=state,
-        measured_level=said.measured if said else None if standing.reports else 0.0,
-        parameters=size.parameters,
-        zeros=size.zeros,
-        targeted=size.targeted,
-        bytes_in_memory=size.bytes_in_memory,
-        bits_per_weight=size.bits_per_weight,
-        peak_memory=peak,
-        steps=tuple(asdict(report) for report in standing.reports),
-    )
+
+    def __init__(self, course: Course, uncut: PreTrainedModel, notice: Notice) -> None:
+        self.asked = course.measure
+        self.uncut = measure.shape(uncut)
+        self.notice = notice
+        self.done: set[str] = set()
+
+    def read(self, state: str, standing: Standing) -> Measurement:
+        """One state. The level is what the swept step reports, or the only step; uncut it is 0."""
+        said = standing.swept
+        if said is None and len(standing.reports) == 1:
+            said = standing.reports[0]
+        size, shape = measure.size(standing.model), measure.shape(standing.model)
+        found = self._workload(shape, standing)
+        return Measurement(
+            state=state,
+            measured_level=said.measured if said else None if standing.reports else 0.0,
+            **size._asdict(),
+            peak_memory=found["peak_memory"] if found else None,
+            tokens_per_second=found["tokens_per_second"]["median"] if found else None,
+            shape=shape,
+            workload=found,
+            steps=tuple(asdict(report) for report in standing.reports),
+        )
+
+    def _workload(self, shape: str, standing: Standing) -> dict[str, Any] | None:
+        like_uncut = shape == self.uncut and standing.reports
+        if self.asked == "sizes" or (self.asked == "shapes" and (shape in self.done or like_uncut)):
+            return None
+        self.done.add(shape)
+        try:
+            return workload.measured(standing.model)
+        except RunError as error:  # the answers stand; only these numbers are missing
+            self.notice(str(error))
+            return None

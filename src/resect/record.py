@@ -168,8 +168,9 @@ class StepReport:
 class Measurement:
     """One state of a model, measured on the artefact; None where not measured.
 
-    Bytes in bytes, `tokens_per_second` of the asking itself, `bits_per_weight` averaged over all
-    parameters, `peak_memory` of the process (CPU) or of the device (CUDA).
+    Bytes in bytes, `bits_per_weight` averaged over all parameters. `shape` names the tensors'
+    shapes and types: memory and speed are measured once for each. `workload` holds what the fixed
+    workload showed (docs/summary.md); its peak and its tokens per second stand out.
     """
 
     state: str
@@ -182,7 +183,8 @@ class Measurement:
     bytes_on_disk: int | None = None
     peak_memory: int | None = None
     tokens_per_second: float | None = None
-    seconds: float | None = None
+    shape: str | None = None
+    workload: Mapping[str, Any] | None = None
     steps: tuple[Mapping[str, Any], ...] = ()
 
 

@@ -196,6 +196,8 @@ BASELINE = Treatment()
 # ── models and the study ────────────────────────────────────────────────────────────────────────
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+Measure = Literal["sizes", "shapes", "full"]
+"""Memory and speed: not at all, once for each shape of the model, or at every level."""
 
 
 class ModelRef(_Frozen):
@@ -232,7 +234,7 @@ class Study(_Frozen):
     items of every task, None all; `num_fewshot`, `apply_chat_template`, `system_instruction` and
     `max_new_tokens` say how every task is asked (see `resect.tasks.Source`). `margin` is the
     largest loss of accuracy that the safe level allows (None: each task's own), `alpha` its
-    one-sided error.
+    one-sided error. `measure` says of which states memory and speed are measured.
     """
 
     name: str = "study"
@@ -248,6 +250,7 @@ class Study(_Frozen):
     batch_tokens: int = Field(default=8192, ge=1)
     data_dir: str | None = None
     calibration: Calibration | None = None
+    measure: Measure = "shapes"
     device: str = "auto"
     resamples: int = Field(default=2000, ge=100, le=100_000)
     margin: float | None = Field(default=None, gt=0, lt=1)

@@ -126,6 +126,7 @@ def live(tmp_path_factory, tiny_pair):
         limit=12,
         resamples=200,
         device="cpu",
+        measure="sizes",
     )
     return run(study, tmp_path_factory.mktemp("live") / "run")
 

@@ -34,6 +34,7 @@ def a_study(pair: tuple[Path, Path], **fields) -> resect.Study:
         "limit": 12,
         "resamples": 200,
         "batch_tokens": 600,
+        "measure": "sizes",
     }
     return resect.Study.of(**{**given, **fields})
 
@@ -62,7 +63,7 @@ def test_measured_levels_are_those_asked(done):
     for row in rows:
         assert row["measured_level"] == pytest.approx(row["level"], abs=1e-3)
         assert row["parameters"] > 0
-        assert row["bytes_in_memory"] == 4 * row["parameters"]
+        assert row["bytes_on_disk"] == 4 * row["parameters"] <= row["bytes_in_memory"]
 
 
 def test_level_zero_of_a_curve_is_the_model_as_it_came(done, tiny_pair):
@@ -295,3 +296,19 @@ class Dying(sweep.local._Worker):
     def take(self, course):
         super().take(course)
         self.process.kill()
+
+
+def test_memory_and_speed_are_measured_once_for_a_shape(tiny_pair, tmp_path):
+    """Zeros leave the shape as it is: every level has the uncut model's numbers, taken once."""
+    study = a_study(
+        tiny_pair, models={"base": str(tiny_pair[1])}, tasks=TASKS[:1], levels="0,0.5",
+        treatments=["magnitude", "random"], measure="shapes",
+    )  # fmt: skip
+    rows = resect.run(study, tmp_path / "run").summary()["measurements"]
+    assert len(rows) == 3
+    assert len({json.dumps(row["workload"]) for row in rows}) == 1
+    assert rows[0]["tokens_per_second"] == rows[0]["workload"]["tokens_per_second"]["median"] > 0
+    assert {row["ratios"]["seconds_per_answer"] for row in rows} == {1.0}
+    with Run(tmp_path / "run").reading() as store:
+        taken = [row for row in store.measurements() if row["workload"]]
+    assert [row["treatment"] for row in taken] == ["none"]

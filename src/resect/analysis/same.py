@@ -11,7 +11,10 @@ from typing import Any
 
 from resect.errors import RequestError
 
-MACHINE = {"seconds", "peak_memory", "tokens_per_second", "joules", "provenance"}
+MACHINE = {
+    "seconds", "peak_memory", "tokens_per_second", "prefill_tokens_per_second", "workload",
+    "time_to_first_token", "seconds_per_answer", "joules_per_answer", "provenance",
+}  # fmt: skip
 """Keys that depend on the machine and the day; left out wherever they stand."""
 
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")

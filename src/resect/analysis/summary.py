@@ -14,20 +14,15 @@ from resect.analysis.compare import adjusted
 from resect.analysis.evidence import Evidence
 from resect.analysis.findings import KEYS, Task, of_task
 from resect.analysis.floors import task_row
-from resect.analysis.frame import clean_level, frames
+from resect.analysis.frame import frames
 from resect.analysis.intervals import item_weights
+from resect.analysis.measured import of_measurements
 from resect.analysis.published import published
 from resect.analysis.safety import ALPHA, safety, smallest_safe
 from resect.analysis.uncut import uncut
 from resect.analysis.verdict import verdict
 from resect.errors import RequestError
 from resect.record import TaskInfo
-
-MEASURED = (
-    "model", "role", "treatment", "level", "measured_level", "parameters", "zeros",
-    "bytes_on_disk", "bytes_in_memory", "peak_memory", "tokens_per_second", "bits_per_weight",
-    "seconds",
-)  # fmt: skip
 
 
 def summarise(
@@ -69,7 +64,7 @@ def summarise(
         task = Task(info, curves, status, info.margin if margin is None else margin)
         gathered += of_task(found, task, weights, co.pairs(role_of))
     adjusted(found["comparisons"])
-    measured = [_measurement(row) for row in measurements]
+    measured = of_measurements(measurements)
     _measured_levels(found["curves"], measured)
     summary: dict[str, Any] = {
         "schema": 1,
@@ -105,13 +100,6 @@ def _sizes(measured: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str, Any], 
         if measured and all(row[name] is not None for row in measured):
             return {(r["model"], r["treatment"], r["level"]): (name, r[name]) for r in measured}
     return {}
-
-
-def _measurement(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A measurement with the keys of the schema; the baseline is level 0."""
-    found = {key: row.get(key) for key in MEASURED}
-    found["level"] = clean_level(str(row.get("treatment")), row.get("level"))
-    return found
 
 
 def _measured_levels(curves: list[dict[str, Any]], measured: list[dict[str, Any]]) -> None:

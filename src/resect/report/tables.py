@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from resect.report import panels, reading, text
@@ -223,14 +223,21 @@ def size_table(summary: Summary, most: int | None = None) -> Table:
                 exact,
                 text.parameters(row.get("parameters")),
                 text.parameters(row.get("zeros")),
-                text.size(row.get("bytes_on_disk")),
-                text.size(row.get("bytes_in_memory")),
+                _compared(text.size, row, "bytes_on_disk"),
+                _compared(text.size, row, "bytes_in_memory"),
                 text.size(row.get("peak_memory")),
                 text.decimal(row.get("bits_per_weight")),
-                text.decimal(row.get("tokens_per_second"), 0),
+                _compared(lambda value: text.decimal(value, 0), row, "tokens_per_second"),
             )
         )
     return without_empty(Table("Size and speed, measured", columns(heads), tuple(body)))
+
+
+def _compared(shown: Callable[[Any], str], row: Row, key: str) -> str:
+    """A value, and in brackets its ratio to the uncut model where that is another."""
+    ratio = finite((row.get("ratios") or {}).get(key))
+    more = "" if ratio is None or row.get("level") == 0 else f" (\u00d7{ratio:.2f})"
+    return shown(row.get(key)) + more
 
 
 def _measurements(summary: Summary, most: int | None) -> list[Row]:

@@ -49,6 +49,7 @@ def courses(resolved: Resolved) -> list[Course]:
                     seed=study.seed,
                     device=resolved.device,
                     batch_tokens=study.batch_tokens,
+                    measure=study.measure,
                     calibration=study.calibration if chain.calibration else None,
                     tiny=resolved.tiny[role],
                     cells=cells,

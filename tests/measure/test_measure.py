@@ -1,0 +1,100 @@
+"""Sizes equal the saved file; the workload counts what theory says and runs in a process apart."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+import tiny
+import torch
+
+from resect import checkpoint, measure
+from resect.errors import RunError
+from resect.measure import energy, workload
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+@pytest.mark.parametrize("tied", [False, True])
+def test_bytes_equal_the_saved_file(family, tied, tmp_path):
+    model = tiny.model(family, dtype=torch.bfloat16, tie_word_embeddings=tied)
+    found = measure.size(model)
+    model.save_pretrained(tmp_path)
+    saved = checkpoint.read(tmp_path)
+    assert found.bytes_on_disk == saved.bytes_on_disk
+    assert found.bytes_on_disk == 2 * found.parameters or found.bits_per_weight != 16
+    assert found.bytes_in_memory >= found.bytes_on_disk
+    headers = sum(path.stat().st_size for path in checkpoint.weight_files(tmp_path))
+    assert found.bytes_on_disk <= headers <= found.bytes_on_disk + 64_000
+
+
+def test_shapes_have_names_and_values_do_not():
+    one, other = tiny.model("llama", seed=0), tiny.model("llama", seed=1)
+    wider = tiny.model("llama", intermediate_size=64)
+    assert measure.shape(one) == measure.shape(other)
+    assert measure.shape(one) != measure.shape(wider)
+    assert measure.shape(one) != measure.shape(tiny.model("llama", dtype=torch.bfloat16))
+
+
+def test_zeros_are_counted_in_the_targeted_weights_only():
+    model = tiny.model("mistral")
+    before = measure.size(model)
+    model.lm_head.weight.data.zero_()
+    model.model.layers[0].mlp.up_proj.weight.data[0] = 0
+    after = measure.size(model)
+    assert after.zeros - before.zeros == 32
+    assert before.targeted == 2 * (32 * 32 * 2 + 32 * 16 * 2 + 3 * 32 * 48)
+
+
+def test_work_is_two_operations_a_weight_and_attention():
+    model = tiny.model("llama", max_position_embeddings=256)
+    found = workload.run(model)
+    prompt = found["prompt_tokens"]
+    assert prompt == 128
+    weights = measure.size(model).targeted
+    attention = 2 * 2 * 4 * 8 * prompt * 2  # scores and values, 4 heads of 8, 2 layers
+    head = 2 * 32 * 259 / prompt  # logits of the last position only
+    assert found["flops_per_token"] == pytest.approx(2 * weights + attention + head, rel=1e-6)
+    for name in ("time_to_first_token", "seconds_per_answer", "tokens_per_second"):
+        assert 0 < found[name]["low"] <= found[name]["median"] <= found[name]["high"]
+
+
+def test_work_of_routed_experts_is_of_those_that_are_asked():
+    model = tiny.model("mixtral", num_experts_per_tok=1)
+    more = tiny.model("mixtral", num_experts_per_tok=2)
+    one, two = (workload.run(m)["flops_per_token"] for m in (model, more))
+    assert two - one == pytest.approx(2 * 2 * 3 * 32 * 48, rel=1e-6)
+
+
+def test_a_short_model_is_measured_with_what_it_reads():
+    found = workload.run(tiny.model("llama", max_position_embeddings=48))
+    assert found["prompt_tokens"] == 16
+
+
+def test_on_the_cpu_a_fresh_process_measures():
+    found = workload.measured(tiny.model("mistral"))
+    assert found["repeats"] >= 2
+    assert found["peak_memory"] >= found["idle_memory"] > 0
+
+
+def test_a_process_that_fails_is_one_sentence(monkeypatch):
+    def failing(*arguments, **options):
+        return subprocess.CompletedProcess(arguments, 1, "", "Traceback\nRuntimeError: no room\n")
+
+    monkeypatch.setattr(workload.subprocess, "run", failing)
+    with pytest.raises(RunError, match="could not be measured: RuntimeError: no room"):
+        workload.measured(tiny.model("mistral"))
+
+
+def test_the_processors_counter_is_summed_and_wraps(tmp_path, monkeypatch):
+    monkeypatch.setattr(energy, "_RAPL", tmp_path)
+    assert energy.counter(torch.device("cpu")) is None
+    for package, start in (("intel-rapl:0", 900), ("intel-rapl:1", 100)):
+        place = tmp_path / package
+        place.mkdir()
+        (place / "max_energy_range_uj").write_text("1000\n")
+        (place / "energy_uj").write_text(f"{start}\n")
+    read = energy.counter(torch.device("cpu"))
+    assert read() == 0
+    (tmp_path / "intel-rapl:0" / "energy_uj").write_text("50\n")
+    (tmp_path / "intel-rapl:1" / "energy_uj").write_text("300\n")
+    assert read() == pytest.approx((150 + 200) / 1e6)
