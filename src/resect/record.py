@@ -44,6 +44,7 @@ class Item:
     (they mean the gold), and an option that declines to answer means `ABSTAIN`. `turns` are
     (role, text) of a conversation that the model's own chat template renders; `prompt` then only
     shows them. The last two are left out of the key where empty, so that older keys still hold.
+    `context` is the part of the prompt that the answer is to be found in.
     """
 
     id: str
@@ -58,12 +59,15 @@ class Item:
     variant: str | None = None
     means: Mapping[str, str] = field(default_factory=dict)
     turns: tuple[tuple[str, str], ...] = ()
+    context: str = ""
 
     @property
     def key(self) -> str:
-        """Hash of everything that can change the answer or how it is read (not the tags)."""
+        """Hash of all that can change the answer or how it is read: not tags, not the context,
+        which stands in the prompt.
+        """
         row = asdict(self)
-        del row["tags"]
+        del row["tags"], row["context"]
         for name in ("means", "turns"):
             if not row[name]:
                 del row[name]
@@ -79,7 +83,8 @@ class TaskInfo:
     yes-bias; `scored` says what the options view scores: `letter`, `text` or `text-normalised`
     (sum of log-probabilities divided by the bytes of the choice). `protocol` is one sentence:
     split, prompt, few-shots, decoding, scoring. `hub` is a dataset id on the Hugging Face hub,
-    `revision` the commit it is read at, `file` the offline file that stands for it.
+    `revision` the commit it is read at, `file` the offline file that stands for it. `domain` is None
+    where the items are of both.
     """
 
     name: str
@@ -100,16 +105,23 @@ class TaskInfo:
     hub: str | None = None
     revision: str | None = None
     file: str | None = None
+    domain: Literal["medical", "general"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a text was read: `value` is a label or None, `score` 1 right, 0 wrong or no answer."""
+    """How a text was read: `value` is the answer in it or None, `score` from 0 to 1.
+
+    The value is a label, a number, a JSON list of mentions, a program or a text, by the kind of
+    the task. Without one the score is 0. `parts` are the counts and shares of this one item that
+    metrics over all items are made of (`resect.analysis.metrics` lists them).
+    """
 
     value: str | None
     outcome: str
     tier: str
     score: float | None = None
+    parts: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

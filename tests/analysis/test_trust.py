@@ -5,7 +5,7 @@ import pytest
 from answers_by_hand import YN, cell, flipped, run
 
 from resect.analysis import calibration as cal
-from resect.analysis.frame import softmax
+from resect.analysis.encoding import softmax
 from resect.analysis.intervals import item_weights
 from resect.analysis.paired import mcnemar
 

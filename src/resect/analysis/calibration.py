@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from resect.analysis.curves import Curve, Sampled
-from resect.analysis.frame import Singles
+from resect.analysis.encoding import Singles
 from resect.analysis.intervals import BLOCK, Floats, Weights, centred
 from resect.analysis.skill import Codes
 

@@ -5,7 +5,7 @@ Shapes: R + 1 rows of item weights (row 0 is the sample), N items, L levels, K l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from resect.analysis import skill as sk
 from resect.analysis.frame import Key, Level, TaskFrame
 from resect.analysis.intervals import Floats, Weights, bounds
+from resect.analysis.metrics import Metric
 from resect.record import View
 
 NO_SKILL = "starts without skill"
@@ -60,6 +61,17 @@ class Curve:
         """Items asked at any level, (N,)."""
         return np.asarray((self.codes != sk.MISSING).any(axis=0))
 
+    @property
+    def right(self) -> Mask:
+        """Items answered right, (L, N)."""
+        return np.asarray(self.codes == self.frame.gold)
+
+    def sums(self, metric: Metric) -> tuple[Floats, Floats]:
+        """Numerators and denominators of a metric, (L, N) each; 0 where nothing was asked."""
+        nothing = dict.fromkeys(metric.parts, np.full(len(self.frame.items), np.nan))
+        each = [metric.sums(self.frame.parts.get(key, nothing)) for key in self.keys]
+        return np.stack([top for top, _ in each]), np.stack([bottom for _, bottom in each])
+
     def at_levels(self, levels: Sequence[Level]) -> Curve:
         """The same curve on some of its levels."""
         at = [self.levels.index(x) for x in levels]
@@ -71,6 +83,7 @@ class Curve:
 class Draws:
     """Skill and retention of one curve on one set of items, each (R + 1, L).
 
+    The skill of a task without labels is its headline metric, to which silence brings nothing.
     `retention` is None, with `reason`, where the baseline's skill is not clearly above 0.
     """
 
@@ -144,6 +157,10 @@ class Sampled:
 
     def draws_over(self, items: Mask) -> Draws:
         """Skill and retention over some items (N,); those of a paired finding."""
+        main = self.curve.frame.headline
+        if main is not None:
+            values = self.metric_over(main, items)
+            return Draws(values, *retention(values))
         counts = self.counts_over(items)
         skill = sk.skill(counts)
         kept, reason = retention(skill)
@@ -155,10 +172,29 @@ class Sampled:
         same = bool((items == self.curve.asked).all() and (items == self.curve.shared).all())
         return self.counts if same else self._tally(items)
 
+    def metric_over(self, metric: Metric, items: Mask) -> Floats:
+        """A metric of every level over some items (N,), (R + 1, L); NaN where it has no items."""
+        return ratio(self.weights, *self.curve.sums(metric), items, metric.then)
+
     def _tally(self, items: Mask | slice) -> sk.Tally:
         frame = self.curve.frame
         codes, gold = self.curve.codes[:, items], frame.gold[items]
         return sk.tally(self.weights[:, items], codes, gold, len(frame.labels))
+
+
+def ratio(
+    weights: Weights,
+    top: Floats,
+    bottom: Floats,
+    items: Mask,
+    then: Callable[[Floats], Floats] | None = None,
+) -> Floats:
+    """Weighted sums of `top` over those of `bottom`, (L, N) each, over `items` (N,): (R + 1, L)."""
+    chosen = weights[:, items].astype(np.float64)
+    with np.errstate(all="ignore"):
+        below = chosen @ bottom[:, items].T
+        found = np.where(below > 0, (chosen @ top[:, items].T) / below, np.nan)
+        return np.asarray(found if then is None else then(found))
 
 
 def retention(values: Floats, nothing: str = NO_SKILL) -> tuple[Floats | None, str | None]:

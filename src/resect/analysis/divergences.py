@@ -30,13 +30,14 @@ def divergences(a: Curve, b: Curve) -> dict[str, Any] | None:
 
     Items asked at every level of both and right in both baselines. An item diverges where one
     model has lost it for good and the other still has it right. Ranked by how many levels lie
-    between the two losses, then by the earlier loss, then by id. None where nothing compares.
+    between the two losses, then by the earlier loss, then by id. None where nothing compares, and
+    where items can be right in part.
     """
     levels = [x for x in a.levels if x in b.levels]
     at_a, at_b = ([c.levels.index(x) for x in levels] for c in (a, b))
     items = a.shared & b.shared
     ready = len(levels) > 1 and levels[0] == 0.0
-    if not ready or not items.any() or a.missing or b.missing:
+    if not ready or not items.any() or a.missing or b.missing or a.frame.graded:
         return None
     gold = a.frame.gold
     right_a, right_b = a.codes[at_a] == gold, b.codes[at_b] == gold

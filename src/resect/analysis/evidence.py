@@ -13,22 +13,19 @@ import numpy as np
 
 from resect.analysis import skill as sk
 from resect.analysis.calibration import beliefs
+from resect.analysis.change import Change, Counts, Means
 from resect.analysis.curves import ONE_LABEL, Curve, Mask, Sampled, say
 from resect.analysis.frame import Level, TaskFrame
 from resect.analysis.intervals import Floats, Interval, interval, wilson
-from resect.analysis.paired import (
-    Pairs,
-    design_effect,
-    items_needed,
-    non_inferior,
-    pairs,
-    power,
-    tango,
-)
 from resect.record import TaskInfo
 
-ACCURACY, NO_ANSWER, MISS, CONFIDENT = "accuracy", "no_answer", "miss", "confident_error"
+ACCURACY = "accuracy"
+NO_ANSWER, MISS, CONFIDENT = "no_answer", "miss", "confident_error"
+ERRORS = (NO_ANSWER, MISS, CONFIDENT)
+"""Tests of a share of errors, which may not rise; every other one is of the task's primary
+metric (accuracy, strict_f1, ...), which may not fall."""
 
+NO_SKILL = "it has no skill that a damaged model could lose: it is shown and never judged"
 PRACTICALLY = "the estimate lies practically at the margin"
 
 ABSENT = 0.01
@@ -37,30 +34,25 @@ ABSENT = 0.01
 
 @dataclass(frozen=True, eq=False)
 class Test:
-    """One test at every level: the paired table (L,) of the good thing, and the p-value (L,).
+    """One test at every level: the paired change of the good thing, and the p-value (L,).
 
-    `good` is its share of the items asked at level 0, (L,): one that a level lacks has lost it.
-    `table` counts items; the tests read it divided by `effect` (L,), which is above 1 where
-    items share a parent. `absent` is the share of the items that a level lacks, (L,); beyond
-    1 % it is missing and passes nothing. `reason` says why the test could not fail or cannot be
-    made, None where it is assessable.
+    An item that a level lacks has lost it. `absent` is the share of the items that a level lacks,
+    (L,); beyond 1 % it is missing and passes nothing. `reason` says why the test could not fail
+    or cannot be made, None where it is assessable.
     """
 
     name: str
     view: str
     margin: float
-    table: Pairs
+    change: Change
     p: Floats
-    good: Floats
-    baseline: Floats
-    effect: Floats
     absent: Floats
     reason: str | None
 
-    def at(self, level: int) -> tuple[float, float, float]:
-        """Losses, gains and items of one level as the tests read them."""
-        b, c, n = (float(x[level] / self.effect[level]) for x in self.table)
-        return b, c, n
+    @property
+    def main(self) -> bool:
+        """Whether it is the test of the task's primary metric."""
+        return self.name not in ERRORS
 
     def lacking(self, task: str, at: int | None, level: Level) -> str | None:
         """Why the test cannot be made at a level, in words; None where it can."""
@@ -98,27 +90,35 @@ def evidence(sampled: Sampled, options: Curve | None, info: TaskInfo, margin: fl
     """
     curve = sampled.curve
     frame, codes = curve.frame, curve.codes
+    if not frame.skilled:
+        return Evidence(curve, Interval(None, None, None), (), NO_SKILL)
     asked = codes != sk.MISSING
-    right = codes == frame.gold
     few = ONE_LABEL if frame.labels and int(sk.present_labels(sampled.counts)[0]) == 1 else None
-    tests = [_test(frame, ACCURACY, curve.view, margin, right, asked)]
-    if frame.labels:
-        start = interval(sk.skill(sampled.counts)[:, 0])
-        if curve.view == "text":
-            silence = info.margin_no_answer
-            tests.append(_test(frame, NO_ANSWER, "text", silence, codes >= 0, asked))
-        if info.positive in frame.labels:
-            yes = frame.labels.index(info.positive)
-            good, sick = codes == yes, asked & (frame.gold == yes)
-            tests.append(_test(frame, MISS, curve.view, info.margin_miss, good, sick))
-        belief = None if options is None else beliefs(options)
-        if belief is not None:
-            bold = belief.sure & ~belief.right
-            scored = belief.known | (belief.codes == sk.NO_ANSWER)  # broken scores choose nothing
-            bound = info.margin_confident_error
-            tests.append(_test(frame, CONFIDENT, "options", bound, ~bold, scored))
-    else:
-        start = wilson(int((right & asked)[0].sum()), int(asked[0].sum()))
+    main = ACCURACY if frame.labels else frame.primary
+    tests = [
+        _graded(curve, margin, asked)
+        if frame.graded
+        else _test(frame, main, curve.view, margin, curve.right, asked)
+    ]
+    read = frame.labels or any(frame.outcomes.get(key) for key in curve.keys)
+    if curve.view == "text" and read:
+        tests.append(_test(frame, NO_ANSWER, "text", info.margin_no_answer, codes >= 0, asked))
+    if frame.headline is not None:
+        start = interval(sampled.metric_over(frame.headline, asked[0])[:, 0])
+        if not frame.graded:
+            start = wilson(int((curve.right & asked)[0].sum()), int(asked[0].sum()))
+        return Evidence(curve, start, tuple(tests), _unassessable(start, margin))
+    start = interval(sk.skill(sampled.counts)[:, 0])
+    if info.positive in frame.labels:
+        yes = frame.labels.index(info.positive)
+        good, sick = codes == yes, asked & (frame.gold == yes)
+        tests.append(_test(frame, MISS, curve.view, info.margin_miss, good, sick))
+    belief = None if options is None else beliefs(options)
+    if belief is not None:
+        bold = belief.sure & ~belief.right
+        scored = belief.known | (belief.codes == sk.NO_ANSWER)  # broken scores choose nothing
+        bound = info.margin_confident_error
+        tests.append(_test(frame, CONFIDENT, "options", bound, ~bold, scored))
     return Evidence(curve, start, tuple(tests), few or _unassessable(start, margin))
 
 
@@ -133,24 +133,24 @@ def _unassessable(start: Interval, margin: float) -> str | None:
     )
 
 
-def _test(frame: TaskFrame, name: str, view: str, margin: float, good: Mask, asked: Mask) -> Test:
-    """The paired table of `good` (L, N) over the items asked at level 0.
+def _here(asked: Mask) -> tuple[Mask, Floats]:
+    """Items that a level's test is over, (L, N), and the share that each level lacks, (L,).
 
     An item that a level lacks counts as lost there: survivors alone must not pass. Where more
     than 1 % are lacking the level is missing, with a table of nothing.
     """
     total = int(asked[0].sum())
     absent = (total - (asked & asked[0]).sum(axis=1)) / max(total, 1)
-    here = asked[0] & (absent <= ABSENT)[:, None]  # (L, N)
+    return asked[0] & (absent <= ABSENT)[:, None], absent
+
+
+def _test(frame: TaskFrame, name: str, view: str, margin: float, good: Mask, asked: Mask) -> Test:
+    """The paired counts of `good` (L, N) over the items asked at level 0."""
+    here, absent = _here(asked)
     good = good & asked
-    table = pairs(good[0], good, here)
-    effect = design_effect(good[0], good, here, frame.cluster)
-    with np.errstate(all="ignore"):
-        after = (good & here).sum(axis=1) / table.n
-        before = (good[0] & here).sum(axis=1) / table.n
-    p = non_inferior(table.b / effect, table.c / effect, table.n / effect, margin)
+    change = Counts.of(good[0], good, here, frame.cluster)
     reason = None
-    if name != ACCURACY:
+    if name in ERRORS:
         start = wilson(int((good & asked)[0].sum()), int(asked[0].sum()))
         if start.low is None:
             reason = "no items at level 0"
@@ -159,36 +159,48 @@ def _test(frame: TaskFrame, name: str, view: str, margin: float, good: Mask, ask
                 f"at level 0 the share without it is {start.value:.2f}, its lower end "
                 f"{start.low:.2f} below twice the margin ({2 * margin:g}): the test could not fail"
             )
-    return Test(name, view, margin, table, p, after, before, effect, absent, reason)
+    return Test(name, view, margin, change, change.p(margin), absent, reason)
+
+
+def _graded(curve: Curve, margin: float, asked: Mask) -> Test:
+    """The paired change of a metric of which items can have a part."""
+    frame = curve.frame
+    assert frame.headline is not None
+    here, absent = _here(asked)
+    top, bottom = curve.sums(frame.headline)
+    bottom = np.where(asked, bottom, bottom[0])  # what a level lacks counts, and earned nothing
+    change = Means.of(top, bottom, here, frame.cluster)
+    return Test(frame.primary, curve.view, margin, change, change.p(margin), absent, None)
 
 
 def row(task: str, test: Test, at: int, level: Level, alpha: float) -> dict[str, Any]:
     """One test at one level as data, in its own direction: a share of errors may not rise."""
-    b, c, n = (float(x[at]) for x in test.table)
-    low, high = (float(x) for x in tango(*test.at(at), alpha))
-    change = (c - b) / n if n else None
-    after, before = float(test.good[at]), float(test.baseline[at])
-    if test.name != ACCURACY:  # the good thing turned round
-        low, high = -high, -low
-        change = None if change is None else -change
+    change, n = float(test.change.value[at]), int(test.change.n[at])
+    low, high = test.change.bounds(at, alpha)
+    before = float(test.change.before[at])
+    after = before + change
+    if not test.main:  # the good thing turned round
+        low, high, change = -high, -low, -change
         after, before = 1 - after, 1 - before
+    lost, gained = test.change.counts(at)
     return {
         "task": task,
         "test": test.name,
+        "main": test.main,
         "view": test.view,
         "level": level,
         "margin": test.margin,
-        "n": int(n),
-        "lost": int(b),
-        "gained": int(c),
+        "n": n,
+        "lost": lost,
+        "gained": gained,
         "baseline": before,
         "value": after,
-        "difference": change,
+        "difference": change if n else None,
         "low": low,
         "high": high,
         "p": float(test.p[at]),
         "passed": bool(test.passes(alpha)[at]),
-        "design_effect": float(test.effect[at]),
+        "design_effect": float(test.change.effect[at]),
     }
 
 
@@ -200,19 +212,17 @@ def shortfall(test: Test, at: int, alpha: float) -> dict[str, Any]:
     for a power of 80 % if the observed change is the true one (no change where it is a gain).
     All of them for items that share parents as these do.
     """
-    b, c, n = test.at(at)
-    if not n:
+    if not test.change.n[at]:
         return {"power": None, "provable_margin": None, "items_needed": None,
                 "reason": "no answers at this level"}  # fmt: skip
-    discordance, change = (b + c) / n, min(0.0, (c - b) / n)
-    needed = items_needed(test.margin, alpha, discordance, change)
-    low = float(tango(b, c, n, alpha)[0])
+    change = min(0.0, float(test.change.value[at]))
+    needed = test.change.needed(at, test.margin, alpha)
     far = test.margin + change <= 0
     why = "the estimate itself is beyond the margin" if far else PRACTICALLY
     return {
-        "power": power(test.margin, alpha, n, discordance),
-        "provable_margin": max(0.0, -low),
-        "items_needed": None if needed is None else round(needed * float(test.effect[at])),
+        "power": test.change.power(at, test.margin, alpha),
+        "provable_margin": test.change.provable(at, alpha),
+        "items_needed": needed,
         "reason": None if needed else why,
     }
 

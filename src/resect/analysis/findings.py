@@ -51,17 +51,19 @@ def of_task(
         curve = one.curve
         found["curves"] += points(one, task.status)
         half = None
-        if curve.frame.labels:
+        if curve.frame.skilled:
             found["robustness"] += robustness(one)
             rows = cliffs(one)
             half = next(row["level"] for row in rows if row["kind"] == "half")
             found["cliffs"] += rows
+        if curve.frame.labels:
             found["bias"] += bias(one, task.info.positive)
-        found["trust"] += trust(one)
-        found["slices"] += slices(curve, half)
+        if curve.frame.skilled and not curve.frame.graded:
+            found["trust"] += trust(one)
+        found["slices"] += slices(one, half)
         options = table.get((curve.treatment, curve.seed, "options", curve.model))
         gathered.append(evidence(one, options.curve if options else None, task.info, task.margin))
-    if sampled and sampled[0].curve.frame.labels:
+    if sampled and sampled[0].curve.frame.skilled:
         found["breaks_first"] += breaks_first(sampled)
         for a, b in pairs:
             found["comparisons"] += _comparisons(table, a, b)

@@ -5,7 +5,7 @@ Shapes: N items of a task (sorted by item id), K labels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, cast
@@ -14,16 +14,25 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from resect.analysis.skill import MISSING, NO_ANSWER, Codes, encode
-from resect.record import OUTCOMES, TaskInfo, View
+from resect.analysis.encoding import (
+    Singles,
+    codes_of,
+    ends,
+    is_labelled,
+    parts_of,
+    shares,
+    softmax,
+)
+from resect.analysis.intervals import Floats
+from resect.analysis.metrics import SCORE, Metric, headline
+from resect.analysis.skill import MISSING, Codes, encode
+from resect.record import Kind, TaskInfo, View
 
 VIEWS: tuple[View, ...] = ("text", "options")
-ALWAYS = OUTCOMES[:5]
 UNSWEPT = -1.0
 """Stands for a level of null while grouping."""
 
 Level = float | None
-Singles = NDArray[np.float32]
 
 
 class Key(NamedTuple):
@@ -40,11 +49,16 @@ class Key(NamedTuple):
 class TaskFrame:
     """Everything answered on one task. `codes[key]` is (N,), `gold` (N,).
 
-    Tasks that are not of kind `label` have no labels: their codes are 0 right and 1 wrong, the
-    gold is 0 throughout, and only counts and accuracy are read from them.
+    Tasks that are not of kind `label` have no labels: their codes are 0 right (a score of 1), 1
+    anything less and `NO_ANSWER`, the gold is 0 throughout, and `parts[key]` has what their
+    metrics are made of, (N,) each, the `score` among them. `headline` is the metric that skill,
+    areas and the verdict are of; `graded` says that items can be right in part, so that nothing
+    that counts right and wrong items is defined.
 
     `probabilities[key]` is (N, K): the softmax of the option scores, NaN where an item has none;
-    only cells of the options view have it. `ids` and `tags` are per item.
+    only cells of the options view have it. `ends[key]` are the texts that only the token limit
+    ended (`cut_off`) and the degenerate ones of these (`trapped`), (N,) each. `ids` and `tags`
+    are per item.
     """
 
     name: str
@@ -57,6 +71,17 @@ class TaskFrame:
     probabilities: dict[Key, Singles] = field(default_factory=dict)
     ids: tuple[str, ...] = ()
     tags: tuple[Mapping[str, str], ...] = ()
+    kind: Kind = "label"
+    primary: str = "accuracy"
+    headline: Metric | None = None
+    graded: bool = False
+    parts: dict[Key, dict[str, Floats]] = field(default_factory=dict)
+    ends: dict[Key, dict[str, NDArray[np.bool_]]] = field(default_factory=dict)
+
+    @property
+    def skilled(self) -> bool:
+        """Whether there is a skill, 0 for a model without knowledge (perplexity has none)."""
+        return bool(self.labels) or self.headline is not None
 
     @cached_property
     def cluster(self) -> NDArray[np.intp]:
@@ -86,18 +111,12 @@ def frames(
         rows = answers[answers["task"] == name] if len(answers) else answers
         if len(rows):
             rows = rows[rows["variant"].isna()]
-        is_label = info.kind == "label" and len(info.labels) > 1
-        if is_label:
-            rows = _with_gold(rows, info, warnings)
-        elif len(rows) and not rows["score"].dropna().isin([0.0, 1.0]).all():
-            warnings.append(f"{name}: scores between 0 and 1 are not analysed yet.")
-            rows = rows.iloc[:0]
-        found[name] = _frame(rows, info, is_label, warnings)
+        found[name] = _frame(_with_gold(rows, info, warnings), info, warnings)
     return found, warnings
 
 
 def _with_gold(rows: pd.DataFrame, info: TaskInfo, warnings: list[str]) -> pd.DataFrame:
-    if not len(rows):
+    if not len(rows) or not is_labelled(info):
         return rows
     known = rows["gold"].isin(info.labels)
     lost = rows.loc[~known, "item"].nunique()
@@ -107,61 +126,84 @@ def _with_gold(rows: pd.DataFrame, info: TaskInfo, warnings: list[str]) -> pd.Da
     return rows[known]
 
 
-def _frame(rows: pd.DataFrame, info: TaskInfo, is_label: bool, warnings: list[str]) -> TaskFrame:
-    labels = info.labels if is_label else ()
+def _frame(rows: pd.DataFrame, info: TaskInfo, warnings: list[str]) -> TaskFrame:
+    labels = info.labels if is_labelled(info) else ()
     if not len(rows):
-        return TaskFrame(info.name, labels, (), (), np.zeros(0, dtype=np.int8))
+        return TaskFrame(info.name, labels, (), (), np.zeros(0, dtype=np.int8), kind=info.kind)
     first = rows.drop_duplicates("item").sort_values(["item_id", "item"])
     items = tuple(map(str, first["item"]))
-    clusters = tuple(map(str, first["parent"].where(first["parent"].notna(), first["item_id"])))
-    gold = encode(list(first["gold"]), labels) if is_label else np.zeros(len(items), dtype=np.int8)
-    ids = tuple(map(str, first["item_id"]))
-    frame = TaskFrame(info.name, labels, items, clusters, gold, ids=ids, tags=_tags(first["tags"]))
-    place = rows["item"].astype(str).map({item: i for i, item in enumerate(items)}).to_numpy()
-    columns = _codes(rows, labels)
+    parts = {} if labels else parts_of(rows)
+    main = None if labels or info.kind == "score" else headline(info.primary, parts)
+    fractions = not np.isin(parts["score"], (0.0, 1.0)).all() if main is SCORE else True
+    frame = TaskFrame(
+        info.name,
+        labels,
+        items,
+        tuple(map(str, first["parent"].where(first["parent"].notna(), first["item_id"]))),
+        encode(list(first["gold"]), labels) if labels else np.zeros(len(items), dtype=np.int8),
+        ids=tuple(map(str, first["item_id"])),
+        tags=tuple(tags if isinstance(tags, Mapping) else {} for tags in first["tags"]),
+        kind=info.kind,
+        primary=info.primary,
+        headline=main,
+        graded=main is not None and fractions,
+    )
+    _fill(frame, rows, info, parts, warnings)
+    return frame
+
+
+def _fill(
+    frame: TaskFrame,
+    rows: pd.DataFrame,
+    info: TaskInfo,
+    parts: Mapping[str, Floats],
+    warnings: list[str],
+) -> None:
+    """Put the rows of every cell into their places."""
+    n, labels = len(frame.items), frame.labels
+    place = rows["item"].astype(str).map({item: i for i, item in enumerate(frame.items)})
+    at_item = place.to_numpy()
+    columns, ended = codes_of(rows, info), ends(rows)
     chances = softmax(list(rows["option_scores"]), len(labels)) if labels else None
+    for cell, members in cells_of(rows):
+        where = f"{info.name}, {cell.model}, {cell.treatment} at {cell.level}"
+        at = _once(members, at_item, where, warnings)
+        for view, (codes, seen) in columns.items():
+            here = at[seen[at]]  # a row that lacks this view was not asked in it
+            if not len(here):
+                continue
+            key, there = cell._replace(view=view), at_item[here]
+            frame.codes[key] = _spread(codes, here, there, n, MISSING)
+            if not labels:
+                frame.parts[key] = {p: _spread(x, here, there, n, np.nan) for p, x in parts.items()}
+            if view == "text":
+                frame.outcomes[key] = shares(rows["outcome"].iloc[at])
+                frame.ends[key] = {e: _spread(x, here, there, n, False) for e, x in ended.items()}
+            elif chances is not None and not np.isnan(chances[at]).all():
+                spread = np.full((n, len(labels)), np.nan, dtype=np.float32)
+                spread[at_item[at]] = chances[at]
+                frame.probabilities[key] = spread
+
+
+def _spread(
+    values: NDArray[Any], rows: NDArray[np.intp], places: NDArray[Any], n: int, blank: Any
+) -> NDArray[Any]:
+    """The values of some rows at their items' places, (N,), `blank` elsewhere."""
+    found = np.full(n, blank, dtype=values.dtype)
+    found[places] = values[rows]
+    return found
+
+
+def cells_of(rows: pd.DataFrame) -> Iterator[tuple[Key, NDArray[np.intp]]]:
+    """Every cell among the rows, with the positions of its rows; the view is left at text."""
     levels = rows["level"].astype(float).round(6).fillna(UNSWEPT)
     levels = levels.where(rows["treatment"] != "none", 0.0)
     groups = rows.assign(level=levels).groupby(["model", "treatment", "seed", "level"], sort=False)
     for group, members in groups.indices.items():
         model, treatment, seed, level = cast(tuple[str, str, int, float], group)
-        at = np.asarray(members, dtype=np.intp)
         where = None if level == UNSWEPT else float(level)
-        at = _once(at, place, f"{info.name}, {model}, {treatment} at {where}", warnings)
-        for view, (codes, seen) in columns.items():
-            if not seen[at].any():
-                continue
-            key = Key(str(model), str(treatment), int(seed), where, view)
-            row = np.full(len(items), MISSING, dtype=np.int8)
-            here = at[seen[at]]  # a row that lacks this view was not asked in it
-            row[place[here]] = codes[here]
-            frame.codes[key] = row
-            if view == "text":
-                frame.outcomes[key] = _shares(rows["outcome"].iloc[at])
-            elif chances is not None and not np.isnan(chances[at]).all():
-                spread = np.full((len(items), len(labels)), np.nan, dtype=np.float32)
-                spread[place[at]] = chances[at]
-                frame.probabilities[key] = spread
-    return frame
-
-
-def _tags(column: pd.Series) -> tuple[Mapping[str, str], ...]:
-    return tuple(tags if isinstance(tags, Mapping) else {} for tags in column)
-
-
-def softmax(scores: Sequence[Any], k: int) -> Singles:
-    """Probabilities of the K options of each row, (rows, K), from sums of log-probabilities.
-
-    NaN for a row without K finite scores. The scores stand in the order of the task's labels.
-    """
-    table = np.full((len(scores), k), np.nan)
-    known = [i for i, row in enumerate(scores) if row is not None and np.size(row) == k]
-    if known:
-        table[known] = np.array([scores[i] for i in known], dtype=float)
-    table[~np.isfinite(table).all(axis=1)] = np.nan
-    with np.errstate(all="ignore"):
-        raised = np.exp(table - table.max(axis=1, keepdims=True))
-        return np.asarray(raised / raised.sum(axis=1, keepdims=True), dtype=np.float32)
+        key = Key(str(model), str(treatment), int(seed), where, "text")
+        yield key, np.asarray(members, dtype=np.intp)
 
 
 def _once(
@@ -172,59 +214,3 @@ def _once(
     if len(first) < len(at):
         warnings.append(f"{where}: {len(at) - len(first)} repeated items left out, first kept.")
     return at[np.sort(first)]
-
-
-def _codes(
-    rows: pd.DataFrame, labels: tuple[str, ...]
-) -> dict[View, tuple[Codes, NDArray[np.bool_]]]:
-    """Codes of each view and whether the view was asked, both one per row.
-
-    A row was asked by text where it has an answer, an outcome or any text at all; a row with an
-    empty text and nothing else was asked too, and is silent, unless it was asked by options.
-    Scores that are not all finite choose nothing: asked, without an answer.
-    """
-    scored = rows["chosen"].notna() | rows["option_scores"].notna()
-    said = rows["answer"].notna() | _filled(rows["outcome"]) | _filled(rows["text"])
-    said |= rows["text"].notna() & ~scored
-    if not labels:
-        wrong = (rows["score"].fillna(0.0) != 1.0).to_numpy().astype(np.int8)
-        return {"text": (wrong, (said | rows["score"].notna()).to_numpy(dtype=bool))}
-    place = {label: code for code, label in enumerate(labels)}
-
-    def coded(column: str) -> Codes:
-        found = rows[column].map(place).astype(float).fillna(NO_ANSWER)
-        return np.asarray(found.to_numpy(), dtype=np.int8)
-
-    return {
-        "text": (coded("answer"), said.to_numpy(dtype=bool)),
-        "options": (
-            np.where(_broken(rows["option_scores"]), NO_ANSWER, coded("chosen")).astype(np.int8),
-            scored.to_numpy(dtype=bool),
-        ),
-    }
-
-
-def _broken(scores: pd.Series) -> NDArray[np.bool_]:
-    """Rows with option scores of which at least one is not finite."""
-    return np.array(
-        [
-            isinstance(row, Sequence | np.ndarray)
-            and not np.isfinite(np.asarray(row, dtype=float)).all()
-            for row in scores
-        ],
-        dtype=bool,
-    )
-
-
-def _filled(column: pd.Series) -> pd.Series:
-    return column.notna() & (column != "")
-
-
-def _shares(outcomes: pd.Series) -> dict[str, float]:
-    """Share of each outcome, the five plain ones always; {} where none was recorded."""
-    known = outcomes[_filled(outcomes)]
-    if not len(known):
-        return {}
-    counts = known.value_counts()
-    names = [*ALWAYS, *sorted(str(n) for n in counts.index if n not in ALWAYS)]
-    return {name: float(counts.get(name, 0) / len(known)) for name in names}

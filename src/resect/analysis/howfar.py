@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from resect.analysis.words import TESTS, at, points, removed, sentence
+from resect.analysis.words import at, called_test, points, removed, sentence
 
 Row = Mapping[str, Any]
 
@@ -53,12 +53,13 @@ def _none(row: Row, first: bool) -> str:
     if "difference" not in limit:
         return f"cannot be judged at {level}, since {limit['reason']} {_where(row)}"
     lost = beyond(limit)
-    if lost and limit["test"] == "accuracy":
-        much = f"more than {points(limit['margin'])} points"
+    if lost and limit["main"]:
+        of = "" if limit["test"] == "accuracy" else f" of {called_test(limit['test'])}"
+        much = f"more than {points(limit['margin'])} points{of}"
         return f"loses {much} already at {level} {_where(row)}"
     if lost:
         much = f"more than {points(limit['margin'])} points"
-        return f"raises {TESTS[limit['test']]} by {much} already at {level} {_where(row)}"
+        return f"raises {called_test(limit['test'])} by {much} already at {level} {_where(row)}"
     where = _where(row, [_stopper(row)])
     items = f"with these {limit['n']} items"
     if not first:
@@ -68,17 +69,17 @@ def _none(row: Row, first: bool) -> str:
 
 def beyond(limit: Row) -> bool:
     """Whether the whole interval of the test that stopped a course lies past its margin."""
-    if limit["test"] == "accuracy":
+    if limit["main"]:
         return bool(limit["high"] < -limit["margin"])
     return bool(limit["low"] > limit["margin"])
 
 
 def _stopper(row: Row) -> str:
-    """The test that stopped a course, where it is not accuracy."""
+    """The test that stopped a course, where it is not that of a primary metric."""
     limit = row["limiting"]
-    if limit is None or limit["test"] == "accuracy":
+    if limit is None or limit["main"]:
         return ""
-    return f"stopped by {TESTS[limit['test']]}"
+    return f"stopped by {called_test(limit['test'])}"
 
 
 def _where(row: Row, more: Sequence[str] = ()) -> str:
@@ -150,8 +151,8 @@ def _stopped(limit: Row) -> str:
     change = f"{points(limit['difference'], True)} points"
     ends = f"[{points(limit['low'], True)}, {points(limit['high'], True)}]"
     text = (
-        f"{where} it is stopped by {TESTS[limit['test']]} on {limit['task']}: {change} {ends}, "
-        f"margin {points(limit['margin'])}"
+        f"{where} it is stopped by {called_test(limit['test'])} on {limit['task']}: {change} "
+        f"{ends}, margin {points(limit['margin'])}"
     )
     if beyond(limit):
         return f"{text}, so the loss is clear and more items would not help"

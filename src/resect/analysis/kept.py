@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
-
 from resect.analysis.calibration import calibrated
-from resect.analysis.curves import Sampled, retention
+from resect.analysis.curves import Mask, Sampled, ratio, retention
 from resect.analysis.intervals import Floats
+from resect.analysis.skill import MISSING
 from resect.record import View
 
 
@@ -32,11 +31,11 @@ class Measure(NamedTuple):
     nothing: str
 
 
-def answered(sampled: Sampled) -> Floats:
-    """Share of the items asked at every level that got an answer, (R + 1, L)."""
-    t = sampled.counts_over(sampled.curve.shared)
-    with np.errstate(all="ignore"):
-        return np.asarray(t.answered.sum(axis=0) / t.asked.sum(axis=0))
+def answered(sampled: Sampled, items: Mask | None = None) -> Floats:
+    """Share of items (N,) that got an answer, (R + 1, L); of those asked at every level."""
+    codes = sampled.curve.codes
+    given, asked = (codes >= 0).astype(float), (codes != MISSING).astype(float)
+    return ratio(sampled.weights, given, asked, sampled.curve.shared if items is None else items)
 
 
 RELIABILITY: dict[str, Measure] = {

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from resect.analysis import skill as sk
-from resect.analysis.curves import ONE_LABEL, Curve, Sampled, describe
+from resect.analysis.curves import ONE_LABEL, Curve, Sampled, describe, ratio
 from resect.analysis.frame import Key
-from resect.analysis.intervals import NOTHING, Interval, intervals, wilson
+from resect.analysis.intervals import NOTHING, Floats, Interval, intervals, wilson
+from resect.analysis.kept import answered
+from resect.analysis.metrics import measurable
 
 Status = Mapping[tuple[str, str, int, float | None], tuple[str, str | None]]
 """(model, treatment, seed, level) to (status, reason), for one task."""
@@ -29,7 +31,7 @@ BLANK: dict[str, Any] = {
 def points(sampled: Sampled, status: Status) -> list[dict[str, Any]]:
     """One row for each level with answers, and one without numbers for each failed cell."""
     curve = sampled.curve
-    labelled = _labelled(sampled) if curve.frame.labels else [{} for _ in curve.levels]
+    resampled = _labelled(sampled) if curve.frame.labels else _graded(sampled)
     rows = []
     for at, (level, key) in enumerate(zip(curve.levels, curve.keys, strict=True)):
         state, reason = status.get((key.model, key.treatment, key.seed, level), ("success", None))
@@ -39,7 +41,7 @@ def points(sampled: Sampled, status: Status) -> list[dict[str, Any]]:
         head = describe(curve, level=level, measured_level=None, n=asked)
         row = {**head, "status": state, "reason": reason, **BLANK}
         if asked:
-            row |= labelled[at]
+            row |= resampled[at]
             row["metrics"] = dict(row["metrics"])
             row |= _counted(curve, at, key, row["metrics"])
         rows.append(row)
@@ -49,17 +51,20 @@ def points(sampled: Sampled, status: Status) -> list[dict[str, Any]]:
 def _counted(curve: Curve, at: int, key: Key, metrics: dict[str, Any]) -> dict[str, Any]:
     """What needs no resampling: accuracy, flips, and the two views against each other.
 
-    The shares of format loss and forgetting go into `metrics` too, with Wilson intervals.
+    The shares of format loss and forgetting go into `metrics` too, with Wilson intervals, and so
+    do those of texts that only the token limit ended.
     """
-    codes, gold = curve.codes[at], curve.frame.gold
+    codes, gold, frame = curve.codes[at], curve.frame.gold, curve.frame
     asked, right = codes != sk.MISSING, codes == gold
-    accuracy = wilson(int(right[asked].sum()), int(asked.sum()))
-    row = {
-        "accuracy": accuracy.value,
-        "accuracy_low": accuracy.low,
-        "accuracy_high": accuracy.high,
-        "outcomes": curve.frame.outcomes.get(key, {}) if curve.view == "text" else {},
+    row: dict[str, Any] = {
+        "outcomes": frame.outcomes.get(key, {}) if curve.view == "text" else {},
     }
+    for name, hits in frame.ends.get(key, {}).items():
+        metrics[name] = metric(wilson(int(hits[asked].sum()), int(asked.sum())))
+    if frame.graded or not frame.skilled:
+        return row
+    accuracy = wilson(int(right[asked].sum()), int(asked.sum()))
+    row["accuracy"], row["accuracy_low"], row["accuracy_high"] = accuracy
     if at > 0:
         both = asked & (curve.codes[0] != sk.MISSING)
         row["flips"] = _share((right != (curve.codes[0] == gold))[both])
@@ -71,6 +76,41 @@ def _counted(curve: Curve, at: int, key: Key, metrics: dict[str, Any]) -> dict[s
         for name, hits in (("format_loss", lost), ("forgotten", forgotten)):
             metrics[name] = metric(wilson(int(hits[both].sum()), int(both.sum())))
     return row
+
+
+def _graded(sampled: Sampled) -> list[dict[str, Any]]:
+    """Skill, retention and the metrics of the parts that the answers of this task have."""
+    curve, frame = sampled.curve, sampled.curve.frame
+    names = {name for key in curve.keys for name in frame.parts.get(key, {})}
+    found = {
+        name: intervals(sampled.metric_over(one, curve.asked))
+        for name, one in measurable(names).items()
+    }
+    reason = None
+    if frame.headline is not None:
+        kept, reason = sampled.draws, sampled.draws.reason
+        found["skill"] = found.get(frame.primary) or intervals(kept.skill)
+        empty = [NOTHING] * len(curve.levels)
+        found["retention"] = empty if kept.retention is None else intervals(kept.retention)
+        if frame.primary != "accuracy":
+            found.setdefault(frame.primary, found["skill"])
+        if any(frame.outcomes.get(key) for key in curve.keys):
+            found["no_answer"] = intervals(1 - answered(sampled, curve.asked))
+            found["if_answered"] = intervals(if_answered(sampled))
+    rows = []
+    for at in range(len(curve.levels)):
+        metrics = {n: metric(v[at], reason if n == "retention" else None) for n, v in found.items()}
+        rows.append({"skill": metrics.get("skill", {}).get("value"), "metrics": metrics})
+    return rows
+
+
+def if_answered(sampled: Sampled) -> Floats:
+    """The headline metric over the items that got an answer, (R + 1, L): format failures apart."""
+    curve, main = sampled.curve, sampled.curve.frame.headline
+    assert main is not None
+    answered = curve.codes >= 0
+    top, bottom = (part * answered for part in curve.sums(main))
+    return ratio(sampled.weights, top, bottom, curve.asked, main.then)
 
 
 def _share(hits: Any) -> float | None:

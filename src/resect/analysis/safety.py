@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from resect.analysis.curves import Curve, damage, describe, say
-from resect.analysis.evidence import ACCURACY, Evidence, Test, joint, row, shortfall
+from resect.analysis.evidence import Evidence, Test, joint, row, shortfall
 from resect.analysis.frame import Level
 from resect.analysis.words import method
 
@@ -85,7 +85,7 @@ def _course(tasks: Sequence[Evidence], alpha: float) -> Row:
     """One course in one view: how far it is safe, and which task and test stopped it."""
     ready, levels = _assessable(tasks), levels_of(tasks)
     passed = passed_levels(tasks, alpha)
-    margins = {e.curve.frame.name: e.tests[0].margin for e in tasks}
+    margins = {e.curve.frame.name: e.tests[0].margin for e in tasks if e.tests}
     same = len(set(margins.values())) == 1
     head = describe(tasks[0].curve)
     del head["task"]
@@ -131,19 +131,19 @@ def _state(ready: Sequence[Any], levels: Sequence[Level], passed: Sequence[Level
 
 
 def _limit(ready: Sequence[tuple[Evidence, Test]], level: Level, alpha: float) -> Row:
-    """The test that stopped the course: of those that failed accuracy before the others, and
-    of these the one furthest from passing. The others are listed by task and test.
+    """The test that stopped the course: of those that failed one of a primary metric before the
+    others, and of these the one furthest from passing. The others are listed by task and test.
     """
     failed = []
     for e, t in ready:
         at = e.curve.levels.index(level) if level in e.curve.levels else None
         if at is None or not t.passes(alpha)[at]:
             p = np.inf if at is None or np.isnan(t.p[at]) else float(t.p[at])
-            failed.append(((t.name == ACCURACY, p), e, t, at))
+            failed.append(((t.main, p), e, t, at))
     _, e, t, at = max(failed, key=lambda entry: entry[0])
     name = e.curve.frame.name
-    limiting: Row = {"task": name, "test": t.name, "level": level}
-    if at is None or not t.table.n[at]:
+    limiting: Row = {"task": name, "test": t.name, "main": t.main, "level": level}
+    if at is None or not t.change.n[at]:
         lacking = t.lacking(name, at, level)
         limiting |= {"reason": lacking or f"{name} has no items for the test at {say(level)}"}
     else:

@@ -5,15 +5,15 @@ Shapes: N items, L levels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from resect.analysis import skill as sk
-from resect.analysis.curves import Curve, Mask, describe
+from resect.analysis.curves import Mask, Sampled, describe
 from resect.analysis.frame import TaskFrame
-from resect.analysis.intervals import wilson
+from resect.analysis.intervals import Interval, interval, wilson
 
 VALUES = range(2, 41)
 """How many values a tag may have to be a slice."""
@@ -22,28 +22,27 @@ FEWEST = 10
 """A slice with fewer items is listed but never named the worst."""
 
 
-def slices(curve: Curve, half: float | None) -> list[dict[str, Any]]:
+def slices(sampled: Sampled, half: float | None) -> list[dict[str, Any]]:
     """One row for each tag of a curve: its values at level 0 and at the level nearest to `half`.
 
     Without a half-level the last level with answers is taken. The worst slice is the one with
     the lowest accuracy there; `apart` says whether its interval lies below the accuracy of all
-    items (not corrected for picking the lowest of several).
+    items (not corrected for picking the lowest of several). Where items can be right in part the
+    headline metric stands in for accuracy.
     """
+    curve = sampled.curve
     here = [int(i) for i in np.flatnonzero(curve.present)]
-    if not here or here[0] != 0 or len(here) < 2:
+    if not here or here[0] != 0 or len(here) < 2 or not curve.frame.skilled:
         return []
     at = here[-1]
     if half is not None:
         at = min(here[1:], key=lambda i: abs((curve.levels[i] or 0.0) - half))
     asked = (curve.codes[at] != sk.MISSING) & (curve.codes[0] != sk.MISSING)
-    right = curve.codes == curve.frame.gold
     rows = []
     for tag, members in tags_of(curve.frame).items():
-        values = [
-            _value(value, right[0], right[at], asked & inside) for value, inside in members.items()
-        ]
+        values = [_value(value, sampled, at, asked & inside) for value, inside in members.items()]
         values = [row for row in values if row["n"]]
-        overall = float(right[at][asked].mean()) if asked.any() else None
+        overall = _rates(sampled, (at,), asked)[0].value
         rows.append(
             describe(
                 curve,
@@ -58,6 +57,16 @@ def slices(curve: Curve, half: float | None) -> list[dict[str, Any]]:
     return rows
 
 
+def _rates(sampled: Sampled, levels: Sequence[int], inside: Mask) -> list[Interval]:
+    """Accuracy, or the headline metric, over some items (N,) at some levels."""
+    frame = sampled.curve.frame
+    if frame.graded and frame.headline is not None:
+        draws = sampled.metric_over(frame.headline, inside)
+        return [interval(draws[:, at]) for at in levels]
+    n = int(inside.sum())
+    return [wilson(int(sampled.curve.right[at][inside].sum()), n) for at in levels]
+
+
 def tags_of(frame: TaskFrame) -> dict[str, dict[str, Mask]]:
     """Items (N,) of each value of each tag that can be sliced by, both sorted."""
     found: dict[str, dict[str, Mask]] = {}
@@ -69,12 +78,11 @@ def tags_of(frame: TaskFrame) -> dict[str, dict[str, Mask]]:
     return found
 
 
-def _value(value: str, before: Mask, after: Mask, inside: Mask) -> dict[str, Any]:
-    n = int(inside.sum())
-    one, two = (wilson(int(right[inside].sum()), n) for right in (before, after))
+def _value(value: str, sampled: Sampled, at: int, inside: Mask) -> dict[str, Any]:
+    one, two = _rates(sampled, (0, at), inside)
     return {
         "value": value,
-        "n": n,
+        "n": int(inside.sum()),
         "baseline": dict(one._asdict()),
         "damaged": dict(two._asdict()),
         "change": None if one.value is None or two.value is None else two.value - one.value,
@@ -82,7 +90,7 @@ def _value(value: str, before: Mask, after: Mask, inside: Mask) -> dict[str, Any
 
 
 def _worst(values: list[dict[str, Any]], overall: float | None) -> Mapping[str, Any] | None:
-    large = [row for row in values if row["n"] >= FEWEST]
+    large = [r for r in values if r["n"] >= FEWEST and r["damaged"]["value"] is not None]
     if len(large) < 2 or overall is None:
         return None
     worst = min(large, key=lambda row: row["damaged"]["value"])

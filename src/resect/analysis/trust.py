@@ -43,7 +43,8 @@ def changes(curve: Curve, before: int, after: int) -> dict[str, Any]:
     """The paired table of two levels: lost b, gained c, flips (b + c) / n, exact McNemar p.
 
     Flips: Dutta et al. 2024 (arXiv:2407.09141). `changed` counts every other answer given, also
-    from wrong to wrong.
+    from wrong to wrong; only labels can be told to be other ones. Items that can be right in part
+    are neither lost nor gained.
     """
     one, two = curve.codes[before], curve.codes[after]
     asked = (one != sk.MISSING) & (two != sk.MISSING)
@@ -57,7 +58,7 @@ def changes(curve: Curve, before: int, after: int) -> dict[str, Any]:
         "flips": (b + c) / n if n else None,
         "accuracy_change": (c - b) / n if n else None,
         "p": float(mcnemar(b, c)),
-        "changed": float(np.mean((one != two)[asked])) if n else None,
+        "changed": float(np.mean((one != two)[asked])) if n and curve.frame.labels else None,
     }
 
 

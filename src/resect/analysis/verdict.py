@@ -13,7 +13,7 @@ from typing import Any
 from resect.analysis import howfar
 from resect.analysis.compare import DEPENDS, NEITHER, A, B
 from resect.analysis.curves import NO_SKILL, damage
-from resect.analysis.words import at, ends, listed, names, points, sentence, signed
+from resect.analysis.words import at, called_test, ends, listed, names, points, sentence, signed
 
 Row = dict[str, Any]
 SILENT = 0.2
@@ -57,14 +57,25 @@ def headline(summary: Row, called: Mapping[str, str]) -> str:
 
 def _intact(summary: Row, called: Mapping[str, str]) -> list[str]:
     """What the uncut models do, where nothing was cut and nothing is compared."""
-    rows = [r for r in summary["curves"] if r["level"] == 0 and r["accuracy"] is not None]
+    rows = [r for r in summary["curves"] if r["level"] == 0]
     texts = {(r["model"], r["task"]) for r in rows if r["view"] == "text"}
-    return [
-        f"{called.get(r['model'], r['model'])}, uncut, is right on {r['accuracy']:.1%} of "
-        f"{r['n']} items of {r['task']} [{r['accuracy_low']:.1%}, {r['accuracy_high']:.1%}]"
-        for r in rows
-        if r["view"] == "text" or (r["model"], r["task"]) not in texts
-    ]
+    primary = {row["name"]: row["primary"] for row in summary["tasks"]}
+    shown = [r for r in rows if r["view"] == "text" or (r["model"], r["task"]) not in texts]
+    found = (_standing(r, called, primary.get(r["task"], "accuracy")) for r in shown)
+    return [text for text in found if text]
+
+
+def _standing(row: Row, called: Mapping[str, str], primary: str) -> str | None:
+    """What one uncut model does on one task: right answers, or the task's own metric."""
+    model, where = called.get(row["model"], row["model"]), f"{row['n']} items of {row['task']}"
+    if row["accuracy"] is not None:
+        ends = f"[{row['accuracy_low']:.1%}, {row['accuracy_high']:.1%}]"
+        return f"{model}, uncut, is right on {row['accuracy']:.1%} of {where} {ends}"
+    given = row["metrics"].get(primary) or {}
+    if given.get("value") is None:
+        return None
+    ends = f"[{given['low']:.3g}, {given['high']:.3g}]"
+    return f"{model}, uncut, has {called_test(primary)} {given['value']:.3g} {ends} on {where}"
 
 
 def _decided(rows: Sequence[Row]) -> bool:
@@ -78,8 +89,8 @@ def _uncut(row: Row, called: Mapping[str, str]) -> str:
     ends = f"[{points(row['low'], True)}, {points(row['high'], True)}]"
     word = {A: f"{a} is better", B: f"{b} is better"}.get(row["verdict"], "no evidence of either")
     return (
-        f"uncut on {row['task']} ({row['view']}), the accuracy of {a} minus that of {b} is "
-        f"{points(row['difference'], True)} points {ends}: {word}"
+        f"uncut on {row['task']} ({row['view']}), the {called_test(row['metric'])} of {a} minus "
+        f"that of {b} is {points(row['difference'], True)} points {ends}: {word}"
     )
 
 
@@ -168,23 +179,27 @@ def _versus(absolute: Row, retention: Row, called: Mapping[str, str]) -> str:
 def _course(summary: Row, cliff: Row, called: Mapping[str, str]) -> str:
     """What happens to one model on one task: start, half-level, loss of the format."""
     rows = [row for row in summary["curves"] if _same_course(row, cliff)]
-    rows = sorted((r for r in rows if r["accuracy"] is not None), key=lambda r: damage(r["level"]))
+    rows = sorted((r for r in rows if r["n"]), key=lambda r: damage(r["level"]))
     model, task = called.get(cliff["model"], cliff["model"]), cliff["task"]
     if not rows or rows[0]["level"] != 0.0:
         return sentence(f"on {task}, {model}: the uncut model has no answers to compare with")
     start = rows[0]["metrics"]["skill"]
-    floor = next(t["floors"] for t in summary["tasks"] if t["name"] == task)
+    info = next(t for t in summary["tasks"] if t["name"] == task)
+    floor = info["floors"]
     skill = f"no skill that could be told ({start.get('reason')})"
     if start["value"] is not None:
         skill = f"skill {start['value']:.2f} [{start['low']:.2f}, {start['high']:.2f}]"
-    parts = [
-        f"on {task}, {model} starts with {skill} (accuracy {rows[0]['accuracy']:.2f}; always "
-        f"answering {floor['majority_label']} gives {floor['majority']:.2f})"
-    ]
+    said = f"its skill is {called_test(info['primary'])}"
+    if info["kind"] == "label":
+        said = (
+            f"accuracy {rows[0]['accuracy']:.2f}; always answering {floor['majority_label']} "
+            f"gives {floor['majority']:.2f}"
+        )
+    parts = [f"on {task}, {model} starts with {skill} ({said})"]
     if cliff["treatment"] != "none":
         where = howfar.under(cliff, howfar.seeded(summary))
         parts += [f"{where}, {_half(cliff)}", *_first(summary, cliff)]
-    if cliff["view"] == "text":
+    if cliff["view"] == "text" and "no_answer" in rows[0]["metrics"]:
         parts.append(_format(summary, cliff, rows))
     return sentence("; ".join(parts))
 

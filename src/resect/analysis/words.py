@@ -13,7 +13,16 @@ TESTS = {
     "no_answer": "the share without an answer",
     "miss": "the miss rate",
     "confident_error": "the confident-error rate",
+    "exact_match": "exact matches",
+    "strict_f1": "strict F1",
+    "partial_f1": "partial F1",
+    "rouge_l": "ROUGE-L",
 }
+
+
+def called_test(name: str) -> str:
+    """What a test or a metric is called in a sentence."""
+    return TESTS.get(name, name)
 
 
 def names(summary: Row) -> dict[str, str]:

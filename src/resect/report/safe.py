@@ -16,6 +16,10 @@ TESTS = {
     "no_answer": "no-answer share",
     "miss": "miss rate",
     "confident_error": "confident errors",
+    "exact_match": "exact match",
+    "strict_f1": "strict F1",
+    "partial_f1": "partial F1",
+    "rouge_l": "ROUGE-L",
 }
 MOST = 7
 """Levels of a course shown in the table of its tests: always the last ones."""

@@ -38,7 +38,10 @@ _FIRST = (
     "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+# What metrics over all items are made of, beyond one score an item; JSON, null where there is none.
+_PARTS = ("ALTER TABLE answers ADD COLUMN parts TEXT",)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _PARTS)
 
 
 def migrate(db: sqlite3.Connection) -> None:

@@ -20,7 +20,7 @@ from resect.store.migrations import MIGRATIONS, migrate
 _ANSWERS = """
     SELECT p.model, p.role, p.treatment, p.seed, p.level, p.task, c.status, s.item, a.text,
            a.stopped, a.tokens, a.option_scores, a.answer, a.outcome, a.tier, a.score, a.reader,
-           a.chosen, a.recorded
+           a.chosen, a.recorded, a.parts
     FROM plan p JOIN cells c ON c.id = p.cell JOIN item_sets s ON s.name = c.item_set
     JOIN answers a ON a.asking = c.asking AND a.item = s.item
     WHERE c.status != 'failed' ORDER BY p.position, s.position
@@ -63,8 +63,11 @@ class Store:
                 self.db.execute("PRAGMA journal_mode = WAL")
                 self.db.execute("PRAGMA synchronous = NORMAL")
                 migrate(self.db)
-            elif version < len(MIGRATIONS):
+            elif version == 0:
                 raise RequestError(f"{path} holds no study: run one into its folder.")
+            elif version < len(MIGRATIONS):
+                with contextlib.closing(sqlite3.connect(path, timeout=30)) as older:
+                    migrate(older)  # an earlier resect wrote it
 
     def __enter__(self) -> Store:
         return self
@@ -147,11 +150,12 @@ class Store:
                 answer.reader,
                 answer.chosen,
                 answer.recorded,
+                json.dumps(dict(answer.reading.parts)) if answer.reading.parts else None,
             )
             for answer in answers
         ]
         with self.db:
-            marks = ", ".join("?" * 13)
+            marks = ", ".join("?" * 14)
             self.db.executemany(f"INSERT OR REPLACE INTO answers VALUES ({marks})", rows)
 
     def put_cell(self, cell: CellResult) -> None:
@@ -237,15 +241,14 @@ class Store:
         """One row an answer of the plan's cells (failed cells left out), with its item's fields."""
         frame = pd.read_sql_query(_ANSWERS, self.db)
         items = self.items()
-        for name in ("id", "gold", "parent", "variant", "tags", "prompt"):
+        for name in ("id", "gold", "parent", "variant", "tags", "prompt", "options"):
             column = {key: getattr(item, name) for key, item in items.items()}
             frame["item_id" if name == "id" else name] = [column[key] for key in frame["item"]]
-        # where only some rows have scores, pandas turns the others into NaN
-        scores = [
-            tuple(json.loads(text)) if isinstance(text, str) else None
-            for text in frame["option_scores"]
-        ]
-        return frame.assign(option_scores=pd.Series(scores, index=frame.index, dtype=object))
+        for name, kind in (("option_scores", tuple), ("parts", dict)):
+            # where only some rows have a value, pandas turns the others into NaN
+            found = [kind(json.loads(x)) if isinstance(x, str) else None for x in frame[name]]
+            frame[name] = pd.Series(found, index=frame.index, dtype=object)
+        return frame
 
     def measurements(self) -> list[dict[str, Any]]:
         """Measurements of the plan's states, one row a model, treatment and level, in order."""

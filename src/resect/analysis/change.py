@@ -1,0 +1,237 @@
+"""A paired change at every level: of counts of right and wrong items, or of means and ratios.
+
+Both say what the tests of the safe level need: how large the change is, its interval, the p-value
+of non-inferiority, power and items needed. Shapes: L levels, N items.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri, stdtr, stdtrit
+
+from resect.analysis.intervals import Floats
+from resect.analysis.paired import (
+    HUGE,
+    Pairs,
+    design_effect,
+    items_needed,
+    non_inferior,
+    pairs,
+    power,
+    tango,
+)
+
+Mask = NDArray[np.bool_]
+
+
+class Change(Protocol):
+    """After minus before of a good share, (L,); `n` items, `effect` of clusters."""
+
+    @property
+    def n(self) -> Floats:
+        """Items of each level."""
+        ...
+
+    @property
+    def before(self) -> Floats:
+        """The share at level 0, over the items of each level."""
+        ...
+
+    @property
+    def value(self) -> Floats:
+        """How much it rose."""
+        ...
+
+    @property
+    def effect(self) -> Floats:
+        """By how much clusters inflate the variance."""
+        ...
+
+    def counts(self, at: int) -> tuple[int | None, int | None]:
+        """Items lost and gained; None where items can be right in part."""
+        ...
+
+    def p(self, margin: float) -> Floats:
+        """One-sided p-values of H0: the change is -`margin` or worse, (L,)."""
+        ...
+
+    def bounds(self, at: int, alpha: float) -> tuple[float, float]:
+        """The interval of one level's change, each end at one-sided `alpha`."""
+        ...
+
+    def provable(self, at: int, alpha: float) -> float:
+        """The smallest margin that these answers would have passed."""
+        ...
+
+    def power(self, at: int, margin: float, alpha: float) -> float:
+        """Probability that the test passes if nothing had changed."""
+        ...
+
+    def needed(self, at: int, margin: float, alpha: float) -> int | None:
+        """Items for a power of 80 % if the observed loss is the true one."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """Right and wrong items: Tango's test, its table divided by the design effect."""
+
+    table: Pairs
+    before: Floats
+    effect: Floats
+
+    @classmethod
+    def of(cls, before: Mask, after: Mask, asked: Mask, clusters: NDArray[np.intp]) -> Counts:
+        """From `before` (N,), `after` and `asked` (L, N)."""
+        table = pairs(before, after, asked)
+        with np.errstate(all="ignore"):
+            start = (before & asked).sum(axis=1) / table.n
+        return cls(table, start, design_effect(before, after, asked, clusters))
+
+    @property
+    def n(self) -> Floats:
+        """Items, (L,)."""
+        return self.table.n
+
+    @property
+    def value(self) -> Floats:
+        """Gains minus losses over items, (L,)."""
+        with np.errstate(all="ignore"):
+            return np.asarray((self.table.c - self.table.b) / self.table.n)
+
+    def counts(self, at: int) -> tuple[int | None, int | None]:
+        """Items lost and gained."""
+        return int(self.table.b[at]), int(self.table.c[at])
+
+    def p(self, margin: float) -> Floats:
+        """Tango's score test."""
+        b, c, n = (x / self.effect for x in self.table)
+        return non_inferior(b, c, n, margin)
+
+    def bounds(self, at: int, alpha: float) -> tuple[float, float]:
+        """Tango's score interval."""
+        low, high = tango(*self._read(at), alpha)
+        return float(low), float(high)
+
+    def provable(self, at: int, alpha: float) -> float:
+        """Where the lower end of the interval lies."""
+        return max(0.0, -self.bounds(at, alpha)[0])
+
+    def power(self, at: int, margin: float, alpha: float) -> float:
+        """Nam 1997."""
+        b, c, n = self._read(at)
+        return power(margin, alpha, n, (b + c) / n)
+
+    def needed(self, at: int, margin: float, alpha: float) -> int | None:
+        """Nam 1997."""
+        b, c, n = self._read(at)
+        found = items_needed(margin, alpha, (b + c) / n, min(0.0, (c - b) / n))
+        return None if found is None else round(found * float(self.effect[at]))
+
+    def _read(self, at: int) -> tuple[float, float, float]:
+        b, c, n = (float(x[at] / self.effect[at]) for x in self.table)
+        return b, c, n
+
+
+@dataclass(frozen=True, eq=False)
+class Means:
+    """A mean, or a ratio of sums, of scores from 0 to 1: Student's paired test over clusters.
+
+    `variance` is that of one item's change, by the delta method for a ratio. Under the margin it
+    is never taken to be less than that of whole losses of rare items, margin x (1 - margin), as
+    Tango's is where nothing changed: a few losses that the sample missed would pass otherwise.
+    """
+
+    n: Floats
+    before: Floats
+    value: Floats
+    variance: Floats
+    effect: Floats
+    clusters: Floats
+
+    @classmethod
+    def of(cls, top: Floats, bottom: Floats, asked: Mask, clusters: NDArray[np.intp]) -> Means:
+        """The change from level 0 of top over bottom, (L, N) each, over the items `asked` (L, N).
+
+        An item's influence on a ratio F is (top - F x bottom) over the mean bottom (Cochran 1977,
+        section 6.3); its change is that of its influence, and the sums of clusters vary.
+        """
+        rows = [
+            _change(top[[0, at]], bottom[[0, at]], here, clusters) for at, here in enumerate(asked)
+        ]
+        return cls(*(np.array(column, dtype=float) for column in zip(*rows, strict=True)))
+
+    def counts(self, at: int) -> tuple[int | None, int | None]:
+        """None: an item can be lost in part."""
+        return None, None
+
+    def p(self, margin: float) -> Floats:
+        """Student's t over clusters."""
+        with np.errstate(all="ignore"):
+            t = (self.value + margin) / self._error(margin)
+            return np.asarray(np.where(self.n > 0, stdtr(self._freedom, -t), np.nan))
+
+    def bounds(self, at: int, alpha: float) -> tuple[float, float]:
+        """Student's interval."""
+        far = float(stdtrit(self._freedom[at], 1 - alpha) * self._error(0.0)[at])
+        return float(self.value[at]) - far, float(self.value[at]) + far
+
+    def provable(self, at: int, alpha: float) -> float:
+        """By halving: the larger of the interval's end and what rare whole losses would need."""
+        low, high = 0.0, 1.0
+        for _ in range(40):
+            middle = (low + high) / 2
+            passed = bool(self.p(middle)[at] < alpha)
+            low, high = (low, middle) if passed else (middle, high)
+        return high
+
+    def power(self, at: int, margin: float, alpha: float) -> float:
+        """Student's t moved by the margin, with the error under it."""
+        t = margin / float(self._error(margin)[at])
+        return float(1 - stdtr(self._freedom[at], stdtrit(self._freedom[at], 1 - alpha) - t))
+
+    def needed(self, at: int, margin: float, alpha: float) -> int | None:
+        """(z + z)^2 x variance / distance^2, for items clustered as these are."""
+        far = margin + min(0.0, float(self.value[at]))
+        if far <= 0:
+            return None
+        error = float(self._error(margin)[at])
+        found = ((ndtri(1 - alpha) + ndtri(0.8)) * error / far) ** 2 * float(self.n[at])
+        return int(np.ceil(found)) if found <= HUGE else None
+
+    @property
+    def _freedom(self) -> Floats:
+        return np.maximum(self.clusters - 1, 1.0)
+
+    def _error(self, margin: float) -> Floats:
+        """Standard error of the change, (L,)."""
+        with np.errstate(all="ignore"):
+            least = margin * (1 - margin)
+            return np.sqrt(np.maximum(self.variance, least) * self.effect / self.n)
+
+
+def _change(
+    top: Floats, bottom: Floats, asked: Mask, clusters: NDArray[np.intp]
+) -> tuple[float, ...]:
+    """Items, start, change, variance of one item's change, design effect and clusters."""
+    n = int(asked.sum())
+    below = bottom[:, asked].sum(axis=1)
+    if not n or (below <= 0).any():
+        return 0.0, np.nan, np.nan, np.nan, 1.0, 0.0
+    ratio = top[:, asked].sum(axis=1) / below
+    influence = (top - ratio[:, None] * bottom)[:, asked] / (below / n)[:, None]  # (2, n)
+    change = influence[1] - influence[0]
+    alone = float((change**2).sum()) / max(n - 1, 1)
+    group = clusters[asked]
+    sums = np.bincount(group, change)[np.unique(group)]
+    count = len(sums)
+    between = float((sums**2).sum()) * count / max(count - 1, 1) / n
+    size = np.bincount(group)
+    most = float((size**2).sum()) / n  # where nothing changed, clusters may move together
+    effect = max(1.0, between / alone) if alone > 0 else most
+    start, end = map(float, ratio)
+    return float(n), start, end - start, alone, effect, float(count)

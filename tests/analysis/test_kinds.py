@@ -1,0 +1,225 @@
+"""Tasks whose answers are no labels: their metrics by hand, and every finding over them."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+from answers_by_hand import cell, run
+from scipy.stats import t as student
+
+from resect.analysis.change import Means
+from resect.record import TaskInfo
+from resect.report import card, page
+
+N = 120
+
+
+def info(kind: str, primary: str, **more) -> TaskInfo:
+    return TaskInfo(
+        name="t", kind=kind, labels=(), summary="", protocol="", max_new_tokens=10,
+        primary=primary, **more,
+    )  # fmt: skip
+
+
+def given(model, level, score, parts=None, answers=None, **more):
+    """One cell of a task without labels; an answer of None was read and held nothing."""
+    n = len(score)
+    said = ["x"] * n if answers is None else answers
+    more = {"score": list(map(float, score)), "parts": parts, **more}
+    return cell(model, level, [""] * n, said, **more)
+
+
+def pick(rows, **keys):
+    return [row for row in rows if all(row[k] == v for k, v in keys.items())]
+
+
+def spans(rng, kept, n=N):
+    """Counts of n sentences of which a share `kept` is found, and item scores."""
+    rows = []
+    for i in range(n):
+        wanted = 1 + i % 3
+        found = sum(rng.random() < kept for _ in range(wanted))
+        rows.append({"correct": found, "partial": 0, "said": found + (i % 4 == 0),
+                     "wanted": wanted, "invented": i % 4 == 0})  # fmt: skip
+    return rows, [2 * r["correct"] / (r["said"] + r["wanted"]) for r in rows]
+
+
+def test_micro_f1_by_hand():
+    counts = [
+        {"correct": 2, "partial": 1, "said": 4, "wanted": 3, "invented": 1},
+        {"correct": 0, "partial": 0, "said": 0, "wanted": 2, "invented": 0},
+        {"correct": 1, "partial": 0, "said": 1, "wanted": 1, "invented": 0},
+    ]
+    frame = given("m", 0.0, [4 / 7, 0, 1], counts, ["a", None, "b"])
+    found = run([frame], tasks={"t": info("spans", "strict_f1")})
+    (row,) = found["curves"]
+    metrics = {name: one["value"] for name, one in row["metrics"].items()}
+    assert metrics["strict_f1"] == pytest.approx(2 * 3 / (5 + 6))
+    assert metrics["partial_f1"] == pytest.approx(2 * 3.5 / (5 + 6))
+    assert metrics["strict_precision"] == pytest.approx(3 / 5)
+    assert metrics["strict_recall"] == pytest.approx(3 / 6)
+    assert metrics["invented"] == pytest.approx(1 / 5)
+    assert metrics["no_answer"] == pytest.approx(1 / 3)
+    assert metrics["if_answered"] == pytest.approx(2 * 3 / (5 + 4))  # the unread item left out
+    assert row["skill"] == metrics["strict_f1"]
+    assert row["accuracy"] is None  # no sentence is simply right or wrong
+
+
+def test_text_metrics_by_hand():
+    parts = [
+        {"rouge_l": 0.5, "token_f1": 0.4, "omission": 0.25, "copied": 3, "ngrams": 4,
+         "repeated": 1, "words": 7, "reference_words": 14},
+        {"rouge_l": 0.1, "token_f1": 0.0, "omission": 0.75, "copied": 0, "ngrams": 6,
+         "repeated": 0, "words": 9, "reference_words": 6},
+    ]  # fmt: skip
+    frame = given("m", 0.0, [0.5, 0.1], parts)
+    (row,) = run([frame], tasks={"t": info("text", "rouge_l")})["curves"]
+    value = {name: one["value"] for name, one in row["metrics"].items()}
+    assert value["rouge_l"] == row["skill"] == pytest.approx(0.3)
+    assert value["omission"] == pytest.approx(0.5)
+    assert value["copy"] == pytest.approx(3 / 10)
+    assert value["repetition"] == pytest.approx(1 / 10)
+    assert value["length_ratio"] == pytest.approx(16 / 20)
+
+
+def test_perplexity_by_hand_and_never_judged():
+    parts = [{"nll": 20.0, "tokens": 10, "words": 5, "bytes": 40},
+             {"nll": 60.0, "tokens": 30, "words": 20, "bytes": 60}]  # fmt: skip
+    more = {"outcome": "", "text": "", "chosen": ["w", "w"], "option_scores": [(-20.0,), (-60.0,)]}
+    frames = [given("m", x, [0, 0], parts, [None, None], **more) for x in (0.0, 0.5)]
+    found = run(frames, tasks={"t": info("score", "perplexity")})
+    for row in found["curves"]:
+        assert row["view"] == "options"
+        value = {name: one["value"] for name, one in row["metrics"].items()}
+        assert value["perplexity"] == pytest.approx(math.exp(80 / 40))
+        assert value["word_perplexity"] == pytest.approx(math.exp(80 / 25))
+        assert value["bits_per_byte"] == pytest.approx(80 / 100 / math.log(2))
+        assert row["skill"] is row["accuracy"] is None
+    assert found["robustness"] == found["cliffs"] == found["comparisons"] == []
+    (row,) = found["safety"]
+    assert row["state"] == "not assessable"
+    assert "never judged" in row["not_assessable"][0]["reason"]
+
+
+@pytest.mark.parametrize(("kind", "primary"), [("number", "exact_match"), ("code", "pass@1")])
+def test_right_or_wrong_tasks_have_accuracy_and_counts(kind, primary):
+    scores = [np.arange(N) % 10 != 0, np.arange(N) % 2 == 0]
+    frames = [given("m", x, s) for x, s in zip((0.0, 0.5), scores, strict=True)]
+    found = run(frames, tasks={"t": info(kind, primary)})
+    whole, cut = found["curves"]
+    assert whole["accuracy"] == whole["skill"] == whole["metrics"][primary]["value"] == 0.9
+    assert cut["metrics"]["retention"]["value"] == pytest.approx(0.5 / 0.9)
+    assert found["trust"][1]["since_baseline"]["lost"] == N // 2
+    assert found["safety"][0]["limiting_test"] == primary
+
+
+def study(kind: str):
+    """Two models through four levels: a falls late, b early."""
+    rng = np.random.default_rng(3)
+    primary = {"spans": "strict_f1", "text": "rouge_l", "number": "exact_match", "code": "pass@1"}
+    frames = []
+    for model, kept in (("a", (0.9, 0.9, 0.85, 0.1)), ("b", (0.9, 0.6, 0.2, 0.0))):
+        base = rng.random(N)
+        for level, share in zip((0.0, 0.2, 0.4, 0.6), kept, strict=True):
+            if kind == "spans":
+                parts, score = spans(rng, share)
+            elif kind == "text":
+                score = np.clip(share * (0.5 + base / 2), 0, 1)
+                parts = [{"rouge_l": s, "omission": 1 - s} for s in score]
+            else:
+                parts, score = None, base < share
+            tags = [{"topic": "heart" if i % 3 else "skin"} for i in range(N)]
+            frames.append(given(model, level, score, parts, tags=tags))
+    return run(frames, tasks={"t": info(kind, primary[kind])})
+
+
+@pytest.mark.parametrize("kind", ["spans", "text", "number", "code"])
+def test_every_finding_works_for_every_kind(kind):
+    found = study(kind)
+    a, b = (pick(found["robustness"], model=m, kind="absolute")[0] for m in "ab")
+    assert a["low"] > b["high"]
+    assert {row["verdict"] for row in found["comparisons"]} == {"a better"}
+    half = {row["model"]: row for row in pick(found["cliffs"], kind="half", metric="skill")}
+    assert half["b"]["low"] <= half["b"]["level"] < half["a"]["low"] <= half["a"]["level"]
+    level = {row["model"]: row["safe_level"] for row in found["safety"]}
+    assert level["b"] == 0.0
+    assert level["a"] in (0.2, 0.4)
+    limit = pick(found["safety"], model="b")[0]["limiting"]
+    assert limit["high"] < -limit["margin"]
+    assert limit["items_needed"] is None
+    assert {row["tag"] for row in found["slices"]} == {"topic"}
+    assert found["bias"] == []
+    assert json.dumps(found, allow_nan=False)
+    text, data = card.render(found)
+    assert "None" not in text
+    assert data["headline"]
+    assert not re.search(r"\bnan\b", page.render(found).split("<script", 1)[0], re.IGNORECASE)
+
+
+def test_the_paired_change_of_means_by_hand():
+    rng = np.random.default_rng(0)
+    before, after = rng.random(50), rng.random(50)
+    top, ones = np.stack([before, after]), np.ones((2, 50))
+    asked = np.ones((2, 50), dtype=bool)
+    found = Means.of(top, ones, asked, np.arange(50))
+    d = after - before
+    error = d.std(ddof=1) / np.sqrt(50)
+    assert found.value[1] == pytest.approx(d.mean())
+    low, high = found.bounds(1, 0.025)
+    far = student.ppf(0.975, 49) * error
+    assert (low, high) == (pytest.approx(d.mean() - far), pytest.approx(d.mean() + far))
+    assert found.p(0.05)[1] == pytest.approx(student.sf((d.mean() + 0.05) / error, 49))
+    assert found.counts(1) == (None, None)
+    proven = found.provable(1, 0.025)
+    assert found.p(proven + 1e-6)[1] < 0.025 < found.p(proven - 1e-6)[1]
+
+
+def test_a_ratio_varies_as_the_delta_method_says():
+    rng = np.random.default_rng(1)
+    wanted = rng.integers(1, 6, 4000).astype(float)
+    hit = np.stack([rng.binomial(wanted.astype(int), p) for p in (0.8, 0.6)]).astype(float)
+    top, bottom = 2 * hit, hit + wanted
+    asked = np.ones((2, 4000), dtype=bool)
+    found = Means.of(top, bottom, asked, np.arange(4000))
+    drawn = rng.integers(0, 4000, (2000, 4000))
+    ratio = top[:, drawn].sum(axis=2) / bottom[:, drawn].sum(axis=2)
+    low, high = found.bounds(1, 0.025)
+    wide = np.quantile(ratio[1] - ratio[0], [0.025, 0.975])
+    np.testing.assert_allclose([low, high], wide, atol=0.003)
+
+
+def test_clusters_that_move_together_count_once():
+    rng = np.random.default_rng(2)
+    once = rng.random((2, 40))
+    alone = Means.of(once, np.ones((2, 40)), np.ones((2, 40), bool), np.arange(40))
+    twice = np.repeat(once, 5, axis=1)
+    five = Means.of(twice, np.ones((2, 200)), np.ones((2, 200), bool), np.repeat(np.arange(40), 5))
+    assert five.effect[1] == pytest.approx(5, rel=0.05)
+    np.testing.assert_allclose(five.bounds(1, 0.025), alone.bounds(1, 0.025), rtol=1e-9)
+
+
+@pytest.mark.parametrize("n", [40, 73, 200])
+def test_rare_whole_losses_pass_no_more_often_than_alpha(n):
+    """At the margin itself, where every loss is whole: the hardest case for a test of means."""
+    margin, errors, trials = 0.05, 0, 1500
+    rng = np.random.default_rng(n)
+    for _ in range(trials):
+        after = (rng.random(n) >= margin).astype(float)
+        top = np.stack([np.ones(n), after])
+        found = Means.of(top, np.ones((2, n)), np.ones((2, n), bool), np.arange(n))
+        errors += found.p(margin)[1] < 0.025
+    assert errors / trials <= 0.025 + 3 * np.sqrt(0.025 * 0.975 / trials)
+
+
+def test_texts_that_only_the_limit_ends_are_counted():
+    outcome = ["answer"] * 6 + ["degenerate"] * 4
+    stopped = ["eos"] * 5 + ["length"] * 5
+    frame = given("m", 0.0, [1] * 6 + [0] * 4, answers=["x"] * 6 + [None] * 4,
+                  outcome=outcome, stopped=stopped)  # fmt: skip
+    (row,) = run([frame], tasks={"t": info("number", "exact_match")})["curves"]
+    assert row["metrics"]["cut_off"]["value"] == 0.5
+    assert row["metrics"]["trapped"]["value"] == 0.4
