@@ -163,6 +163,9 @@ def _reread(answers: pd.DataFrame, items: Mapping[str, Item]) -> pd.DataFrame:
     newest = answers["task"].map({name: task.reader for name, task in readers.items()})
     # no outcome: no text was asked for, as in option scores that somebody else recorded
     old = (answers["reader"] != newest) & (answers["outcome"] != "")
+    # a program is run when it is answered, never by a report
+    programs = [name for name, task in readers.items() if not task.rereads]
+    old &= ~answers["task"].isin(programs)
     if not old.any():
         return answers
     columns = [answers.loc[old, name] for name in ("task", "text", "item", "stopped")]
@@ -170,10 +173,11 @@ def _reread(answers: pd.DataFrame, items: Mapping[str, Item]) -> pd.DataFrame:
         readers[name].read(text, items[key], stopped)
         for name, text, key, stopped in zip(*columns, strict=True)
     ]
-    for column, name in (("answer", "value"), ("outcome", "outcome"), ("tier", "tier")):
+    columns_of = {"answer": "value", "outcome": "outcome", "tier": "tier", "score": "score"}
+    for column, name in columns_of.items():
         answers.loc[old, column] = [getattr(reading, name) for reading in found]
-    answers.loc[old, "score"] = [reading.score for reading in found]
-    return answers
+    parts = pd.Series([dict(r.parts) or None for r in found], answers.index[old], dtype=object)
+    return answers.assign(parts=answers["parts"].where(~old, parts.reindex(answers.index)))
 
 
 def _sized(
@@ -190,6 +194,7 @@ def _examples(answers: pd.DataFrame, summary: Mapping[str, Any]) -> list[dict[st
     After them both models' answers to every divergence of the summary, marked as such.
     """
     columns = ["model", "task", "item_id"]
+    answers = answers[answers["variant"].isna()]
     intact = answers[(answers["treatment"] == "none") & (answers["score"] == 1.0)]
     lost = answers[(answers["treatment"] != "none") & (answers["score"] == 0.0)]
     found = lost.merge(intact[columns], on=columns)

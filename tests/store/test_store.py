@@ -107,6 +107,24 @@ def test_every_earlier_schema_becomes_the_newest(first, tmp_path):
         assert db.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
 
 
+def test_parts_travel_with_an_answer(store):
+    whole = replace(answer(0), reading=Reading("x", "answer", "listed", 0.5, {"said": 2.0}))
+    store.put_answers([whole, answer(1)])
+    store.put_cell(CELL)
+    assert list(store.answers()["parts"]) == [{"said": 2.0}, None]
+
+
+def test_a_run_of_an_earlier_schema_can_be_read(tmp_path):
+    path = tmp_path / "results.sqlite"
+    with sqlite3.connect(path) as db:
+        for statement in MIGRATIONS[0]:
+            db.execute(statement)
+        db.execute("PRAGMA user_version = 1")
+    db.close()
+    with Store(path, write=False) as store:
+        assert list(store.answers()["parts"]) == []
+
+
 def test_a_newer_schema_is_refused(tmp_path):
     with Store(tmp_path / "results.sqlite") as made:
         made.db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")

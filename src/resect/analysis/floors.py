@@ -41,6 +41,7 @@ def task_row(frame: TaskFrame, info: TaskInfo) -> dict[str, Any]:
     return {
         "name": info.name,
         "kind": info.kind,
+        "domain": info.domain,
         "labels": list(info.labels),
         "summary": info.summary,
         "protocol": info.protocol,

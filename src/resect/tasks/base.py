@@ -65,10 +65,14 @@ class Question:
 
 
 class Task(Protocol):
-    """What the rest of resect knows of a task. `reader` names the version that reads its texts."""
+    """What the rest of resect knows of a task. `reader` names the version that reads its texts.
+
+    `rereads` says whether a stored text may be read anew (a program is run but once).
+    """
 
     info: TaskInfo
     reader: str
+    rereads: bool
 
     def items(self, source: Source) -> list[Item]:
         """The items in their fixed order; raises `RequestError` where the data is not at hand."""
@@ -93,6 +97,7 @@ class QuestionTask:
 
     info: TaskInfo
     reader = READER
+    rereads = True
     pool_name = "drawn by seed from the other questions of the task"
 
     def __init__(self) -> None:
@@ -157,6 +162,7 @@ class QuestionTask:
             tags=question.tags,
             means=question.means,
             turns=turns,
+            context=question.context,
         )
 
     def shown(self, question: Question) -> str:

@@ -57,6 +57,7 @@ class Context(_Generated):
     info = TaskInfo(
         name="clinic-context",
         kind="label",
+        domain="medical",
         labels=VERDICTS,
         positive="yes",
         scored="text",
@@ -77,6 +78,7 @@ class Medicine(_Generated):
     info = TaskInfo(
         name="clinic-medicine",
         kind="label",
+        domain="medical",
         labels=LETTERS,
         scored="letter",
         summary="Closed book: four options on real conditions and invented drugs (400 items).",
@@ -96,6 +98,7 @@ class Logic(_Generated):
     info = TaskInfo(
         name="clinic-logic",
         kind="label",
+        domain="general",
         labels=LETTERS,
         scored="letter",
         summary="Reasoning: six types of generated puzzles with four options (400 items).",

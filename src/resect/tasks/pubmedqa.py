@@ -37,6 +37,7 @@ class PubMedQA(LabelTask):
     info = TaskInfo(
         name="pubmedqa",
         kind="label",
+        domain="medical",
         labels=LABELS,
         summary="yes/no/maybe over an abstract, 1,000 expert-labelled questions",
         protocol="all 1,000 labelled questions (PQA-L), contexts joined without a heading",
