@@ -83,8 +83,8 @@ class TaskInfo:
     yes-bias; `scored` says what the options view scores: `letter`, `text` or `text-normalised`
     (sum of log-probabilities divided by the bytes of the choice). `protocol` is one sentence:
     split, prompt, few-shots, decoding, scoring. `hub` is a dataset id on the Hugging Face hub,
-    `revision` the commit it is read at, `file` the offline file that stands for it. `domain` is None
-    where the items are of both.
+    `revision` the commit it is read at, `file` the offline file that stands for it. `domain` is
+    None where the items are of both.
     """
 
     name: str
