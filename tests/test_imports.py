@@ -26,7 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "models": {"clinic", "errors", "spec"},
     "calibration": {"anatomy", "clinic", "errors", "record", "spec", "tasks"},
     "methods": {"anatomy", "calibration", "checkpoint", "errors", "models", "record", "spec"},
-    "measure": {"anatomy", "errors", "methods", "record"},
+    "measure": {"anatomy", "errors", "methods", "models", "record"},
     "ask": {"errors", "record"},
     "course": {
         "ask", "errors", "measure", "methods", "models", "record",

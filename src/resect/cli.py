@@ -188,7 +188,7 @@ def compress(
         _print_json(done)
         return
     for report in [] if quiet else done["steps"]:
-        typer.echo(f"{report['step']}: {report['measured']:.4%} of {report['scope']} are zero")
+        typer.echo(compression.shown(report))
     typer.echo(out)
 
 

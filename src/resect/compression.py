@@ -83,3 +83,17 @@ def compress_to(
 
 def _provenance(folder: Path, done: Mapping[str, Any]) -> None:
     (folder / "resect.json").write_text(json.dumps(done, indent=2) + "\n", encoding="utf-8")
+
+
+def shown(report: Mapping[str, Any]) -> str:
+    """What one step did, as a line for a terminal."""
+    measured, scope = report["measured"], report["scope"]
+    if measured is None:
+        said = scope
+    elif measured >= 1:
+        said = f"{measured:.3f} bits a weight, {scope}"
+    elif report["physical"]:
+        said = f"{measured:.4%} of {scope} are cut out"
+    else:
+        said = f"{measured:.4%} of {scope} are zero"
+    return f"{report['step']}: " + "; ".join([said, *report["notes"]])

@@ -140,12 +140,13 @@ def _levels(
     gauge = Gauge(course, loaded.model, notice)
     for standing in stand(course, loaded, list(by_level), notice):
         cells = by_level[standing.level, standing.treatment]
+        # before it is asked: packed weights may be laid out anew when they are first used
+        yield Measured(gauge.read(cells[0].spec.state.id, standing))
         for cell in cells:
             if cell.info.name not in askers:
                 task = (cell.info, cell.items, course.batch_tokens)
                 askers[cell.info.name] = asker(loaded, *task)
             yield from _run(course, cell, standing, askers[cell.info.name])
-        yield Measured(gauge.read(cells[0].spec.state.id, standing))
 
 
 def stand(

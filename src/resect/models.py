@@ -7,6 +7,7 @@ and remote code are refused. `identify` finds what is wrong before anything is l
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import re
 import warnings
@@ -18,8 +19,10 @@ from typing import Any, NamedTuple
 import torch
 import yaml
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
+    PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
@@ -80,6 +83,11 @@ def check(ref: ModelRef) -> Loaded:
     place = Path(where(ref))
     if place.exists():
         _check_directory(ref, place)
+    if is_packed(ref):  # packed weights cannot be laid out on meta
+        shared = _shared(ref)
+        config = AutoConfig.from_pretrained(where(ref), **shared)
+        tokenizer = AutoTokenizer.from_pretrained(where(ref), padding_side="left", **shared)
+        return Loaded(empty(config), _padded(tokenizer))
     return _load(ref, {"device_map": "meta"})
 
 
@@ -104,9 +112,32 @@ def load(ref: ModelRef, device: str, notice: Callable[[str], None] = warnings.wa
     """Load onto `device`; `notice` gets one sentence where weights come from `.bin` files."""
     if not _has_safetensors(ref):
         notice(f"{ref.name} has no safetensors: read through torch's weights-only loader.")
+    if is_packed(ref):
+        return _load(ref, {"device_map": {"": torch.device(device)}})
     loaded = _load(ref, {})
     loaded.model.to(torch.device(device))  # type: ignore[arg-type]  # transformers' stub is off
     return loaded
+
+
+def empty(config: PretrainedConfig) -> PreTrainedModel:
+    """The model of a config on the meta device, not quantized: names, shapes and counts only."""
+    plain = copy.deepcopy(config)
+    for one in (plain, plain.get_text_config()):
+        one.__dict__.pop("quantization_config", None)
+    with torch.device("meta"):
+        found: PreTrainedModel = AutoModelForCausalLM.from_config(plain)
+    return found.eval()
+
+
+def is_packed(ref: ModelRef) -> bool:
+    """Whether a checkpoint holds quantized weights; MXFP4, which is unpacked, does not count."""
+    try:
+        config = AutoConfig.from_pretrained(where(ref), **_shared(ref))
+    except Exception as error:
+        raise _cannot(ref, error) from None
+    quantized = getattr(config, "quantization_config", None) or {}
+    fields = quantized if isinstance(quantized, dict) else quantized.to_dict()
+    return bool(fields) and "mxfp4" not in str(fields.get("quant_method", "")).lower()
 
 
 def positions(model: PreTrainedModel) -> int | None:
@@ -136,10 +167,7 @@ def _load(ref: ModelRef, how: dict[str, Any]) -> Loaded:
     """Model and tokenizer. transformers and the tokenizers raise anything on a broken file, so
     this is the one place where everything is caught.
     """
-    place = where(ref)
-    shared: dict[str, Any] = {"trust_remote_code": ref.trust_remote_code}
-    if not Path(place).exists():
-        shared["revision"] = ref.revision
+    place, shared = where(ref), _shared(ref)
     try:
         tokenizer = AutoTokenizer.from_pretrained(place, padding_side="left", **shared)
         loaded: Any = AutoModelForCausalLM.from_pretrained(
@@ -156,9 +184,33 @@ def _load(ref: ModelRef, how: dict[str, Any]) -> Loaded:
             f"{ref.id} lacks {len(absent)} weights that its config asks for, like {absent[0]}: "
             "the checkpoint is not whole, or the config is another model's."
         )
+    return Loaded(settled(model), _padded(tokenizer))
+
+
+def settled(model: PreTrainedModel) -> PreTrainedModel:
+    """A loaded model ready to be asked.
+
+    bitsandbytes' fast path for 4 bits on some processors takes only blocks of 64 within a row and
+    rows in groups of 32 (0.50); other matrices go the general way.
+    """
+    module: Any
+    for module in model.modules():
+        if getattr(module, "support_avx512bf16_for_cpu", False):
+            fits = module.in_features % 64 == 0 and module.out_features % 32 == 0
+            module.support_avx512bf16_for_cpu = fits
+    return model.eval()
+
+
+def _shared(ref: ModelRef) -> dict[str, Any]:
+    """How config, tokenizer and weights are asked for alike."""
+    found: dict[str, Any] = {"trust_remote_code": ref.trust_remote_code}
+    return found if Path(where(ref)).exists() else {**found, "revision": ref.revision}
+
+
+def _padded(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
-    return Loaded(model.eval(), tokenizer)
+    return tokenizer
 
 
 def _cannot(ref: ModelRef, error: Exception) -> RequestError:

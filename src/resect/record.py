@@ -181,14 +181,15 @@ class Measurement:
     """One state of a model, measured on the artefact; None where not measured.
 
     Bytes in bytes, `bits_per_weight` averaged over all parameters. `shape` names the tensors'
-    shapes and types: memory and speed are measured once for each. `workload` holds what the fixed
+    shapes and types: memory and speed are measured once for each. `parts`: the bytes on disk by
+    what they are for. `workload` holds what the fixed
     workload showed (docs/summary.md); its peak and its tokens per second stand out.
     """
 
     state: str
     measured_level: float | None
     parameters: int
-    zeros: int
+    zeros: int | None
     targeted: int
     bytes_in_memory: int
     bits_per_weight: float
@@ -197,6 +198,7 @@ class Measurement:
     tokens_per_second: float | None = None
     shape: str | None = None
     workload: Mapping[str, Any] | None = None
+    parts: Mapping[str, int] | None = None
     steps: tuple[Mapping[str, Any], ...] = ()
 
 

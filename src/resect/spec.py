@@ -81,6 +81,7 @@ def levels(value: str | float | Iterable[Any]) -> tuple[float, ...]:
 
 # ── steps and treatments ────────────────────────────────────────────────────────────────────────
 
+_NUMBER = re.compile(r"[-+]?[\d.]+(e[-+]?\d+)?", re.I)
 _STEP = re.compile(r"(?P<method>[A-Za-z][\w-]*)(?::(?P<level>[^,\s]+))?(?P<options>(?:,[^,]+)*)")
 
 
@@ -123,12 +124,16 @@ class Step(_Frozen):
             if not found:
                 raise RequestError(f"step {text!r}: {part!r} is no key=value.")
             options[key.strip().replace("-", "_")] = _scalar(value)
-        dose = level(match["level"]) if match["level"] else None
+        dose = match["level"] or None
+        if dose and not _NUMBER.fullmatch(dose):  # a model, as in checkpoint:ORG/NAME
+            options["id"], dose = dose, None
         return cls.of(method=match["method"], level=dose, options=options)
 
     def __str__(self) -> str:
-        dose = "" if self.level is None else f":{self.level:g}"
-        return self.method + dose + "".join(f",{k}={self.options[k]}" for k in sorted(self.options))
+        named = {k: v for k, v in self.options.items() if k != "id"}
+        dose = self.options.get("id", "" if self.level is None else f"{self.level:g}")
+        whole = f"{self.method}:{dose}" if dose != "" else self.method
+        return whole + "".join(f",{k}={named[k]}" for k in sorted(named))
 
 
 class Treatment(_Frozen):

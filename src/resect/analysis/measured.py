@@ -10,7 +10,7 @@ from resect.analysis.frame import clean_level
 MEASURED = (
     "model", "role", "treatment", "level", "measured_level", "parameters", "zeros",
     "bytes_on_disk", "bytes_in_memory", "peak_memory", "tokens_per_second", "bits_per_weight",
-    "workload",
+    "parts", "workload",
 )  # fmt: skip
 _TAKEN = ("peak_memory", "tokens_per_second", "workload")
 _SPREADS = (

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from torch import Tensor, nn
+from torch import nn
+from transformers import PreTrainedModel
 
-from resect import anatomy
+from resect import anatomy, models
+from resect.anatomy import stored
 from resect.methods.masks import zeros
 from resect.record import digest
 
@@ -15,8 +17,10 @@ from resect.record import digest
 class Size(NamedTuple):
     """Parameters and bytes (shared tensors once); `bits_per_weight` is their ratio in bits.
 
-    `bytes_on_disk`: the tensors of a saved checkpoint. `targeted` counts the weights of the
-    matrices inside the decoder blocks, `zeros` those of them that are exactly zero.
+    `bytes_on_disk`: the tensors of a saved checkpoint, `parts` the same by what they are for:
+    `matrices` (inside the decoder blocks), their `tables` (scales of packed weights),
+    `embeddings` (and head) and `rest`. `targeted` counts the weights of the matrices, `zeros`
+    those of them that are exactly zero (None where packed weights cannot be read).
     """
 
     parameters: int
@@ -24,22 +28,31 @@ class Size(NamedTuple):
     bytes_on_disk: int
     bits_per_weight: float
     targeted: int
-    zeros: int
+    zeros: int | None
+    parts: Mapping[str, int]
 
 
-def size(model: nn.Module) -> Size:
-    """Count a model's parameters, the bytes they take, and the zeros."""
-    weights = [matrix.weight() for matrix in anatomy.read(model).matrices]
-    parameters = _unique(model.parameters())
-    count = sum(p.numel() for p in parameters)
-    taken = _bytes(parameters)
+def size(model: PreTrainedModel) -> Size:
+    """Count a model's parameters, the bytes they take, and the zeros.
+
+    A quantized model's parameters are those of the same model unquantized.
+    """
+    plain = models.empty(model.config) if stored.is_quantized(model) else model
+    matrices = anatomy.read(plain).matrices
+    bytes_of = stored.sizes(model)
+    on_disk = sum(bytes_of.values())
+    names = {name for name, _ in model.named_parameters(remove_duplicate=False)}
+    buffers = [b for n, b in model.named_buffers() if n not in bytes_of]
+    parameters = sum(p.numel() for p in plain.parameters())
+    counted = _zeros(model, plain)
     return Size(
-        parameters=count,
-        bytes_in_memory=taken + _bytes(_unique(model.buffers())),
-        bytes_on_disk=_bytes(_unique(model.state_dict().values())),
-        bits_per_weight=8 * taken / count,
-        targeted=sum(weight.numel() for weight in weights),
-        zeros=sum(zeros(weight) for weight in weights),
+        parameters=parameters,
+        bytes_in_memory=on_disk + sum(b.numel() * b.element_size() for b in buffers),
+        bytes_on_disk=on_disk,
+        bits_per_weight=8 * on_disk / parameters,
+        targeted=sum(matrix.weight().numel() for matrix in matrices),
+        zeros=None if None in counted else sum(counted),  # type: ignore[arg-type]
+        parts=_parts(bytes_of, names, plain),
     )
 
 
@@ -48,10 +61,38 @@ def shape(model: nn.Module) -> str:
     return digest([[n, list(t.shape), str(t.dtype)] for n, t in model.state_dict().items()])
 
 
-def _unique(tensors: Iterable[Tensor]) -> list[Tensor]:
-    """Each tensor once, also where two names share it."""
-    return list({(t.data_ptr(), t.shape): t for t in tensors}.values())
+def _zeros(model: nn.Module, plain: nn.Module) -> list[int | None]:
+    """Exact zeros of every matrix inside the blocks."""
+    found: list[int | None] = []
+    for matrix in anatomy.read(plain).matrices:
+        if plain is model:
+            found.append(zeros(matrix.weight()))
+            continue
+        values = stored.dense(model.get_submodule(matrix.module), matrix.parameter)
+        values = values[matrix.index] if values is not None and matrix.index else values
+        found.append(None if values is None else zeros(values))
+    return found
 
 
-def _bytes(tensors: Iterable[Tensor]) -> int:
-    return sum(t.numel() * t.element_size() for t in tensors)
+def _parts(bytes_of: Mapping[str, int], names: set[str], plain: nn.Module) -> dict[str, int]:
+    parts = anatomy.read(plain)
+    inside = {f"{m.module}.{m.parameter}" for m in parts.matrices}
+    modules = {m.module for m in parts.matrices}
+    ends = {end.module for end in (parts.embedding, parts.head) if end is not None}
+    found = dict.fromkeys(("matrices", "tables", "embeddings", "rest"), 0)
+    for name, count in bytes_of.items():
+        owner = name.rpartition(".")[0]
+        beside = any(name.startswith(f"{module}.") for module in _up(owner) & modules)
+        if name in inside:
+            found["matrices"] += count
+        elif beside and name not in names:
+            found["tables"] += count
+        else:
+            found["embeddings" if owner in ends else "rest"] += count
+    return found
+
+
+def _up(name: str) -> set[str]:
+    """A dotted name and all that it lies in."""
+    parts = name.split(".")
+    return {".".join(parts[:end]) for end in range(1, len(parts) + 1)}

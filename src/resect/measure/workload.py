@@ -20,10 +20,12 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
-from transformers import DynamicCache, PreTrainedModel
+from transformers import AutoModelForCausalLM, DynamicCache, PreTrainedModel
 
+from resect.anatomy.stored import is_quantized
 from resect.errors import RunError
 from resect.measure.energy import counter
+from resect.models import settled
 
 PROMPT, ANSWER, TOGETHER = 128, 32, 8
 """Tokens of the prompt and of the answer, and prompts read at once."""
@@ -53,7 +55,10 @@ def measured(model: PreTrainedModel) -> dict[str, Any]:
         return {**found, "peak_memory": torch.cuda.max_memory_allocated(), "idle_memory": idle}
     with tempfile.TemporaryDirectory(prefix="resect-measure-") as folder:
         path = Path(folder) / "model"
-        torch.save(model, path)
+        if is_quantized(model):  # some packed tensors cannot be pickled
+            model.save_pretrained(path)
+        else:
+            torch.save(model, path)
         done = subprocess.run(
             [sys.executable, "-m", "resect.measure.workload", str(path)],
             capture_output=True,
@@ -108,7 +113,7 @@ def _work(model: PreTrainedModel, ids: Tensor) -> float | None:
 
     None where weights are quantized: their kernels are not known to torch's counter.
     """
-    if not all(parameter.is_floating_point() for parameter in model.parameters()):
+    if is_quantized(model):
         return None
     with FlopCounterMode(display=False, custom_mapping=_UNCOUNTED) as counted:
         model(ids, use_cache=False, logits_to_keep=1)
@@ -157,7 +162,10 @@ def _resident(field: str) -> int | None:
 def main(path: str) -> None:
     """What the fresh process does: load, run, say."""
     idle = _resident("VmRSS")
-    model = torch.load(path, weights_only=False)  # written by `measured` a moment ago
+    if Path(path).is_dir():
+        model = settled(AutoModelForCausalLM.from_pretrained(path))
+    else:
+        model = torch.load(path, weights_only=False)  # written by `measured` a moment ago
     found = run(model)
     print(json.dumps({**found, "peak_memory": _resident("VmHWM"), "idle_memory": idle}))
 

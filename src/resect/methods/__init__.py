@@ -48,6 +48,31 @@ METHODS: dict[str, Entry] = {
         "weights to zero at random, the control",
         "fraction of the weights",
     ),
+    "bnb-int8": Entry(
+        "resect.methods.bnb:Int8",
+        "8 bits by bitsandbytes (LLM.int8)",
+        None,
+    ),
+    "bnb-nf4": Entry(
+        "resect.methods.bnb:Nf4",
+        "4 bits by bitsandbytes (normal floats)",
+        None,
+    ),
+    "torchao-int8": Entry(
+        "resect.methods.torchao:Int8",
+        "8 bits by torchao, weights only",
+        None,
+    ),
+    "torchao-int4": Entry(
+        "resect.methods.torchao:Int4",
+        "4 bits by torchao, weights only, where the machine has kernels",
+        None,
+    ),
+    "checkpoint": Entry(
+        "resect.methods.checkpoint:Checkpoint",
+        "somebody else's compressed model in place of this one",
+        None,
+    ),
 }
 
 
@@ -57,6 +82,8 @@ def make(step: Step, seed: int = 0) -> Method:
     `seed` goes to methods that take one, unless the step names its own.
     """
     known = set(inspect.signature(_class(step.method)).parameters)
+    if "id" in step.options and "id" not in known:
+        raise RequestError(f"level {step.options['id']!r} is not a number: give one like 0.5.")
     for option in step.options:
         if option not in known:
             raise unknown(f"option of {step.method}", option, known)

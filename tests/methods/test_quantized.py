@@ -1,0 +1,201 @@
+"""Quantizers: bits as theory says, what stayed is named, chains that make sense, saved, loaded."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import tiny
+import torch
+from transformers import AutoModelForCausalLM
+
+from resect import anatomy, measure, methods, models
+from resect.anatomy import stored
+from resect.cli import main
+from resect.course import apply_all
+from resect.errors import RequestError
+from resect.measure import workload
+from resect.methods.base import Context
+from resect.spec import ModelRef, Step, Treatment
+from resect.sweep.resolve import check
+
+# what theory says of a weight in a matrix inside the blocks, tables left out
+BITS = {
+    "bnb-int8": 8 + 32 / 512,
+    "bnb-nf4": 4 + 8 / 64 + 32 / (64 * 256),
+    "torchao-int8": 8 + 16 / 512,
+}
+WIDE = {"hidden_size": 512, "intermediate_size": 512, "num_attention_heads": 8,
+        "num_key_value_heads": 8, "head_dim": 64, "num_hidden_layers": 1}  # fmt: skip
+
+
+def test_every_method_without_a_level_has_a_case():
+    """torchao-int4 has kernels on few machines: where it has none it is refused."""
+    without = {name for name, entry in methods.METHODS.items() if entry.dose is None}
+    assert set(BITS) | {"torchao-int4", "checkpoint"} == without
+    try:
+        methods.make(Step.parse("torchao-int4")).fits(tiny.model("llama"), [])
+    except RequestError as error:
+        assert "use bnb-nf4" in str(error)
+
+
+def quantized(model, name):
+    method = methods.make(Step.parse(name))
+    method.fits(model, [])
+    method.prepare(model, [], Context())
+    return method.apply(model, None)
+
+
+@pytest.mark.parametrize("name", BITS)
+def test_bits_are_those_of_theory(name):
+    model = tiny.model("mistral", dtype=torch.bfloat16, **WIDE)
+    found, report = quantized(copy.deepcopy(model), name)
+    assert report.measured == pytest.approx(BITS[name], rel=0.05)
+    assert report.measured > BITS[name] - 1e-9  # tables are counted
+    assert report.notes == ()
+    assert report.targeted == measure.size(model).targeted
+    size = measure.size(found)
+    assert size.parameters == measure.size(model).parameters
+    assert 8 * (size.parts["matrices"] + size.parts["tables"]) / size.targeted == report.measured
+    assert sum(size.parts.values()) == size.bytes_on_disk < measure.size(model).bytes_on_disk
+
+
+def test_every_table_of_four_bits_is_small_and_itemised():
+    model = tiny.model("mistral", dtype=torch.bfloat16, **WIDE)
+    found, _ = quantized(model, "bnb-nf4")
+    size = measure.size(found)
+    matrices = size.targeted // (512 * 512)
+    scales = size.targeted // 64 * (1 + 4 / 256)
+    assert size.parts["matrices"] == size.targeted // 2
+    assert 1000 < (size.parts["tables"] - scales) / matrices < 1500
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+@pytest.mark.parametrize("name", ["bnb-nf4", "bnb-int8"])
+def test_every_family_is_quantized_answers_saves_and_loads(family, name, tmp_path):
+    wide = {"hidden_size": 64, "intermediate_size": 64, "moe_intermediate_size": 64}
+    wide |= {} if family == "olmoe" else {"head_dim": 16}
+    model = tiny.model(family, dtype=torch.bfloat16, **wide)
+    whole = measure.size(model)
+    found, report = quantized(model, name)
+    found.save_pretrained(tmp_path)
+    tiny.tokenizer().save_pretrained(tmp_path)
+    size = measure.size(found)
+    ids = torch.randint(3, 250, (2, 9), generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        logits = found(ids).logits
+        assert torch.isfinite(logits).all()
+        again = AutoModelForCausalLM.from_pretrained(tmp_path)
+        assert torch.equal(again(ids).logits, logits)
+    assert size.parameters == whole.parameters
+    assert size.targeted == whole.targeted
+    # experts in one tensor are no linear layers: the libraries leave them as they are
+    routed = family in tiny.ROUTED
+    assert bool(report.notes) == routed
+    assert ("left as they were" in report.scope) == routed
+    ref = ModelRef(role="m", id=str(tmp_path))
+    assert models.is_packed(ref)
+    assert measure.size(models.load(ref, "cpu").model) == size
+    assert models.check(ref).model.device.type == "meta"
+
+
+def test_matrices_that_a_fast_path_cannot_take_are_asked_all_the_same():
+    """Rows of 32 or 96 are no multiple of the block of 64."""
+    model = tiny.model("llama", dtype=torch.bfloat16, hidden_size=96, intermediate_size=256)
+    ids = torch.arange(3, 23)[None]
+    with torch.no_grad():
+        before = model(ids).logits
+        found, _ = quantized(model, "bnb-nf4")
+        after = found(ids).logits
+    assert (after - before).abs().mean() < before.abs().mean()
+
+
+def test_zeros_stay_zeros_when_quantized():
+    model = tiny.model("llama", dtype=torch.bfloat16, **WIDE)
+    model, reports = apply_all(
+        model, Treatment.of(steps="magnitude:0.5 + bnb-nf4").steps, 0, Context()
+    )
+    assert [report.step for report in reports] == ["magnitude", "bnb-nf4"]
+    # small weights may round to zero, none may leave it
+    assert reports[1].gone >= reports[0].gone
+    assert measure.size(model).zeros == reports[1].gone
+
+
+def test_nothing_but_an_adapter_follows_packed_weights():
+    with pytest.raises(RequestError, match="magnitude needs plain weights, which bnb-nf4 does not"):
+        check(Treatment.of(steps="bnb-nf4 + magnitude:0.5"), None)
+    with pytest.raises(RequestError, match="bnb-int8 needs plain weights"):
+        check(Treatment.of(steps="bnb-nf4 + bnb-int8"), None)
+    packed, _ = quantized(tiny.model("llama"), "bnb-nf4")
+    with pytest.raises(RequestError, match="quantized already"):
+        methods.make(Step.parse("bnb-int8")).fits(packed, [])
+
+
+@pytest.mark.parametrize(
+    ("step", "sentence"),
+    [
+        ("bnb-nf4:4", "takes no level"),
+        ("bnb-nf4,compute_dtype=float", "did you mean float"),
+        ("bnb-nf4,double_quant=yes", "give true or false"),
+        ("torchao-int4,group_size=100", "32, 64, 128 or 256"),
+        ("checkpoint", "write checkpoint:DIRECTORY_OR_HUB_ID"),
+        ("magnitude:half", "level 'half' is not a number"),
+    ],
+)
+def test_a_wrong_step_is_named(step, sentence):
+    with pytest.raises(RequestError, match=sentence):
+        methods.check(Step.parse(step))
+
+
+def test_a_step_may_name_a_model():
+    step = Step.parse("checkpoint:./some/dir,revision=main")
+    assert step.options == {"id": "./some/dir", "revision": "main"}
+    assert Step.parse(str(step)) == step
+    assert str(Step.parse("checkpoint:org/name-4bit")) == "checkpoint:org/name-4bit"
+
+
+def test_somebody_elses_checkpoint_in_place_of_the_model(tmp_path):
+    model = tiny.model("qwen2", dtype=torch.bfloat16)
+    (other, _), said = quantized(copy.deepcopy(model), "bnb-nf4"), []
+    other.save_pretrained(tmp_path)
+    tiny.tokenizer().save_pretrained(tmp_path)
+    words = models.check(ModelRef(role="m", id=str(tmp_path))).tokenizer
+    (tmp_path / "README.md").write_text("---\nbase_model: org/another\n---\n")
+    method = methods.make(Step.parse(f"checkpoint:{tmp_path}"))
+    assert method.terminal
+    assert method.sources()[0].startswith("sha256:")
+    source = ModelRef(role="base", id="org/parent")
+    method.prepare(model, [], Context(None, words, source, said.append))
+    found, report = method.apply(model, None)
+    assert stored.is_quantized(found)
+    assert report.targeted == measure.size(model).targeted
+    assert said == [f"{tmp_path} names org/another as its base, not org/parent."]
+    words.add_tokens(["more"])
+    with pytest.raises(RequestError, match="another tokenizer"):
+        method.prepare(model, [], Context(None, words))
+
+
+def test_compress_writes_a_quantized_model(tmp_path, capsys):
+    source = tiny.save(tmp_path / "source", "llama", **WIDE)
+    out = tmp_path / "out"
+    steps = ["--step", "magnitude:0.5", "--step", "bnb-nf4"]
+    assert main(["compress", str(source), *steps, "--out", str(out)]) == 0
+    assert "bits a weight" in capsys.readouterr().out
+    found = AutoModelForCausalLM.from_pretrained(out)
+    assert stored.is_quantized(found)
+    assert main(["inspect", str(out), "--json"]) == 0
+
+
+def test_a_quantized_model_is_measured_in_a_fresh_process():
+    for name in ("bnb-nf4", "torchao-int8"):
+        found, _ = quantized(tiny.model("llama", dtype=torch.bfloat16), name)
+        assert workload.measured(found)["flops_per_token"] is None
+
+
+def test_dense_values_of_plain_and_unknown_weights():
+    model = tiny.model("llama")
+    matrix = anatomy.read(model).matrices[0]
+    assert torch.equal(stored.dense(matrix.owner, "weight"), matrix.weight())
+    assert stored.dense(matrix.owner, "bias") is None
+    matrix.owner.weight = torch.nn.Parameter(torch.zeros(2, 2, dtype=torch.uint8), False)
+    assert stored.dense(matrix.owner, "weight") is None
