@@ -34,7 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "store": {"errors", "record"},
     "sweep": {
-        "calibration", "course", "errors", "methods", "models", "parents", "record", "spec",
+        "ask", "calibration", "course", "errors", "methods", "models", "parents", "record", "spec",
         "store", "tasks",
     },
     "inspection": {"anatomy", "checkpoint", "errors", "methods", "models", "spec"},

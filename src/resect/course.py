@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from transformers import PreTrainedModel
 
 from resect import measure, methods, models, tasks
-from resect.ask import Asker
+from resect.ask import Asker, Budget
 from resect.errors import RunError
 from resect.measure import workload
 from resect.methods.base import Context, Method
@@ -137,6 +137,7 @@ def _levels(
     notice: Notice,
 ) -> Iterator[Event]:
     askers: dict[str, Asker] = {}
+    budget = Budget(course.batch_tokens, notice)
     gauge = Gauge(course, loaded.model, notice)
     for standing in stand(course, loaded, list(by_level), notice):
         cells = by_level[standing.level, standing.treatment]
@@ -144,8 +145,7 @@ def _levels(
         yield Measured(gauge.read(cells[0].spec.state.id, standing))
         for cell in cells:
             if cell.info.name not in askers:
-                task = (cell.info, cell.items, course.batch_tokens)
-                askers[cell.info.name] = asker(loaded, *task)
+                askers[cell.info.name] = asker(loaded, cell.info, cell.items, budget)
             yield from _run(course, cell, standing, askers[cell.info.name])
 
 
@@ -200,10 +200,12 @@ def apply_all(
     return model, tuple(reports)
 
 
-def asker(loaded: Loaded, info: TaskInfo, items: Sequence[Item], batch_tokens: int) -> Asker:
+def asker(
+    loaded: Loaded, info: TaskInfo, items: Sequence[Item], budget: Budget | None = None
+) -> Asker:
     """Tokenize a task's items for a model; raises `RequestError` where they do not fit."""
     room = models.positions(loaded.model)
-    return Asker(loaded.tokenizer, items, info.max_new_tokens, info.stop, batch_tokens, room)
+    return Asker(loaded.tokenizer, items, info.max_new_tokens, info.stop, budget, room)
 
 
 def _run(course: Course, cell: Cell, standing: Standing, asker: Asker) -> Iterator[Event]:

@@ -129,7 +129,7 @@ class RawAnswer:
     """What the model gave for one prompt, before anybody reads it.
 
     `option_scores[i]`: sum of log-probabilities of `choices[i]` after the prompt (natural log).
-    `stopped`: why generation ended, `eos`, `stop` (a stop string) or `length`.
+    `stopped` is None where no text was asked for.
     """
 
     text: str

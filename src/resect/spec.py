@@ -237,9 +237,10 @@ class Study(_Frozen):
 
     `models` maps a role to a hub id, a directory or a full reference. `limit` keeps the first N
     items of every task, None all; `num_fewshot`, `apply_chat_template`, `system_instruction` and
-    `max_new_tokens` say how every task is asked (see `resect.tasks.Source`). `margin` is the
-    largest loss of accuracy that the safe level allows (None: each task's own), `alpha` its
-    one-sided error. `measure` says of which states memory and speed are measured.
+    `max_new_tokens` say how every task is asked (see `resect.tasks.Source`); `batch_tokens` bounds
+    the padded tokens of a batch (None: what suits the device). `margin` is the largest loss of
+    accuracy that the safe level allows (None: each task's own), `alpha` its one-sided error.
+    `measure` says of which states memory and speed are measured.
     """
 
     name: str = "study"
@@ -252,7 +253,7 @@ class Study(_Frozen):
     system_instruction: str | None = None
     max_new_tokens: int | None = Field(default=None, ge=1)
     seed: int = Field(default=0, ge=0, lt=2**31)
-    batch_tokens: int = Field(default=8192, ge=1)
+    batch_tokens: int | None = Field(default=None, ge=1)
     data_dir: str | None = None
     calibration: Calibration | None = None
     measure: Measure = "shapes"

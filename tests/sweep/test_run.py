@@ -144,11 +144,11 @@ def test_a_failed_cell_is_a_gap_and_is_tried_again(tiny_pair, tmp_path, monkeypa
     plain = ask.Asker._answer
     calls = []
 
-    def failing(self, prompts):
+    def failing(self, *batch):
         calls.append(1)
         if len(calls) == 3:
             raise RunError("the model's output is not a number")
-        return plain(self, prompts)
+        return plain(self, *batch)
 
     study = a_study(tiny_pair, levels="0,0.5", tasks=TASKS[:1])
     monkeypatch.setattr(ask.Asker, "_answer", failing)

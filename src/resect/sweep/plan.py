@@ -7,6 +7,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import Protocol
 
+from resect.ask import first_budget
 from resect.course import Cell, Course
 from resect.spec import BASELINE, CellSpec, StateSpec, Treatment
 from resect.sweep.resolve import UNTOUCHED, Resolved
@@ -48,7 +49,7 @@ def courses(resolved: Resolved) -> list[Course]:
                     treatment=treatment,
                     seed=study.seed,
                     device=resolved.device,
-                    batch_tokens=study.batch_tokens,
+                    batch_tokens=_batch_tokens(resolved),
                     measure=study.measure,
                     calibration=study.calibration if chain.calibration else None,
                     tiny=resolved.tiny[role],
@@ -93,7 +94,7 @@ def _cells(resolved: Resolved, role: str, treatment: Treatment) -> tuple[Cell, .
                 "stop": list(info.stop),
                 "scored": info.scored,
                 "version": info.version,
-                "batch_tokens": resolved.study.batch_tokens,
+                "batch_tokens": _batch_tokens(resolved),
             }
             spec = CellSpec(state=state, task=task, protocol=protocol, items=resolved.keys[task])
             found.append(Cell(spec, treatment.name, level, info, items, frozenset()))
@@ -114,6 +115,11 @@ def _state(resolved: Resolved, role: str, treatment: Treatment, level: float | N
         device=resolved.device.split(":")[0],
         versions={name: _minor(version(name)) for name in ("torch", "transformers")},
     )
+
+
+def _batch_tokens(resolved: Resolved) -> int:
+    """The budget that a cell is named by: the device's first, whatever memory then allows."""
+    return resolved.study.batch_tokens or first_budget(resolved.device)
 
 
 def _minor(full: str) -> str:

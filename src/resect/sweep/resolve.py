@@ -72,7 +72,7 @@ def resolve(study: Study) -> Resolved:
             for number, method in enumerate(chains[treatment.name].methods):
                 method.fits(loaded.model, treatment.doses(number))
         for name, got in items.items():
-            asker(loaded, infos[name], got, study.batch_tokens)  # says so where they do not fit
+            asker(loaded, infos[name], got)  # says so where they do not fit
     keys = {name: tuple(item.key for item in got) for name, got in items.items()}
     names = _names(study.models)
     return Resolved(study, device, names, identities, infos, items, keys, chains, tiny)

@@ -1,0 +1,129 @@
+"""Asks items of a model, batch by batch: prefill, options, text; smaller batches where memory ends.
+
+The text is what `generate(do_sample=False)` gives for the prompt alone, without penalties that a
+generation config may ask for; an option's score is the sum of log-probabilities of its tokens
+after the prompt, as a plain forward pass gives it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from resect.ask.options import option_scores
+from resect.ask.plan import Budget, Group, first_budget, groups, plan_batches
+from resect.ask.prompts import tokenize
+from resect.ask.rows import Rows, filled
+from resect.ask.text import Writer
+from resect.errors import RunError
+from resect.record import Item, RawAnswer
+
+
+class Batch(NamedTuple):
+    """Answers to `rows` of the items asked."""
+
+    rows: list[int]
+    answers: list[RawAnswer]
+
+
+class Asker:
+    """Asks one set of items, of as many models (or states of one) as there are.
+
+    Prompts are tokenized and batches planned once. `max_new_tokens` and `stop` bound the text (0:
+    none is asked for), `budget` the padded size of a batch, `positions` what the model can read at
+    once. A budget may be shared: what one asker finds too large, another does not try.
+    """
+
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        items: Sequence[Item],
+        max_new_tokens: int,
+        stop: Sequence[str] = (),
+        budget: Budget | None = None,
+        positions: int | None = None,
+    ) -> None:
+        self.budget = budget or Budget(first_budget("cpu"))
+        self.writer = Writer(tokenizer, max_new_tokens, stop)
+        self.prompts = tokenize(tokenizer, items, max_new_tokens, positions)
+        self.groups = groups([prompt.ids for prompt in self.prompts])
+        longest = (max_new_tokens, *(len(c) for p in self.prompts for c in p.choices))
+        self.answer = max(longest)  # tokens that may follow a prompt
+        self.lengths = [len(p.ids) + self.answer for p in self.prompts]
+
+    def notes(self) -> list[str]:
+        """What was done otherwise than asked: makes a cell degraded, resumed or not."""
+        cut, merged = sum(p.cut for p in self.prompts), sum(p.merged for p in self.prompts)
+        notes = [f"{cut} prompts were cut from the left to fit the model's positions"] * (cut > 0)
+        more = [f"in {merged} prompts an option changes the tokens before it"] * (merged > 0)
+        return notes + more
+
+    def ask(self, model: PreTrainedModel, wanted: set[int] | None = None) -> Iterator[Batch]:
+        """Answers batch by batch; batches without a `wanted` row are left out, so that a resumed
+        cell has the same batches. Raises `RunError` where the output is not a number, and where
+        a single prompt does not fit into memory.
+        """
+        left = set(range(len(self.prompts))) if wanted is None else set(wanted)
+        for group in self.groups:
+            shared: Rows | None = None
+            while not left.isdisjoint(group.rows):
+                for rows in plan_batches(group.rows, self.lengths, self.budget.tokens):
+                    if left.isdisjoint(rows):
+                        continue
+                    if group.shared and shared is None:
+                        shared = self._read_shared(model, group)
+                    answers = self._try(model, rows, shared)
+                    if answers is None:
+                        break  # the budget is smaller now: other batches
+                    left.difference_update(rows)
+                    yield Batch(rows, answers)
+
+    def _try(
+        self, model: PreTrainedModel, rows: list[int], shared: Rows | None
+    ) -> list[RawAnswer] | None:
+        """The answers to one batch; None where memory ran out and the budget was halved."""
+        try:
+            return self._answer(model, rows, shared)
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+        # outside of the handler, which holds what the failed pass held
+        if model.device.type == "cuda":
+            torch.cuda.empty_cache()
+        if len(rows) == 1:
+            size = len(self.prompts[rows[0]].ids)
+            raise RunError(f"memory ran out at a prompt of {size} tokens alone.")
+        self.budget.halve_below(max(self.lengths[row] for row in rows) * len(rows))
+        return None
+
+    @torch.inference_mode()
+    def _read_shared(self, model: PreTrainedModel, group: Group) -> Rows:
+        """The beginning that a group shares, read by itself."""
+        shared = Rows.empty(model, 1)
+        shared.read(torch.tensor([self.prompts[group.rows[0]].ids[: group.shared]]))
+        return shared
+
+    @torch.inference_mode()
+    def _answer(
+        self, model: PreTrainedModel, rows: list[int], shared: Rows | None
+    ) -> list[RawAnswer]:
+        prompts = [self.prompts[row] for row in rows]
+        if shared and not shared.can_spread(max(self.lengths[row] for row in rows)):
+            shared = None
+        skip = shared.mask.shape[1] if shared else 0
+        read = shared.spread(len(rows)) if shared else Rows.empty(model, len(rows))
+        last = read.read(*filled([p.ids[skip:] for p in prompts], left=True))[:, -1]  # B V
+        scores = option_scores(read, prompts, last, self.budget.tokens)
+        texts = self.writer.write(read, last)
+        return [RawAnswer(*text, row) for text, row in zip(texts, scores, strict=True)]
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether torch gave up because memory ended, on a device or on the CPU."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    signs = ("out of memory", "not enough memory", "DefaultCPUAllocator", "ALLOC_FAILED")
+    return any(sign in str(error) for sign in signs)
