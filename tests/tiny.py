@@ -11,7 +11,10 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
 DENSE = ("llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "phi3")
-ROUTED = ("mixtral", "qwen3_moe", "olmoe", "gpt_oss")
+ROUTED = (
+    "mixtral", "qwen2_moe", "qwen3_moe", "qwen3_5_moe_text", "olmoe", "gpt_oss", "nemotron_h",
+    "deepseek_v3",
+)  # fmt: skip
 FAMILIES = DENSE + ROUTED
 
 
@@ -28,8 +31,55 @@ def tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def config(family: str, **changes: Any) -> transformers.PretrainedConfig:
-    """Two layers, hidden size 32, four heads, two of them for keys and values."""
+_EXPERTS = dict.fromkeys(("mixtral", "gpt_oss"), "num_local_experts") | dict.fromkeys(
+    ("nemotron_h", "deepseek_v3"), "n_routed_experts"
+)
+_SHARED = {"shared_expert_intermediate_size": 24}
+_OWN: dict[str, dict[str, Any]] = {
+    "gemma2": {"sliding_window": 16, "query_pre_attn_scalar": 8},
+    "gemma3_text": {"sliding_window": 16, "query_pre_attn_scalar": 8},
+    "qwen2_moe": {**_SHARED, "num_hidden_layers": 3, "mlp_only_layers": [0]},
+    "qwen3_5_moe_text": {
+        **_SHARED,
+        "layer_types": ["linear_attention", "full_attention"],
+        "linear_key_head_dim": 8,
+        "linear_value_head_dim": 8,
+        "linear_num_key_heads": 2,
+        "linear_num_value_heads": 4,
+    },
+    "nemotron_h": {
+        "layers_block_type": ["linear_attention", "moe", "full_attention", "moe"],
+        "num_hidden_layers": 4,
+        "mamba_num_heads": 4,
+        "mamba_head_dim": 8,
+        "ssm_state_size": 8,
+        "n_groups": 2,
+        "chunk_size": 8,
+        "moe_shared_expert_intermediate_size": 24,
+    },
+    "deepseek_v3": {
+        "num_hidden_layers": 3,
+        "first_k_dense_replace": 1,
+        "n_group": 2,
+        "topk_group": 1,
+        "kv_lora_rank": 16,
+        "q_lora_rank": 16,
+        "qk_rope_head_dim": 4,
+        "qk_nope_head_dim": 8,
+        "v_head_dim": 8,
+        "head_dim": 4,
+        "num_key_value_heads": 4,
+    },
+}
+"""What a family needs besides the common fields. Qwen2-MoE's and DeepSeek's first layer is dense,
+Nemotron-H has a mixture in every other block, DeepSeek routes in two groups."""
+
+
+def config(family: str, experts: int = 4, **changes: Any) -> transformers.PretrainedConfig:
+    """Two layers, hidden size 32, four heads, two of them for keys and values.
+
+    Mixtures have `experts` experts a layer, of which a token takes two.
+    """
     fields: dict[str, Any] = {
         "vocab_size": 259,
         "hidden_size": 32,
@@ -45,13 +95,12 @@ def config(family: str, **changes: Any) -> transformers.PretrainedConfig:
         "initializer_range": 0.2,
         "tie_word_embeddings": False,
     }
-    if family == "olmoe":
+    if family in ("olmoe", "qwen2_moe"):
         fields.pop("head_dim")
-    if family in ("gemma2", "gemma3_text"):
-        fields.update(sliding_window=16, query_pre_attn_scalar=8)
     if family in ROUTED:
         fields.update(num_experts_per_tok=2, moe_intermediate_size=16)
-        fields["num_experts" if family in ("qwen3_moe", "olmoe") else "num_local_experts"] = 4
+        fields[_EXPERTS.get(family, "num_experts")] = experts
+    fields.update(_OWN.get(family, {}))
     fields.update(changes)
     return AutoConfig.for_model(family, **fields)
 
@@ -62,6 +111,9 @@ def model(
     """A random model of a family in evaluation mode."""
     torch.manual_seed(seed)
     made = AutoModelForCausalLM.from_config(config(family, **changes), dtype=dtype)
+    for name, buffer in made.named_buffers():
+        if name.endswith("correction_bias"):  # starts at zero, where it corrects nothing
+            buffer.normal_(std=0.1)
     return made.eval()
 
 

@@ -11,7 +11,7 @@ import gzip
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,6 +31,18 @@ class Tokens(NamedTuple):
     """Token ids (N, T)."""
 
     ids: Tensor
+
+
+class Seen(NamedTuple):
+    """One sequence's way through a block.
+
+    `output` (1, T, D) of the block; of the modules that were watched, in their order, the
+    positional arguments that went in and what came out.
+    """
+
+    output: Tensor
+    inputs: list[tuple[Any, ...]]
+    outputs: list[Any]
 
 
 class Moments(NamedTuple):
@@ -139,6 +151,24 @@ class Turn:
         with Capture(self.block, self.wanted, self.full) as capture:
             self.outputs = [_run(self.block.module, row, self.call) for row in self.hidden]
         return capture.moments
+
+    def watch(self, modules: Sequence[nn.Module]) -> Iterator[Seen]:
+        """Run the block on every sequence and look at some modules in it, one sequence a time."""
+        outputs = []
+        for row in self.hidden:
+            inputs: dict[int, tuple[Any, ...]] = {}
+            results: dict[int, Any] = {}
+
+            def look(module: nn.Module, given: tuple[Any, ...], result: Any) -> None:
+                inputs[id(module)], results[id(module)] = given, result  # noqa: B023
+
+            with ExitStack() as undo:
+                for module in modules:
+                    undo.callback(module.register_forward_hook(look).remove)
+                outputs.append(_run(self.block.module, row, self.call))
+            places = [id(module) for module in modules]
+            yield Seen(outputs[-1], [inputs[at] for at in places], [results[at] for at in places])
+        self.outputs = outputs
 
     def end(self, changed: bool) -> list[Tensor]:
         """Hidden states after the block as it stands; one that was not `changed` runs only once."""

@@ -74,11 +74,24 @@ def test_every_table_of_four_bits_is_small_and_itemised():
     assert 1000 < (size.parts["tables"] - scales) / matrices < 1500
 
 
-@pytest.mark.parametrize("family", tiny.FAMILIES)
-@pytest.mark.parametrize("name", ["bnb-nf4", "bnb-int8"])
+# They have linear layers of a few rows, which a fast path of bitsandbytes cannot take.
+NARROW = ("qwen2_moe", "qwen3_5_moe_text", "nemotron_h", "deepseek_v3")
+
+
+# DeepSeek's latent attention has inputs of four dimensions, which bitsandbytes' 8 bits (0.50) do
+# not take on a processor.
+PAIRS = [
+    (family, name)
+    for family in tiny.FAMILIES
+    for name in ("bnb-nf4", "bnb-int8")
+    if (family, name) != ("deepseek_v3", "bnb-int8")
+]
+
+
+@pytest.mark.parametrize(("family", "name"), PAIRS)
 def test_every_family_is_quantized_answers_saves_and_loads(family, name, tmp_path):
     wide = {"hidden_size": 64, "intermediate_size": 64, "moe_intermediate_size": 64}
-    wide |= {} if family == "olmoe" else {"head_dim": 16}
+    wide |= {} if family in ("olmoe", "deepseek_v3") else {"head_dim": 16}
     model = tiny.model(family, dtype=torch.bfloat16, **wide)
     whole = measure.size(model)
     found, report = quantized(model, name)
@@ -90,6 +103,8 @@ def test_every_family_is_quantized_answers_saves_and_loads(family, name, tmp_pat
         logits = found(ids).logits
         assert torch.isfinite(logits).all()
         again = AutoModelForCausalLM.from_pretrained(tmp_path)
+        if family in NARROW:
+            models.settled(again)
         assert torch.equal(again(ids).logits, logits)
     assert size.parameters == whole.parameters
     assert size.targeted == whole.targeted

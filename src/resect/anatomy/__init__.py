@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
+from resect.anatomy.decoder import decoder_blocks
+from resect.anatomy.experts import routers
 from resect.errors import RequestError
 
 
@@ -63,20 +65,13 @@ class Anatomy(NamedTuple):
 
 
 def read(model: nn.Module) -> Anatomy:
-    """Find the decoder blocks (the module list that holds the most weights) and their matrices.
-
-    Raises `RequestError` that says what was not found.
-    """
-    kind = type(model).__name__
-    lists = [m for m in model.modules() if isinstance(m, nn.ModuleList) and len(m)]
-    if not lists:
-        raise RequestError(f"no decoder blocks found in {kind}: it has no list of modules.")
-    chosen = max(lists, key=lambda m: sum(p.numel() for p in m.parameters()))
-    names = {id(module): name for name, module in model.named_modules()}
+    """Find the decoder blocks and their matrices; `RequestError` says what was not found."""
     config = getattr(model, "config", None)
-    blocks = [Block(names[id(b)], b, list(_matrices(b, names[id(b)], config))) for b in chosen]
+    blocks = [Block(at, b, list(_matrices(b, at, config))) for at, b in decoder_blocks(model)]
     if not any(block.matrices for block in blocks):
+        kind = type(model).__name__
         raise RequestError(f"{len(blocks)} blocks found in {kind}, but no linear layer in them.")
+    names = {id(module): name for name, module in model.named_modules()}
     return Anatomy(blocks, *_ends(model, names))
 
 
@@ -91,8 +86,10 @@ def _ends(model: nn.Module, names: dict[int, str]) -> tuple[Matrix | None, Matri
 
 
 def _matrices(block: nn.Module, prefix: str, config: Any) -> Iterator[Matrix]:
+    left_alone = routers(block)
     for name, module in block.named_modules(prefix=prefix):
-        if isinstance(module, nn.Linear):
+        # A linear layer of one row is a gate too: how much a shared expert counts.
+        if isinstance(module, nn.Linear) and module.out_features > 1 and module not in left_alone:
             yield from _linear(name, module, config)
         for parameter, value in module.named_parameters(recurse=False):
             if value.dim() == 3 and parameter.endswith("_proj"):

@@ -48,6 +48,11 @@ METHODS: dict[str, Entry] = {
         "weights to zero at random, the control",
         "fraction of the weights",
     ),
+    "experts": Entry(
+        "resect.methods.experts:Experts",
+        "routed experts of a mixture cut out, by what they add; the model gets smaller",
+        "fraction of the experts",
+    ),
     "bnb-int8": Entry(
         "resect.methods.bnb:Int8",
         "8 bits by bitsandbytes (LLM.int8)",

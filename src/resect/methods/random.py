@@ -6,14 +6,12 @@ levels are contained in each other and a matrix's mask does not depend on which 
 
 from __future__ import annotations
 
-import hashlib
-
-import torch
 from torch import Tensor
 
 from resect.anatomy import Matrix
 from resect.methods.scope import Targets
 from resect.methods.scored import Scored
+from resect.methods.seeded import uniform
 
 
 class Random(Scored):
@@ -38,6 +36,4 @@ class Random(Scored):
     def score(self, matrix: Matrix) -> Tensor:
         """Uniform in [0, 1), the same for a matrix whatever its device."""
         weight = matrix.weight()
-        name = hashlib.sha256(f"{self.seed}\0{matrix.name}".encode()).digest()
-        generator = torch.Generator().manual_seed(int.from_bytes(name[:7], "big"))
-        return torch.rand(weight.shape, generator=generator).to(weight.device)
+        return uniform(self.seed, matrix.name, weight.shape).to(weight.device)

@@ -76,6 +76,14 @@ class Structured(Method):
             for group in self.groups(model)
         }
 
+    def stay(self, group: Group, count: int) -> Tensor:
+        """Which `count` parts of a group stay: the best of the ranking."""
+        return self.order_[group.name][group.size - count :]
+
+    def notes(self, kept: Mapping[str, Tensor]) -> tuple[str, ...]:
+        """Sentences that make a cell degraded: why `kept` is not what the criterion says."""
+        return ()
+
     @torch.no_grad()
     def apply(self, model: PreTrainedModel, level: float | None) -> Applied:
         """Cut the lowest parts out of a pristine model, in place."""
@@ -83,9 +91,7 @@ class Structured(Method):
             raise RequestError(f"{self.name} needs a level: write {self.name}:0.25, or sweep it.")
         groups = self.groups(model)
         kept = {
-            group.name: self.order_[group.name][group.size - self.kept(model, group, level) :]
-            .sort()
-            .values
+            group.name: self.stay(group, self.kept(model, group, level)).sort().values
             for group in groups
         }
         total = sum(group.size for group in groups)
@@ -93,6 +99,14 @@ class Structured(Method):
         physical = self.cut_(model, kept) if gone else True
         scope = f"{total} {self.unit} in {len(groups)} groups"
         report = StepReport(
-            self.name, level, gone / total, total, gone, scope, unit=self.unit, physical=physical
+            step=self.name,
+            asked=level,
+            measured=gone / total,
+            targeted=total,
+            gone=gone,
+            scope=scope,
+            notes=self.notes(kept) if gone else (),
+            unit=self.unit,
+            physical=physical,
         )
         return Applied(model, report)

@@ -1,0 +1,356 @@
+"""The routed experts of a mixture: where they are, how tokens come to them, how some are cut out.
+
+Found by structure inside the decoder blocks: a module holds the experts (as tensors with one slice
+an expert, or as one numbered child each) beside a router with one row an expert. Shared experts
+and dense layers have neither, and are left alone.
+Legend: E experts of a layer, T tokens, D hidden size, H what an expert reads and writes (D, but
+for mixtures with a latent projection), S tokens of one expert.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from resect.anatomy.decoder import decoder_blocks
+from resect.anatomy.slicing import keep_
+from resect.errors import RequestError
+
+# What the number of experts, those a token takes, and routing groups are called.
+_COUNT = ("num_experts", "num_local_experts", "n_routed_experts", "num_routed_experts")
+_TAKEN = ("top_k", "num_experts_per_tok", "num_experts_per_token")
+_GROUPS = ("num_group", "n_group")
+_TAKEN_GROUPS = ("topk_group",)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """The routed experts of one layer.
+
+    `module` (called `name`) holds `experts` and `router`, its children of the names `at`. A token
+    takes `taken` experts, out of the best `taken_groups` of `groups` equal routing groups, which
+    are compared by their best `pairs` of experts where the router says so. Experts are `together`
+    where they are called once, with the routing, and apart where they are called one by one.
+    """
+
+    name: str
+    module: nn.Module
+    at: tuple[str, str]
+    size: int
+    taken: int
+    groups: int
+    taken_groups: int
+    pairs: bool
+    together: bool
+
+    @property
+    def experts(self) -> nn.Module:
+        """One tensor slice, or one child, an expert."""
+        return self.module.get_submodule(self.at[0])
+
+    @property
+    def router(self) -> nn.Module:
+        """One row an expert."""
+        return self.module.get_submodule(self.at[1])
+
+    @property
+    def least(self) -> int:
+        """The fewest experts of a routing group that the router can do with."""
+        return max(-(-self.taken // self.taken_groups), 2 if self.pairs else 1)
+
+    def output(self, expert: int, hidden: Tensor) -> Tensor:
+        """What one expert makes of its tokens (S, H): (S, H), before the gate."""
+        if not self.together:
+            alone: Tensor = self.experts.get_submodule(str(expert))(hidden)
+            return alone
+        index = torch.full((len(hidden), 1), expert, device=hidden.device)
+        ones = torch.ones((len(hidden), 1), dtype=hidden.dtype, device=hidden.device)
+        together: Tensor = self.experts(hidden, index, ones)
+        return together
+
+
+def find(model: nn.Module) -> list[Mixture]:
+    """The mixtures of all decoder blocks, in order; raises `RequestError` where there are none."""
+    config: Any = getattr(model, "config", None)
+    config = config.get_text_config() if hasattr(config, "get_text_config") else config
+    found = [
+        mixture
+        for at, block in decoder_blocks(model)
+        for name, module in block.named_modules(prefix=at)
+        if (mixture := _mixture(name, module, config)) is not None
+    ]
+    kind = type(model).__name__
+    if not found:
+        raise RequestError(
+            f"{kind} has no routed experts that can be read here: give a mixture of experts."
+        )
+    sizes = sorted({mixture.size for mixture in found})
+    if len(sizes) > 1:
+        raise RequestError(
+            f"the layers of {kind} hold {sizes[0]} to {sizes[-1]} experts, and its config can "
+            "name one number only: prune one with the same number everywhere."
+        )
+    return found
+
+
+def routers(block: nn.Module) -> set[nn.Module]:
+    """The routers inside a block, and what is in them."""
+    found = ((module, _places(module)) for module in block.modules())
+    return {
+        part
+        for module, at in found
+        if at is not None
+        for part in module.get_submodule(at[1]).modules()
+    }
+
+
+def _mixture(name: str, module: nn.Module, config: Any) -> Mixture | None:
+    at = _places(module)
+    if at is None:
+        return None
+    experts, router = (module.get_submodule(place) for place in at)
+    taken, groups, taken_groups = (
+        _read((router, module, config), names) for names in (_TAKEN, _GROUPS, _TAKEN_GROUPS)
+    )
+    if taken is None:
+        raise RequestError(f"{name} does not say how many experts a token takes.")
+    return Mixture(
+        name=name,
+        module=module,
+        at=at,
+        size=_number(experts),
+        taken=taken,
+        groups=groups or 1,
+        taken_groups=(taken_groups or 1) if groups else 1,
+        pairs=groups is not None,
+        together=_takes(experts) >= 3,
+    )
+
+
+def _places(module: nn.Module) -> tuple[str, str] | None:
+    """Names of the children that hold experts and that route to them."""
+    children = dict(module.named_children())
+    for at, child in children.items():
+        size = _number(child)
+        found = [name for name, other in children.items() if _rows(other) == size > 1]
+        found = [name for name in found if name in ("gate", "router")] or found
+        if len(found) == 1:
+            return at, found[0]
+    return None
+
+
+def _number(module: nn.Module) -> int:
+    """How many experts a module holds, 0 where it does not look like experts."""
+    stacked = {p.shape[0] for p in module.parameters(recurse=False) if p.dim() == 3}
+    if len(stacked) == 1 and _takes(module) >= 3:
+        return stacked.pop()
+    children = dict(module.named_children())
+    alike = len({type(child) for child in children.values()}) == 1
+    numbered = list(children) == [str(number) for number in range(len(children))]
+    return len(children) if alike and numbered else 0
+
+
+def _rows(module: nn.Module) -> int:
+    """Rows of a module's only matrix, 0 where it has none or several."""
+    rows = [p.shape[0] for p in module.parameters() if p.dim() == 2]
+    return rows[0] if len(rows) == 1 else 0
+
+
+def _takes(module: nn.Module) -> int:
+    """How many arguments a module's forward names; 0 where it has no forward of its own."""
+    forward = type(module).forward
+    if forward is nn.Module.forward:
+        return 0
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(p.kind in kinds for p in inspect.signature(forward).parameters.values()) - 1
+
+
+def _read(places: tuple[Any, ...], names: tuple[str, ...]) -> int | None:
+    """The first whole number that one of `places` has under one of `names`."""
+    for place in places:
+        for name in names:
+            value = getattr(place, name, None)
+            if isinstance(value, int) and not isinstance(value, bool):
+                return value
+    return None
+
+
+# ── how tokens come to experts ──────────────────────────────────────────────────────────────────
+
+
+class Routing(NamedTuple):
+    """How the tokens of one sequence come to a layer's experts.
+
+    `inputs` (T, H) is what experts read; `gates` (T, E), fp32, what their outputs are multiplied
+    by, as the model does it (renormalised, scaled); `chosen` (T, E) who gets a token; `rest`
+    (T, D) what the module puts out without its routed experts.
+    """
+
+    inputs: Tensor
+    gates: Tensor
+    chosen: Tensor
+    rest: Tensor
+
+
+@torch.no_grad()
+def route(mixture: Mixture, hidden: Tensor) -> Routing:
+    """Ask the model's own routing about hidden states (1, T, D); no expert is run.
+
+    Experts that are called together are told their routing, which is listened to. Those that are
+    called one by one are each replaced by a marker that puts out its own number, so that the
+    gates can be read from the module's output, whatever formula they come from.
+    """
+    if mixture.together:
+        return _listened(mixture, hidden)
+    return _marked(mixture, hidden)
+
+
+class _Listener(nn.Module):
+    """Stands for experts that are called together: keeps the call, puts out zeros."""
+
+    def forward(self, hidden: Tensor, *rest: Tensor, **named: Tensor) -> Tensor:
+        self.heard = (hidden, *rest, *named.values())
+        return torch.zeros_like(hidden)
+
+
+def _listened(mixture: Mixture, hidden: Tensor) -> Routing:
+    listener = _Listener()
+    with _instead(mixture, listener):
+        rest = _first(mixture.module(hidden)).flatten(0, -2)
+    inputs, *routing = listener.heard[:3]
+    index, weights = sorted(routing, key=torch.is_floating_point)
+    empty = torch.zeros(len(index), mixture.size, device=index.device)
+    gates = empty.scatter(1, index, weights.float())
+    chosen = empty.scatter(1, index, 1.0) > 0
+    return Routing(inputs.flatten(0, -2), gates, chosen, rest)
+
+
+class _Marker(nn.Module):
+    """Stands for one expert: puts out `mark` in column `column` for each of its tokens."""
+
+    def __init__(self, column: int | None, mark: float) -> None:
+        super().__init__()
+        self.column, self.mark, self.tokens = column, mark, 0
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        out = torch.zeros_like(hidden)
+        if self.column is not None:
+            out[..., self.column] = self.mark
+        self.tokens += hidden.shape[:-1].numel()
+        return out
+
+
+def _marked(mixture: Mixture, hidden: Tensor) -> Routing:
+    inputs, size = hidden.flatten(0, -2), mixture.size
+    width = inputs.shape[-1]
+
+    def outputs(columns: range, mark: float) -> tuple[Tensor, list[int]]:
+        markers = [
+            _Marker(expert - columns.start if expert in columns else None, mark)
+            for expert in range(size)
+        ]
+        with _instead(mixture, nn.ModuleList(markers)):
+            out = _first(mixture.module(hidden)).flatten(0, -2)
+        return out, [marker.tokens for marker in markers]
+
+    rest, _ = outputs(range(0), 0.0)
+    # A mark so large that what else is put out does not blur the gates, and that fits the type.
+    largest = 12 if rest.dtype == torch.float16 else 40
+    mark = 2.0 ** min(largest, 10 + max(0, math.frexp(float(rest.abs().max()))[1]))
+    gates = torch.zeros(len(inputs), size, device=inputs.device)
+    for start in range(0, size, width):
+        columns = range(start, min(start + width, size))
+        out, tokens = outputs(columns, mark)
+        gates[:, start : columns.stop] = ((out - rest).float() / mark)[:, : len(columns)]
+    chosen = gates != 0
+    if chosen.sum(0).tolist() != tokens:
+        raise RequestError(f"{mixture.name} routes its tokens in a way that cannot be read here.")
+    return Routing(inputs, gates, chosen, rest)
+
+
+@contextmanager
+def _instead(mixture: Mixture, experts: nn.Module) -> Iterator[None]:
+    before = mixture.experts
+    setattr(mixture.module, mixture.at[0], experts)
+    try:
+        yield
+    finally:
+        setattr(mixture.module, mixture.at[0], before)
+
+
+def _first(out: Any) -> Tensor:
+    found: Tensor = out[0] if isinstance(out, tuple) else out
+    return found
+
+
+# ── cutting ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def cut_(model: nn.Module, kept: Mapping[str, Tensor]) -> None:
+    """Leave only the experts `kept` (rising indices, by mixture) and their router rows, in place.
+
+    The same number everywhere, which the config and the modules are told.
+    """
+    mixtures = find(model)
+    before, after = mixtures[0].size, len(kept[mixtures[0].name])
+    for mixture in mixtures:
+        _keep_experts_(mixture.experts, before, kept[mixture.name])
+        _keep_routing_(mixture, kept[mixture.name])
+    for module in model.modules():
+        _count_(module, before, after)
+    config: Any = model.config
+    for part in (config, config.get_text_config()):
+        _count_(part, before, after)
+
+
+def router_of(mixture: Mixture, kept: Tensor) -> Mixture:
+    """A mixture that routes as if only the experts `kept` were there; it has none to run.
+
+    Routers are small, and copied; the original is not touched.
+    """
+    experts: nn.Module = _Listener()
+    if not mixture.together:
+        experts = nn.ModuleList(nn.Identity() for _ in kept)
+    module = copy.deepcopy(mixture.module, {id(mixture.experts): experts})
+    alone = replace(mixture, module=module)
+    _keep_routing_(alone, kept)
+    for part in module.modules():
+        _count_(part, mixture.size, len(kept))
+    return replace(alone, size=len(kept))
+
+
+def _keep_experts_(experts: nn.Module, size: int, kept: Tensor) -> None:
+    _slice_(experts, size, kept)
+    children = list(experts.children())
+    if len(children) == size:
+        for number in range(size):
+            delattr(experts, str(number))
+        for number, expert in enumerate(kept.tolist()):
+            experts.add_module(str(number), children[expert])
+
+
+def _keep_routing_(mixture: Mixture, kept: Tensor) -> None:
+    """Rows and biases of the router, and corrections that some keep beside it."""
+    for module in (mixture.module, *mixture.router.modules()):
+        _slice_(module, mixture.size, kept)
+
+
+def _slice_(module: nn.Module, size: int, kept: Tensor) -> None:
+    tensors = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
+    for name, value in tensors:
+        if value.dim() and value.shape[0] == size:
+            keep_(module, name, 0, kept)
+
+
+def _count_(holder: Any, before: int, after: int) -> None:
+    for name in _COUNT:
+        if getattr(holder, name, None) == before:
+            setattr(holder, name, after)
