@@ -26,6 +26,12 @@ ALLOWED: dict[str, set[str]] = {
     "models": {"clinic", "errors", "spec"},
     "calibration": {"anatomy", "clinic", "errors", "record", "spec", "tasks"},
     "methods": {"anatomy", "calibration", "checkpoint", "errors", "models", "record", "spec"},
+    "recover": {
+        "anatomy", "clinic", "errors", "methods", "models", "record", "spec", "tasks",
+    },
+    "recovery": {
+        "checkpoint", "errors", "methods", "models", "record", "recover", "spec", "tasks",
+    },
     "measure": {"anatomy", "errors", "methods", "models", "record"},
     "ask": {"errors", "record"},
     "course": {
@@ -47,11 +53,11 @@ ALLOWED: dict[str, set[str]] = {
     "folder": {"analysis", "errors", "record", "report", "store", "tasks"},
     "recorded": {"errors", "folder", "parents", "record", "spec", "tasks"},
     "request": {"errors", "spec"},
-    "progress": {"course"},
+    "progress": {"course", "recover"},
     "api": {"course", "folder", "methods", "models", "record", "spec", "sweep"},
     "cli": {
         "analysis", "api", "clinic", "compression", "errors", "folder", "inspection", "methods",
-        "progress", "recorded", "report", "request", "spec", "store", "tasks",
+        "progress", "recorded", "recovery", "report", "request", "spec", "store", "tasks",
     },
 }  # fmt: skip
 ALLOWED["__init__"] = {"analysis", "api", "folder", "parse", "spec"}

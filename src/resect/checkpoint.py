@@ -157,11 +157,16 @@ def _dequantized(entries: dict[str, Entry]) -> tuple[dict[str, Entry], tuple[str
 # ── writing ─────────────────────────────────────────────────────────────────────────────────────
 
 
+def refuse_taken(out: Path) -> None:
+    """Raises `RequestError` where a folder to be written holds something already."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise RequestError(f"{out} is there already: give another --out, or remove it.")
+
+
 @contextmanager
 def whole_folder(out: Path) -> Iterator[Path]:
     """A folder that appears under its name when it is complete, and not at all otherwise."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise RequestError(f"{out} is there already: give another --out, or remove it.")
+    refuse_taken(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))

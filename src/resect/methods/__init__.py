@@ -73,6 +73,21 @@ METHODS: dict[str, Entry] = {
         "4 bits by torchao, weights only, where the machine has kernels",
         None,
     ),
+    "lora": Entry(
+        "resect.recover.lora:Lora",
+        "tune back with low-rank adapters, merged with zeros kept (QLoRA over 4 bits)",
+        None,
+    ),
+    "finetune": Entry(
+        "resect.recover.finetune:Finetune",
+        "tune back all weights, zeros kept",
+        None,
+    ),
+    "distill": Entry(
+        "resect.recover.distill:Distill",
+        "tune back with adapters that learn from the uncut model",
+        None,
+    ),
     "checkpoint": Entry(
         "resect.methods.checkpoint:Checkpoint",
         "somebody else's compressed model in place of this one",
@@ -81,19 +96,24 @@ METHODS: dict[str, Entry] = {
 }
 
 
+def options(name: str) -> set[str]:
+    """The options that a method takes."""
+    return set(inspect.signature(_class(name)).parameters)
+
+
 def make(step: Step, seed: int = 0) -> Method:
     """The method a step names, with its options; wrong names and options are `RequestError`s.
 
     `seed` goes to methods that take one, unless the step names its own.
     """
-    known = set(inspect.signature(_class(step.method)).parameters)
+    known = options(step.method)
     if "id" in step.options and "id" not in known:
         raise RequestError(f"level {step.options['id']!r} is not a number: give one like 0.5.")
     for option in step.options:
         if option not in known:
             raise unknown(f"option of {step.method}", option, known)
-    options = {"seed": seed, **step.options} if "seed" in known else step.options
-    method: Method = _class(step.method)(**options)
+    given = {"seed": seed, **step.options} if "seed" in known else step.options
+    method: Method = _class(step.method)(**given)
     return method
 
 

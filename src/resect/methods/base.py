@@ -12,7 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from resect import calibration
 from resect.calibration import Tokens
 from resect.models import Loaded, positions
-from resect.record import StepReport
+from resect.record import Item, StepReport
 from resect.spec import Calibration, ModelRef
 
 
@@ -98,6 +98,9 @@ class Method:
 
         `levels` are those that will be asked for; empty where the method takes none.
         """
+
+    def apart_from(self, items: Sequence[Item], task: str) -> None:
+        """Raises `RequestError` where an item that is asked is among what this learns from."""
 
     def prepare(self, model: PreTrainedModel, levels: Sequence[float], context: Context) -> None:
         """Learn from the pristine model what every level needs."""

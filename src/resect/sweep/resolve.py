@@ -71,6 +71,8 @@ def resolve(study: Study) -> Resolved:
         for treatment in study.treatments:
             for number, method in enumerate(chains[treatment.name].methods):
                 method.fits(loaded.model, treatment.doses(number))
+                for name, got in items.items():
+                    method.apart_from(got, name)
         for name, got in items.items():
             asker(loaded, infos[name], got)  # says so where they do not fit
     keys = {name: tuple(item.key for item in got) for name, got in items.items()}

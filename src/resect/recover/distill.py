@@ -1,0 +1,49 @@
+"""Distillation: adapters that learn from the uncut model what it would say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from transformers import PreTrainedModel
+
+from resect import models
+from resect.errors import RequestError
+from resect.recover.lora import Lora
+from resect.recover.training import Teacher
+from resect.spec import ModelRef
+
+
+@dataclass(eq=False)
+class Distill(Lora):
+    """Loss: (1 - hard) T^2 KL(teacher || student) on the completion's tokens + hard x their own
+    (Hinton et al. 2015, arXiv:1503.02531). `teacher` names another model than the uncut one.
+    """
+
+    teacher_id: str = ""
+    temperature: float = 2.0
+    hard: float = 0.0
+
+    name = "distill"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.temperature > 0 or not 0 <= self.hard <= 1:
+            raise RequestError("distill: temperature must be above 0, and hard in [0, 1].")
+
+    def sources(self) -> tuple[str, ...]:
+        """The training data, and the teacher where it is another model."""
+        named = self._named()
+        return (*super().sources(), *((models.identify(named)[0].fingerprint,) if named else ()))
+
+    def teacher(self, model: PreTrainedModel) -> Teacher:
+        """The teacher, loaded beside the one that learns."""
+        source = self._named() or self.context_.source
+        assert source is not None, "distillation needs a teacher"
+        loaded = models.load(source, str(model.device), self.context_.notice)
+        theirs, ours = (m.config.get_text_config().vocab_size for m in (loaded.model, model))
+        if theirs != ours:
+            raise RequestError(f"the teacher {source.id} has another vocabulary than the model.")
+        return Teacher(loaded.model, self.temperature, self.hard)
+
+    def _named(self) -> ModelRef | None:
+        return ModelRef.of(role="teacher", id=self.teacher_id) if self.teacher_id else None

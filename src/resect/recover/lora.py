@@ -1,0 +1,97 @@
+"""LoRA: low-rank adapters on the matrices inside the decoder blocks, merged with zeros kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from torch import nn
+from transformers import PreTrainedModel
+
+from resect import anatomy, models
+from resect.anatomy import stored
+from resect.errors import RequestError
+from resect.recover.base import Recover
+from resect.recover.training import Teacher, Trained
+from resect.recover.zeros import keep_zeros_
+
+
+@dataclass(eq=False)
+class Lora(Recover):
+    """W + (alpha / rank) B A (Hu et al. 2021, arXiv:2106.09685); over packed weights QLoRA
+    (Dettmers et al. 2023, arXiv:2305.14314), where the adapter stays apart.
+
+    `targets` are shell patterns on matrix names, joined by `|`.
+    """
+
+    rank: int = 16
+    alpha: int = 32
+    dropout: float = 0.0
+    targets: str = "*"
+
+    name = "lora"
+    on_quantized = True
+    merge = True
+
+    def fits(self, model: PreTrainedModel, levels: Sequence[float]) -> None:
+        """Peft must be here, and something to adapt."""
+        try:
+            import peft  # noqa: F401
+        except ImportError as error:
+            raise RequestError(
+                f"{self.name} needs peft: pip install 'resect[recover]' ({error})."
+            ) from None
+        places(model, self.targets)
+
+    def tune(self, model: PreTrainedModel) -> tuple[Any, Trained]:
+        """Through peft: linear layers by name, fused experts as parameters."""
+        from peft import LoraConfig, get_peft_model
+
+        names, parameters = places(model, self.targets)
+        config = LoraConfig(
+            r=self.rank,
+            lora_alpha=self.alpha,
+            lora_dropout=0.0 if parameters else self.dropout,  # peft has none for parameters
+            target_modules=names,
+            target_parameters=parameters or None,
+            task_type="CAUSAL_LM",
+        )
+        if stored.is_quantized(model):
+            model.add_adapter(config)
+            model.enable_input_require_grads()
+            return model, self.train(model, self.teacher(model))
+        teacher = self.teacher(model)
+        tuned = get_peft_model(model, config)
+        masked = keep_zeros_(tuned)
+        if masked and not self.merge:
+            raise RequestError(
+                "an adapter of a pruned model holds only together with its mask: merge it."
+            )
+        done = self.train(tuned, teacher)
+        return (tuned.merge_and_unload() if self.merge else tuned), done
+
+    def teacher(self, model: PreTrainedModel) -> Teacher | None:
+        """Whom to learn from besides the data."""
+        return None
+
+    def describe(self, done: Trained) -> str:
+        """What was trained, and where the adapter went."""
+        return super().describe(done) + f", rank {self.rank}"
+
+
+def places(model: nn.Module, targets: str) -> tuple[list[str], list[str]]:
+    """Names of the linear layers, and of the fused parameters, that adapters go to."""
+    plain = models.empty(model.config) if stored.is_quantized(model) else model  # type: ignore[arg-type]
+    names, parameters = [], []
+    for matrix in anatomy.read(plain).matrices:
+        if not any(fnmatchcase(matrix.name, pattern) for pattern in targets.split("|")):
+            continue
+        if isinstance(matrix.owner, nn.Linear):
+            names.append(matrix.module)
+        else:
+            parameters.append(f"{matrix.module}.{matrix.parameter}")
+    if not names and not parameters:
+        raise RequestError(f"no matrix matches targets={targets}: `resect inspect` lists them.")
+    return list(dict.fromkeys(names)), list(dict.fromkeys(parameters))
