@@ -98,9 +98,48 @@ def train(
     """
     a_step = recipe.batch_size * recipe.accumulation
     steps = recipe.steps or max(1, math.ceil(len(rows) * recipe.epochs / a_step))
-    every = max(1, math.ceil(steps / max(1, recipe.evaluations)))
     watched = bool(held_out)
-    asked = TrainingArguments(
+    watch = _Watch(after_step, progress)
+    callbacks: list[Any] = [watch]
+    if watched and recipe.patience:
+        callbacks.append(EarlyStoppingCallback(early_stopping_patience=recipe.patience))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # option names of newer versions
+        asked = _arguments(model, recipe, folder, steps, watched)
+    trainer = _Distilling(
+        teacher,
+        model=model,
+        args=asked,
+        train_dataset=_Rows(rows),
+        eval_dataset=_Rows(held_out) if watched else None,
+        data_collator=lambda batch: collate(batch, pad),
+        callbacks=callbacks,
+    )
+    trainer.remove_callback(PrinterCallback)  # it prints to stdout, which belongs to the result
+    trainer.model_accepts_loss_kwargs = teacher is None and trainer.model_accepts_loss_kwargs
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            trainer.train(resume_from_checkpoint=_last(folder))
+    except torch.OutOfMemoryError:
+        raise RunError(_NO_ROOM) from None
+    except (RuntimeError, MemoryError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
+            raise
+        raise RunError(_NO_ROOM) from None
+    loss = watch.loss
+    if loss is not None and not math.isfinite(loss):
+        raise RunError("the training loss is not a number: lower lr=, the result was not kept.")
+    done = trainer.state.global_step
+    return Trained(done, loss, trainer.state.best_metric, done < steps)
+
+
+def _arguments(
+    model: Any, recipe: Recipe, folder: Path, steps: int, watched: bool
+) -> TrainingArguments:
+    """The recipe in Trainer's words."""
+    every = max(1, math.ceil(steps / recipe.evaluations))
+    return TrainingArguments(
         output_dir=str(folder),
         max_steps=steps,
         per_device_train_batch_size=recipe.batch_size,
@@ -131,36 +170,6 @@ def train(
         data_seed=recipe.seed,
         label_names=["labels"],
     )
-    watch = _Watch(after_step, progress)
-    callbacks: list[Any] = [watch]
-    if watched and recipe.patience:
-        callbacks.append(EarlyStoppingCallback(early_stopping_patience=recipe.patience))
-    trainer = _Distilling(
-        teacher,
-        model=model,
-        args=asked,
-        train_dataset=_Rows(rows),
-        eval_dataset=_Rows(held_out) if watched else None,
-        data_collator=lambda batch: collate(batch, pad),
-        callbacks=callbacks,
-    )
-    trainer.remove_callback(PrinterCallback)  # it prints to stdout, which belongs to the result
-    trainer.model_accepts_loss_kwargs = teacher is None and trainer.model_accepts_loss_kwargs
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            trainer.train(resume_from_checkpoint=_last(folder))
-    except torch.OutOfMemoryError:
-        raise RunError(_NO_ROOM) from None
-    except (RuntimeError, MemoryError) as error:
-        if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
-            raise
-        raise RunError(_NO_ROOM) from None
-    loss = watch.loss
-    if loss is not None and not math.isfinite(loss):
-        raise RunError("the training loss is not a number: lower lr=, the result was not kept.")
-    done = trainer.state.global_step
-    return Trained(done, loss, trainer.state.best_metric, done < steps)
 
 
 def _last(folder: Path) -> str | None:
