@@ -214,7 +214,8 @@ def test_floors_of_the_items_used():
     gold = ["yes"] * 7 + ["no"] * 3
     row = run([cell("m", 0.0, gold, gold)], labels=(*YN, "maybe"))["tasks"][0]
     assert row["floors"] == {
-        "chance": 1 / 3, "majority": 0.7, "majority_label": "yes", "always_positive": 0.7
+        "chance": 1 / 3, "majority": 0.7, "majority_label": "yes", "always_positive": 0.7,
+        "majority_weighted": {"precision": 0.7**2, "recall": 0.7, "f1": 0.7 * 1.4 / 1.7},
     }  # fmt: skip
     assert row["gold"] == {"yes": 7, "no": 3, "maybe": 0}
     assert row["n"] == 10

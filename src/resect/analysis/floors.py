@@ -21,12 +21,20 @@ def floors(frame: TaskFrame, positive: str | None) -> dict[str, Any]:
     counts = gold_counts(frame)
     n = sum(counts.values())
     if not n:
-        return dict.fromkeys(("chance", "majority", "majority_label", "always_positive"))
+        names = ("chance", "majority", "majority_label", "majority_weighted", "always_positive")
+        return dict.fromkeys(names)
     commonest = max(counts, key=lambda label: counts[label])
+    share = counts[commonest] / n
     return {
         "chance": 1 / len(frame.labels),
-        "majority": counts[commonest] / n,
+        "majority": share,
         "majority_label": commonest,
+        # weighted averages: only the commonest label has a precision, its share
+        "majority_weighted": {
+            "precision": share**2,
+            "recall": share,
+            "f1": share * 2 * share / (share + 1),
+        },
         "always_positive": counts[positive] / n if positive in counts else None,
     }
 

@@ -123,11 +123,16 @@ def _labelled(sampled: Sampled) -> list[dict[str, Any]]:
     labels = curve.frame.labels
     confusion = sk.confusion(counts)
     precision, recall, f1 = confusion.macro()
+    with np.errstate(all="ignore"):
+        accuracy = counts.right.sum(axis=0) / counts.asked.sum(axis=0)
     found = {
         "skill": intervals(sk.skill(counts)),
         "macro_f1": intervals(f1),
         "no_answer": intervals(sk.no_answer(counts)),
+        "change": intervals(accuracy - accuracy[:, :1]),
     }
+    weighted = confusion.weighted(counts)
+    found |= {f"weighted_{name}": intervals(values) for name, values in weighted.items()}
     empty = [NOTHING] * len(curve.levels)
     retained = empty if kept.retention is None else intervals(kept.retention)
     rows = []

@@ -94,6 +94,12 @@ class Confusion(NamedTuple):
         """Means over the task's labels, (R, L) each, in the order precision, recall, F1."""
         return self.precision.mean(axis=0), self.recall.mean(axis=0), self.f1.mean(axis=0)
 
+    def weighted(self, t: Tally) -> dict[str, Floats]:
+        """Means over the labels, each by its share of the gold, (R, L): recall is accuracy."""
+        with np.errstate(all="ignore"):
+            share = t.asked / t.asked.sum(axis=0)
+        return {name: (getattr(self, name) * share).sum(axis=0) for name in self._fields}
+
 
 def confusion(t: Tally) -> Confusion:
     """Per-label metrics over the fixed labels; no answer is a miss and no class of its own.

@@ -17,6 +17,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from resect.report import (
+    configurations,
     divergent,
     figures,
     glance,
@@ -163,6 +164,7 @@ def _context(summary: Mapping[str, Any], examples: Sequence[Mapping[str, Any]]) 
         "published": theirs.published(summary),
         "uncut": theirs.uncut(summary),
         "recorded": study.get("recorded"),
+        "configurations": configurations.tables(summary),
         "sizes": tables.size_table(summary),
         "some_sizes": tables.size_table(summary, 5),
         "examples": tables.examples(examples, summary),

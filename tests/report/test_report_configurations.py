@@ -1,0 +1,40 @@
+"""One row a configuration: size and scores of the same state, the majority baseline below."""
+
+from __future__ import annotations
+
+from report_fixture import summary
+
+from resect.report import configurations
+
+
+def test_rows_say_what_the_summary_says():
+    given = summary()
+    (first, *_) = configurations.tables(given)
+    assert [column.head for column in first.columns][:4] == [
+        "Model",
+        "Configuration",
+        "Level",
+        "Bytes",
+    ]
+    task = given["tasks"][0]["name"]
+    uncut = [row for row in first.body if row[1] == "uncut"]
+    assert len(uncut) == len({row["model"] for row in given["curves"] if row["task"] == task})
+    cut = next(row for row in first.body if row[1] not in ("uncut", "majority baseline"))
+    same = [
+        row
+        for row in given["curves"]
+        if row["task"] == task and row["view"] == "text" and row["treatment"] == cut[1]
+        and f"{row['accuracy']:.4f}" == cut[4]
+    ]  # fmt: skip
+    assert same
+    levels = {row[2] for row in first.body if row[0] == cut[0] and row[1] == cut[1]}
+    assert 1 < len(levels) <= 4
+
+
+def test_the_majority_baseline_stands_in_the_same_table():
+    given = summary()
+    task = given["tasks"][0]
+    task["floors"]["majority_weighted"] = {"precision": 0.25, "recall": 0.5, "f1": 0.3333}
+    last = configurations.tables(given)[0].body[-1]
+    assert last[0] == f"always {task['floors']['majority_label']}"
+    assert last[5:8] == ("0.2500", "0.5000", "0.3333")
