@@ -368,15 +368,11 @@ def methods(as_json: Json = False, quiet: Quiet = False) -> None:
 
 @app.command()
 def tasks(as_json: Json = False, quiet: Quiet = False) -> None:
-    """List the tasks, one line each."""
-    from resect.tasks import TASKS, get
+    """List the tasks, one line each; NAME:cot asks a label or number task for reasoning first."""
+    from resect.tasks import listed
 
-    infos = {name: get(name).info for name in TASKS}
-    rows = {
-        n: {"summary": i.summary, "protocol": i.protocol, "labels": i.labels, "kind": i.kind}
-        for n, i in infos.items()
-    }
-    _list(rows, as_json)
+    shown = ("kind", "summary", "protocol", "labels", "hub", "revision", "file")
+    _list({i.name: {key: getattr(i, key) for key in shown} for i in listed()}, as_json)
 
 
 def _run(study: Any, out: Path | None, engine: str, as_json: bool, quiet: bool) -> None:

@@ -24,6 +24,11 @@ def context_prompt(context: str, question: str, labels: tuple[str, ...]) -> str:
     return f"Context: {context}\nQuestion: {question}\nAnswer ({'/'.join(labels)}):"
 
 
+def abstract_prompt(context: str, question: str) -> str:
+    """Reading as lm-evaluation-harness asks PubMedQA: `Abstract: ...`, question, `Answer:`."""
+    return f"Abstract: {context}\nQuestion: {question}\nAnswer:"
+
+
 def mmlu_prompt(question: str, options: Mapping[str, str]) -> str:
     """MMLU as its authors and lm-evaluation-harness ask it: question, options, `Answer:`."""
     return "\n".join([question.strip(), *_lines(options), "Answer:"])

@@ -1,35 +1,44 @@
-"""What every task must keep: stable items, gold among labels, readers that never fail."""
+"""What every task must keep: stable items, gold among labels, readers that never fail, a run."""
 
 from __future__ import annotations
+
+import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resect import tasks
-from resect.record import OUTCOMES
+from resect import Study, run, tasks
+from resect.record import OUTCOMES, Item
 from resect.tasks import Source
 
-OFFLINE = {"pubmedqa", "mmlu-lobotomy"}
+GOLDEN = Path(__file__).parents[1] / "golden" / "tasks.jsonl"
+CASES = [json.loads(line) for line in GOLDEN.read_text(encoding="utf-8").splitlines()]
+NAMES = [name for name in tasks.TASKS if not name.endswith(":")]
+NAMES += ["mmlu:anatomy", "medmcqa:cot", "pubmedqa:cot"]  # what takes an argument, or reasons
 
 
-@pytest.fixture(params=sorted(tasks.TASKS))
+@pytest.fixture(params=NAMES)
 def task(request):
     return tasks.get(request.param)
 
 
 @pytest.fixture
 def source(task, request) -> Source:
-    if task.info.name in OFFLINE:
-        return Source(request.getfixturevalue("data_dir"), limit=40)
-    return Source(limit=40)
+    if task.info.file is None:
+        return Source(limit=40)
+    return Source(request.getfixturevalue("data_dir"), limit=40)
 
 
 class TestTask:
     def test_names_itself_and_its_protocol(self, task):
-        assert tasks.TASKS[task.info.name].startswith("resect.tasks.")
-        assert "zero-shot, plain completion, at most" in task.describe(Source()).protocol
-        assert 0 < task.info.margin < 1
+        assert tasks.get(task.info.name).info == task.info
+        said = task.describe(Source())
+        assert ", zero-shot, plain completion, at most" in said.protocol
+        assert "greedy" in said.protocol
+        assert 0 < said.margin < 1
+        assert said.hub is None or said.file is not None
 
     def test_items_are_stable_and_complete(self, task, source):
         items = task.items(source)
@@ -37,30 +46,109 @@ class TestTask:
         assert items == tasks.get(task.info.name).items(source)
         assert len({item.key for item in items}) == len({item.id for item in items}) == 40
         for item in items:
-            assert item.labels == task.info.labels
-            assert item.gold in item.labels
-            assert len(item.choices) == len(item.labels)
             assert item.prompt.rstrip() == item.prompt
-            assert all(choice.startswith(" ") for choice in item.choices)
+            assert item.tags["length"]
+            assert "None" not in item.tags.values()
 
     def test_a_smaller_limit_is_a_part_of_a_larger(self, task, source):
         ids = [item.id for item in task.items(source)]
         few = [item.id for item in task.items(Source(source.data_dir, limit=10))]
         assert set(few) <= set(ids)
 
-    def test_the_gold_text_is_read_as_gold(self, task, source):
+    def test_any_text_is_read(self, task, source):
+        item = task.items(source)[0]
+        for text in ("", "\0\n", "A", "yes", "I think so.", "x" * 5000, item.prompt):
+            for stopped in ("eos", "stop", "length", None):
+                reading = task.read(text, item, stopped)
+                assert reading.outcome in OUTCOMES
+                assert reading.score is None or 0 <= reading.score <= 1
+
+    def test_labels_gold_and_choices(self, task, source):
+        if task.info.kind != "label":
+            return
         for item in task.items(source):
-            reading = task.read(f" {item.gold}", item)
-            assert (reading.value, reading.score) == (item.gold, 1.0)
-            for label, choice in zip(item.labels, item.choices, strict=True):
-                assert task.read(choice, item).value == label
+            means = [item.means.get(label, label) for label in item.labels]
+            assert {*item.labels, *means} <= set(task.info.labels)
+            assert item.gold in means
+            if item.choices:
+                assert len(item.choices) == len(item.labels)
+                assert all(choice.startswith(" ") for choice in item.choices)
+            for label in item.labels:
+                reading = task.read(_answering(task, label), item)
+                meant = item.means.get(label, label)
+                assert reading.score == float(meant == item.gold or _equal(item, label))
+                assert reading.value == (item.gold if _equal(item, label) else meant)
+
+    def test_two_worked_examples(self, task, source):
+        shown = Source(source.data_dir, limit=3, num_fewshot=2)
+        for before, after in zip(
+            task.items(Source(source.data_dir, limit=3)), task.items(shown), strict=True
+        ):
+            assert len(after.prompt) > len(before.prompt)
+            assert after.prompt.endswith(before.prompt.split("\n\n")[-1])
+            assert (after.id, after.gold) == (before.id, before.gold)
+        assert ", 2-shot (" in task.describe(shown).protocol
+
+
+def _answering(task, label: str) -> str:
+    return f"Well.\nFinal answer: {label}" if task.info.name.endswith(":cot") else f" {label}"
+
+
+def _equal(item: Item, label: str) -> bool:
+    """Whether a label's option has the words of the gold one."""
+    options = item.options or {}
+    return label in options and options[label] == options.get(item.gold)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['task']}: {case['text']!r:.30}")
+def test_golden(case):
+    fields = {"labels": (), "options": None, "question": "", "means": {}, **case["item"]}
+    item = Item(id="golden", prompt="", **{**fields, "labels": tuple(fields["labels"])})
+    reading = tasks.get(case["task"]).read(case["text"], item, case.get("stopped"))
+    assert (reading.value, reading.outcome) == (case["value"], case["outcome"])
+    assert reading.score == case["score"]
+
+
+def test_every_task_has_golden_cases():
+    cases = [case["task"].partition(":")[0] for case in CASES]
+    few = [name for name in tasks.TASKS if cases.count(name.removesuffix(":")) < 2]
+    assert not few
+    assert any(case["task"].endswith(":cot") for case in CASES)
+
+
+def test_every_task_runs_to_its_end(data_dir, tmp_path):
+    """On the embedded specialist, whose positions cut long prompts: degraded, but whole."""
+    names = [name for name in NAMES if tasks.get(name).info.kind != "code"]
+    found = run(
+        Study.of(
+            models={"specialist": "clinic:specialist"},
+            treatments=[],
+            tasks=names,
+            data_dir=str(data_dir),
+            limit=8,
+            max_new_tokens=16,
+            resamples=100,
+        ),
+        tmp_path / "run",
+    )
+    with found.reading() as store:
+        cells = store.cells()
+    assert set(cells["status"]) <= {"success", "degraded"}
+    assert dict(zip(cells["task"], cells["n"], strict=True)) == dict.fromkeys(names, 8)
+    summary = found.summary()
+    for row in summary["tasks"]:
+        assert row["n"] == 8, row["name"]
+        assert row["protocol"].count("greedy") == 1
+    shown = {row["task"] for row in summary["curves"]}
+    assert shown == set(names)
 
 
 @given(text=st.text(max_size=80))
 @settings(max_examples=50, deadline=None)
-def test_any_text_is_read(text):
-    for name in ("clinic-context", "clinic-medicine"):
+def test_any_generated_text_is_read(text):
+    for name in ("clinic-context", "clinic-medicine", "clinic-medicine:cot"):
         task = tasks.get(name)
-        reading = task.read(text, task.items(Source(limit=1))[0])
-        assert reading.outcome in OUTCOMES
-        assert reading.score in (0.0, 1.0)
+        for stopped in ("length", "eos"):
+            reading = task.read(text, task.items(Source(limit=1))[0], stopped)
+            assert reading.outcome in OUTCOMES
+            assert reading.score in (0.0, 1.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import tiny
 from tokenizers.processors import TemplateProcessing
@@ -64,6 +66,8 @@ def test_turns_are_rendered_by_the_models_template(context):
     (prompt,) = tokenize(tokenizer, [item], 8)
     assert tokenizer.decode(prompt.ids) == text
     assert [tokenizer.decode(choice) for choice in prompt.choices] == list(item.choices)
+    begun = replace(item, turns=(*item.turns, ("assistant", "The answer is")))
+    assert rendered(tokenizer, begun).endswith("Answer (yes/no/maybe):\n<|assistant|>The answer is")
     tokenizer.chat_template = NO_SYSTEM + CHATML
     assert rendered(tokenizer, item).startswith("<s><|user|>Hello.\n\nContext: ")
 

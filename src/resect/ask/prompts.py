@@ -70,7 +70,8 @@ def tokenize(
 def rendered(tokenizer: PreTrainedTokenizerBase, item: Item) -> str:
     """The text that a model reads: the prompt, or its turns in the model's own chat template.
 
-    A template that knows no system turn gets its text at the top of the first user turn.
+    A template that knows no system turn gets its text at the top of the first user turn. A last
+    turn of the assistant's is the beginning of its answer.
     """
     if not item.turns:
         return item.prompt
@@ -89,7 +90,11 @@ def rendered(tokenizer: PreTrainedTokenizerBase, item: Item) -> str:
 
 
 def _in_template(tokenizer: PreTrainedTokenizerBase, turns: list[dict[str, str]]) -> str:
-    return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+    begun = turns[-1]["role"] == "assistant"
+    text = tokenizer.apply_chat_template(
+        turns, tokenize=False, add_generation_prompt=not begun, continue_final_message=begun
+    )
+    return str(text)
 
 
 def special_prefix(tokenizer: PreTrainedTokenizerBase) -> list[int]:

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from resect import parse, prompts
 from resect.errors import RequestError
-from resect.record import Item, Reading, Stopped, TaskInfo
+from resect.record import ABSTAIN, Item, Reading, Stopped, TaskInfo
 
 READER = f"parse:{parse.VERSION}"
 """What read a text, kept with every reading: an older one is read anew."""
@@ -47,9 +47,10 @@ class Source:
 class Question:
     """One question, before it becomes a prompt. `gold` is what `read` compares with.
 
-    `options` maps labels to texts where there are such; `means` is the item's (several right
-    answers, options that abstain). As a worked example it is answered by `shown` (the gold, if
-    empty), after `reasoning` where the answer is to be reasoned for.
+    `options` maps labels to texts where there are such; `means` and `parent` are the item's
+    (several right answers, options that abstain; questions that are resampled together). As a
+    worked example it is answered by `shown` (the gold, if empty), after `reasoning` where the
+    answer is to be reasoned for.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Question:
     tags: Mapping[str, str] = field(default_factory=dict)
     shown: str = ""
     reasoning: str = ""
+    parent: str | None = None
 
 
 class Task(Protocol):
@@ -70,7 +72,11 @@ class Task(Protocol):
     `rereads` says whether a stored text may be read anew (a program is run but once).
     """
 
-    info: TaskInfo
+    @property
+    def info(self) -> TaskInfo:
+        """What the task is, with the part of its protocol that no option changes."""
+        ...
+
     reader: str
     rereads: bool
 
@@ -115,6 +121,10 @@ class QuestionTask:
         """The continuations whose log-likelihoods are compared, one a label; empty for none."""
         return ()
 
+    def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
+        """How `text` answers `item`."""
+        raise NotImplementedError
+
     def description(self, question: Question) -> str:
         """What stands before worked examples and question."""
         return ""
@@ -138,9 +148,18 @@ class QuestionTask:
         return islice(questions, limit)
 
     def items(self, source: Source) -> list[Item]:
-        """The questions as items, each with its worked examples and in its form."""
-        asked = list(self.limited(self.questions(source), source.limit))
-        return [self.item(question, source) for question in asked]
+        """The questions as items, each with its worked examples and in its form.
+
+        Of questions that are asked in the same words, the first is the parent of the others.
+        """
+        first: dict[str, str] = {}
+        found = []
+        for question in self.limited(self.questions(source), source.limit):
+            name = first.setdefault(self.prompt(question), question.id)
+            if name != question.id and question.parent is None:
+                question = replace(question, parent=name)
+            found.append(self.item(question, source))
+        return found
 
     def item(self, question: Question, source: Source) -> Item:
         """One question as an item; variants of a question become items here too."""
@@ -159,7 +178,8 @@ class QuestionTask:
             choices=choices,
             options=question.options,
             question=question.question,
-            tags=question.tags,
+            tags={"length": length(asked), **question.tags},
+            parent=question.parent,
             means=question.means,
             turns=turns,
             context=question.context,
@@ -225,10 +245,12 @@ class LabelTask(QuestionTask):
 
 
 def judged(parsed: parse.Parsed, item: Item) -> Reading:
-    """A parsed answer against the gold."""
-    value = counted(item, parsed.answer)
+    """A parsed answer against the gold; where abstaining is on offer, a refusal abstains."""
+    value, outcome = counted(item, parsed.answer), parsed.outcome
+    if outcome == "refusal" and ABSTAIN in item.means.values():
+        value, outcome = ABSTAIN, "recovered"
     right = value is not None and value == item.gold
-    return Reading(value, parsed.outcome, parsed.tier, float(right))
+    return Reading(value, outcome, parsed.tier, float(right))
 
 
 def counted(item: Item, label: str | None) -> str | None:
@@ -252,6 +274,18 @@ def chosen(item: Item, scores: Sequence[float] | None, scored: str) -> str | Non
     return counted(item, item.labels[max(range(len(values)), key=values.__getitem__)])
 
 
+def length(text: str) -> str:
+    """The tag that says how long a question is, context and options included."""
+    words = len(text.split())
+    if words < 50:
+        return "000-049 words"
+    if words < 100:
+        return "050-099 words"
+    return "100-199 words" if words < 200 else "200 words or more"
+
+
 def _same(one: Question, other: Question) -> bool:
     """Whether showing `one` would give away the answer to `other`."""
-    return one.id == other.id or (one.question, one.context) == (other.question, other.context)
+    family = one.parent is not None and one.parent == other.parent
+    equal = (one.question, one.context) == (other.question, other.context)
+    return one.id == other.id or family or equal

@@ -1,4 +1,4 @@
-"""Read the offline files of a `data_dir`: gzip-compressed JSON Lines, one record a line."""
+"""Read JSON Lines, one record a line: the offline files of a `data_dir`, or a user's own."""
 
 from __future__ import annotations
 
@@ -24,9 +24,26 @@ def rows(data_dir: Path | None, name: str, needed: Kinds) -> Iterator[dict[str, 
     path = data_dir / name
     if not path.is_file():
         raise RequestError(f"there is no {name} in {data_dir}: check --data_dir.")
+    yield from lines(path, needed)
+
+
+def lines(path: Path, needed: Kinds) -> Iterator[dict[str, Any]]:
+    """Records of a JSON Lines file, compressed where its name ends in .gz; empty lines are none.
+
+    Raises `RequestError`, one sentence with the line's number, for a record that lacks a field.
+    """
+    if not path.is_file():
+        raise RequestError(f"there is no file {path}: check the path.")
+    zipped = path.suffix == ".gz"
     try:
-        with gzip.open(path, "rt", encoding="utf-8") as file:
+        with (
+            gzip.open(path, "rt", encoding="utf-8")
+            if zipped
+            else path.open(encoding="utf-8") as file
+        ):
             for number, line in enumerate(file, start=1):
+                if not line.strip():
+                    continue
                 row = json.loads(line)
                 if not isinstance(row, dict):
                     raise RequestError(f"{path} line {number} is no record.")
@@ -36,5 +53,7 @@ def rows(data_dir: Path | None, name: str, needed: Kinds) -> Iterator[dict[str, 
                     if not isinstance(row[field], kind):
                         raise RequestError(f"{path} line {number}: {field} is {row[field]!r:.40}.")
                 yield row
+    except json.JSONDecodeError as error:
+        raise RequestError(f"{path} line {number} is not JSON: {error.msg}.") from None
     except (OSError, EOFError, zlib.error, ValueError) as error:
         raise RequestError(f"{path} cannot be read: {error}.") from None

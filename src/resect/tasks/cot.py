@@ -1,0 +1,113 @@
+"""`TASK:cot`: the same questions, with reasoning before the answer and a tier that reads its end.
+
+Zero-shot reasoning after Kojima et al. 2022 (arXiv:2205.11916), with the form of the final
+answer named in the prompt. The text is read for its final answer alone; a text that the budget
+cut before one is `truncated`, a loop without end `degenerate` (stopped by length both).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+
+from resect import parse
+from resect.errors import RequestError
+from resect.parse import final
+from resect.record import Item, Reading, Stopped, TaskInfo
+from resect.tasks.base import Question, QuestionTask, Source, Task, judged
+
+BUDGET = 512
+"""Tokens for reasoning and answer together, unless `--max_new_tokens` says otherwise."""
+
+STOP = ("\nQuestion:", "\nContext:", "\nAbstract:")
+"""Where a base model goes on with a question of its own."""
+
+KINDS = ("label", "number")
+
+
+class Reasoned(QuestionTask):
+    """A label or number task with reasoning before its answer; text view only."""
+
+    def __init__(self, inner: QuestionTask) -> None:
+        super().__init__()
+        self.inner = inner
+        self.reader = f"cot:1 {inner.reader}"
+        self.pool_name = f"with their reasoning, {inner.pool_name}"
+
+    @cached_property
+    def info(self) -> TaskInfo:  # type: ignore[override]  # as late as the inner task's
+        """The task's, with another name, budget and protocol."""
+        inner = self.inner.info
+        return replace(
+            inner,
+            name=f"{inner.name}:cot",
+            summary=f"{inner.summary}; with reasoning",
+            protocol=f"{inner.protocol}, reasoning asked for before the answer",
+            max_new_tokens=BUDGET,
+            stop=(*inner.stop, *STOP),
+        )
+
+    def questions(self, source: Source) -> Iterable[Question]:
+        """The task's own."""
+        return self.inner.questions(source)
+
+    def limited(self, questions: Iterable[Question], limit: int | None) -> Iterator[Question]:
+        """As the task does."""
+        return self.inner.limited(questions, limit)
+
+    def prompt(self, question: Question) -> str:
+        """The task's prompt, its last line (the cue) replaced by what is asked for here."""
+        body = self.inner.prompt(question).rpartition("\n")[0]
+        among = f"one of {', '.join(question.labels)}" if question.labels else "the number alone"
+        return f'{body}\nThink step by step, then end with "Final answer:" and {among}.\nReasoning:'
+
+    def description(self, question: Question) -> str:
+        """The task's own."""
+        return self.inner.description(question)
+
+    def pool(self, question: Question, source: Source) -> Sequence[Question]:
+        """The task's own, as far as they come with reasoning."""
+        return [q for q in self.inner.pool(question, source) if q.reasoning.strip()]
+
+    def shown(self, question: Question) -> str:
+        """Reasoning, then the final answer."""
+        answer = (question.shown if question.labels else "") or question.gold
+        return f" {question.reasoning.strip()}\nFinal answer: {answer}"
+
+    def scoring(self) -> str:
+        """No options view: before the reasoning there is nothing to score."""
+        return "; read for its final answer, a text that the budget cut off before it is truncated"
+
+    def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
+        """The final answer, read as the task reads one; what leads up to it is not read."""
+        said = final.announced(text)
+        if said is not None:
+            found = self.inner.read(said, item, stopped)
+            if found.value is not None:
+                return replace(found, outcome="answer", tier="final")
+        finished = stopped != "length"
+        if _kind(self.inner) == "label":
+            end = final.concluded(text, item.labels, item.options, item.question, finished)
+            return judged(parse.Parsed(*end), item)
+        if finished:
+            return self.inner.read(text, item, stopped)
+        _, outcome, tier = final.concluded(text, (), None, item.question, finished)
+        return Reading(None, outcome, tier, 0.0)
+
+
+def reasoned(inner: Task, name: str) -> Reasoned:
+    """`inner` with reasoning; `RequestError` for a task whose answers are no labels or numbers."""
+    plain = isinstance(inner, QuestionTask) and not isinstance(inner, Reasoned)
+    if not isinstance(inner, QuestionTask) or not plain or _kind(inner) not in KINDS:
+        raise RequestError(
+            f"{name} has no :cot form: only label and number tasks whose prompts are resect's own "
+            "have one."
+        )
+    return Reasoned(inner)
+
+
+def _kind(task: QuestionTask) -> str:
+    """A task's kind, without its data where it takes an argument."""
+    about: TaskInfo | None = getattr(task, "about", None)
+    return (about or task.info).kind

@@ -1,0 +1,263 @@
+"""Tasks of lm-evaluation-harness, asked with its own prompts: `lm-eval:<task>` or a YAML file.
+
+Multiple choice becomes labels with its choices as continuations, so that the options view is the
+harness's `acc`. Of generate_until only tasks whose answers are a few labels can be read here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache, cached_property
+from itertools import islice
+from pathlib import Path
+from string import ascii_uppercase
+from typing import Any, ClassVar
+
+from resect.errors import RequestError, unknown
+from resect.prompts import Turn
+from resect.record import Item, Reading, Stopped, TaskInfo
+from resect.tasks.base import READER, LabelTask, Source, length
+
+_SEED = 1234  # the harness's own for worked examples, shifted by ours
+_TAGS = ("subject", "category", "topic")
+_MOST = 10  # answers that a generate_until task may have to be read as labels
+_WORDS = 3
+
+
+class Harness:
+    """One task of the harness. Its data is loaded when items or info are asked for."""
+
+    about: ClassVar = TaskInfo(
+        name="lm-eval:<task>",
+        kind="label",
+        labels=(),
+        summary="a task of lm-evaluation-harness by name, or a YAML file of yours",
+        protocol="prompts, choices and split of lm-evaluation-harness",
+        max_new_tokens=32,
+        scored="text",
+    )
+    reader = READER
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @cached_property
+    def task(self) -> Any:
+        """The harness's task object with its data; `RequestError` where it cannot be had."""
+        manager, path = _manager(self.name)
+        try:
+            found = manager.load([str(path) if path else self.name])["tasks"]
+        except KeyError:
+            raise unknown("lm-eval task", self.name, manager.all_subtasks) from None
+        except Exception as error:  # a task's data or its own code may fail in any way
+            raise RequestError(
+                f"lm-eval:{self.name} cannot be loaded ({type(error).__name__}: {error})."
+            ) from None
+        if len(found) != 1:
+            some = ", ".join(f"lm-eval:{name}" for name in islice(found, 2))
+            raise RequestError(
+                f"lm-eval:{self.name} is a group of {len(found)} tasks: name them, like {some}."
+            )
+        task = next(iter(found.values()))
+        _check(task, self.name)
+        return task
+
+    @cached_property
+    def labels(self) -> tuple[str, ...] | None:
+        """Answers that are the same in every document and short, else None."""
+        if self.task.OUTPUT_TYPE == "generate_until":
+            return self._targets()
+        docs = self.task.eval_docs
+        sets = {tuple(map(str, self.task.doc_to_choice(doc))) for doc in docs}
+        one = next(iter(sets))
+        short = all(len(text.split()) <= _WORDS for text in one)
+        return one if len(sets) == 1 and short and len(set(one)) == len(one) else None
+
+    @cached_property
+    def info(self) -> TaskInfo:
+        """What the task is, without few-shots and form."""
+        config, task = self.task.config, self.task
+        letters = self.labels is not None and all(len(label) == 1 for label in self.labels)
+        generates = task.OUTPUT_TYPE == "generate_until"
+        how = config.generation_kwargs or {}
+        stop = how.get("until") or ()
+        widest = max(len(task.doc_to_choice(d)) for d in task.eval_docs) if not self.labels else 0
+        return replace(
+            self.about,
+            name=f"lm-eval:{self.name}",
+            labels=self.labels or tuple(ascii_uppercase[:widest]),
+            summary=f"{config.task} of lm-evaluation-harness, {len(task.eval_docs)} documents",
+            protocol=f"task {config.task} of lm-evaluation-harness "
+            f"(version {task.VERSION}), its {config.test_split or config.validation_split} split, "
+            "prompts and choices",
+            max_new_tokens=int(how.get("max_gen_toks", 256)) if generates else 5 if letters else 32,
+            stop=(stop,) if isinstance(stop, str) else tuple(stop),
+            scored="letter" if letters else "text",
+            positive="yes" if "yes" in (self.labels or ()) else None,
+            hub=config.dataset_path,
+            revision=(config.dataset_kwargs or {}).get("revision"),
+        )
+
+    def describe(self, source: Source) -> TaskInfo:
+        """`info` with few-shots, form and decoding."""
+        budget = source.max_new_tokens or self.info.max_new_tokens
+        shots = self._shots(source)
+        scored = "" if self.task.OUTPUT_TYPE == "generate_until" else _SCORED
+        parts = [
+            self.info.protocol,
+            f"{shots}-shot (as the harness draws them)" if shots else "zero-shot",
+            "chat template of the model" if source.apply_chat_template else "plain completion",
+            *(["with a system instruction"] if source.system_instruction else []),
+            f"at most {budget} greedy tokens",
+        ]
+        return replace(self.info, protocol=", ".join(parts) + scored, max_new_tokens=budget)
+
+    def items(self, source: Source) -> list[Item]:
+        """The first documents as items, in the harness's order."""
+        self.task.set_config(key="num_fewshot", value=self._shots(source))
+        self.task.set_fewshot_seed(seed=_SEED + source.seed)
+        return list(self._items(source))
+
+    def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
+        """As any label task."""
+        return LabelTask().read(text, item, stopped)
+
+    def _items(self, source: Source) -> Iterator[Item]:
+        for number, doc in enumerate(islice(self.task.eval_docs, source.limit)):
+            prompt, turns = self._context(doc, source)
+            choices = self._choices(doc, prompt, source)
+            bare = prompt.rstrip(" ") if choices else prompt
+            blank = prompt[len(bare) :]
+            labels, options = self._labelled(doc)
+            gold, means = self._gold(doc, labels)
+            text = self.task.doc_to_text(doc)
+            yield Item(
+                id=f"{self.name}/{number}",
+                prompt=bare,
+                gold=gold,
+                labels=labels,
+                choices=tuple(blank + choice for choice in choices),
+                options=options,
+                question=text if isinstance(text, str) else "",
+                tags={
+                    "length": length(str(text)),
+                    **{name: doc[name] for name in _TAGS if isinstance(doc.get(name), str)},
+                },
+                means=means,
+                turns=turns,
+            )
+
+    def _shots(self, source: Source) -> int:
+        """Worked examples: a task that fixes none keeps to it, as in the harness."""
+        own = self.task.get_config("num_fewshot")
+        asked = own if own == 0 or source.num_fewshot is None else source.num_fewshot
+        return int(asked or 0)
+
+    def _context(self, doc: Any, source: Source) -> tuple[str, tuple[Turn, ...]]:
+        """The harness's prompt, and its turns where a chat template is to render them."""
+        asked: dict[str, Any] = {
+            "num_fewshot": self._shots(source),
+            "system_instruction": source.system_instruction,
+            "gen_prefix": self.task.doc_to_prefix(doc),
+        }
+        turns: tuple[Turn, ...] = ()
+        if source.apply_chat_template:
+            said = self.task.fewshot_context(
+                doc,
+                apply_chat_template=True,
+                fewshot_as_multiturn=True,
+                chat_template=lambda turns, **_: json.dumps(turns),
+                **asked,
+            )
+            turns = tuple((turn["role"], turn["content"]) for turn in json.loads(said))
+            self.task.set_fewshot_seed(seed=_SEED + source.seed)
+        return str(self.task.fewshot_context(doc, **asked)), turns
+
+    def _choices(self, doc: Any, prompt: str, source: Source) -> tuple[str, ...]:
+        if self.task.OUTPUT_TYPE == "generate_until":
+            return ()
+        asked = self.task.construct_requests(
+            doc=doc,
+            ctx=prompt,
+            metadata=(self.name, 0, 1),
+            apply_chat_template=source.apply_chat_template,
+        )
+        return tuple(one.args[1] for one in asked if one.args[0] == prompt)
+
+    def _labelled(self, doc: Any) -> tuple[tuple[str, ...], dict[str, str] | None]:
+        if self.labels is not None:
+            return self.labels, None
+        texts = [str(text).strip() for text in self.task.doc_to_choice(doc)]
+        labels = tuple(ascii_uppercase[: len(texts)])
+        return labels, dict(zip(labels, texts, strict=True))
+
+    def _gold(self, doc: Any, labels: Sequence[str]) -> tuple[str, Mapping[str, str]]:
+        """The right label, and what other right ones mean."""
+        target = self.task.doc_to_target(doc)
+        if self.task.OUTPUT_TYPE == "generate_until":
+            return _text(target), {}
+        texts = list(map(str, self.task.doc_to_choice(doc)))
+        right = target if isinstance(target, list) else [target]
+        places = [texts.index(one) if isinstance(one, str) else int(one) for one in right]
+        golds = [labels[place] for place in places]
+        return golds[0], dict.fromkeys(golds[1:], golds[0])
+
+    def _targets(self) -> tuple[str, ...]:
+        """The answers of a generate_until task, if they are few and short."""
+        found = [_text(self.task.doc_to_target(doc)) for doc in self.task.eval_docs]
+        labels = tuple(dict.fromkeys(found))
+        short = all(0 < len(label.split()) <= _WORDS for label in labels)
+        if not 2 <= len(labels) <= _MOST or not short or len(labels) == len(found):
+            raise RequestError(
+                f"lm-eval:{self.name} asks for free text: of generate_until tasks only those with "
+                f"2 to {_MOST} short answers can be read, and multiple_choice tasks."
+            )
+        return labels
+
+
+_SCORED = "; options view: log-likelihood of the choices, the harness's acc"
+
+
+def _manager(name: str) -> tuple[Any, Path | None]:
+    """The harness's task manager, and the path of a user's own YAML file."""
+    try:
+        from lm_eval.tasks import TaskManager  # heavy, and only for its own tasks
+    except ImportError:
+        raise RequestError(
+            f"lm-eval:{name} needs lm-evaluation-harness: pip install 'resect[harness]'."
+        ) from None
+    path = Path(name).expanduser()
+    if path.suffix not in (".yaml", ".yml"):
+        return _index(TaskManager), None
+    if not path.is_file():
+        raise RequestError(f"there is no task file {path}: check the path.")
+    return TaskManager(include_path=str(path.parent), include_defaults=False), path
+
+
+@cache
+def _index(manager: Any) -> Any:
+    """The manager of all tasks that come with the harness; reading their files takes seconds."""
+    return manager()
+
+
+def _check(task: Any, name: str) -> None:
+    """Refuse what has no place here, in a sentence."""
+    kind = task.OUTPUT_TYPE
+    if kind not in ("multiple_choice", "generate_until"):
+        raise RequestError(
+            f"lm-eval:{name} is a {kind} task: multiple_choice and generate_until can be read."
+        )
+    if getattr(task, "multiple_input", 0):
+        raise RequestError(
+            f"lm-eval:{name} puts its choices into the prompt, one prompt each: not read here."
+        )
+    if callable(task.config.process_results):
+        raise RequestError(
+            f"lm-eval:{name} scores answers with code of its own: only accuracy can be read."
+        )
+
+
+def _text(target: Any) -> str:
+    return str(target[0] if isinstance(target, list) else target).strip()

@@ -1,0 +1,77 @@
+"""TruthfulQA, the multiple-choice form MC1, with lettered options in an order drawn by seed.
+
+Lin, Hilton and Evans 2022 (arXiv:2109.07958). Hub: truthfulqa/truthful_qa, config
+multiple_choice, where the true answer always comes first.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from string import ascii_uppercase
+from typing import Any
+
+from resect.prompts import letter_prompt
+from resect.record import TaskInfo
+from resect.tasks.base import LabelTask, Question, Source
+from resect.tasks.letters import Places, lettered
+from resect.tasks.rows import Row, Rows
+
+
+def _convert(row: Mapping[str, Any], number: int) -> Row:
+    targets = row["mc1_targets"]
+    pairs = list(zip(targets["choices"], targets["labels"], strict=True))
+    return {
+        "id": f"truthfulqa-{number:04d}",
+        "question": row["question"],
+        "best_answer": next((text for text, true in pairs if true), None),
+        "incorrect_answers": [text for text, true in pairs if not true],
+    }
+
+
+ROWS = Rows(
+    file="truthfulqa.jsonl.gz",
+    fields={"id": str, "question": str, "best_answer": str, "incorrect_answers": list},
+    hub="truthfulqa/truthful_qa",
+    config="multiple_choice",
+    split="validation",
+    revision="741b8276f2d1982aa3d5b832d3ee81ed3b896490",
+    columns={"question": str, "mc1_targets": dict},
+    convert=_convert,
+)
+
+
+class TruthfulQA(LabelTask):
+    """The one true answer among common misconceptions, two to thirteen options."""
+
+    info = TaskInfo(
+        name="truthfulqa",
+        kind="label",
+        labels=tuple(ascii_uppercase[:13]),
+        summary="one true answer among misconceptions (MC1), 817 questions of general knowledge",
+        protocol="all 817 questions, the best answer and all incorrect ones (MC1) as two to "
+        "thirteen lettered options in an order drawn by seed, in which every place is right "
+        "equally often",
+        max_new_tokens=5,
+        scored="letter",
+        domain="general",
+        hub=ROWS.hub,
+        revision=ROWS.revision,
+        file=ROWS.file,
+    )
+
+    def questions(self, source: Source) -> Iterator[Question]:
+        """The questions in the order of the release."""
+        places = Places(source.seed)
+        for row in ROWS.read(source):
+            options = list(row["incorrect_answers"])
+            random.Random(f"{source.seed} {row['id']}").shuffle(options)
+            place = places.place(len(options) + 1)
+            options.insert(place, row["best_answer"])
+            tags = {name: row[name] for name in ("category", "type") if row.get(name)}
+            name = row["id"].replace("-", "/")
+            yield lettered(name, row["question"], options, ascii_uppercase[place], tags)
+
+    def prompt(self, question: Question) -> str:
+        """The study's format for options."""
+        return letter_prompt(question.question, question.options or {})
