@@ -34,13 +34,14 @@ def run(
     watch: Watch = _unwatched,
     notice: Notice = warnings.warn,
     workers: int | None = None,
+    address: str | None = None,
 ) -> folder.Run:
     """Run what is not stored yet, then write summary, page and card.
 
     Raises `RequestError` before anything is written where the study cannot be run.
     """
     resolved = sweep.resolve(study)
-    running = sweep.engine_of(engine, notice, workers)
+    running = sweep.engine_of(engine, notice, workers, address)
     found = folder.Run.create(out or Path("runs") / study.name)
     provenance = _provenance(resolved.device)
     with found.writing() as store:

@@ -55,7 +55,7 @@ System = Annotated[
 NewTokens = Annotated[
     int | None, typer.Option("--max-new-tokens", help="Longest answer; default: the task's own.")
 ]
-Engine = Annotated[str, typer.Option("--engine", help="Where courses run: local.")]
+Engine = Annotated[str, typer.Option("--engine", help="Where courses run: local or ray.")]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -120,6 +120,15 @@ def run(
     alpha: Alpha = None,
     trust_remote_code: Annotated[bool, typer.Option("--trust-remote-code")] = False,
     engine: Engine = "local",
+    address: Annotated[
+        str | None, typer.Option(help="Ray cluster to join, like auto; none starts one here.")
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", "--ray-workers", help="Processes; by default the engine decides."
+        ),
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -149,7 +158,7 @@ def run(
             "alpha": alpha,
         },
     )
-    _run(asked, out, engine, as_json, quiet)
+    _run(asked, out, engine, as_json, quiet, workers, address)
 
 
 @app.command()
@@ -375,7 +384,15 @@ def tasks(as_json: Json = False, quiet: Quiet = False) -> None:
     _list({i.name: {key: getattr(i, key) for key in shown} for i in listed()}, as_json)
 
 
-def _run(study: Any, out: Path | None, engine: str, as_json: bool, quiet: bool) -> None:
+def _run(
+    study: Any,
+    out: Path | None,
+    engine: str,
+    as_json: bool,
+    quiet: bool,
+    workers: int | None = None,
+    address: str | None = None,
+) -> None:
     from resect import api
 
     loud = sys.stdout.isatty() and not (as_json or quiet)
@@ -393,7 +410,7 @@ def _run(study: Any, out: Path | None, engine: str, as_json: bool, quiet: bool) 
         if not quiet:
             typer.echo(text, err=True)
 
-    found = api.run(study, out, engine, watch, notice)
+    found = api.run(study, out, engine, watch, notice, workers, address)
     _show(found, as_json, quiet)
     problem = found.failed()
     if problem:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from resect.course import Answered, Course, Event, Finished, Measured, Notice
-from resect.errors import unknown
+from resect.errors import RequestError, unknown
 from resect.store.sqlite import Store
 from resect.sweep.local import Local
+from resect.sweep.on_ray import OnRay
 from resect.sweep.plan import courses, due
 from resect.sweep.resolve import Resolved, resolve
 
-ENGINES = {"local": Local}
+ENGINES = ("local", "ray")
 
 
 class Engine(Protocol):
@@ -27,11 +28,18 @@ class Engine(Protocol):
         ...
 
 
-def engine_of(name: str, notice: Notice, workers: int | None = None) -> Engine:
-    """The engine called `name`; `workers` None lets it decide how many processes it uses."""
+def engine_of(
+    name: str, notice: Notice, workers: int | None = None, address: str | None = None
+) -> Engine:
+    """The engine called `name`; `workers` None lets it decide how many processes it uses.
+
+    `address` is the Ray cluster to join, None starts one here.
+    """
     if name not in ENGINES:
         raise unknown("engine", name, ENGINES)
-    return ENGINES[name](notice, workers)
+    if workers is not None and workers < 1:
+        raise RequestError(f"{workers} workers: give at least 1.")
+    return OnRay(notice, workers, address) if name == "ray" else Local(notice, workers)
 
 
 def execute(

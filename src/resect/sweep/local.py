@@ -1,7 +1,8 @@
-"""The local engine: courses one after another in this process, or tiny ones side by side."""
+"""The local engine: courses in this process, or side by side, one a device or a core."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import queue
@@ -11,8 +12,10 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import torch
+
 from resect.course import Course, Event, Notice, walk
-from resect.errors import RunError
+from resect.sweep.share import Taken, split
 
 _ENOUGH = 4000  # missing answers from which a process of its own is worth its start
 
@@ -21,7 +24,8 @@ class Local:
     """Two verbs, as every engine: `submit` courses, `events` as they happen.
 
     A tiny model uses one core, so its courses run side by side, one process each, where there are
-    cores and enough to ask; `workers` sets how many, None lets the engine decide.
+    cores and enough to ask; so do courses on several CUDA devices. `workers` sets how many, None
+    lets the engine decide.
     """
 
     def __init__(self, notice: Notice, workers: int | None = None) -> None:
@@ -35,64 +39,84 @@ class Local:
 
     def events(self) -> Iterator[Event]:
         """Run what was submitted."""
-        wanted = self._wanted()
-        if wanted > 1:
-            yield from self._side_by_side(wanted)
+        places = self._places()
+        if len(places) > 1:
+            yield from self._side_by_side(places)
             return
         while self.courses:
             yield from walk(self.courses.pop(0), self.notice)
 
-    def _wanted(self) -> int:
-        """How many processes; 1 means this one."""
-        most = min(len(self.courses), self.workers or os.cpu_count() or 1)
-        if self.workers is not None:
-            return most
+    def _places(self) -> list[str | None]:
+        """Where processes of their own run, a CUDA device each or None for the processor.
+
+        One place means this process.
+        """
+        if any(course.device == "cuda" for course in self.courses):
+            devices = [str(number) for number in range(torch.cuda.device_count())]
+            return list(devices[: self.workers or len(devices)])
         missing = sum(len(cell.missing) for course in self.courses for cell in course.cells)
         tiny = all(course.tiny and course.device == "cpu" for course in self.courses)
-        return most if tiny and missing >= _ENOUGH else 1
+        if self.workers is None and not (tiny and missing >= _ENOUGH):
+            return [None]
+        return [None] * (self.workers or os.cpu_count() or 1)
 
-    def _side_by_side(self, count: int) -> Iterator[Event]:
+    def _side_by_side(self, places: list[str | None]) -> Iterator[Event]:
+        """A process a place; one that ends is replaced, and its course taken up by the next."""
         said: queue.Queue[tuple[_Worker, str, Any]] = queue.Queue()
-        workers = [_Worker(said) for _ in range(count)]
+        waiting = [Taken(course) for course in split(self.courses, len(places))]
+        self.courses = []
+        busy = {}
+        for place in places[: len(waiting)]:
+            worker = _Worker(said, place)
+            busy[worker] = worker.take(waiting.pop(0))
         try:
-            busy = 0
-            for worker in workers:
-                worker.take(self.courses.pop(0))
-                busy += 1
             while busy:
                 worker, kind, what = said.get()
                 if kind == "event":
+                    busy[worker].note(what)
                     yield what
                 elif kind == "notice":
                     self.notice(what)
                 elif kind == "error":
                     raise what
-                elif self.courses:
-                    worker.take(self.courses.pop(0))
-                else:
-                    busy -= 1
+                elif kind == "end":
+                    del busy[worker]
+                    if waiting:
+                        busy[worker] = worker.take(waiting.pop(0))
+                    else:
+                        worker.stop()
+                elif worker in busy:  # lost
+                    left = busy.pop(worker).rest()
+                    if left is not None:
+                        fresh = _Worker(said, worker.place)
+                        busy[fresh] = fresh.take(left)
         finally:
-            for worker in workers:
+            for worker in busy:
                 worker.stop()
 
 
 class _Worker:
     """One `resect.sweep.worker` process, and the thread that reads what it says."""
 
-    def __init__(self, said: queue.Queue[tuple[_Worker, str, Any]]) -> None:
-        self.said = said
+    def __init__(
+        self, said: queue.Queue[tuple[_Worker, str, Any]], place: str | None = None
+    ) -> None:
+        self.said, self.place = said, place
         self.process = subprocess.Popen(
             [sys.executable, "-m", "resect.sweep.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            env=None if place is None else {**os.environ, "CUDA_VISIBLE_DEVICES": place},
         )
         threading.Thread(target=self._read, daemon=True).start()
 
-    def take(self, course: Course) -> None:
-        """Hand over a course."""
+    def take(self, taken: Taken) -> Taken:
+        """Hand over a course; one that cannot be handed over any more is lost, as it will say."""
         assert self.process.stdin is not None
-        pickle.dump(course, self.process.stdin)
-        self.process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):
+            pickle.dump(taken.course, self.process.stdin)
+            self.process.stdin.flush()
+        return taken
 
     def stop(self) -> None:
         """End the process, whatever it does."""
@@ -105,7 +129,6 @@ class _Worker:
             try:
                 kind, what = pickle.load(self.process.stdout)
             except (EOFError, pickle.UnpicklingError, OSError):
-                lost = RunError("a worker process ended: what is stored is kept, run again.")
-                self.said.put((self, "error", lost))
+                self.said.put((self, "lost", None))
                 return
             self.said.put((self, kind, what))
