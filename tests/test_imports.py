@@ -55,9 +55,10 @@ ALLOWED: dict[str, set[str]] = {
     "request": {"errors", "spec"},
     "progress": {"course", "recover"},
     "api": {"course", "folder", "methods", "models", "record", "spec", "sweep"},
+    "search": {"api", "errors", "folder", "spec"},
     "cli": {
         "analysis", "api", "clinic", "compression", "errors", "folder", "inspection", "methods",
-        "progress", "recorded", "recovery", "report", "request", "spec", "store", "tasks",
+        "progress", "recorded", "recovery", "search", "report", "request", "spec", "store", "tasks",
     },
 }  # fmt: skip
 ALLOWED["__init__"] = {"analysis", "api", "folder", "parse", "spec"}

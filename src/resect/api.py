@@ -93,7 +93,10 @@ def _declared(study: Study) -> dict[str, Any]:
             role: {"id": ref.id, "revision": ref.revision, "dtype": ref.dtype}
             for role, ref in study.models.items()
         },
-        "treatments": [{"name": t.name, "levels": list(t.levels)} for t in study.treatments],
+        "treatments": [
+            {"name": t.name, "levels": list(t.levels), "roles": list(t.roles)}
+            for t in study.treatments
+        ],
         "tasks": list(study.tasks),
         "limit": study.limit,
         "seed": study.seed,

@@ -10,6 +10,7 @@ import sqlite3
 import sys
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -118,6 +119,9 @@ def run(
     ] = None,
     margin: Margin = None,
     alpha: Alpha = None,
+    search: Annotated[
+        str | None, typer.Option(help="Ask fewer levels: half (half-level) or safe (safe level).")
+    ] = None,
     trust_remote_code: Annotated[bool, typer.Option("--trust-remote-code")] = False,
     engine: Engine = "local",
     address: Annotated[
@@ -158,7 +162,7 @@ def run(
             "alpha": alpha,
         },
     )
-    _run(asked, out, engine, as_json, quiet, workers, address)
+    _run(asked, out, engine, as_json, quiet, workers, address, search)
 
 
 @app.command()
@@ -392,8 +396,9 @@ def _run(
     quiet: bool,
     workers: int | None = None,
     address: str | None = None,
+    goal: str | None = None,
 ) -> None:
-    from resect import api
+    from resect import api, search
 
     loud = sys.stdout.isatty() and not (as_json or quiet)
 
@@ -410,7 +415,9 @@ def _run(
         if not quiet:
             typer.echo(text, err=True)
 
-    found = api.run(study, out, engine, watch, notice, workers, address)
+    how: dict[str, Any] = {"engine": engine, "workers": workers, "address": address}
+    run = api.run if goal is None else partial(search.search, goal=goal)
+    found = run(study, out=out, watch=watch, notice=notice, **how)
     _show(found, as_json, quiet)
     problem = found.failed()
     if problem:

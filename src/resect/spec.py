@@ -137,10 +137,14 @@ class Step(_Frozen):
 
 
 class Treatment(_Frozen):
-    """Steps in order. With `levels`, the first step without a level is the swept one."""
+    """Steps in order. With `levels`, the first step without a level is the swept one.
+
+    `roles`: the models that are treated so, all where none is named.
+    """
 
     steps: tuple[Step, ...] = ()
     levels: tuple[float, ...] = ()
+    roles: tuple[str, ...] = ()
 
     @field_validator("steps", mode="before")
     @classmethod
@@ -184,6 +188,10 @@ class Treatment(_Frozen):
             return tuple(level for level in self.levels if level)
         level = self.steps[number].level
         return () if not level else (level,)
+
+    def treats(self, role: str) -> bool:
+        """Whether the model of this role is treated so."""
+        return not self.roles or role in self.roles
 
     def at(self, dose: float | None) -> tuple[Step, ...]:
         """The steps with the swept one at `dose`; at 0 it does nothing and is left out."""
@@ -314,9 +322,16 @@ class Study(_Frozen):
             fields = dict(entry) if isinstance(entry, Mapping) else {"steps": entry}
             treatment = Treatment.of(**fields)
             if "levels" not in fields and shared is not None and treatment.free:
-                treatment = Treatment.of(steps=treatment.steps, levels=shared)
+                treatment = treatment.model_copy(update={"levels": levels(shared)})
             found.append(treatment)
         return {**value, "treatments": tuple(found)}
+
+    @model_validator(mode="after")
+    def _roles_are_there(self) -> Self:
+        named = {role for treatment in self.treatments for role in treatment.roles}
+        if named - set(self.models):
+            raise ValueError(f"no model has the role {sorted(named - set(self.models))[0]}")
+        return self
 
     @classmethod
     def load(cls, path: str | Path) -> Study:
@@ -343,7 +358,11 @@ class Study(_Frozen):
             for role, ref in fields["models"].items()
         }
         fields["treatments"] = [
-            {"steps": [str(step) for step in t.steps], "levels": list(t.levels)}
+            {
+                "steps": [str(step) for step in t.steps],
+                "levels": list(t.levels),
+                **({"roles": list(t.roles)} if t.roles else {}),
+            }
             for t in self.treatments
         ]
         if resolved:

@@ -90,8 +90,9 @@ def curves_of(
         planned[row.model, row.treatment].add(row.level)
     for treatment in study.get("treatments") or []:
         if isinstance(treatment, Mapping):
-            name = str(treatment.get("name"))
-            for both in [both for both in planned if both[1] == name]:
+            name, roles = str(treatment.get("name")), treatment.get("roles") or []
+            treated = {model for model, role in role_of.items() if not roles or role in roles}
+            for both in [b for b in planned if b[1] == name and b[0] in treated]:
                 planned[both] |= {clean_level(name, x) for x in treatment.get("levels") or []}
     cut = {course.model for course in courses if course.treatment != "none"}
     order = {name: i for i, name in enumerate(role_of)}

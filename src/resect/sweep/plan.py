@@ -39,7 +39,8 @@ def courses(resolved: Resolved) -> list[Course]:
     for role, ref in study.models.items():
         ref = ref.model_copy(update={"revision": resolved.identities[role].revision})
         cells = _cells(resolved, role, BASELINE)
-        for treatment in study.treatments or (BASELINE,):
+        mine = [one for one in study.treatments if one.treats(role)]
+        for treatment in mine or (BASELINE,):
             cells += () if treatment is BASELINE else _cells(resolved, role, treatment)
             chain = resolved.chains.get(treatment.name, UNTOUCHED)
             planned.append(

@@ -68,7 +68,7 @@ def resolve(study: Study) -> Resolved:
     for role, ref in study.models.items():
         identities[role], loaded = models.identify(ref)
         tiny[role] = models.is_tiny(loaded.model)
-        for treatment in study.treatments:
+        for treatment in (one for one in study.treatments if one.treats(role)):
             for number, method in enumerate(chains[treatment.name].methods):
                 method.fits(loaded.model, treatment.doses(number))
                 for name, got in items.items():
@@ -108,10 +108,13 @@ def check(treatment: Treatment, text: Calibration | None) -> list[Method]:
 def _chains(study: Study) -> dict[str, Chain]:
     found: dict[str, Chain] = {}
     text = None
+    taken: set[tuple[str, str]] = set()
     for treatment in study.treatments:
         parts = check(treatment, study.calibration)
-        if treatment.name in found:
+        places = {(treatment.name, role) for role in study.models if treatment.treats(role)}
+        if places & taken:
             raise RequestError(f"treatment {treatment.name} is named twice: join its levels.")
+        taken |= places
         needs = any(method.calibrated for method in parts)
         if needs and text is None and study.calibration is not None:
             text = calibration.name_of(study.calibration)
