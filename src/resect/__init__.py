@@ -6,6 +6,7 @@ finished run never loads torch.
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,10 @@ _WHERE = {
     "same_summary": "resect.analysis.same",
 }
 _MODULES = ("parse",)
+
+# Before any of them is imported: what these lack on a machine is not for a reader of results.
+for _library in ("torchao", "bitsandbytes", "torch.utils._pytree"):
+    logging.getLogger(_library).setLevel(logging.ERROR)
 
 __all__ = ["Run", "Step", "Study", "Treatment", "compress", "run", "same_summary"]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import hashlib
-import logging
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -43,8 +42,6 @@ _READ = (
     *("special_tokens_map.json", "chat_template.jinja"),
 )
 transformers_logging.disable_progress_bar()
-for _library in ("torchao", "bitsandbytes", "torch.utils._pytree"):
-    logging.getLogger(_library).setLevel(logging.ERROR)  # what they lack here is not for the reader
 
 
 class Loaded(NamedTuple):
