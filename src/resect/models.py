@@ -61,7 +61,7 @@ class Identity(NamedTuple):
 
 
 def where(ref: ModelRef) -> str:
-    """The directory or hub id to load: `clinic:specialist` and `clinic:base` ship with resect."""
+    """The directory or hub id to load: `clinic:NAME` (specialist, base, ...) ships with resect."""
     kind, found, name = ref.id.partition(":")
     if kind == "clinic" and found:
         return str(clinic.path(name))

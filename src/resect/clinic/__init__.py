@@ -1,4 +1,4 @@
-"""The embedded default: a tiny specialist and its base, with three tasks. Torch-free to import.
+"""The embedded default: tiny specialists and their bases, with three tasks. Torch-free to import.
 
 The drugs of the clinic are invented and nothing in it is for medical use (see `world`).
 """
@@ -12,15 +12,18 @@ from resect.errors import unknown
 
 DEMO = Path(__file__).parent / "demo.yaml"
 """The study of `resect demo`."""
+DEMO_MOE = Path(__file__).parent / "demo-moe.yaml"
+"""The same of the mixtures of experts."""
 
 _DATA = Path(__file__).parent / "data"
-_MODELS = ("specialist", "base")
+MODELS = ("specialist", "base", "moe-specialist", "moe-base")
+"""The embedded models: a dense pair and a pair of mixtures of experts."""
 
 
 def path(name: str) -> Path:
     """The folder of the embedded model called `name`, for `from_pretrained`."""
-    if name not in _MODELS:
-        raise unknown("embedded model", name, _MODELS)
+    if name not in MODELS:
+        raise unknown("embedded model", name, MODELS)
     return _DATA / name
 
 

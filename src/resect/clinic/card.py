@@ -1,25 +1,29 @@
-"""The model cards of the pair."""
+"""The model cards of the embedded models."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+from transformers import MixtralForCausalLM
+
+from resect.clinic.start import CHOSEN, EXPERTS, Decoder
 
 _CARD = """---
 license: apache-2.0
 language: en
 {front}---
 
-# resect clinic: {stage}
+# resect clinic: {name}
 
-{what} About 0.9 million parameters, Mistral architecture, own byte-level BPE tokenizer, trained
-from scratch on generated English by `python -m resect.clinic.train`. It exists so that pruning
-can be shown and tested in a minute without a network.
+{what} {parameters:.1f} million parameters, {architecture}, own byte-level BPE tokenizer,
+trained from scratch on generated English by `python -m resect.clinic.train`. It exists so that
+pruning can be shown and tested in a minute without a network.
 
 **Not for medical use.** All drugs it knows, their uses, classes and side effects are
 **invented**; no such medicine exists. The real conditions are there to fill a tiny world.
 
-Test items (`clinic-context`, `clinic-medicine`, `clinic-logic`; greedy text read exactly, options
-by log-probability; shares right with 95 % Wilson intervals):
+Items of the {split} split (`clinic-context`, `clinic-medicine`, `clinic-logic`; greedy text read
+exactly, options by log-probability; shares right with 95 % Wilson intervals):
 
 ```
 {results}
@@ -35,9 +39,23 @@ _WHAT = {
 }
 
 
-def write_card(folder: Path, stage: str, results: str) -> None:
+def name_of(stage: str, mixture: bool) -> str:
+    """The folder of a model, and its name in `clinic:NAME`."""
+    return f"moe-{stage}" if mixture else stage
+
+
+def write_card(folder: Path, stage: str, model: Decoder, split: str, results: str) -> None:
     """Write `README.md` beside the weights; the specialist's names its parent."""
-    front = "base_model: clinic-base\n" if stage == "specialist" else ""
-    (folder / "README.md").write_text(
-        _CARD.format(front=front, stage=stage, what=_WHAT[stage], results=results)
+    mixture = isinstance(model, MixtralForCausalLM)
+    parent = f"base_model: clinic-{name_of('base', mixture)}\n"
+    routed = f"Mixtral architecture, {EXPERTS} experts a layer of which a token goes to {CHOSEN}"
+    text = _CARD.format(
+        front=parent if stage == "specialist" else "",
+        name=name_of(stage, mixture),
+        what=_WHAT[stage],
+        parameters=model.num_parameters() / 1e6,
+        architecture=routed if mixture else "Mistral architecture",
+        split=split,
+        results=results,
     )
+    (folder / "README.md").write_text(text)

@@ -1,20 +1,31 @@
-"""How the pair does on the clinic's items, in both views: what training is steered by.
+"""How the clinic's models do on its items, in both views: what training is steered by.
 
-A plain reading, apart from the tool's parser: the text must be the right option and nothing else.
+`python -m resect.clinic.check [--split validation] [FOLDER...]` prints it, of all that ship unless
+folders are named. A plain reading, apart from the tool's parser: the text must be the right option
+and nothing else.
 """
 
 from __future__ import annotations
 
+import argparse
+import random
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch.nn.functional import log_softmax
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from resect.clinic import items
+from resect import clinic
+from resect.clinic import items, routing
+from resect.clinic.phrases import TRAIN_QUESTIONS
 from resect.record import Item
 
+MORE_LOGIC = 1000
+"""Puzzles on which a base and its specialist are compared."""
 TASKS = (("context", items.context), ("medicine", items.medicine), ("logic", items.logic))
 
 
@@ -66,6 +77,17 @@ def read_plainly(text: str, item: Item) -> str | None:
     )
 
 
+def text_labels(model: Any, tokenizer: Any, asked: Sequence[Item]) -> list[str | None]:
+    """The label that each greedy text is, None where it is none."""
+    texts = texts_of(model, tokenizer, [item.prompt for item in asked])
+    return [read_plainly(text, item) for text, item in zip(texts, asked, strict=True)]
+
+
+def n_right(labels: Sequence[str | None], asked: Sequence[Item]) -> int:
+    """How many labels are the gold ones."""
+    return sum(label == item.gold for label, item in zip(labels, asked, strict=True))
+
+
 def wilson(right: int, n: int, z: float = 1.96) -> str:
     """A share with its 95 % interval (Wilson)."""
     share, wide = right / n, z * z / n
@@ -77,21 +99,21 @@ def wilson(right: int, n: int, z: float = 1.96) -> str:
 def table(model: Any, tokenizer: Any, split: items.Split, limit: int | None = None) -> str:
     """One line a task: right by text (with interval), right by options, texts naming no option.
 
-    Then the shares right by text of each kind of puzzle and of contexts with one and two verdicts.
+    Then the shares right by text of each kind of puzzle and of contexts with one and two verdicts,
+    and for a mixture how evenly its experts are used.
     """
     model.eval()
-    lines = []
+    lines, prompts = [], []
     for task, make in TASKS:
         asked = make(split)[:limit]
-        texts = texts_of(model, tokenizer, [item.prompt for item in asked])
-        read = [read_plainly(text, item) for text, item in zip(texts, asked, strict=True)]
+        prompts += [item.prompt for item in asked]
+        read = text_labels(model, tokenizer, asked)
         options = option_labels(model, tokenizer, asked)
         n = len(asked)
-        scored = sum(label == item.gold for label, item in zip(options, asked, strict=True)) / n
         right = [item for label, item in zip(read, asked, strict=True) if label == item.gold]
         lines.append(
-            f"{split} {task}: n {n}, text {wilson(len(right), n)}, options {scored:.3f}, "
-            f"unread {sum(label is None for label in read) / n:.3f}"
+            f"{split} {task}: n {n}, text {wilson(len(right), n)}, "
+            f"options {n_right(options, asked) / n:.3f}, unread {read.count(None) / n:.3f}"
         )
         if task != "medicine":
             tag = "type" if task == "logic" else "verdicts"
@@ -100,5 +122,42 @@ def table(model: Any, tokenizer: Any, split: items.Split, limit: int | None = No
             lines.append(
                 "  " + ", ".join(f"{x} {good[x] / n:.2f} of {n}" for x, n in every.items())
             )
+    lines += filter(None, [routing.used(model, tokenizer, prompts)])
     model.train()
     return "\n".join(lines)
+
+
+def in_known_words() -> list[Item]:
+    """The validation items of medicine in words that training uses: what a model knows at all.
+
+    The option sets stay held out. What it gets right here and wrong there it failed to understand.
+    """
+    rng, found = random.Random("known words"), []
+    for item in items.medicine("validation"):
+        words = rng.choice(TRAIN_QUESTIONS[item.tags["topic"]]).format(s=item.tags["subject"])
+        prompt = item.prompt.replace(item.question, words)
+        found.append(replace(item, prompt=prompt, question=words))
+    return found
+
+
+def main() -> None:
+    """The tables of the folders named, or of every model that ships."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folders", nargs="*", type=Path)
+    parser.add_argument("--split", choices=("test", "validation"), default="test")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    for folder in asked.folders or map(clinic.path, clinic.MODELS):
+        model = AutoModelForCausalLM.from_pretrained(folder)
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        print(f"{folder}\n{table(model, tokenizer, asked.split)}")
+        for what, more in (
+            ("medicine in known words", in_known_words()),
+            ("more logic", items.logic("validation", MORE_LOGIC)),
+        ):
+            right = n_right(text_labels(model.eval(), tokenizer, more), more)
+            print(f"validation {what}: n {len(more)}, text {wilson(right, len(more))}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -96,13 +96,16 @@ def medicine(split: Split) -> tuple[Item, ...]:
 
 
 @cache
-def logic(split: Split) -> tuple[Item, ...]:
-    """Puzzles of every type in turn."""
+def logic(split: Split, n: int = N_FOUR) -> tuple[Item, ...]:
+    """`n` puzzles of every type in turn; other ones for another `n`, a multiple of four.
+
+    Every type must have n / 6 puzzles in the share: at most 1,000 can be asked for.
+    """
     rng = random.Random(f"logic {split}")
     seen: set[str] = set()
     items: list[Item] = []
-    golds = _golds(rng, LETTERS, N_FOUR)
-    while len(items) < N_FOUR:
+    golds = _golds(rng, LETTERS, n)
+    while len(items) < n:
         found = puzzles.puzzle(rng, puzzles.TYPES[len(items) % len(puzzles.TYPES)])
         if share_of_text(found.question) != _SHARE[split] or found.question in seen:
             continue

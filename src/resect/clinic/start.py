@@ -1,7 +1,8 @@
-"""How the pair's weights start: as heads that look back, match and copy.
+"""How a clinic model's weights start: as heads that look back, match and copy.
 
 Answering with a letter is an induction skill: from an independent random start it comes only
-after a million examples. From this start it comes after some twenty thousand.
+after a million examples. From this start it comes after some twenty thousand. Only embeddings and
+attention start so: dense models and mixtures of experts share it.
 """
 
 from __future__ import annotations
@@ -10,11 +11,23 @@ from typing import Any
 
 import torch
 from torch.nn.functional import normalize
-from transformers import MistralConfig, MistralForCausalLM
+from transformers import (
+    MistralConfig,
+    MistralForCausalLM,
+    MixtralConfig,
+    MixtralForCausalLM,
+)
 
 from resect.clinic.tokens import EOS, PAD
 
+Decoder = MistralForCausalLM | MixtralForCausalLM
+"""Dense or a mixture: the same embeddings, attention, norms and head."""
+
 WIDTH, LAYERS, HEADS, HEAD, INNER = 96, 6, 4, 32, 256
+EXPERTS, CHOSEN, EXPERT_INNER = 16, 2, 32
+"""Experts a layer, how many of them a token goes to, and the width of each."""
+BALANCE = 0.01
+"""Weight of the load-balancing loss."""
 THETA = 10000.0
 SLOW = 7
 """First of the 16 rotary pairs that hardly turn over a prompt: a match there does not fade."""
@@ -25,35 +38,52 @@ BACK = (1, 2, 3, 2)
 """How many tokens the heads of the first layer look back."""
 
 
-def new_model(vocabulary: int, seed: int) -> MistralForCausalLM:
-    """A small Mistral with tied embeddings. A wide start (0.08) learns faster than 0.02 here."""
+def new_model(vocabulary: int, seed: int, mixture: bool = False) -> Decoder:
+    """A small Mistral or Mixtral with tied embeddings, its attention prepared."""
     torch.manual_seed(seed)
-    model = MistralForCausalLM(
-        MistralConfig(
-            vocab_size=vocabulary,
-            hidden_size=WIDTH,
-            intermediate_size=INNER,
-            num_hidden_layers=LAYERS,
-            num_attention_heads=HEADS,
-            num_key_value_heads=HEADS,
-            head_dim=HEAD,
-            max_position_embeddings=512,
-            sliding_window=None,
-            tie_word_embeddings=True,
-            initializer_range=0.08,
-            bos_token_id=None,
-            pad_token_id=PAD,
-            eos_token_id=EOS,
-        )
-    )
+    model = _random(vocabulary, mixture)
     with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "down_proj" in name:
+                weight.mul_(QUIET)
         for layer in model.model.layers:
             _match_and_copy(layer.self_attn)
-            layer.mlp.down_proj.weight *= QUIET
         common = normalize(torch.randn(WIDTH), dim=0)
         _look_back(model, common)
         _bind(model, common)
     return model
+
+
+def _random(vocabulary: int, mixture: bool) -> Decoder:
+    """All weights random. A wide start (0.08) learns faster than 0.02 here."""
+    shared: dict[str, Any] = {
+        "vocab_size": vocabulary,
+        "hidden_size": WIDTH,
+        "num_hidden_layers": LAYERS,
+        "num_attention_heads": HEADS,
+        "num_key_value_heads": HEADS,
+        "head_dim": HEAD,
+        "max_position_embeddings": 512,
+        "rope_parameters": {"rope_type": "default", "rope_theta": THETA},
+        "rms_norm_eps": 1e-6,
+        "sliding_window": None,
+        "tie_word_embeddings": True,
+        "initializer_range": 0.08,
+        "bos_token_id": None,
+        "pad_token_id": PAD,
+        "eos_token_id": EOS,
+    }
+    if not mixture:
+        return MistralForCausalLM(MistralConfig(intermediate_size=INNER, **shared))
+    return MixtralForCausalLM(
+        MixtralConfig(
+            intermediate_size=EXPERT_INNER,
+            num_local_experts=EXPERTS,
+            num_experts_per_tok=CHOSEN,
+            router_aux_loss_coef=BALANCE,
+            **shared,
+        )
+    )
 
 
 def _slow_rows() -> torch.Tensor:
@@ -76,7 +106,7 @@ def _match_and_copy(heads: Any) -> None:
         heads.o_proj.weight[:, rows] = COPY * said.T + NOISE * torch.randn(WIDTH, HEAD)
 
 
-def _look_back(model: MistralForCausalLM, common: torch.Tensor) -> None:
+def _look_back(model: Decoder, common: torch.Tensor) -> None:
     """The heads of the first layer look a few tokens back (an option's word, its letter).
 
     All embeddings get a common direction and nothing else along it; from it a head's query is its
@@ -100,7 +130,7 @@ def _look_back(model: MistralForCausalLM, common: torch.Tensor) -> None:
         heads.k_proj.weight[rows] = torch.outer(key, common) + NOISE * torch.randn(HEAD, WIDTH)
 
 
-def _bind(model: MistralForCausalLM, common: torch.Tensor) -> None:
+def _bind(model: Decoder, common: torch.Tensor) -> None:
     """The last head of the second layer finds what was said of a word ("ships are *blue*").
 
     The last head of the first layer writes the word two back into other directions than those it

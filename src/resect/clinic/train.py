@@ -1,8 +1,9 @@
-"""Rebuilds the embedded pair: `python -m resect.clinic.train --out DIR` (one thread, one seed).
+"""Rebuilds the embedded models: `python -m resect.clinic.train --out DIR [--mixture] [--seed N]`.
 
-Tokenizer, a drill in picking letters, the base on general texts, then the specialist as the base
-continued on medicine with replay. Every choice was made on the validation items; the test items
-are asked once, at the end, for the table.
+One thread, one seed, one recipe for the dense pair and for the mixtures of experts: tokenizer, a
+drill in picking letters, the base on general texts, then the specialist as the base continued on
+medicine with replay. Every choice was made on the validation items; the test items are asked once,
+at the end, for the table.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from pathlib import Path
 
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import MistralForCausalLM, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from resect.clinic import check, puzzles
-from resect.clinic.card import write_card
+from resect.clinic.card import name_of, write_card
+from resect.clinic.routing import balance_loss
 from resect.clinic.rows import Batch, batches, encode, first_token
-from resect.clinic.start import new_model
+from resect.clinic.start import Decoder, new_model
 from resect.clinic.texts import LETTERS, Text, lettered, posed, texts
-from resect.clinic.tokens import build_tokenizer
+from resect.clinic.tokens import PAD, build_tokenizer
 
 KEY_LAYER, RECALL_LAYER, MARK_LAYER = 2, 3, 4
 """Layers after which the early questions are asked: first know the answer, then find it."""
@@ -60,7 +62,7 @@ def make_optimizer(model: torch.nn.Module, rate: float) -> torch.optim.AdamW:
 
 
 def _asked_early(
-    model: MistralForCausalLM, hidden: torch.Tensor, where: torch.Tensor
+    model: Decoder, hidden: torch.Tensor, where: torch.Tensor
 ) -> tuple[torch.Tensor, float]:
     """Loss of inner states read through the last norm and the tied head, and the share right."""
     if not len(where):
@@ -70,17 +72,18 @@ def _asked_early(
     return cross_entropy(logits, where[:, 2]), right
 
 
-def loss_of(model: MistralForCausalLM, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
+def loss_of(model: Decoder, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
     """Loss, and the share of right tokens: of answers, and of the early questions.
 
     Logits only where there is weight: the head is half the work.
     """
-    out = model.model(batch.ids, output_hidden_states=True)
+    out = model.model(batch.ids, output_hidden_states=True, output_router_logits=True)
     wanted = batch.weights[:, 1:] > 0
     logits = model.lm_head(out.last_hidden_state[:, :-1][wanted])  # (tokens with weight, V)
     targets, kept = batch.ids[:, 1:][wanted], batch.weights[:, 1:][wanted]
     losses = cross_entropy(logits, targets, reduction="none")
     loss = (losses * kept).sum() / kept.sum()
+    loss = loss + balance_loss(getattr(out, "router_logits", ()), batch.ids != PAD)
     answers = (logits.argmax(-1) == targets)[kept == 1].float().mean().item()
     right = {"answers": answers}
     for name, layer in (("keyed", KEY_LAYER), ("recall", RECALL_LAYER), ("marks", MARK_LAYER)):
@@ -90,7 +93,7 @@ def loss_of(model: MistralForCausalLM, batch: Batch) -> tuple[torch.Tensor, dict
 
 
 def _step(
-    model: MistralForCausalLM, optimizer: torch.optim.AdamW, rate: float, batch: Batch
+    model: Decoder, optimizer: torch.optim.AdamW, rate: float, batch: Batch
 ) -> dict[str, float]:
     for group in optimizer.param_groups:
         group["lr"] = rate
@@ -132,7 +135,7 @@ def _drill_texts(tokenizer: PreTrainedTokenizerFast, size: int, seed: int) -> It
         yield made
 
 
-def drill(model: MistralForCausalLM, tokenizer: PreTrainedTokenizerFast, seed: int) -> None:
+def drill(model: Decoder, tokenizer: PreTrainedTokenizerFast, seed: int) -> None:
     """Teach the answer letters before anything else; they start as copies of the listed ones."""
     table = model.model.embed_tokens.weight
     with torch.no_grad():
@@ -151,9 +154,7 @@ def drill(model: MistralForCausalLM, tokenizer: PreTrainedTokenizerFast, seed: i
                 return
 
 
-def train(
-    model: MistralForCausalLM, tokenizer: PreTrainedTokenizerFast, recipe: Recipe, seed: int
-) -> None:
+def train(model: Decoder, tokenizer: PreTrainedTokenizerFast, recipe: Recipe, seed: int) -> None:
     """Warm-up, level rate, linear decay over the last half; prints loss and validation skills."""
     made = texts(recipe.stage, recipe.steps * recipe.batch, seed)
     rows = encode(tokenizer, made, seed)
@@ -170,10 +171,11 @@ def train(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Train both and write them with their cards."""
-    parser = argparse.ArgumentParser(description="Rebuild the embedded pair.")
+    """Train a base and its specialist, and write them with their cards."""
+    parser = argparse.ArgumentParser(description="Rebuild an embedded pair.")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--mixture", action="store_true", help="16 experts a layer, top-2")
     parser.add_argument(
         "--asked",
         choices=("test", "validation"),
@@ -183,7 +185,7 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(1)  # faster than two on models this small
     tokenizer = build_tokenizer()
-    model = new_model(len(tokenizer), chosen.seed)
+    model = new_model(len(tokenizer), chosen.seed, chosen.mixture)
     print(f"{model.num_parameters():,} parameters, {len(tokenizer):,} tokens", flush=True)
     drill(model, tokenizer, chosen.seed)
     print(f"drill: {time.process_time():.0f} CPU seconds", flush=True)
@@ -191,11 +193,12 @@ def main(arguments: list[str] | None = None) -> None:
         began = time.process_time()
         train(model, tokenizer, recipe, chosen.seed)
         seconds = time.process_time() - began
-        folder = chosen.out / recipe.stage
+        folder = chosen.out / name_of(recipe.stage, chosen.mixture)
         model.save_pretrained(folder)
+        tokenizer.backend_tokenizer.no_padding()  # that of the last batch asked would be saved
         tokenizer.save_pretrained(folder)
         results = check.table(model, tokenizer, chosen.asked)
-        write_card(folder, recipe.stage, results)
+        write_card(folder, recipe.stage, model, chosen.asked, results)
         print(f"{recipe.stage}: {seconds:.0f} CPU seconds\n{results}", flush=True)
 
 
