@@ -61,6 +61,13 @@ class Item:
     turns: tuple[tuple[str, str], ...] = ()
     context: str = ""
 
+    def meaning(self, label: str) -> str:
+        """What a label counts as: what it means; the gold where its option has the same text."""
+        texts, gold = self.options or {}, self.gold
+        if gold is not None and label in texts and texts[label] == texts.get(gold):
+            return gold
+        return self.means.get(label, label)
+
     @property
     def key(self) -> str:
         """Hash of all that can change the answer or how it is read: not tags, not the context,

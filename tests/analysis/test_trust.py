@@ -5,7 +5,7 @@ import pytest
 from answers_by_hand import YN, cell, flipped, run
 
 from resect.analysis import calibration as cal
-from resect.analysis.encoding import softmax
+from resect.analysis.encoding import probabilities
 from resect.analysis.intervals import item_weights
 from resect.analysis.paired import mcnemar
 
@@ -47,7 +47,8 @@ def test_changes_agree_with_the_curves():
 
 
 def test_softmax_and_rows_without_scores():
-    found = softmax([(0.0, np.log(3.0)), None, (1.0, np.nan), [5.0], np.array([-1e4, 0.0])], 2)
+    rows = [(0.0, np.log(3.0)), None, (1.0, np.nan), [5.0], np.array([-1e4, 0.0])]
+    found = probabilities(rows, [("a", "b")] * 5, ("a", "b"))
     np.testing.assert_allclose(found[0], [0.25, 0.75], atol=1e-7)
     assert np.isnan(found[1:4]).all()
     np.testing.assert_allclose(found[4], [0, 1])

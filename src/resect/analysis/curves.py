@@ -161,11 +161,33 @@ class Sampled:
         if main is not None:
             values = self.metric_over(main, items)
             return Draws(values, *retention(values))
-        counts = self.counts_over(items)
-        skill = sk.skill(counts)
+        skill = self.skill_over(items)
         kept, reason = retention(skill)
-        few = kept is None and int(sk.present_labels(counts)[0]) == 1
+        few = kept is None and int(sk.present_labels(self.counts_over(items))[0]) == 1
         return Draws(skill, kept, ONE_LABEL if few else reason)
+
+    @cached_property
+    def skill(self) -> Floats:
+        """Skill over all items, each level over the items it was asked, (R + 1, L)."""
+        return self.skill_over(self.curve.asked)
+
+    def skill_over(self, items: Mask) -> Floats:
+        """Skill over some items (N,), (R + 1, L).
+
+        Where items have different numbers of options it is the mean over the numbers, weighted by
+        their items: silence, a constant answer and guessing are 0 for each number and so for
+        all. A number whose items have one gold label tells nothing and is left out.
+        """
+        sizes = self.curve.frame.sizes
+        some = np.unique(sizes[items])
+        if len(some) < 2:
+            return sk.skill(self.counts_over(items))
+        tallies = [self._tally(items & (sizes == size)) for size in some]
+        values = np.stack([sk.skill(t) for t in tallies])  # (sizes, R + 1, L)
+        told = ~np.isnan(values)
+        masses = np.where(told, np.stack([t.asked.sum(axis=0) for t in tallies]), 0.0)
+        with np.errstate(all="ignore"):
+            return np.asarray((np.where(told, values, 0.0) * masses).sum(0) / masses.sum(0))
 
     def counts_over(self, items: Mask) -> sk.Tally:
         """The tally over some items (N,)."""

@@ -27,19 +27,42 @@ def is_labelled(info: TaskInfo) -> bool:
     return info.kind == "label" and len(info.labels) > 1
 
 
-def softmax(scores: Sequence[Any], k: int) -> Singles:
-    """Probabilities of the K options of each row, (rows, K), from sums of log-probabilities.
+Meant = tuple[str, ...]
+"""What the options of one item count as, in their order: labels of the task."""
 
-    NaN for a row without K finite scores. The scores stand in the order of the task's labels.
+
+def meant_by(rows: pd.DataFrame, labels: Meant) -> list[Meant]:
+    """What the options of each row's item count as; the task's labels where it is not said."""
+    if "meant" not in rows:
+        return [labels] * len(rows)
+    return [tuple(row) if isinstance(row, Sequence) and row else labels for row in rows["meant"]]
+
+
+def probabilities(scores: Sequence[Any], meant: Sequence[Meant], labels: Meant) -> Singles:
+    """Probabilities of the K labels of each row, (rows, K), from sums of log-probabilities.
+
+    A softmax over the options of the row's own item, each added to the label that it counts as: an
+    item may have fewer options than the task has labels, and several that are right. NaN for a
+    row without a finite score for each of its options.
     """
-    table = np.full((len(scores), k), np.nan)
-    known = [i for i, row in enumerate(scores) if row is not None and np.size(row) == k]
-    if known:
-        table[known] = np.array([scores[i] for i in known], dtype=float)
-    table[~np.isfinite(table).all(axis=1)] = np.nan
-    with np.errstate(all="ignore"):
-        raised = np.exp(table - table.max(axis=1, keepdims=True))
-        return np.asarray(raised / raised.sum(axis=1, keepdims=True), dtype=np.float32)
+    found = np.full((len(scores), len(labels)), np.nan, dtype=np.float32)
+    place = {label: column for column, label in enumerate(labels)}
+    groups: dict[Meant, list[int]] = {}
+    for number, (row, options) in enumerate(zip(scores, meant, strict=True)):
+        known = row is not None and np.size(row) == len(options)
+        if known and place.keys() >= set(options):
+            groups.setdefault(options, []).append(number)
+    for options, members in groups.items():
+        table = np.array([scores[i] for i in members], dtype=float)
+        table[~np.isfinite(table).all(axis=1)] = np.nan
+        with np.errstate(all="ignore"):
+            raised = np.exp(table - table.max(axis=1, keepdims=True))
+            each = raised / raised.sum(axis=1, keepdims=True)
+        spread = np.repeat(0.0 * each[:, :1], len(labels), axis=1)  # NaN stays NaN
+        for column, label in enumerate(options):
+            spread[:, place[label]] += each[:, column]
+        found[members] = spread
+    return found
 
 
 def codes_of(rows: pd.DataFrame, info: TaskInfo) -> dict[View, Asked]:

@@ -108,7 +108,7 @@ def evidence(sampled: Sampled, options: Curve | None, info: TaskInfo, margin: fl
         if not frame.graded:
             start = wilson(int((curve.right & asked)[0].sum()), int(asked[0].sum()))
         return Evidence(curve, start, tuple(tests), _unassessable(start, margin))
-    start = interval(sk.skill(sampled.counts)[:, 0])
+    start = interval(sampled.skill[:, 0])
     if info.positive in frame.labels:
         yes = frame.labels.index(info.positive)
         good, sick = codes == yes, asked & (frame.gold == yes)

@@ -5,6 +5,7 @@ Shapes: N items, K labels.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from resect.record import TaskInfo
 
 
 def floors(frame: TaskFrame, positive: str | None) -> dict[str, Any]:
-    """Accuracies of guessing, of the commonest gold label, and of always saying `positive`.
+    """Accuracies of guessing among each item's own options, of the commonest gold label, and of
+    always saying `positive`.
 
     The first label of the task wins a tie for the commonest. None without items or labels.
     """
@@ -26,7 +28,7 @@ def floors(frame: TaskFrame, positive: str | None) -> dict[str, Any]:
     commonest = max(counts, key=lambda label: counts[label])
     share = counts[commonest] / n
     return {
-        "chance": 1 / len(frame.labels),
+        "chance": math.fsum(frame.guessed) / n,
         "majority": share,
         "majority_label": commonest,
         # weighted averages: only the commonest label has a precision, its share

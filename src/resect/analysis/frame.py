@@ -15,13 +15,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from resect.analysis.encoding import (
+    Meant,
     Singles,
     codes_of,
     ends,
     is_labelled,
+    meant_by,
     parts_of,
+    probabilities,
     shares,
-    softmax,
 )
 from resect.analysis.intervals import Floats
 from resect.analysis.metrics import SCORE, Metric, headline
@@ -56,9 +58,10 @@ class TaskFrame:
     that counts right and wrong items is defined.
 
     `probabilities[key]` is (N, K): the softmax of the option scores, NaN where an item has none;
-    only cells of the options view have it. `ends[key]` are the texts that only the token limit
-    ended (`cut_off`) and the degenerate ones of these (`trapped`), (N,) each. `ids` and `tags`
-    are per item.
+    only cells of the options view have it. `meant` says what the options of each item count as,
+    (N,) tuples of labels: items may have different numbers of options. `ends[key]` are the texts
+    that only the token limit ended (`cut_off`) and the degenerate ones of these (`trapped`), (N,)
+    each. `ids` and `tags` are per item.
     """
 
     name: str
@@ -77,11 +80,25 @@ class TaskFrame:
     graded: bool = False
     parts: dict[Key, dict[str, Floats]] = field(default_factory=dict)
     ends: dict[Key, dict[str, NDArray[np.bool_]]] = field(default_factory=dict)
+    meant: tuple[Meant, ...] = ()
 
     @property
     def skilled(self) -> bool:
         """Whether there is a skill, 0 for a model without knowledge (perplexity has none)."""
         return bool(self.labels) or self.headline is not None
+
+    @cached_property
+    def sizes(self) -> NDArray[np.intp]:
+        """How many options each item has, (N,)."""
+        every = self.meant or (self.labels,) * len(self.items)
+        return np.array([len(options) for options in every], dtype=np.intp)
+
+    @cached_property
+    def guessed(self) -> Floats:
+        """How likely a guess among an item's own options is right, (N,)."""
+        every = self.meant or (self.labels,) * len(self.items)
+        right = [options.count(self.labels[g]) for options, g in zip(every, self.gold, strict=True)]
+        return np.asarray(np.array(right, dtype=float) / np.maximum(self.sizes, 1))
 
     @cached_property
     def cluster(self) -> NDArray[np.intp]:
@@ -147,6 +164,7 @@ def _frame(rows: pd.DataFrame, info: TaskInfo, warnings: list[str]) -> TaskFrame
         primary=info.primary,
         headline=main,
         graded=main is not None and fractions,
+        meant=tuple(meant_by(first, labels)) if labels else (),
     )
     _fill(frame, rows, info, parts, warnings)
     return frame
@@ -164,7 +182,9 @@ def _fill(
     place = rows["item"].astype(str).map({item: i for i, item in enumerate(frame.items)})
     at_item = place.to_numpy()
     columns, ended = codes_of(rows, info), ends(rows)
-    chances = softmax(list(rows["option_scores"]), len(labels)) if labels else None
+    chances = None
+    if labels:
+        chances = probabilities(list(rows["option_scores"]), meant_by(rows, labels), labels)
     for cell, members in cells_of(rows):
         where = f"{info.name}, {cell.model}, {cell.treatment} at {cell.level}"
         at = _once(members, at_item, where, warnings)

@@ -126,7 +126,7 @@ def _labelled(sampled: Sampled) -> list[dict[str, Any]]:
     with np.errstate(all="ignore"):
         accuracy = counts.right.sum(axis=0) / counts.asked.sum(axis=0)
     found = {
-        "skill": intervals(sk.skill(counts)),
+        "skill": intervals(sampled.skill),
         "macro_f1": intervals(f1),
         "no_answer": intervals(sk.no_answer(counts)),
         "change": intervals(accuracy - accuracy[:, :1]),

@@ -174,6 +174,7 @@ def _answers(cell: Cell, readings: _Readings) -> Iterator[Answer]:
     for row, item in zip(cell.rows, cell.items, strict=True):
         raw = RawAnswer(row.text or "", None, 0, row.option_scores)
         best = _chosen(row, readings.tasks[row.task].scored)
+        best = None if best is None else item.meaning(best)
         asking, key = cell.result.asking, item.key
         yield Answer(asking, key, raw, readings.of(row, item), READER, best, row.recorded)
 

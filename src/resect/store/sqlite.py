@@ -244,6 +244,8 @@ class Store:
         for name in ("id", "gold", "parent", "variant", "tags", "prompt", "options"):
             column = {key: getattr(item, name) for key, item in items.items()}
             frame["item_id" if name == "id" else name] = [column[key] for key in frame["item"]]
+        meant = {key: tuple(map(item.meaning, item.labels)) for key, item in items.items()}
+        frame["meant"] = [meant[key] for key in frame["item"]]
         for name, kind in (("option_scores", tuple), ("parts", dict)):
             # where only some rows have a value, pandas turns the others into NaN
             found = [kind(json.loads(x)) if isinstance(x, str) else None for x in frame[name]]

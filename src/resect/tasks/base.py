@@ -254,11 +254,8 @@ def judged(parsed: parse.Parsed, item: Item) -> Reading:
 
 
 def counted(item: Item, label: str | None) -> str | None:
-    """What a label counts as: what it means, and the gold where its option has the same text."""
-    if label is None:
-        return None
-    same = parse.same_option(label, item.gold, item.options)
-    return item.gold if same else item.means.get(label, label)
+    """What a label counts as (`Item.meaning`), None for none."""
+    return None if label is None else item.meaning(label)
 
 
 def chosen(item: Item, scores: Sequence[float] | None, scored: str) -> str | None:
