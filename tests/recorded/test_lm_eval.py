@@ -143,6 +143,37 @@ def test_a_live_run_goes_out_and_comes_back(live, tmp_path, to):
     assert one.fillna("-").values.tolist() == other.fillna("-").values.tolist()
 
 
+def test_items_of_every_shape_go_out_and_come_back(tmp_path, tiny_pair, data_dir):
+    """Other numbers of options, several right ones, abstaining, and pairs that belong together."""
+    from resect import Study, run
+
+    study = Study.of(
+        models={"specialist": str(tiny_pair[0])},
+        treatments=[],
+        tasks=["truthfulqa", "medhalt-fake", "medhallu-detect"],
+        data_dir=str(data_dir),
+        limit=12,
+        device="cpu",
+    )
+    ours = run(study, tmp_path / "run")
+    with ours.reading() as store:
+        export(store, "csv", tmp_path / "out")
+    back = audit(tmp_path / "out" / "answers.csv", tmp_path / "back")
+    for key in ("curves", "trust"):
+        one, other = (
+            {r["task"] + r["view"]: r for r in run.summary()[key]} for run in (ours, back)
+        )
+        for name, row in one.items():
+            for field in ("n", "accuracy", "skill", "brier", "risk_coverage"):
+                assert row.get(field) == other[name].get(field), (name, field)
+    floors = [
+        {t["name"]: t["floors"]["chance"] for t in r.summary()["tasks"]} for r in (ours, back)
+    ]
+    assert floors[0] == floors[1]
+    clusters = [r.answers().groupby("task")["parent"].nunique() for r in (ours, back)]
+    assert clusters[0].to_dict() == clusters[1].to_dict()
+
+
 def test_parquet_holds_every_answer(live, tmp_path):
     pd = pytest.importorskip("pandas")
     pytest.importorskip("pyarrow", reason="pyarrow is not installed: Parquet goes unchecked")

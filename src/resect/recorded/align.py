@@ -9,7 +9,7 @@ from resect.errors import RequestError
 from resect.record import TaskInfo
 from resect.recorded.row import Recorded
 
-SHARED = ("labels", "choices", "options")
+SHARED = ("labels", "choices", "options", "means")
 
 
 def aligned(rows: Sequence[Recorded], tasks: Mapping[str, TaskInfo]) -> list[Recorded]:

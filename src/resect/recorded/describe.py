@@ -28,7 +28,8 @@ def infos(rows: Sequence[Recorded], known: Mapping[str, TaskInfo]) -> dict[str, 
 
 
 def _info(task: str, rows: Sequence[Recorded]) -> TaskInfo:
-    labels = tuple(dict.fromkeys(label for row in rows for label in row.labels))
+    shown = [label for row in rows for label in row.labels]
+    labels = tuple(dict.fromkeys([*shown, *(x for row in rows for x in row.means.values())]))
     labels = labels or labels_of({row.item: row.gold for row in rows}, rows)
     letters = bool(labels) and all(len(label) == 1 for label in labels)
     scored = any(row.option_scores is not None for row in rows)
@@ -108,21 +109,26 @@ def _item(row: Recorded, info: TaskInfo) -> Item:
         options=row.options,
         question=row.question,
         tags=dict(row.tags),
+        means=dict(row.means),
+        parent=row.parent,
     )
 
 
 def _clustered(task: str, got: dict[str, Item]) -> tuple[dict[str, Item], list[str]]:
-    """Items with the first of their equals as `parent`: equal prompts and options."""
+    """Items with the first of their equals as `parent`: equal prompts and options. One that the
+    data names stays.
+    """
     first: dict[str, str] = {}
     found = {}
     for name, item in got.items():
         content = json.dumps([item.prompt, dict(item.options or {})], ensure_ascii=False)
         parent = first.setdefault(content, name) if item.prompt else name
-        found[name] = item if parent == name else replace(item, parent=parent)
-    twins = sum(item.parent is not None for item in found.values())
+        own = parent == name or item.parent is not None
+        found[name] = item if own else replace(item, parent=parent)
+    twins = [item for name, item in found.items() if item.parent != got[name].parent]
     if not twins:
         return found, []
-    note = f"{task}: {twins} questions stand in it again, word for word"
-    other = sum(item.gold != found[item.parent].gold for item in found.values() if item.parent)
+    note = f"{task}: {len(twins)} questions stand in it again, word for word"
+    other = sum(item.gold != found[str(item.parent)].gold for item in twins)
     note += f" ({other} of them with another gold answer)" if other else " and with equal gold"
     return found, [f"{note}; equal questions are resampled together, so they do not count twice."]

@@ -220,6 +220,8 @@ def _own(base: Recorded, doc: Mapping[str, Any], ours: Mapping[str, Any]) -> Rec
         recorded=doc["recorded"],
         choices=tuple(doc["choices"]),
         score=doc["score"],
+        means=doc.get("means") or {},
+        parent=doc.get("parent"),
     )
 
 

@@ -15,7 +15,7 @@ from resect.recorded.row import Found, Recorded
 
 ENDINGS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz")
 NEEDED = ("model", "task", "item", "gold")
-WORDS = (*NEEDED, "role", "treatment", "text", "recorded", "prompt", "question")
+WORDS = (*NEEDED, "role", "treatment", "text", "recorded", "prompt", "question", "parent")
 
 
 def matches(names: list[str]) -> bool:
@@ -56,7 +56,9 @@ def _row(row: Mapping[str, Any], where: str, source: str) -> Recorded:
     if score is not None and not math.isfinite(score):
         raise RequestError(f"{where}: score {score} is not finite: write 0 or 1, or leave it out.")
     labels = labels or tuple(options or ())
-    gold = named(words["gold"], labels) if labels and words["gold"].strip() else words["gold"]
+    means = _mapping(row.get("means"), where, "means") or {}
+    right = (*labels, *means.values())
+    gold = named(words["gold"], right) if labels and words["gold"].strip() else words["gold"]
     if gold is None:
         raise RequestError(
             f"{where}: gold {words['gold']!r} is none of the labels {', '.join(labels)}."
@@ -82,6 +84,8 @@ def _row(row: Mapping[str, Any], where: str, source: str) -> Recorded:
         question=words.get("question", ""),
         score=score,
         scored=_scored(row.get("scored"), where),
+        means=means,
+        parent=words.get("parent"),
         source=source,
     )
 

@@ -18,7 +18,7 @@ class Recorded:
     `option_scores[i]` the log-likelihood of `choices[i]`, which stands for `labels[i]`.
     `recorded` is how the recording study itself read the text, None where unknown; `score` its
     own 0 or 1, used only where a task has no labels; `scored` says what the options view scores
-    (`TaskInfo.scored`). `source` names the file.
+    (`TaskInfo.scored`). `means` and `parent` are the item's. `source` names the file.
     """
 
     model: str
@@ -39,6 +39,8 @@ class Recorded:
     question: str = ""
     score: float | None = None
     scored: str | None = None
+    means: Mapping[str, str] = field(default_factory=dict)
+    parent: str | None = None
     source: str = ""
 
 

@@ -26,7 +26,7 @@ from resect.store.sqlite import Store
 FORMATS = ("csv", "parquet", "lm-eval")
 _CELL = ["model", "role", "treatment", "seed", "level"]
 _READ = ("answer", "outcome", "tier", "score", "chosen")
-_LISTED = ("options", "labels", "choices", "option_scores", "tags")
+_LISTED = ("options", "labels", "means", "choices", "option_scores", "tags")
 
 
 def export(store: Store, to: str, out: Path) -> list[Path]:
@@ -81,7 +81,7 @@ def _plain(store: Store, answers: pd.DataFrame) -> pd.DataFrame:
             "item": item.id,
             "gold": item.gold,
             "text": row["text"] if row["outcome"] or row["text"] else None,
-            **{name: doc[name] for name in ("options", "labels", "choices")},
+            **{name: doc[name] for name in ("options", "labels", "means", "choices", "parent")},
             "option_scores": _value(row["option_scores"]),
             "scored": infos[row["task"]].scored,
             "tags": doc["tags"],
@@ -209,6 +209,8 @@ def _doc(row: Mapping[str, Any], item: Item) -> dict[str, Any]:
         "labels": list(item.labels),
         "options": None if item.options is None else dict(item.options),
         "choices": list(item.choices),
+        "means": dict(item.means),
+        "parent": item.parent,
         "tags": dict(item.tags),
         "recorded": _value(row.get("recorded")),
         "score": _value(row["score"]),
