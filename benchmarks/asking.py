@@ -3,12 +3,15 @@
 python benchmarks/asking.py [--json] [--quick] [--data_dir DIR] [--threads N]
 
 The same model, items, device and threads, in turns in one process; the shortest of the repeats
-counts. Where other work shares the cores, seconds of the processor (`cpu`) are the steadier ones. Two models: the embedded specialist on its three tasks, and a random Llama of 134 M
-parameters on PubMedQA prompts. The published loop gives the text view, lm_eval (at the batch size
-that was fastest on the first items) and ours give both. `ours` tokenizes and plans each time;
-`ours_planned` does not, as in a course after its first level. `ratio` is ours against the published
-loop on the embedded model. Texts that differ from the loop's are printed with the gap between the
-two tokens where they part: float32 noise moves a logit by some 1e-5 here.
+counts. Where other work shares the cores, seconds of the processor (`cpu`) are steadier. Two
+models: the embedded specialist on its three tasks, and a random Llama of 134 M parameters on
+PubMedQA prompts. The published loop gives the text view, lm_eval (at the batch size that was
+fastest on the first items) and ours give both. `ours` tokenizes and plans each time,
+`ours_planned` does not, as in a course after its first level. `ratio` is ours against the
+published loop on the embedded model.
+
+Texts that differ from the loop's are printed with the gap between the
+two tokens where they part.
 """
 
 from __future__ import annotations
@@ -33,7 +36,8 @@ from resect.spec import ModelRef
 from resect.tasks import Source
 
 Asked = list[tuple[list[Item], int]]  # items and their token limit, task by task
-NOISE = 1e-3
+CLINIC = ("clinic-medicine", "clinic-context", "clinic-logic")
+NOISE = 1e-3  # two logits that float32 may put either way
 
 
 def main() -> None:
@@ -46,11 +50,11 @@ def main() -> None:
     place = random_model.data_dir(asked.data_dir)
     torch.set_num_threads(asked.threads)
     specialist = models.load(ModelRef(role="model", id="clinic:specialist"), "cpu")
-    names = ("clinic-medicine", "clinic-context", "clinic-logic")
     few = 40 if asked.quick else None
-    clinic = [(tasks.get(name).items(Source(limit=few)), 8) for name in names]
+    clinic = [(tasks.get(name).items(Source(limit=few)), limit(name)) for name in CLINIC]
     embedded = compare(specialist, clinic, 1 if asked.quick else 3, (16, 64, 128))
-    pubmedqa = [(random_model.prompts("pubmedqa", place, 4 if asked.quick else 12), 10)]
+    few = 4 if asked.quick else 12
+    pubmedqa = [(random_model.prompts("pubmedqa", place, few), limit("pubmedqa"))]
     sizes = (1, 4) if asked.quick else (1, 4, 8)
     large = compare(random_model.llama(place), pubmedqa, 1 if asked.quick else 2, sizes)
     machine.show(
@@ -64,6 +68,11 @@ def main() -> None:
         },
         asked.json,
     )
+
+
+def limit(task: str) -> int:
+    """New tokens that a task asks for."""
+    return tasks.get(task).info.max_new_tokens
 
 
 def compare(loaded: Loaded, asked: Asked, repeats: int, sizes: tuple[int, ...]) -> dict[str, Any]:

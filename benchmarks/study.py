@@ -6,7 +6,7 @@ Ours is `resect run` of the demo's study as it is shipped: both models, twenty l
 in two views, measured, stored, analysed, with its page. The peer does what the published scripts
 do: for each model and task load it, and at every level sort every matrix, set what lies below the
 threshold to zero and call `generate` once an item; one view, no analysis. `--limit` asks fewer
-items of both, `--quick` fewer still, and the peer at three levels only, scaled up to twenty.
+items of both, `--quick` fewer still, and the peer at two levels only, scaled up to twenty.
 
 `cost` is the same study over 5, 10, 20 and 40 levels in one process: seconds in all, of the
 asking cells, and of the report; `slope` is what one more level costs by a straight line.
@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-import time
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -41,7 +40,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int)
     asked = parser.parse_args()
     study = resect.Study.load(Path(str(files("resect.clinic") / "demo.yaml")))
-    limit = asked.limit or (10 if asked.quick else study.limit)
+    limit = asked.limit or (40 if asked.quick else study.limit)
     study = study.model_copy(update={"limit": limit})
     warm_up(study)
     levels = study.treatments[0].levels
@@ -49,7 +48,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         ours.take(lambda: resect.run(study, Path(folder) / "run"))
     theirs = machine.Times()
-    some = levels[:: len(levels) // 2 - 1] if asked.quick else levels
+    some = levels[5::9] if asked.quick else levels
     theirs.take(lambda: published(study, some))
     scale = len(levels) / len(some)
     peer = theirs.wall * scale
@@ -66,7 +65,7 @@ def main() -> None:
             "peer_seconds": round(peer, 1),
             "cpu_seconds": round(ours.cpu, 1),
             "peer_cpu_seconds": round(theirs.cpu * scale, 1),
-            "cost": costs(study, 10 if asked.quick else 100),
+            "cost": costs(study, 10 if asked.quick else 100, LEVELS[:3] if asked.quick else LEVELS),
         },
         asked.json,
     )
@@ -107,10 +106,10 @@ def prune(model: torch.nn.Module, level: float) -> None:
                 weight[size < ordered[count]] = 0.0
 
 
-def costs(study: resect.Study, limit: int) -> dict[str, Any]:
+def costs(study: resect.Study, limit: int, counts: tuple[int, ...]) -> dict[str, Any]:
     """Seconds over numbers of levels, and the slope of each."""
     rows = []
-    for count in LEVELS:
+    for count in counts:
         grid = tuple(round(float(level), 6) for level in np.linspace(0, 0.95, count))
         treatment = study.treatments[0].model_copy(update={"levels": grid})
         one = study.model_copy(
@@ -135,9 +134,9 @@ def costs(study: resect.Study, limit: int) -> dict[str, Any]:
     found = {"items_a_cell": limit, "rows": rows, "slope": {}, "straight": {}}
     for name in ("seconds", "cpu_seconds", "asking_seconds", "report_seconds"):
         values = [row[name] for row in rows]
-        slope, _ = np.polyfit(LEVELS, values, 1)
+        slope, _ = np.polyfit(counts, values, 1)
         found["slope"][name] = round(float(slope), 3)
-        found["straight"][name] = round(float(np.corrcoef(LEVELS, values)[0, 1] ** 2), 4)
+        found["straight"][name] = round(float(np.corrcoef(counts, values)[0, 1] ** 2), 4)
     return found
 
 

@@ -212,6 +212,7 @@ def _run(course: Course, cell: Cell, standing: Standing, asker: Asker) -> Iterat
     started = time.perf_counter()
     notes = [note for report in standing.reports for note in report.notes] + asker.notes()
     task = tasks.get(cell.info.name)
+    asking, keys = cell.spec.asking, cell.spec.items  # hashes: once, not once an answer
     try:
         for batch in asker.ask(standing.model, set(cell.missing)):
             answers = []
@@ -219,7 +220,7 @@ def _run(course: Course, cell: Cell, standing: Standing, asker: Asker) -> Iterat
                 item = cell.items[row]
                 reading = task.read(raw.text, item, raw.stopped)
                 best = chosen(item, raw.option_scores, cell.info.scored)
-                answers.append(Answer(cell.spec.asking, item.key, raw, reading, task.reader, best))
+                answers.append(Answer(asking, keys[row], raw, reading, task.reader, best))
             yield Answered(cell, answers)
     except RunError as error:
         yield Finished(cell.result(course, "failed", str(error), None))
