@@ -53,8 +53,10 @@ def test_answers_are_the_same_as_without(family):
         assert shared[row].text == answer.text
         assert shared[row].stopped == answer.stopped
         assert shared[row].option_scores == pytest.approx(answer.option_scores, abs=2e-4)
-    unshared = family in (*HYBRIDS, "gemma2", "gemma3_text", "gpt_oss")
-    assert (few < many / 3) != unshared
+    if family in ("llama", "mistral", "qwen2", "qwen3", "phi3", "mixtral", "olmoe"):
+        assert few < many / 3
+    if family in (*HYBRIDS, "gemma2", "gemma3_text", "gpt_oss"):
+        assert few > many / 2
 
 
 def test_a_window_that_holds_the_row_is_no_hindrance():

@@ -294,8 +294,9 @@ class Dying(sweep.local._Worker):
     """Killed as soon as it has something to do."""
 
     def take(self, course):
-        super().take(course)
+        taken = super().take(course)
         self.process.kill()
+        return taken
 
 
 def test_memory_and_speed_are_measured_once_for_a_shape(tiny_pair, tmp_path):
