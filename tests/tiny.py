@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
@@ -122,3 +124,25 @@ def save(folder: Path, family: str = "mistral", seed: int = 0, **changes: Any) -
     model(family, seed, **changes).save_pretrained(folder)
     tokenizer().save_pretrained(folder)
     return folder
+
+
+def save_mxfp4(folder: Path, **changes: Any) -> tuple[Path, dict[str, torch.Tensor]]:
+    """A gpt-oss directory as it is published, experts in 4-bit blocks of 32, and its tensors."""
+    changes = {"hidden_size": 64, "intermediate_size": 64, **changes}
+    save(folder, "gpt_oss", dtype=torch.bfloat16, **changes)
+    tensors = load_file(folder / "model.safetensors")
+    generator = torch.Generator().manual_seed(0)
+
+    def integers(low: int, high: int, shape: tuple[int, ...]) -> torch.Tensor:
+        return torch.randint(low, high, shape, generator=generator).to(torch.uint8)
+
+    for name in [n for n in tensors if n.endswith(("gate_up_proj", "down_proj"))]:
+        experts, inner, out = tensors.pop(name).shape
+        blocks = (experts, out, inner // 32, 16)
+        tensors[f"{name}_blocks"] = integers(0, 256, blocks)
+        tensors[f"{name}_scales"] = integers(118, 126, blocks[:3])
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((folder / "config.json").read_text())
+    config["quantization_config"] = {"quant_method": "mxfp4"}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder, tensors

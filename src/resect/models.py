@@ -109,12 +109,17 @@ def identify(ref: ModelRef) -> tuple[Identity, Loaded]:
 
 
 def load(ref: ModelRef, device: str, notice: Callable[[str], None] = warnings.warn) -> Loaded:
-    """Load onto `device`; `notice` gets one sentence where weights come from `.bin` files."""
+    """Load onto `device`; `notice` gets a sentence where weights come from `.bin` files, and where
+    a model that also sees or hears is loaded without what it sees and hears with.
+    """
     if not _has_safetensors(ref):
         notice(f"{ref.name} has no safetensors: read through torch's weights-only loader.")
     if is_packed(ref):
         return _load(ref, {"device_map": {"": torch.device(device)}})
     loaded = _load(ref, {})
+    whole = AutoConfig.from_pretrained(where(ref), **_shared(ref))
+    if whole.model_type != loaded.model.config.model_type:
+        notice(f"{ref.name} is {whole.model_type}: only its text part is loaded, and kept.")
     loaded.model.to(torch.device(device))  # type: ignore[arg-type]  # transformers' stub is off
     return loaded
 
@@ -191,8 +196,14 @@ def settled(model: PreTrainedModel) -> PreTrainedModel:
     """A loaded model ready to be asked.
 
     bitsandbytes' fast path for 4 bits on some processors takes only blocks of 64 within a row and
-    rows in groups of 32 (0.50); other matrices go the general way.
+    rows in groups of 32 (0.50); other matrices go the general way. MXFP4 is unpacked while it is
+    loaded, and transformers (5.23) would save it under the packed names, which nothing can load.
     """
+    if not getattr(model.config, "quantization_config", None):
+        ways: Any = getattr(model, "_weight_conversions", None) or []
+        packed = [way for way in ways if any("_blocks" in str(p) for p in way.source_patterns)]
+        if packed:
+            model._weight_conversions = [way for way in ways if way not in packed]
     module: Any
     for module in model.modules():
         if getattr(module, "support_avx512bf16_for_cpu", False):

@@ -9,15 +9,16 @@ import pytest
 import tiny
 import torch
 from torch import nn
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
-from resect import anatomy, methods
+from resect import anatomy, methods, models
 from resect.anatomy import experts as mixtures
 from resect.calibration import Tokens
+from resect.compression import compress_to
 from resect.errors import RequestError
 from resect.methods.base import Context
 from resect.methods.experts import CRITERIA
-from resect.spec import Step
+from resect.spec import Calibration, ModelRef, Step, Treatment
 
 TEXT = Tokens(torch.randint(3, 259, (4, 24), generator=torch.Generator().manual_seed(3)))
 RATIOS = (0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875)
@@ -201,6 +202,50 @@ def test_every_family_is_smaller_and_loads_again(family, pristine, criterion, tm
     assert torch.equal(logits(loaded), logits(model))
     parts = [m.name for m in anatomy.read(loaded).matrices]
     assert parts == [m.name for m in anatomy.read(model).matrices]
+
+
+def compressed(source, tmp_path):
+    """The directory after `resect compress`, loaded by plain transformers."""
+    text = tmp_path / "text.txt"
+    text.write_text("Aspirin treats pain. " * 50)
+    asked = Calibration(data=str(text), nsamples=2, seqlen=32)
+    out = tmp_path / "cut"
+    said: list[str] = []
+    treatment = Treatment.of(steps="experts:0.5")
+    ref = ModelRef(role="model", id=str(source))
+    compress_to(ref, treatment, out, calibration=asked, notice=said.append)
+    loaded, info = AutoModelForCausalLM.from_pretrained(out, output_loading_info=True)
+    assert not any(info.values())
+    assert {m.size for m in mixtures.find(loaded)} == {4}
+    return loaded, said
+
+
+def test_gpt_oss_as_it_is_published_is_unpacked_cut_and_loads_again(tmp_path):
+    source, _ = tiny.save_mxfp4(tmp_path / "source", experts=8)
+    loaded, _ = compressed(source, tmp_path)
+    whole = models.load(ModelRef(role="model", id=str(source)), "cpu").model
+    kept = [
+        expert
+        for expert in range(8)
+        if any(
+            torch.equal(whole.model.layers[0].mlp.experts.down_proj[expert], other)
+            for other in loaded.model.layers[0].mlp.experts.down_proj
+        )
+    ]
+    assert len(kept) == 4
+
+
+def test_of_a_model_that_also_sees_the_text_part_is_cut_and_that_is_said(tmp_path):
+    torch.manual_seed(0)
+    vision = {"depth": 1, "hidden_size": 32, "num_heads": 2, "intermediate_size": 32,
+              "out_hidden_size": 32, "patch_size": 4, "num_position_embeddings": 16}  # fmt: skip
+    text = tiny.config("qwen3_5_moe_text", experts=8).to_dict()
+    config = AutoConfig.for_model("qwen3_5_moe", text_config=text, vision_config=vision)
+    AutoModelForImageTextToText.from_config(config).save_pretrained(tmp_path / "source")
+    tiny.tokenizer().save_pretrained(tmp_path / "source")
+    loaded, said = compressed(tmp_path / "source", tmp_path)
+    assert loaded.config.model_type == "qwen3_5_moe_text"
+    assert any("only its text part is loaded" in sentence for sentence in said)
 
 
 def test_what_stays_is_untouched(family, pristine):

@@ -76,18 +76,7 @@ def test_bin_files_become_safetensors(tmp_path):
 
 def test_mxfp4_experts_are_dequantized(tmp_path):
     """gpt-oss is published with experts in 4-bit blocks of 32 and shared scales."""
-    source = tiny.save(tmp_path / "source", "gpt_oss", hidden_size=64, intermediate_size=64)
-    tensors = load_file(source / "model.safetensors")
-    generator = torch.Generator().manual_seed(0)
-    for name in [n for n in tensors if n.endswith(("gate_up_proj", "down_proj"))]:
-        experts, inner, out = tensors.pop(name).shape
-        blocks = (experts, out, inner // 32, 16)
-        tensors[f"{name}_blocks"] = torch.randint(0, 256, blocks, generator=generator).to(
-            torch.uint8
-        )
-        scales = torch.randint(118, 126, blocks[:3], generator=generator)
-        tensors[f"{name}_scales"] = scales.to(torch.uint8)
-    save_file(tensors, source / "model.safetensors", metadata={"format": "pt"})
+    source, tensors = tiny.save_mxfp4(tmp_path / "source")
     opened = checkpoint.read(source)
     assert opened.notes == ("MXFP4 experts were dequantized to bfloat16",)
     name = "model.layers.0.mlp.experts.gate_up_proj"
