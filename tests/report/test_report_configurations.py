@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from report_fixture import summary
 
-from resect.report import configurations
+from resect.report import configurations, pareto
 
 
 def test_rows_say_what_the_summary_says():
@@ -38,3 +38,17 @@ def test_the_majority_baseline_stands_in_the_same_table():
     last = configurations.tables(given)[0].body[-1]
     assert last[0] == f"always {task['floors']['majority_label']}"
     assert last[5:8] == ("0.2500", "0.5000", "0.3333")
+
+
+def test_speed_is_drawn_as_a_ratio_and_only_where_shapes_differ():
+    given = summary()
+    rows = given["measurements"]
+    for row in rows:
+        row["tokens_per_second"] = 100.0 if row["role"] == "base" else 140.0
+        row["ratios"] = {"tokens_per_second": 1.0}
+    assert pareto.front(given, speed=True) is None
+    faster = next(row for row in rows if row["level"] == max(r["level"] for r in rows))
+    faster["tokens_per_second"], faster["ratios"] = 210.0, {"tokens_per_second": 1.5}
+    front = pareto.front(given, speed=True)
+    assert {version.x for version in front.versions} == {1.0, 1.5}
+    assert "×1.50" in str(pareto.table(front)) + pareto.draw(front)

@@ -17,7 +17,7 @@ AXES = {
     "bytes_on_disk": "size on disk",
     "bytes_in_memory": "size in memory",
     "zeros": "share of all parameters that are zero (no version is smaller in bytes)",
-    "tokens_per_second": "tokens per second",
+    "tokens_per_second": "tokens per second, as a ratio to the same model uncut",
 }
 
 
@@ -46,6 +46,8 @@ def front(summary: Summary, speed: bool = False) -> Front | None:
     found = reading.rows(summary, "measurements")
     if speed:
         name: str | None = "tokens_per_second"
+        if not _varies(found, "tokens_per_second"):
+            return None  # zeros change no speed, and two runs of one shape differ by noise only
     else:
         name = next(
             (key for key in ("bytes_on_disk", "bytes_in_memory") if _varies(found, key)), "zeros"
@@ -56,7 +58,11 @@ def front(summary: Summary, speed: bool = False) -> Front | None:
     versions = []
     by_name = {model.name: model for model in reading.models(summary)}
     for row in found:
-        x = _share_of_zeros(row) if name == "zeros" else finite(row.get(str(name)))
+        x = finite(row.get(str(name)))
+        if name == "zeros":
+            x = _share_of_zeros(row)
+        elif speed:
+            x = finite((row.get("ratios") or {}).get(name))
         model = by_name.get(str(row.get("model")))
         level = finite(row.get("level"))
         treatment = "none" if level == 0 else str(row.get("treatment"))
@@ -137,7 +143,7 @@ def table(given: Front) -> Table:
 def _shown(name: str, value: float) -> str:
     if name.startswith("bytes"):
         return text.size(value)
-    return text.percent(value) if name == "zeros" else text.decimal(value, 0)
+    return text.percent(value) if name == "zeros" else f"\u00d7{value:.2f}"
 
 
 def draw(given: Front) -> str:
