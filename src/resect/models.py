@@ -203,7 +203,7 @@ def settled(model: PreTrainedModel) -> PreTrainedModel:
         ways: Any = getattr(model, "_weight_conversions", None) or []
         packed = [way for way in ways if any("_blocks" in str(p) for p in way.source_patterns)]
         if packed:
-            model._weight_conversions = [way for way in ways if way not in packed]
+            vars(model)["_weight_conversions"] = [way for way in ways if way not in packed]
     module: Any
     for module in model.modules():
         if getattr(module, "support_avx512bf16_for_cpu", False):
