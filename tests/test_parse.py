@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from pathlib import Path
@@ -49,6 +50,41 @@ def test_a_leading_word_wins_whatever_follows(label, end, rest):
     assert parse(f"{label}{end}{rest}", YES_NO).answer == label
 
 
+MARKS = [
+    "{}",
+    "({})",
+    "[{}]",
+    "“{}”",
+    "«{}»",
+    "「{}」",
+    "**{}**",
+    "_{}_",
+    "`{}`",
+    "<b>{}</b>",
+    "${}$",
+]
+MARKS += [
+    "\\boxed{{{}}}",
+    "Answer: {}",
+    "The answer is {}.",
+    "- {}",
+    "\ufeff{}\u200b",
+    "{}\n\nwxyz",
+]
+
+
+@given(st.sampled_from(MARKS), st.sampled_from([(lb, s) for s in LABEL_SETS for lb in s]))
+def test_marks_around_a_label_change_nothing(mark, labelled):
+    label, labels = labelled
+    assert parse(mark.format(label), labels).answer == label
+
+
+@given(st.permutations(["liver", "left kidney", "-1", "1", "Aa", "aa", "12 hours", "肾脏"]))
+def test_options_may_differ_by_sign_case_or_script(order):
+    options = dict(zip("ABCDEFGH", order, strict=True))
+    assert all(parse(text, "ABCDEFGH", options).answer == lb for lb, text in options.items())
+
+
 @given(st.permutations(["liver", "left kidney", "kidney", "spleen"]))
 def test_option_text_follows_its_option(order):
     options = dict(zip("ABCD", order, strict=True))
@@ -87,6 +123,7 @@ def test_of_equal_option_texts_either_is_right():
 
 
 UNITS = [" ", "a ", "(", "no ", "yes/", "\n", "\u0301\u0323", "A. ", "1/", "the answer is ", "i "]
+UNITS += ["“", "</b>", "-1", "no x ", "x is ", "does it ", "_B_", "B liver ", "1 2 hours "]
 UNITS += ["answer ", ".", "kidney ", "\ufdfa", "option ", "1,000,", "\\", "x-", "A\n", "is not "]
 
 
@@ -96,4 +133,12 @@ def test_a_megabyte_of_anything_takes_under_a_second(unit):
     for labels, options in ((YES_NO, None), ("ABCD", dict.fromkeys("ABCD", "kidney"))):
         begin = time.perf_counter()
         parse(text, labels, options, text)
+        assert time.perf_counter() - begin < 1
+
+
+def test_tags_and_words_that_never_repeat_take_no_longer():
+    words = ["".join(word) for word in itertools.product("abcdefg", repeat=5)]
+    for text in (" ".join(f"{w}s" for w in words), "".join(f"</{w}>" for w in words)):
+        begin = time.perf_counter()
+        parse(text, YES_NO, None, "does " + " ".join(f"{w}x" for w in words) + "?")
         assert time.perf_counter() - begin < 1

@@ -1,11 +1,17 @@
-"""The parser against the recorded answers that two readers labelled.
+"""The parser against recorded answers that people labelled.
 
-The 355 rows fall in two parts by a hash of file and row: rules were made on the development part
-(218 rows), the held-out part (137) was looked at three times, each time only as a sum. Measured:
-development answer 1.000, outcome 0.995; held out answer 0.971, outcome 0.949 (at the first look
-0.971 and 0.934). The targets are 0.985 and 0.95, so the held-out part falls short by two answers
-(133 of 137 right, 135 wanted) and by one outcome (130 right, 131 wanted); three of the four wrong
-answers are PubMedQA sentences in which the readers saw a yes or no that the parser does not see.
+Two sets. The 355 published labels (two readers who agreed) fall in two parts by a hash of file and
+row. `golden/parse_labels.csv` holds 1,338 more answers of the same study, none of them among the
+355, labelled by one reader who had not seen what the parser says: `rules` (521, from which rules
+were made), `fresh` (524, labelled twice in different order; 23 doubtful ones left out) and
+`statements` (293 sentences and fragments, 87 of which imply yes or no; answers alone labelled).
+
+What was measured at the first look, with the rules of version 4 frozen (version 3 in brackets):
+held out 0.971 (0.971) answers and 0.956 (0.949) outcomes; fresh 0.992 (0.990) and 0.989 (0.987).
+Then the errors of both were read, which led to a few small general changes, so that what this test
+prints for those two parts is no longer held out. Statements were labelled after the last change:
+an answer is found in 0.885 of those that have one (0.943) and right where it is given in 0.987
+(0.932); in doubt version 4 gives none.
 """
 
 from __future__ import annotations
@@ -14,19 +20,26 @@ import csv
 import hashlib
 import re
 import tarfile
+from pathlib import Path
 
 import pytest
 
 from resect.parse import parse
 
-WANTED = {
-    "development": {"answer": 0.985, "outcome": 0.95},
-    "held out": {"answer": 0.965, "outcome": 0.94},
+WANTED = {  # part: answers, outcomes
+    "development": (0.985, 0.95),
+    "held out": (0.98, 0.97),
+    "rules": (0.985, 0.97),
+    "fresh": (0.99, 0.985),
+    "statements": (0.955, 0),
 }
+LABELS = Path(__file__).parent / "golden" / "parse_labels.csv"
 YES_NO = ("yes", "no", "maybe")
 
 
 def _part(row):
+    if "part" in row:
+        return row["part"]
     key = f"resect-2:{row['file']}:{row['row']}"
     number = int(hashlib.sha256(key.encode()).hexdigest(), 16)
     return "development" if number % 5 < 3 else "held out"
@@ -34,45 +47,43 @@ def _part(row):
 
 @pytest.fixture(scope="module")
 def scores(data_dir):
-    with (data_dir / "parse_labels.csv").open(newline="", encoding="utf-8") as lines:
-        rows = list(csv.DictReader(lines))
-    prompts = _prompts(data_dir / "lobotomy_logs.tar.xz", {row["file"] for row in rows})
-    right = {part: [] for part in WANTED}
+    rows = []
+    for path in (data_dir / "parse_labels.csv", LABELS):
+        with path.open(newline="", encoding="utf-8") as lines:
+            rows += csv.DictReader(lines)
+    logs = _logs(data_dir / "lobotomy_logs.tar.xz", {row["file"] for row in rows})
+    right = {part: ([], []) for part in WANTED}
     for row in rows:
-        prompt = prompts[row["file"]][int(row["row"])]
-        if row["task"] == "mmlu":
-            options = dict(re.findall(r"^([A-D])\. (.*)$", prompt, re.MULTILINE))
-            parsed = parse(row["raw_response"], "ABCD", options, prompt)
-        else:
-            question = re.search(r"^Question:\s*(.*)$", prompt, re.MULTILINE)[1]
-            parsed = parse(row["raw_response"], YES_NO, None, question)
-        gold = None if row["answer"] == "NONE" else row["answer"]
-        right[_part(row)].append((parsed.answer == gold, parsed.outcome == row["outcome"]))
+        log = logs[row["file"]][int(row["row"])]
+        parsed = _parse(log["prompt"], log["raw_response"])
+        answers, outcomes = right[_part(row)]
+        answers.append(parsed.answer == (None if row["answer"] == "NONE" else row["answer"]))
+        outcomes += [parsed.outcome == row["outcome"]] if row["outcome"] else []
     return {
-        part: dict(
-            zip(
-                ("answer", "outcome"),
-                (sum(c) / len(c) for c in zip(*hits, strict=True)),
-                strict=True,
-            )
-        )
-        for part, hits in right.items()
+        part: tuple(sum(hits) / len(hits) if hits else 1.0 for hits in both)
+        for part, both in right.items()
     }
 
 
-def _prompts(archive, wanted):
-    prompts = {}
+def _parse(prompt, text):
+    if "\nOptions:\n" in prompt:
+        options = dict(re.findall(r"^([A-D])\. (.*)$", prompt, re.MULTILINE))
+        return parse(text, "ABCD", options, prompt)
+    return parse(text, YES_NO, None, re.search(r"^Question:\s*(.*)$", prompt, re.MULTILINE)[1])
+
+
+def _logs(archive, wanted):
+    logs = {}
     with tarfile.open(archive) as tar:
         for member in tar:
             name = member.name.partition("data/")[2]
             if name in wanted:
                 lines = tar.extractfile(member).read().decode("utf-8").splitlines(keepends=True)
-                prompts[name] = [row["prompt"] for row in csv.DictReader(lines)]
-    return prompts
+                logs[name] = list(csv.DictReader(lines))
+    return logs
 
 
 @pytest.mark.parametrize("part", WANTED)
-@pytest.mark.parametrize("what", ["answer", "outcome"])
-def test_as_the_readers_read(scores, part, what):
-    print(part, what, scores[part][what])
-    assert scores[part][what] >= WANTED[part][what]
+def test_as_the_readers_read(scores, part):
+    print(part, *(f"{share:.3f}" for share in scores[part]))
+    assert all(got >= want for got, want in zip(scores[part], WANTED[part], strict=True))

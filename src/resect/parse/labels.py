@@ -23,6 +23,7 @@ def leading(reading: Reading) -> Found | None:
     return _verdict(listed + listed[:loop], "answer")
 
 
+_OPTIONS = re.compile(r"\W*(?:options|choices)[ \t]*:", re.IGNORECASE)
 _RUNAWAY = re.compile(r"^[ \t]*(?:question|q|context)[ \t]*:", re.IGNORECASE | re.MULTILINE)
 
 
@@ -33,6 +34,8 @@ def declared(reading: Reading) -> Found | None:
     found = map(reading.listed, reading.patterns.announced.finditer(reading.shown, 0, end))
     if announced := [listed for listed in found if listed]:
         return _verdict(announced[-1][:2], "recovered")
+    if _OPTIONS.match(reading.shown):
+        return None, "echo"
     found = map(reading.listed, reading.patterns.mentioned.finditer(reading.shown, 0, end))
     return _verdict(sorted({label for listed in found for label in listed}), "recovered")
 
@@ -52,4 +55,6 @@ def last(reading: Reading) -> Found | None:
     """A label closes the text."""
     match = reading.patterns.last.search(reading.shown, max(0, len(reading.shown) - 120))
     label = match and reading.label(match)
-    return (label, "recovered") if label and not reading.loops else None
+    if not match or not label or reading.loops or re.fullmatch(r"\n[aA]", match[0]):
+        return None  # the article that began the next line, cut short
+    return label, "recovered"

@@ -8,7 +8,7 @@ from resect.parse.reading import Found, Reading, fold
 
 _ARTICLE = re.compile(r"(?:(?:the|an?|it is|it s|its) )+")
 _MARKER = re.compile(r"(?:\d{1,2}|[^\W\d_])[.)]\s+(?=[^\W\d_])")
-_IS_NUMBER = re.compile(r"[\d.]+(?: %)?")
+_IS_NUMBER = re.compile(r"-?[\d.]+(?: %)?")
 
 
 def by_option(reading: Reading) -> Found | None:
@@ -17,17 +17,49 @@ def by_option(reading: Reading) -> Found | None:
     said = fold(shown) if _MARKER.match(reading.shown) else reading.folded
     if not texts or not said:
         return None
+    if label := _lettered(reading):
+        return label, "answer"
+    if label := _verbatim(reading):
+        return label, "recovered"
     bare = _ARTICLE.sub("", said, count=1) if _ARTICLE.match(said) else said
     sentence = fold(shown.split(". ")[0])
     for candidate in (said, bare, fold(shown.split("\n")[0]), sentence):
-        if candidate in texts and (candidate == said or not _IS_NUMBER.fullmatch(sentence)):
-            return texts[candidate], "degenerate" if reading.loops else "recovered"
+        label = texts.get(candidate)
+        if label and (candidate == said or not _IS_NUMBER.fullmatch(sentence)):
+            return label, "degenerate" if reading.loops else "recovered"
     begun = {
         label
         for text, label in texts.items()
         if _begins(text, said) or _begins(_ARTICLE.sub("", text, count=1), bare)
     }
-    return (begun.pop(), "recovered") if len(begun) == 1 else None
+    if not begun:  # "12 hours" of "every 12 hours"
+        begun = {label for text, label in texts.items() if _is_most_of(text, bare)}
+    label = begun.pop() if len(begun) == 1 else None
+    return (label, "recovered") if label else None
+
+
+def _verbatim(reading: Reading) -> str | None:
+    """The option with this very text, where only case or brackets tell options apart."""
+    said = " ".join(reading.shown.split())
+    texts = {" ".join(reading.options.get(lb, "").split()): lb for lb in reversed(reading.labels)}
+    return texts.get(said) if said else None
+
+
+def _lettered(reading: Reading) -> str | None:
+    """A letter that is no word, before the text of any option ("B kidney")."""
+    match = re.match(r"([^\W\d_aAiI])[ \t]+(?=\w)", reading.shown)
+    label = match and reading.patterns.canonical.get(match[1].casefold())
+    if not match or not label:
+        return None
+    rest = fold(reading.shown[match.end() :])
+    return label if any(_begins(text, rest) for text in reading.texts) else None
+
+
+def _is_most_of(option: str, said: str) -> bool:
+    """Two words or more that stand in the option and are half of it."""
+    words = said.count(" ") + 1
+    spoken = words > 1 and any(len(word) > 2 for word in said.split())
+    return spoken and option.count(" ") < 2 * words and f" {said} " in f" {option} "
 
 
 def _begins(option: str, said: str) -> bool:
@@ -42,7 +74,7 @@ def _begins(option: str, said: str) -> bool:
 def by_name(reading: Reading) -> Found | None:
     """Option texts that stand in the text as whole words; longer texts win, "not X" is not X."""
     around, named = f" {reading.folded} ", []
-    numbers = {t for t in around.split() if t[0].isdigit()}
+    numbers = {t for t in around.split() if _IS_NUMBER.fullmatch(t)}
     for text in sorted(reading.texts, key=len, reverse=True):
         if _IS_NUMBER.fullmatch(text):  # the only number, and not the one that counts the line
             if numbers != {text.split()[0]} or around.startswith(f" {text} "):
@@ -50,8 +82,9 @@ def by_name(reading: Reading) -> Found | None:
         elif not any(len(t) > 2 or (t > "\u036f" and t.isalpha()) for t in text.split()):
             continue  # a formula or a single letter, which stands for other things too
         denied = rf" not (?:the |an? )?{re.escape(text)} | {re.escape(text)} (?:is|are|was) not "
-        if f" {text} " in around and not re.search(denied, around):
-            named.append(reading.texts[text])
+        label = reading.texts[text]
+        if label and f" {text} " in around and not re.search(denied, around):
+            named.append(label)
         around = around.replace(f" {text} ", " | ")
     if not named:
         return None

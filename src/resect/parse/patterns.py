@@ -10,18 +10,19 @@ from typing import NamedTuple
 QUOTES = r"\s\"'`*_(\[{<$"
 _OPENING = (  # bullets, brackets, markup, "Sure! ", "Option", "1. "
     rf"(?:[{QUOTES}#>.:,;•➢‣▪·–—-]|\\(?:boxed|text|textbf|mathrm)\b|</?answer>){{0,60}}"
-    rf"(?:(?:sure|okay|certainly|well|of course)\b[!,.:\s]+|(?:option|choice)[{QUOTES}]+)?"
+    rf"(?:(?:sure|okay|certainly|well|of course|probably|definitely)\b[!,.:\s]+"
+    rf"|(?:option|choice)[{QUOTES}]+)?"
     rf"(?:\(?\d{{1,3}}[.)]\s*(?=[^\W\d]))?[{QUOTES}]{{0,4}}"
 )
 _JOIN = r"[\s/|,;:.&()\[\]\"'*•–—\d%-]"
-_STOP = r"[.):,;!?\]}>*/|。、」』】〕\\_`$]"
+_STOP = r"[.):,;!?\]}>*/|。、\\_`$]"
 # "no data available" says what is not there; "no it does not" answers.
 DENIED = re.compile(
     r"[ \t]+['\"]?(?!(?:it|they|he|she|we|i|this|that|these|those|the|an?|there|because|since|as|"
     r"but|in|not|or|and|no|yes|maybe)\b)[^\W\d_]"
 )
 _ANNOUNCED = (
-    r"\b(?:answer|conclusion|verdict|decision|response)(?:[ \t]*\([^()\n]{0,80}\))?"
+    r"\b(?:ans(?:wer)?\b\.?|conclusion|verdict|decision|response)(?:[ \t]*\([^()\n]{0,80}\))?"
     r"(?:[ \t]+(?:to|for)[ \t]+(?:the|this|your)[ \t]+question)?"
     r"|\bcorrect[ \t]+(?:option|choice|one|statement|letter)|\\boxed|<answer>"
     r"|\bi(?:[ \t]+would|'d)?[ \t]+(?:think|believe|guess|say|choose|pick|select|go[ \t]+with)"
@@ -55,26 +56,26 @@ def patterns(labels: tuple[str, ...]) -> Patterns:
             canonical.setdefault(normal, label)
     letters = [lb for lb in canonical if len(lb) == 1 and lb.upper() != lb]
     letter, word = _any_of(letters), _any_of([lb for lb in canonical if lb not in letters])
-    whole = rf"(?:{_any_of(list(canonical))})(?!\w)"
+    whole = rf"(?:{_any_of(list(canonical))})(?![^\W_])"
     stop = (
         rf"(?!\.\w\.(?!\w))(?=\s*$|[ \t]*\n|{_STOP}|[\"'](?!\w)|[ \t]+[)/|,;:]|[ \t]+[–—-][ \t]"
         r"|[ \t]+(?:because|since|is[ \t]+(?:the[ \t]+)?(?:correct|right|best|true|answer))\b"
         rf"|[ \t]*\([^\W\d_]{{2}}|(?:-{whole})+[\s.)]*$"
         rf"|\s+(?:(?:or|and)\s+)?{whole}(?:\s*$|\s*[.,;/\n]|\s+{whole}))"
     )
-    word_end = rf"(?![\w%]|'\w|[.,]\d|-(?!{whole})\w)"
-    one = rf"(?:(?<!-)({letter})(?!\w){stop}|(?:(?<![-.\d])(?=\d)|(?=\D))({word}){word_end})"
+    word_end = rf"(?![^\W_]|%|'\w|[.,]\d|-(?!{whole})\w)"
+    one = rf"(?:(?<!-)({letter})(?![^\W_]){stop}|(?:(?<![-.\d])(?=\d)|(?=\D))({word}){word_end})"
     more = rf"(?=[ \t]*(?:{_STOP}|[(\[\"'&–—\n]|\d|$|-{whole}|(?:or|and)\b|{whole}))"
     again = rf"(?:(?<![(\[])({letter})(?!\w|[ \t]*\d)|({word})(?!\w)){more}"
     no_article = rf"((?![aiAI]\b)(?:{letter}))(?!['\w-])"
     loose = rf"(?:{no_article}|({letter})(?!\w){stop}|({word}){word_end})"
-    closing = rf"(?:\n|:|\s\s|\d[/-])[{QUOTES}#-]{{0,20}}{one}|[;,.!–—][ \t]+({word})"
+    closing = rf"(?:\n|:|\s\s|\d[/-])[{QUOTES}#-]{{0,20}}{one}|[;,.!?–—][ \t]+({word})"
     sources = (
         rf"{_OPENING}{one}",
         rf"{_JOIN}*(?:\b(?:or|and)\b{_JOIN}+)?(?:\d{{1,2}}[.):/-]?\s*)?{again}",
         rf"(?:{_ANNOUNCED}){_FILLER}[{QUOTES}:=-]*{loose}",
         rf"\b(?:options?|choices?|both)[{QUOTES}:]{{0,20}}{loose}",
-        rf"(?:{closing}|\b(?:is|be) {no_article})[\s.!)*\"']*$",
+        rf"(?:{closing}|(?:\b(?:is|be)|'s) {no_article})[\s.!)*\"']*$",
         rf"(?<!\w)(?<!\w-)({word})(?=[/-]|\s*$)",
     )
     return Patterns(canonical, *(re.compile(source, re.IGNORECASE) for source in sources))

@@ -24,9 +24,12 @@ def word_set(text: str) -> frozenset[str]:
     return frozenset(_WORD.findall(text))
 
 
-FUNCTION = word_set(
-    "a an and are as at be by do for from i in is it no not of on or that the this to was we "
-    "were with you"
+FUNCTION = word_set(  # the closed classes of English, auxiliaries apart
+    "a about across after against all along among an and any are as at be because been before "
+    "between both but by do during each for from he her his how i if in into is it its more most "
+    "no not of on or other our over per she since some such than that the their them then there "
+    "these they this those through to toward towards under until upon was we were what when where "
+    "whether which while who whose with within without you your"
 )
 AUXILIARIES = word_set(
     "do does did is are was were has have had can could should will would may might must"
@@ -53,15 +56,21 @@ class Reading:
         return statement(self.shown)
 
     @cached_property
-    def texts(self) -> dict[str, str]:
-        """Folded option texts (else telling labels) to labels; the first of equal ones."""
-        texts: dict[str, str] = {}
+    def texts(self) -> dict[str, str | None]:
+        """Folded option texts (else telling labels) to labels.
+
+        The first of equal ones; none where they only look equal folded ("Aa" and "aa").
+        """
+        texts: dict[str, str | None] = {}
         telling = {
             lb: lb for lb in self.labels if len(lb) > 3 and "yes" not in self.patterns.canonical
         }
+        said = self.options or telling
         for label in self.labels:
-            if folded := _folded((self.options or telling).get(label, "")):
-                texts.setdefault(folded, label)
+            if folded := _folded(said.get(label, "")):
+                first = texts.setdefault(folded, label)
+                if first and said[first] != said[label]:
+                    texts[folded] = None
         return texts
 
     @cached_property
@@ -96,39 +105,49 @@ class Reading:
             if not following or not label:
                 break
             gap = self.shown[end : following.end() - 1]
-            cut = following.end() == len(self.shown) and ("." in gap or "\n" in gap)
-            if cut and len(listed) == 1 and label in "aA" and label != listed[0]:
-                break  # "D. A": the article of what came next, cut short
+            letter = label.isalpha() and len(label) == 1 and listed == [first] != [label]
+            started = "." in gap or ("\n" in gap and label in "aA")
+            if letter and started and following.end() == len(self.shown):
+                break  # "D. A": the first letter of what came next, cut short
             listed.append(label)
             end = following.end()
         return listed
 
 
+_CLOSING_TAG = re.compile(r"</([a-zA-Z]\w{0,9})>")
+_MARKS = {"Pi": '"', "Pf": '"', "Ps": "(", "Pe": ")"}
+
+
 def visible(text: str) -> str:
     """Both ends of the text, compatibility forms folded, control and format characters gone."""
     ends = text if len(text) <= 2 * WINDOW else f"{text[:WINDOW]}\n{text[-WINDOW:]}"
-    normal = ends if ends.isascii() else unicodedata.normalize("NFKC", ends).replace("’", "'")
-    return "".join(c for c in normal if c.isprintable() or c in "\n\t").strip()
+    if not ends.isascii():  # quotes and brackets of any script
+        normal = unicodedata.normalize("NFKC", ends).replace("‘", "'").replace("’", "'")
+        ends = "".join(c if c < "\x80" else _MARKS.get(unicodedata.category(c), c) for c in normal)
+    shown = "".join(c for c in ends if c.isprintable() or c in "\n\t").strip()
+    tags = {"br", *_CLOSING_TAG.findall(shown)} - {"answer"}
+    return re.sub(rf"</?(?:{'|'.join(sorted(tags))})\s?/?>", " ", shown) if "<" in shown else shown
 
 
-_NUMBER = re.compile(r"\d+(?:,\d{3})+(?!\d)|\d+(?:\.\d+)?|\.\d+")
+_NUMBER = r"(?:(?<![\w.)%\]-])[-−](?=[.\d]))?(?:\d+(?:,\d{3})+(?!\d)|\d+(?:\.\d+)?|\.\d+)"
 # A number, a character of a script without blanks, a word, or a symbol that means something.
 _TOKEN = re.compile(
-    _NUMBER.pattern + r"|[\u3040-\u30ff\u3400-\u9fff]|[^\W\d_]+|[^\w\s.,;:!?\"'`*_()\[\]{}#/|\\$-]"
+    _NUMBER + r"|[\u3040-\u30ff\u3400-\u9fff]|[^\W\d_]+|[^\w\s.,;:!?\"'`*_()\[\]{}#/|\\$-]"
 )
 
 
 def fold(text: str) -> str:
     """Lower case, tokens between single blanks, numbers in their shortest form."""
     tokens = _TOKEN.findall(text.casefold())
-    return " ".join(_plain(t) if t[0].isdecimal() or t[0] == "." else t for t in tokens)
+    return " ".join(_plain(t) if t[-1].isdecimal() else t for t in tokens)
 
 
 def _plain(number: str) -> str:
     """1.0 and 1 are the same number, and so are 1,000 and 1000."""
-    whole, _, fraction = number.replace(",", "").partition(".")
+    sign = "-" if number[0] in "-−" else ""
+    whole, _, fraction = number.lstrip("-−").replace(",", "").partition(".")
     fraction = fraction.rstrip("0")
-    return (whole.lstrip("0") or "0") + (f".{fraction}" if fraction else "")
+    return sign + (whole.lstrip("0") or "0") + (f".{fraction}" if fraction else "")
 
 
 @lru_cache(maxsize=4096)

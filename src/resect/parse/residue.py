@@ -15,10 +15,12 @@ _CRUMB = re.compile(
     r"\b[a-zA-Z](?=[-/])|(?<=[-/])[a-zA-Z]\b|\d[-/](?=[a-zA-Z])|[^\W\d_]/(?=[^\W\d_])"
 )
 
+_FREE = re.compile(r"(?<![\w/-])[^\W\d_]+(?![\w/-])")  # a word that hangs on to nothing
+
 # Stems of what studies are about, which a text cut short may consist of.
 _STUDIED = word_set(
-    "age case child data disea group healt hospi metho patie peopl perce point resul risk "
-    "score study survi total treat women year years"
+    "age case cases child clini cohor data disea group healt hospi metho outco parti patie peopl "
+    "perce point rando resul risk score study subje survi total treat trial women year years"
 )
 # One word alone is language only where it heads something.
 _HEADING = re.compile(
@@ -47,8 +49,9 @@ def _is_language(reading: Reading) -> bool:
         return len({c for w in words for c in w}) > 3
     if re.search(r"\d\s?%", reading.shown[:80]):  # a figure that reports something
         return True
-    known = words & (FUNCTION | AUXILIARIES)
-    known |= {w for w in words if len(w) > 2 and {w, f"{w}s", w[:-1]} & reading.context}
+    known = set(_FREE.findall(reading.shown.casefold())) & (FUNCTION | AUXILIARIES) & words
+    context = reading.context - FUNCTION
+    known |= {w for w in words if len(w) > 2 and {w, f"{w}s", w[:-1]} & context}
     known |= {w for w in words if stem(w) in FINDINGS | _STUDIED}
     last = reading.words[-1] if reading.words else ""
     if len(last) > 2 and any(w.startswith(last) for w in reading.context):
@@ -58,6 +61,6 @@ def _is_language(reading: Reading) -> bool:
     against = len(broken) + len(_CRUMB.findall(reading.shown)) + strange
     if len(known) > against and 5 * len(known) >= len(words):
         return True
-    enough = 4 if reading.context else 3  # without a question nothing can be familiar
-    heading = len(words) >= enough or _HEADING.match(reading.shown)
-    return bool(heading and _PLAIN.fullmatch(reading.shown)) and not against
+    unknown = not reading.context and len(words) > 2  # nothing can be familiar
+    plain = not against and _PLAIN.fullmatch(reading.shown)
+    return bool(plain and (unknown or _HEADING.match(reading.shown)))

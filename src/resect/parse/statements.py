@@ -6,22 +6,25 @@ import re
 
 from resect.parse.reading import AUXILIARIES, FUNCTION, Found, Reading, statement, stem, word_set
 
+_SENTENCE = 60  # words
 _IS = word_set("is are was were")
-_BEFORE_OBJECTS = word_set("do does did has have had")
+_PERFECT = word_set("has have had")
+_PRONOUNS = word_set("it they we this these that he she")
 _DENIALS = word_set("not never missing absent lack lacks fails failed unlikely")
+# What "no ..." of says nothing about the world.
+_UNKNOWN = word_set("data information answer answers comment details result results response")
 # Stems of what studies find; "no ..." of these denies, "is (significantly) ..." affirms.
 FINDINGS = word_set(
-    "assoc benef corre decre diffe effec evide feasi help impac impor impro incre influ need "
-    "neces predi reduc relat role safe signi usefu"
+    "assoc benef chang corre decre diffe effec evide feasi help impac impor impro incre influ need "
+    "neces predi reduc relat role safe signi usefu valid"
 )
-# Verbs that report a finding, whatever verb the question has.
 _REPORTS = re.compile(
     r"(?:improv|reduc|increas|decreas|predict|influenc|affect|support|play)(?:e|es|s|ed)?"
 )
 _ALIKE = word_set("same simil compa equal equiv uncha")
 # A question, a list, a count of cases, an aim, or a compound of "no" states nothing.
 _NO_STATEMENT = re.compile(
-    r"\?|/(?:yes|no|maybe|\W*$)|^\W*(?:no-|\d+[/-]|\d[\d,]*\s+[a-z])"
+    r"\?|/(?:yes|not?|maybe)\b|^\W*(?:no-|\d+[/).-]|\d[\d,]*\s+[a-z])"
     r"|[:,]\s*(?:is|are|do|does|did|can|should)\b"
     r"|\b(?:aim|aims|aimed|purpose|objective|hypothesis|whether|designed|included)\b",
     re.IGNORECASE,
@@ -37,63 +40,97 @@ def by_polarity(reading: Reading) -> Found | None:
     if _NO_STATEMENT.search(line, 0, 400):
         return None
     clause = re.split(r"[:;.?]\s", reading.question.rstrip())[-1]
-    stand = _stand(statement(line), statement(clause), reading.topic)
-    return None if stand is None else (sides["yes" if stand else "no"], "recovered")
-
-
-def _stand(said: list[str], asked: list[str], topic: frozenset[str]) -> bool | None:
-    """Whether `said` affirms (True) or denies (False) what is `asked`, if it does either."""
+    said, asked = statement(line)[:_SENTENCE], statement(clause)[:_SENTENCE]
     if not said or said[0] in AUXILIARIES:
         return None
-    told, denied = topic | FINDINGS, bool(_DENIALS.intersection(said))
+    told = reading.topic | FINDINGS
+    if 2 < len(said[-1]) < 5 and said[-1] not in told:  # cut short
+        said[-1] = min((t for t in told if t.startswith(said[-1])), default=said[-1])
+    if _denies(said, told, reading.topic):
+        return sides["no"], "recovered"
+    plain = not _DENIALS.intersection(said) and "no" not in said
+    affirmed = plain and _affirms(said, asked, reading.topic)
+    return (sides["yes"], "recovered") if affirmed else None
+
+
+def _content(words: list[str]) -> list[str]:
+    """Stems of the words that mean something, in order."""
+    return [stem(w) for w in words if len(w) > 1 and w not in FUNCTION]
+
+
+def _about(words: list[str], topic: frozenset[str]) -> bool:
+    return bool(topic.intersection(map(stem, words)) or _PRONOUNS.intersection(words))
+
+
+def _denies(said: list[str], told: frozenset[str], topic: frozenset[str]) -> bool:
+    """No such finding, not so, or alike where a difference was asked for (and the reverse)."""
     for i, word in enumerate(said):
-        after = [stem(w) for w in said[i + 1 : i + 6] if w not in FUNCTION][:3]
-        subject = bool(topic & set(map(stem, said[:i])) or {"it", "they"} & set(said[:i]))
-        if word == "no" and said[i - 1] not in ("or", "and"):
-            return False if told.intersection(after) else None  # "no data" denies nothing
-        if not i or "no" in said:
+        after = _content(said[i + 1 : i + 6])[:3]
+        if word == "no":
+            listed = i > 0 and said[i - 1] in ("or", "and")
+            unknown = _UNKNOWN.intersection(said[i + 1 : i + 2])
+            return bool(told.intersection(after)) and not listed and not unknown
+        if not i:
             continue
-        if word in _DENIALS and (subject or told.intersection(after)):
-            return False
+        if word in _DENIALS and (_about(said[:i], topic) or told.intersection(after)):
+            return True
         if word in AUXILIARIES and _ALIKE.intersection(after[:2]) and not _ALIKE & topic:
-            return False  # no difference, where one was asked for
-        if denied or said[i - 1].startswith("wh"):
-            continue  # a clause on the side ("who ...") claims nothing
+            return True
         if "diffe" in after[:2] and _ALIKE & topic and "diffe" not in topic:
-            return False  # a difference, where likeness was asked for
-        if word in AUXILIARIES and _affirms(word, asked, after, told, subject):
             return True
-        told_of = subject or (word.endswith("ed") and topic.intersection(after))
-        if told_of and _is_verb(word, said[i - 1], asked):
+    return False
+
+
+def _affirms(said: list[str], asked: list[str], topic: frozenset[str]) -> bool:
+    """The subject with a finding, with the question's own modal, or with the verb it asks about."""
+    told = FINDINGS.union(_content(asked), ("able",))
+    for i, word in enumerate(said[1:], 1):
+        if said[i - 1].startswith("wh"):
+            continue  # a clause on the side ("who ...") claims nothing
+        after = _content(said[i + 1 : i + 6])[:3]
+        shared, subject = told.intersection(after), _about(said[:i], topic)
+        if word in AUXILIARIES:
+            if subject and (shared or (after and word not in _IS | _PERFECT)):
+                return True
+            if not subject and (len(shared) > 1 or (word in _IS and told.intersection(after[:1]))):
+                return True
+        elif _is_verb(said, i, asked) or (subject and shared and _reports(word, said[i - 1])):
             return True
-    return None
+    return False
 
 
-def _affirms(
-    verb: str, asked: list[str], after: list[str], told: frozenset[str], subject: bool
-) -> bool:
-    """A finding, or the question's own modal or predicate, said of its subject."""
-    shared = told.intersection(after)
-    if not subject:  # which may be named in other words: then the predicate must be known
-        return verb in _IS and (len(shared) > 1 or bool(told.intersection(after[:1])))
-    return bool(shared or (after and verb not in _BEFORE_OBJECTS))
+def _reports(word: str, before: str) -> bool:
+    """A verb of findings, whatever verb the question has."""
+    return bool(_REPORTS.fullmatch(word)) and (word.endswith(("s", "ed")) or before.endswith("s"))
 
 
-def _is_verb(word: str, before: str, asked: list[str]) -> bool:
-    """The verb asked about ("does X raise"), inflected, or as it stands after a plural."""
-    auxiliary = next((i for i, w in enumerate(asked) if w in AUXILIARIES - _IS), None)
-    if {word, before} & FUNCTION:
+def _is_verb(said: list[str], i: int, asked: list[str]) -> bool:
+    """The verb asked about ("does X raise Y"), inflected, beside X or Y."""
+    word, before = said[i], said[i - 1]
+    auxiliary = next((k for k, w in enumerate(asked) if w in AUXILIARIES - _IS), None)
+    if auxiliary is None or {word, before} & FUNCTION:
         return False
-    if _REPORTS.fullmatch(word) and (word.endswith(("s", "ed")) or before.endswith("s")):
-        return True
-    if auxiliary is None:
-        return False
-    verbs = asked[auxiliary + 2 : auxiliary + 12]  # the subject stands between
-    if word in verbs[:6] and before.endswith("s") and not word.endswith(("s", "ed", "ing")):
-        return asked[auxiliary] != "does" and asked[asked.index(word) - 1] in (before, "they")
-    forms = {word[:-1], word[:-2], word[:-3] + "y"}
-    within = verbs if word.endswith("ed") else verbs[:6]
-    return word.endswith(("s", "ed")) and any(len(b) > 2 and b in within for b in forms)
+    told, after = set(_content(said[:i])), set(_content(said[i + 1 :]))
+    verbs = range(auxiliary + 2, [*asked, "be"].index("be"))
+    pronoun = bool(_PRONOUNS.intersection(asked[auxiliary + 1 : auxiliary + 2]))
+    for k in verbs[:1] if pronoun else verbs:  # the verb follows "can we" at once
+        asks, behind = asked[k], asked[k - 1]
+        if asked[auxiliary] in _PERFECT:
+            same = word == asks and word.endswith("ed")
+        elif word == asks:  # bare after a plural ("levels rise"), as the question has it
+            same = asked[auxiliary] != "does" and behind in (before, "they") and before[-1:] == "s"
+        else:
+            same = behind not in FUNCTION - _PRONOUNS and _inflects(word, asks)
+        subject = pronoun or told & set(_content(asked[auxiliary + 1 : k]))
+        if same and (subject or after & set(_content(asked))):
+            return True
+    return False
+
+
+def _inflects(word: str, base: str) -> bool:
+    """Whether "raises" or "raised" is "raise"."""
+    forms = (word[:-1], word[:-2], word[:-3] + "y")
+    return len(base) > 2 and word.endswith(("s", "ed")) and base in forms
 
 
 _DECLINES = re.compile(
