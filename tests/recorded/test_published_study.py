@@ -148,6 +148,16 @@ def test_claims_say_what_survives(summary):
     assert Counter(row["task"] for row in claims)["pubmedqa"] == 2
 
 
+def test_it_says_why_the_two_readings_differ(summary):
+    """The study counted most texts without an answer as maybe, and `no` inside other words."""
+    found = {row["task"]: row for row in summary["published"]["readers"]}
+    assert {row["n"] for row in found.values()} == {40_000, 15_560, 14_920}
+    pubmedqa = found["pubmedqa"]
+    assert pubmedqa["agree"] < 0.6 < 0.9 < found["mmlu-logic"]["agree"]
+    assert pubmedqa["counted_as"]["maybe"] > 0.7
+    assert "as maybe" in pubmedqa["says"]
+
+
 def test_the_control_is_not_the_parent(summary):
     assert any("Mistral-7B-Instruct-v0.1" in warning for warning in summary["warnings"])
 

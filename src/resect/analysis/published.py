@@ -23,6 +23,7 @@ from resect.analysis.compare import word
 from resect.analysis.curves import Curve, Sampled, axis, unordered
 from resect.analysis.frame import TaskFrame, frames
 from resect.analysis.intervals import NOTHING, Floats, Interval, Weights, interval, item_weights
+from resect.analysis.readers import in_words, parted
 from resect.analysis.robustness import area
 from resect.record import TaskInfo
 
@@ -56,10 +57,13 @@ def published(
     if not len(answers) or "recorded" not in answers or answers["recorded"].isna().all():
         return None
     found: dict[str, Any] = {"areas": [], "levels": [], "comparisons": [], "gold": {}}
+    found["readers"] = []
     for name, info in tasks.items():
         rows = answers[(answers["task"] == name) & answers["recorded"].notna()]
         if info.kind != "label" or not len(rows):
             continue
+        apart = parted(rows, info.labels)
+        found["readers"].append({"task": name, **apart, "says": in_words(name, apart)})
         readings = _readings(rows, info, cells, study, role_of, resamples, seed)
         for reader in READINGS:
             for one in readings[reader]:

@@ -5,7 +5,7 @@ The tiers stand in `_TIERS`, in order; the first that decides wins:
 leading    a label opens the text ("B. Kidney", "yes, but", "option C"); several labels are a list
 declared   a label is announced ("the answer is (B)", "I think it's C", "both A and B")
 listed     labels strung together further on ("(yes/no/maybe):"): an echo, or a loop of one label
-option     the text is, opens with, or (cut short) begins the text of exactly one option
+option     the text is, opens with, is most of, or (cut short) begins the text of exactly one option
 last       a label closes the text, on a line of its own or after a stop
 named      the text contains the text of exactly one option
 refusal    the model declines ("As an AI language model ...")

@@ -119,7 +119,7 @@ _MARKS = {"Pi": '"', "Pf": '"', "Ps": "(", "Pe": ")"}
 
 
 def visible(text: str) -> str:
-    """Both ends of the text, compatibility forms folded, control and format characters gone."""
+    """Both ends of the text: compatibility forms and quotes plain, tags and controls gone."""
     ends = text if len(text) <= 2 * WINDOW else f"{text[:WINDOW]}\n{text[-WINDOW:]}"
     if not ends.isascii():  # quotes and brackets of any script
         normal = unicodedata.normalize("NFKC", ends).replace("‘", "'").replace("’", "'")

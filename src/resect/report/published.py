@@ -23,6 +23,7 @@ class Published(NamedTuple):
     """What the page shows; everything untrusted is still plain text."""
 
     claims: tuple[Mapping[str, str], ...]
+    readers: tuple[str, ...]
     areas: Table
     differences: Table
     shares: Table
@@ -35,6 +36,7 @@ def published(summary: Mapping[str, Any]) -> Published | None:
         return None
     return Published(
         tuple(found.get("claims") or ()),
+        tuple(str(row["says"]) for row in found.get("readers") or ()),
         _areas(found["areas"]),
         _differences(found.get("comparisons") or ()),
         _shares(found),
