@@ -61,6 +61,7 @@ def compress(
     trust_remote_code: bool = False,
     calibration: Calibration | None = None,
     seed: int = 0,
+    data_dir: str | Path | None = None,
 ) -> PreTrainedModel:
     """A plain transformers model after `steps`, like `compress("path", "magnitude:0.5")`.
 
@@ -80,7 +81,7 @@ def compress(
         part.fits(empty, treatment.doses(number))
     loaded = models.load(ref, models.device_of(device))
     asked = calibration if any(part.calibrated for part in parts) else None
-    context = Context.of(loaded, ref, asked)
+    context = Context.of(loaded, ref, asked, data_dir=Path(data_dir) if data_dir else None)
     found, _ = apply_all(loaded.model, treatment.steps, seed, context)
     return found
 

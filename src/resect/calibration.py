@@ -20,11 +20,14 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from resect import anatomy, clinic
+from resect import anatomy, clinic, tasks
 from resect.anatomy import Block
 from resect.errors import RequestError
 from resect.record import digest
 from resect.spec import Calibration
+from resect.tasks import Source
+
+_TASK = "task:"
 
 
 class Tokens(NamedTuple):
@@ -46,16 +49,40 @@ class Seen(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """Of a matrix's input over `tokens`: summed squares (I,), or X^T X (I, I); fp32."""
+    """A statistic of a matrix's input, summed over `tokens`; fp32."""
 
     tokens: int
-    second: Tensor
+    total: Tensor
+
+
+Statistic = Callable[[Tensor], Tensor]
+"""What is summed of some tokens' inputs (T, I): squares, their Gram matrix, or sizes."""
+
+
+def squares(x: Tensor) -> Tensor:
+    """Summed squares of each input (I,)."""
+    return x.square().sum(0)
+
+
+def gram(x: Tensor) -> Tensor:
+    """X^T X (I, I)."""
+    return x.T @ x
+
+
+def sizes(x: Tensor) -> Tensor:
+    """Summed absolute values of each input (I,)."""
+    return x.abs().sum(0)
 
 
 # ── text to tokens ──────────────────────────────────────────────────────────────────────────────
 
 
-def tokens(asked: Calibration, tokenizer: PreTrainedTokenizerBase, room: int) -> Tokens:
+def tokens(
+    asked: Calibration,
+    tokenizer: PreTrainedTokenizerBase,
+    room: int,
+    data_dir: Path | None = None,
+) -> Tokens:
     """`nsamples` windows of `seqlen` tokens from the text, by seed.
 
     Documents are joined with the end-of-text token, so that short ones count too. `seqlen` is
@@ -64,7 +91,7 @@ def tokens(asked: Calibration, tokenizer: PreTrainedTokenizerBase, room: int) ->
     length = min(asked.seqlen, room)
     end = [tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else []
     stream: list[int] = []
-    for text in texts(asked.data):
+    for text in texts(asked.data, data_dir):
         stream += tokenizer(text, add_special_tokens=False).input_ids + end
         if len(stream) > 64 * asked.nsamples * length:
             break
@@ -80,15 +107,23 @@ def tokens(asked: Calibration, tokenizer: PreTrainedTokenizerBase, room: int) ->
     return Tokens(ids)
 
 
-def name_of(asked: Calibration) -> str:
-    """Hash of what was asked for and, for a file, of its content; `RequestError` without it."""
+def name_of(asked: Calibration, data_dir: Path | None = None) -> str:
+    """Hash of what was asked for and of the content of a file or of a task's training texts.
+
+    Raises `RequestError` where they are not there.
+    """
     path = _file_of(asked.data)
-    content = hashlib.sha256(path.read_bytes()).hexdigest() if path else ""
-    return digest([asked.model_dump(), content])
+    content = hashlib.sha256(path.read_bytes() if path else b"")
+    if asked.data.startswith(_TASK):
+        for text in texts(asked.data, data_dir):
+            content.update(text.encode() + b"\0")
+    return digest([asked.model_dump(), content.hexdigest()])
 
 
 def _file_of(data: str) -> Path | None:
     """The file that a source names, None where it is no file's name."""
+    if data.startswith(_TASK):
+        return None
     path = Path(data).expanduser()
     if path.is_file():
         return path
@@ -97,11 +132,17 @@ def _file_of(data: str) -> Path | None:
     return None
 
 
-def texts(data: str) -> Iterator[str]:
-    """Documents of a calibration source: `clinic`, a .txt or .jsonl[.gz] file, or a hub set."""
+def texts(data: str, data_dir: Path | None = None) -> Iterator[str]:
+    """Documents of a calibration source: `clinic`, a .txt or .jsonl[.gz] file, or a hub set.
+
+    `task:NAME` are a task's own training texts, never what it asks; `data_dir` is where its files
+    lie.
+    """
     path = _file_of(data)
     if data == "clinic":
         yield from clinic.calibration_texts()
+    elif data.startswith(_TASK):
+        yield from tasks.get(data.removeprefix(_TASK)).training(Source(data_dir))
     elif path is not None:
         yield from _file(path)
     else:
@@ -139,16 +180,21 @@ class Turn:
     """
 
     def __init__(
-        self, block: Block, hidden: list[Tensor], call: dict[str, Any], wanted: set[str], full: bool
+        self,
+        block: Block,
+        hidden: list[Tensor],
+        call: dict[str, Any],
+        wanted: set[str],
+        statistic: Statistic,
     ) -> None:
         self.block = block
         self.hidden, self.call = hidden, call
-        self.wanted, self.full = wanted, full
+        self.wanted, self.statistic = wanted, statistic
         self.outputs: list[Tensor] | None = None
 
     def gather(self) -> dict[str, Moments]:
         """Moments of the block's sites, by site."""
-        with Capture(self.block, self.wanted, self.full) as capture:
+        with Capture(self.block, self.wanted, self.statistic) as capture:
             self.outputs = [_run(self.block.module, row, self.call) for row in self.hidden]
         return capture.moments
 
@@ -181,7 +227,7 @@ def blocks_in_turn(
     model: PreTrainedModel,
     calibration: Tokens,
     wants: Callable[[str], bool],
-    full: bool,
+    statistic: Statistic,
     changing: bool,
 ) -> Iterator[Turn]:
     """The blocks in order, each with the hidden states that the blocks before it leave.
@@ -192,7 +238,7 @@ def blocks_in_turn(
     hidden, calls = _before_blocks(model, calibration.ids, blocks)
     for block, call in zip(blocks, calls, strict=True):
         wanted = {m.site for m in block.matrices if wants(m.name)}
-        turn = Turn(block, hidden, call, wanted, full)
+        turn = Turn(block, hidden, call, wanted, statistic)
         yield turn
         hidden = turn.end(changing)
 
@@ -235,11 +281,11 @@ def _before_blocks(
 
 
 class Capture:
-    """Sums second moments of the wanted sites while a block runs."""
+    """Sums a statistic of the wanted sites while a block runs."""
 
-    def __init__(self, block: Block, wanted: set[str], full: bool) -> None:
+    def __init__(self, block: Block, wanted: set[str], statistic: Statistic) -> None:
         self.moments: dict[str, Moments] = {}
-        self.full = full
+        self.statistic = statistic
         self.wanted = wanted
         self.modules: dict[str, nn.Module] = {
             m.module: m.owner for m in block.matrices if m.site in wanted
@@ -282,12 +328,12 @@ class Capture:
         if site not in self.wanted:
             return
         x = x.reshape(-1, x.shape[-1]).float()
-        second = x.T @ x if self.full else x.square().sum(0)
+        total = self.statistic(x)
         if site in self.moments:
             before = self.moments[site]
-            self.moments[site] = Moments(before.tokens + len(x), before.second.add_(second))
+            self.moments[site] = Moments(before.tokens + len(x), before.total.add_(total))
         else:
-            self.moments[site] = Moments(len(x), second)
+            self.moments[site] = Moments(len(x), total)
 
 
 def inner(experts: Any, expert: int, hidden: Tensor) -> Tensor:

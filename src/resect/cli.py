@@ -174,6 +174,7 @@ def compress(
     nsamples: Annotated[int, typer.Option(help="Calibration windows.")] = 128,
     seqlen: Annotated[int, typer.Option(help="Tokens of each.")] = 2048,
     seed: Annotated[int, typer.Option(help="Seed of random methods and calibration.")] = 0,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of offline task files.")] = None,
     revision: Annotated[str | None, typer.Option(help="Hub revision.")] = None,
     dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16.")] = "auto",
     device: Device = "auto",
@@ -195,6 +196,7 @@ def compress(
         calibration=text,
         seed=seed,
         device=device,
+        data_dir=data_dir,
         notice=lambda text: None if quiet else typer.echo(text, err=True),
     )
     if as_json:

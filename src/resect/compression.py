@@ -33,6 +33,7 @@ def compress_to(
     calibration: Calibration | None = None,
     seed: int = 0,
     device: str = "auto",
+    data_dir: Path | None = None,
     notice: Notice = lambda _: None,
 ) -> dict[str, Any]:
     """Write `ref` after `treatment` to `out`, whole or not at all; what was done, as a dict.
@@ -64,7 +65,7 @@ def compress_to(
         else:
             whole = models.load(ref, models.device_of(device), notice)
             asked = calibration if any(part.calibrated for part in parts) else None
-            context = Context.of(whole, ref, asked, notice)
+            context = Context.of(whole, ref, asked, notice, data_dir)
             with models.threads(whole.model):
                 model, reports = apply_all(whole.model, treatment.steps, seed, context)
             model.save_pretrained(folder)

@@ -10,6 +10,7 @@ import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from transformers import PreTrainedModel
@@ -73,6 +74,7 @@ class Course:
     batch_tokens: int
     measure: Measure
     calibration: Calibration | None
+    data_dir: Path | None
     tiny: bool
     cells: tuple[Cell, ...]
 
@@ -167,7 +169,7 @@ def stand(
     if not levels:
         return
     swept, steps = course.treatment.swept, course.treatment.steps
-    context = Context.of(loaded, course.ref, course.calibration, notice)
+    context = Context.of(loaded, course.ref, course.calibration, notice, course.data_dir)
     fixed = steps if swept is None else steps[:swept]
     model, reports = apply_all(model, fixed, course.seed, context)
     if swept is None:
@@ -175,7 +177,7 @@ def stand(
         return
     trunk, leaf = methods.make(steps[swept], course.seed), steps[swept + 1 :]
     trunk.prepare(model, [level for level, _ in levels if level], context)
-    pristine = None if trunk.nested and not trunk.rebuilds else copy.deepcopy(model)
+    pristine = None if trunk.nested else copy.deepcopy(model)
     for level, name in levels:
         model = model if pristine is None else copy.deepcopy(pristine)
         model, report = trunk.apply(model, level)

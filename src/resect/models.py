@@ -151,6 +151,11 @@ def positions(model: PreTrainedModel) -> int | None:
     return found
 
 
+def is_clinic(model: PreTrainedModel) -> bool:
+    """Whether a model is one of the embedded pair, loaded from where it ships."""
+    return model.name_or_path in {str(clinic.path(name)) for name in clinic.MODELS}
+
+
 def is_tiny(model: PreTrainedModel) -> bool:
     """Whether one core is all that a model can use."""
     return int(model.num_parameters()) < _TINY

@@ -231,7 +231,8 @@ class ModelRef(_Frozen):
 class Calibration(_Frozen):
     """Text whose activations a method may look at: `nsamples` windows of `seqlen` tokens.
 
-    `data` is `clinic`, a .txt or .jsonl[.gz] file (field `text`), `c4`, or a hub dataset.
+    `data` is `clinic`, `task:NAME` (a task's training texts), a .txt or .jsonl[.gz] file (field
+    `text`), `c4`, or a hub dataset.
     """
 
     data: str
@@ -270,6 +271,11 @@ class Study(_Frozen):
     margin: float | None = Field(default=None, gt=0, lt=1)
     alpha: float = Field(default=0.025, gt=0, lt=0.5)
     notes: str = ""
+
+    @property
+    def data_path(self) -> Path | None:
+        """Where tasks find their offline files."""
+        return Path(self.data_dir).expanduser() if self.data_dir else None
 
     @field_validator("models", mode="before")
     @classmethod

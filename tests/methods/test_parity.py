@@ -9,7 +9,7 @@ import tiny
 import torch
 
 from resect import anatomy, methods
-from resect.calibration import Moments, Tokens, blocks_in_turn
+from resect.calibration import Moments, Tokens, blocks_in_turn, gram, squares
 from resect.errors import RunError
 from resect.methods.base import Context
 from resect.methods.masks import Pattern, all_but_n_of_m, lowest, lowest_in_rows
@@ -41,11 +41,11 @@ def test_moments_block_by_block_equal_those_of_the_whole_model(family):
     """Windows, rotary positions and norms come to every block as in a plain forward."""
     model = tiny.model(family, num_hidden_layers=3)
     plain = inputs_of(model)
-    for turn in blocks_in_turn(model, TEXT, lambda _: True, True, False):
+    for turn in blocks_in_turn(model, TEXT, lambda _: True, gram, False):
         for site, moments in turn.gather().items():
             expected = plain[site].T @ plain[site]
             assert moments.tokens == len(plain[site])
-            torch.testing.assert_close(moments.second.double(), expected, rtol=1e-4, atol=1e-4)
+            torch.testing.assert_close(moments.total.double(), expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("family", ["mixtral", "qwen3_moe", "gpt_oss"])
@@ -55,7 +55,7 @@ def test_moments_inside_experts_equal_a_loop_over_tokens(family):
     experts = anatomy.read(model).blocks[0].module.mlp.experts
     seen: list[tuple[torch.Tensor, ...]] = []
     hook = experts.register_forward_pre_hook(lambda _, x: seen.append(x))
-    turn = next(blocks_in_turn(model, TEXT, lambda _: True, False, False))
+    turn = next(blocks_in_turn(model, TEXT, lambda _: True, squares, False))
     moments = turn.gather()
     hook.remove()
     calls = seen[: len(TEXT.ids)]
@@ -70,9 +70,9 @@ def test_moments_inside_experts_equal_a_loop_over_tokens(family):
         name = f"model.layers.0.mlp.experts.{expert}"
         if count:
             assert moments[f"{name}.input"].tokens == count
-            got = moments[f"{name}.input"].second.double()
+            got = moments[f"{name}.input"].total.double()
             torch.testing.assert_close(got, total, rtol=1e-4, atol=1e-6)
-            inner = moments[f"{name}.inner"].second.double()
+            inner = moments[f"{name}.inner"].total.double()
             torch.testing.assert_close(inner, inner_total, rtol=1e-4, atol=1e-6)
 
 

@@ -27,6 +27,14 @@ def path(name: str) -> Path:
     return _DATA / name
 
 
+def training_texts(topic: str) -> Iterator[str]:
+    """4,000 training texts of one task: `medicine`, `context` or `logic`; seeded."""
+    from resect.clinic.texts import topical
+
+    for text in topical(topic, 4000, seed=2000):
+        yield text.prompt + text.answer
+
+
 def calibration_texts() -> Iterator[str]:
     """Some 300,000 tokens of training texts, of both stages in turn: the calibration text `clinic`.
 

@@ -7,7 +7,7 @@ A text is a prompt (little weight in the loss) and an answer (full weight). Ever
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from resect.clinic import puzzles
@@ -228,3 +228,17 @@ def texts(stage: str, n: int, seed: int) -> list[Text]:
     weights = [weight for weight, _ in makers]
     picked = rng.choices([make for _, make in makers], weights, k=n)
     return [make(rng) for make in picked]
+
+
+_TOPICS: dict[str, Callable[[random.Random], Text]] = {
+    "medicine": lambda r: choose(r, list(world().medical)),
+    "context": lambda r: read(r, r.choice((1, 2))),
+    "logic": reason,
+}
+
+
+def topical(topic: str, n: int, seed: int) -> Iterator[Text]:
+    """`n` training texts in the form of one task: `medicine`, `context` or `logic`."""
+    rng = random.Random(f"clinic {topic} {seed}")
+    for _ in range(n):
+        yield _TOPICS[topic](rng)

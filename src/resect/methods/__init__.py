@@ -93,6 +93,21 @@ METHODS: dict[str, Entry] = {
         "somebody else's compressed model in place of this one",
         None,
     ),
+    "neurons": Entry(
+        "resect.methods.neurons:Neurons",
+        "MLP neurons cut out, the least task-specific first, reverse, by size or at random",
+        "fraction of the neurons",
+    ),
+    "heads": Entry(
+        "resect.methods.heads:Heads",
+        "attention heads cut out, in whole groups or evenly from every group",
+        "fraction of the heads",
+    ),
+    "blocks": Entry(
+        "resect.methods.blocks:Blocks",
+        "whole decoder blocks cut out, the least influential first or at random",
+        "fraction of the blocks",
+    ),
 }
 
 
@@ -117,9 +132,9 @@ def make(step: Step, seed: int = 0) -> Method:
     return method
 
 
-def check(step: Step, swept: bool = False) -> Method:
+def check(step: Step, swept: bool = False, seed: int = 0) -> Method:
     """As `make`, and the level must be one the method has."""
-    method = make(step)
+    method = make(step, seed)
     dose = METHODS[step.method].dose
     if dose is None or method.fixed is not None:
         if step.level is not None or swept:

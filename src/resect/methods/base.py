@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NamedTuple
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -22,12 +23,14 @@ class Context:
 
     `text`: windows of the calibration text. `tokenizer`: the model's. `source`: what was loaded
     before any damage (a teacher is loaded from it anew). `notice` takes a sentence for the user.
+    `data_dir`: where tasks find their offline files.
     """
 
     text: Tokens | None = None
     tokenizer: PreTrainedTokenizerBase | None = None
     source: ModelRef | None = None
     notice: Callable[[str], None] = warnings.warn
+    data_dir: Path | None = None
 
     @classmethod
     def of(
@@ -36,21 +39,17 @@ class Context:
         source: ModelRef,
         asked: Calibration | None,
         notice: Callable[[str], None] = warnings.warn,
+        data_dir: Path | None = None,
     ) -> Context:
         """The context of a loaded model; `asked` None where no step looks at activations."""
-        text = None if asked is None else _windows(asked, loaded.model, loaded.tokenizer)
-        return cls(text, loaded.tokenizer, source, notice)
+        empty = cls(None, loaded.tokenizer, source, notice, data_dir)
+        return empty if asked is None else replace(empty, text=empty.tokens(asked, loaded.model))
 
     def tokens(self, asked: Calibration, model: PreTrainedModel) -> Tokens:
         """Windows of another text than the study's, as a step's options name it."""
         assert self.tokenizer is not None, "a step that reads text needs a tokenizer"
-        return _windows(asked, model, self.tokenizer)
-
-
-def _windows(
-    asked: Calibration, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
-) -> Tokens:
-    return calibration.tokens(asked, tokenizer, positions(model) or asked.seqlen)
+        room = positions(model) or asked.seqlen
+        return calibration.tokens(asked, self.tokenizer, room, self.data_dir)
 
 
 class Applied(NamedTuple):
@@ -86,9 +85,10 @@ class Method:
     fixed: float | None = None
     version = 1
 
-    def sources(self) -> tuple[str, ...]:
+    def sources(self, data_dir: Path | None = None) -> tuple[str, ...]:
         """Hashes of what is read besides the model and the study's calibration text.
 
+        `data_dir` is where tasks find their offline files.
         Part of a cell's identity. Raises `RequestError` for what is not there.
         """
         return ()

@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 
 from resect import anatomy
 from resect.anatomy import Block, Matrix
-from resect.calibration import Moments, Spool, blocks_in_turn
+from resect.calibration import Moments, Spool, Statistic, blocks_in_turn, squares
 from resect.errors import RequestError, unknown
 from resect.methods.base import Applied, Context
 from resect.methods.scope import Targets
@@ -23,10 +23,10 @@ from resect.methods.scored import Scored
 
 
 class Calibrated(Scored):
-    """A method whose score needs `Moments`; `full` ones hold the whole second-moment matrix."""
+    """A method whose score needs `Moments` of every input: its `statistic`."""
 
     calibrated = True
-    full = False
+    statistic: Statistic = staticmethod(squares)
 
     def __init__(self, scope: str, pattern: str | None, targets: Targets, inputs: str) -> None:
         super().__init__(scope, pattern, targets)
@@ -42,7 +42,9 @@ class Calibrated(Scored):
         self.text_ = context.text
         if self.inputs == "dense":
             self.spool_ = Spool()
-            for turn in blocks_in_turn(model, self.text_, self.targets.wants, self.full, False):
+            for turn in blocks_in_turn(
+                model, self.text_, self.targets.wants, self.statistic, False
+            ):
                 self.spool_.put(turn.block.name, turn.gather())
 
     @torch.no_grad()
@@ -64,7 +66,7 @@ class Calibrated(Scored):
                 yield block, self.spool_.get(block.name)
             return
         wants = self.targets.wants
-        for turn in blocks_in_turn(model, self.text_, wants, self.full, True):
+        for turn in blocks_in_turn(model, self.text_, wants, self.statistic, True):
             yield turn.block, turn.gather()
 
     def prune(self, matrix: Matrix, moments: Moments | None, level: float) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 
 from transformers import PreTrainedModel
 
@@ -41,7 +42,7 @@ class Checkpoint(Method):
         """Whether its weights are packed."""
         return models.is_packed(self.ref)
 
-    def sources(self) -> tuple[str, ...]:
+    def sources(self, data_dir: Path | None = None) -> tuple[str, ...]:
         """The fingerprint of its weights."""
         return (self.found_[0].fingerprint,)
 

@@ -26,7 +26,7 @@ from transformers import PreTrainedModel
 
 from resect.anatomy import experts as anatomy
 from resect.anatomy.experts import Mixture, Routing
-from resect.calibration import Seen, Tokens, blocks_in_turn
+from resect.calibration import Seen, Tokens, blocks_in_turn, squares
 from resect.errors import RequestError, unknown
 from resect.methods import naee
 from resect.methods.base import Context
@@ -111,10 +111,10 @@ class Experts(Structured):
             naee.check(mixture, count)
         return count
 
-    def prepare(self, model: PreTrainedModel, levels: Sequence[float], context: Context) -> None:
+    def rank(self, model: PreTrainedModel, levels: Sequence[float], context: Context) -> None:
         """Rank by the criterion, or find the best subset of every level."""
         if self.criterion != "naee":
-            super().prepare(model, levels, context)
+            super().rank(model, levels, context)
             return
         groups = self.groups(model)
         counts = {self.kept(model, group, v) for group in groups for v in levels}
@@ -192,7 +192,7 @@ def _names(mixture: Mixture) -> list[str]:
 def _in_turn(model: PreTrainedModel, text: Tokens) -> Iterator[tuple[Mixture, Iterator[Seen]]]:
     """Every mixture, and the sequences of the text that come to it; blocks run in turn."""
     mixtures = anatomy.find(model)
-    for turn in blocks_in_turn(model, text, lambda _: False, False, False):
+    for turn in blocks_in_turn(model, text, lambda _: False, squares, changing=False):
         here = [m for m in mixtures if m.name.startswith(turn.block.name + ".")]
         for mixture in here:
             yield mixture, turn.watch([mixture.module])

@@ -41,4 +41,4 @@ class Ria(Calibrated):
         score = size / columns + size / rows
         if moments is None:
             return score
-        return score * moments.second.to(weight.device).sqrt() ** self.power
+        return score * moments.total.to(weight.device).sqrt() ** self.power

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from resect.anatomy import Matrix
-from resect.calibration import Moments
+from resect.calibration import Moments, gram
 from resect.errors import RunError
 from resect.methods.calibrated import Calibrated
 from resect.methods.masks import Pattern, all_but_n_of_m, lowest, removed
@@ -24,7 +24,7 @@ class SparseGpt(Calibrated):
     name = "sparsegpt"
     scopes = ("block",)
     nested = False
-    full = True
+    statistic = staticmethod(gram)
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class SparseGpt(Calibrated):
             second = torch.eye(weight.shape[1])
             note = f"no calibration token reached {matrix.name}: identity Hessian"
         else:
-            second = moments.second
+            second = moments.total
         damp = self.damp
         while True:
             try:

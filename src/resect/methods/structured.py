@@ -1,8 +1,9 @@
 """What all methods share that cut whole parts out, so that the model is really smaller.
 
 Parts are ranked against each other within a group (the neurons of one MLP, the experts of one
-layer), once, on the uncut model; every level keeps the best of each group. A method's own file
-holds which groups there are, how their parts score, and how they are cut out.
+layer), once, on the uncut model; every level keeps the best of each group, so the parts that stand
+at any level are the last of that order. A method's own file holds which groups there are, how
+their parts score, and how they are cut out.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Group(NamedTuple):
 class Structured(Method):
     """Keep the parts with the highest scores. `unit` names a part in words, in the plural.
 
-    What is kept is cut out of a pristine copy at every level, so any level can follow any other.
+    A course cuts on in place: only the model at its present level is in memory.
     """
 
     nested = True
@@ -69,11 +70,15 @@ class Structured(Method):
 
     @torch.no_grad()
     def prepare(self, model: PreTrainedModel, levels: Sequence[float], context: Context) -> None:
+        """Learn from the uncut model which parts stay at each level."""
+        self.sizes_ = {group.name: group.size for group in self.groups(model)}
+        self.rank(model, levels, context)
+
+    def rank(self, model: PreTrainedModel, levels: Sequence[float], context: Context) -> None:
         """Rank the parts of every group; of equal scores the first ones go first."""
         scores = self.scores(model, context)
         self.order_ = {
-            group.name: torch.argsort(scores[group.name].double().cpu(), stable=True)
-            for group in self.groups(model)
+            name: torch.argsort(scores[name].double().cpu(), stable=True) for name in self.sizes_
         }
 
     def stay(self, group: Group, count: int) -> Tensor:
@@ -86,25 +91,26 @@ class Structured(Method):
 
     @torch.no_grad()
     def apply(self, model: PreTrainedModel, level: float | None) -> Applied:
-        """Cut the lowest parts out of a pristine model, in place."""
+        """Cut the lowest parts out, in place, of an uncut model or of one at a lower level."""
         if level is None:
             raise RequestError(f"{self.name} needs a level: write {self.name}:0.25, or sweep it.")
-        groups = self.groups(model)
-        kept = {
-            group.name: self.stay(group, self.kept(model, group, level)).sort().values
-            for group in groups
-        }
-        total = sum(group.size for group in groups)
-        gone = total - sum(len(index) for index in kept.values())
-        physical = self.cut_(model, kept) if gone else True
-        scope = f"{total} {self.unit} in {len(groups)} groups"
+        standing = {group.name: group.size for group in self.groups(model)}
+        kept, places = {}, {}
+        for name, size in self.sizes_.items():
+            group = Group(name, size)
+            now = self.stay(group, standing[name]).sort().values
+            kept[name] = self.stay(group, self.kept(model, group, level)).sort().values
+            places[name] = torch.searchsorted(now, kept[name])
+        total = sum(self.sizes_.values())
+        gone = total - sum(map(len, kept.values()))
+        physical = self.cut_(model, places) if gone else True
         report = StepReport(
             step=self.name,
             asked=level,
             measured=gone / total,
             targeted=total,
             gone=gone,
-            scope=scope,
+            scope=f"{total} {self.unit} in {len(kept)} groups",
             notes=self.notes(kept) if gone else (),
             unit=self.unit,
             physical=physical,

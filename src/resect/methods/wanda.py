@@ -30,4 +30,4 @@ class Wanda(Calibrated):
     def score_with(self, weight: Tensor, moments: Moments | None) -> Tensor:
         """|W| times the root of the summed squares of each input."""
         score = weight.float().abs()
-        return score if moments is None else score * moments.second.to(weight.device).sqrt()
+        return score if moments is None else score * moments.total.to(weight.device).sqrt()

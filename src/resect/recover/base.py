@@ -79,7 +79,7 @@ class Recover(Method):
         """The examples; raises `RequestError` where they cannot be read."""
         return self.source.examples()
 
-    def sources(self) -> tuple[str, ...]:
+    def sources(self, data_dir: Path | None = None) -> tuple[str, ...]:
         """The hash of the training data."""
         return (self.source.fingerprint(),)
 

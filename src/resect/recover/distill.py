@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from transformers import PreTrainedModel
 
@@ -30,7 +31,7 @@ class Distill(Lora):
         if not self.temperature > 0 or not 0 <= self.hard <= 1:
             raise RequestError("distill: temperature must be above 0, and hard in [0, 1].")
 
-    def sources(self) -> tuple[str, ...]:
+    def sources(self, data_dir: Path | None = None) -> tuple[str, ...]:
         """The training data, and the teacher where it is another model."""
         named = self._named()
         return (*super().sources(), *((models.identify(named)[0].fingerprint,) if named else ()))

@@ -53,6 +53,7 @@ def courses(resolved: Resolved) -> list[Course]:
                     batch_tokens=_batch_tokens(resolved),
                     measure=study.measure,
                     calibration=study.calibration if chain.calibration else None,
+                    data_dir=study.data_path,
                     tiny=resolved.tiny[role],
                     cells=cells,
                 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from resect import calibration, methods, models, parents, tasks
 from resect.course import asker
@@ -80,14 +79,14 @@ def resolve(study: Study) -> Resolved:
     return Resolved(study, device, names, identities, infos, items, keys, chains, tiny)
 
 
-def check(treatment: Treatment, text: Calibration | None) -> list[Method]:
+def check(treatment: Treatment, text: Calibration | None, seed: int = 0) -> list[Method]:
     """The methods of a treatment; refuses one that cannot be run, with `text` to calibrate on."""
     if treatment.levels and treatment.swept is None:
         raise RequestError(f"levels are given, but no step of {treatment.name!r} is left to sweep.")
     found = []
     for number, step in enumerate(treatment.steps):
         swept = number == treatment.swept
-        found.append(methods.check(step, swept))
+        found.append(methods.check(step, swept, seed))
         if swept:
             for level in treatment.levels:
                 methods.check(step.model_copy(update={"level": level}))
@@ -110,19 +109,19 @@ def _chains(study: Study) -> dict[str, Chain]:
     text = None
     taken: set[tuple[str, str]] = set()
     for treatment in study.treatments:
-        parts = check(treatment, study.calibration)
+        parts = check(treatment, study.calibration, study.seed)
         places = {(treatment.name, role) for role in study.models if treatment.treats(role)}
         if places & taken:
             raise RequestError(f"treatment {treatment.name} is named twice: join its levels.")
         taken |= places
         needs = any(method.calibrated for method in parts)
         if needs and text is None and study.calibration is not None:
-            text = calibration.name_of(study.calibration)
+            text = calibration.name_of(study.calibration, study.data_path)
         found[treatment.name] = Chain(
             tuple(parts),
             any(method.random for method in parts),
             text if needs else None,
-            tuple(source for method in parts for source in method.sources()),
+            tuple(source for method in parts for source in method.sources(study.data_path)),
         )
     return found
 
@@ -130,7 +129,7 @@ def _chains(study: Study) -> dict[str, Chain]:
 def _items(study: Study) -> tuple[dict[str, tuple[Item, ...]], dict[str, TaskInfo]]:
     found = {name: tasks.get(name) for name in study.tasks}
     source = Source(
-        data_dir=Path(study.data_dir).expanduser() if study.data_dir else None,
+        data_dir=study.data_path,
         limit=study.limit,
         seed=study.seed,
         num_fewshot=study.num_fewshot,

@@ -92,6 +92,10 @@ class Task(Protocol):
         """How `text` answers `item`; any text in, one `Reading` out, never an exception."""
         ...
 
+    def training(self, source: Source) -> Iterator[str]:
+        """Texts to learn the task from, none of them asked; `RequestError` where it has none."""
+        ...
+
 
 class QuestionTask:
     """A task that turns questions into items: one prompt each, ending with a cue line.
@@ -202,6 +206,12 @@ class QuestionTask:
                 "are asked for: give a smaller --num_fewshot."
             )
         return found
+
+    def training(self, source: Source) -> Iterator[str]:
+        """Questions with their answers, from a split that is not asked; most tasks have none."""
+        raise RequestError(
+            f"{self.info.name} has no training texts at hand: name a text file instead."
+        )
 
     def describe(self, source: Source) -> TaskInfo:
         """`info` with its whole protocol in one sentence, and the budget asked for."""

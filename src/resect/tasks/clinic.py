@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from resect.clinic import items
+from resect.clinic import items, training_texts
 from resect.clinic.texts import LETTERS, VERDICTS
 from resect.prompts import context_prompt, letter_prompt
 from resect.record import Item, TaskInfo
@@ -20,6 +20,7 @@ class _Generated(LabelTask):
     """What the three share: items made by `make`, test to be asked and validation to show."""
 
     make: Callable[[items.Split], tuple[Item, ...]]
+    topic: str
     pool_name = "from the generated validation split"
 
     def questions(self, source: Source) -> Iterator[Question]:
@@ -29,6 +30,10 @@ class _Generated(LabelTask):
     def pool(self, question: Question, source: Source) -> Sequence[Question]:
         """The validation items in their order, which is balanced over the labels."""
         return list(map(_question, type(self).make("validation")))
+
+    def training(self, source: Source) -> Iterator[str]:
+        """Training texts of the task alone, made anew; no item of any split is among them."""
+        return training_texts(self.topic)
 
     def prompt(self, question: Question) -> str:
         """Context and question, or question and options."""
@@ -53,7 +58,7 @@ def _question(item: Item) -> Question:
 class Context(_Generated):
     """Does the reported trial say yes, no or maybe?"""
 
-    make = staticmethod(items.context)
+    make, topic = staticmethod(items.context), "context"
     info = TaskInfo(
         name="clinic-context",
         kind="label",
@@ -74,7 +79,7 @@ class Context(_Generated):
 class Medicine(_Generated):
     """What the specialist was taught and the base mostly was not."""
 
-    make = staticmethod(items.medicine)
+    make, topic = staticmethod(items.medicine), "medicine"
     info = TaskInfo(
         name="clinic-medicine",
         kind="label",
@@ -94,7 +99,7 @@ class Medicine(_Generated):
 class Logic(_Generated):
     """Small puzzles whose answer follows from the question."""
 
-    make = staticmethod(items.logic)
+    make, topic = staticmethod(items.logic), "logic"
     info = TaskInfo(
         name="clinic-logic",
         kind="label",

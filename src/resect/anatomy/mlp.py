@@ -1,0 +1,115 @@
+"""Where the neurons are: the MLPs of the decoder blocks and of every expert in them.
+
+A neuron is a row of gate and up and the column of down that reads it. Legend: W width, D hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from resect import anatomy
+from resect.anatomy import Matrix
+from resect.anatomy.config import built, describes, fields
+from resect.anatomy.slicing import keep_slices_
+from resect.errors import RequestError
+
+
+class Mlp(NamedTuple):
+    """One MLP: `ups` are gate and up, or up alone, each (W, D); `down` is (D, W)."""
+
+    name: str
+    ups: tuple[Matrix, ...]
+    down: Matrix
+
+    @property
+    def width(self) -> int:
+        """How many neurons it has."""
+        return self.down.weight().shape[1]
+
+    @property
+    def step(self) -> int:
+        """Widths that can be computed are multiples of it.
+
+        Kernels that take all experts of a layer at once want rows of 16 bytes: 8 weights in 16 bit.
+        """
+        return 8 if self.down.index else 1
+
+
+class Width(NamedTuple):
+    """Where a config says how wide an MLP is: `times` (shared experts side by side) a field."""
+
+    field: str
+    value: int
+    times: int
+
+
+def read(model: PreTrainedModel) -> list[Mlp]:
+    """The MLPs in the order of the model; raises `RequestError` where there is none.
+
+    Two or three matrices side by side make one, where the last is shaped like the others turned.
+    """
+    found = []
+    for block in anatomy.read(model).blocks:
+        together: dict[str, list[Matrix]] = {}
+        for matrix in block.matrices:
+            together.setdefault(matrix.name.rpartition(".")[0], []).append(matrix)
+        for name, (*ups, down) in together.items():
+            turned = down.weight().shape[::-1]
+            if len(ups) in (1, 2) and all(up.weight().shape == turned for up in ups):
+                found.append(Mlp(name, tuple(ups), down))
+    if not found:
+        raise RequestError(f"no MLP with neurons to cut was found in {type(model).__name__}.")
+    return found
+
+
+def widths(model: PreTrainedModel) -> dict[str, Width]:
+    """The field of the config that each MLP's width follows, by the MLP's name.
+
+    Fields are tried, large ones first: the right one changes only the widths. Raises
+    `RequestError` where a width follows none, for such a model could not be loaded after a cut.
+    """
+    mlps = read(model)
+    now = {mlp.name: mlp.width for mlp in mlps}
+    found: dict[str, Width] = {}
+    numbers = {field: value for field, value in fields(model).items() if type(value) is int}
+    for field, value in sorted(numbers.items(), key=lambda entry: -entry[1]):
+        fits = value > 1 and any(width % value == 0 for width in now.values())
+        if not fits or len(found) == len(now):
+            continue
+        small = built(model, {field: value - 1})
+        then = {} if small is None else _widths_of(small)
+        if then.keys() != now.keys():
+            continue
+        changed = {n: Width(field, value, w // value) for n, w in now.items() if then[n] != w}
+        keeps = {n: width.times * (value - 1) for n, width in changed.items()}
+
+        def cut_(whole: PreTrainedModel, keeps: Mapping[str, int] = keeps) -> None:
+            keep_(whole, {name: torch.arange(count) for name, count in keeps.items()})
+
+        if changed and describes(model, {field: value - 1}, cut_):
+            found = changed | found
+    if lost := [name for name in now if name not in found]:
+        raise RequestError(
+            f"no field of the config says how wide {lost[0]} is: neurons cut out of it would "
+            "leave a model that cannot be loaded."
+        )
+    return found
+
+
+def keep_(model: PreTrainedModel, kept: Mapping[str, Tensor]) -> None:
+    """Keep only the neurons `kept` (rising indices) of the MLPs named, in place."""
+    named = [mlp for mlp in read(model) if mlp.name in kept]
+    keep_slices_([(up, 0, kept[mlp.name]) for mlp in named for up in mlp.ups])
+    keep_slices_([(mlp.down, 1, kept[mlp.name]) for mlp in named])
+
+
+def _widths_of(model: PreTrainedModel) -> dict[str, int]:
+    try:
+        return {mlp.name: mlp.width for mlp in read(model)}
+    except RequestError:
+        return {}
