@@ -8,10 +8,9 @@ models: the embedded specialist on its three tasks, and a random Llama of 134 M 
 PubMedQA prompts. The published loop gives the text view, lm_eval (at the batch size that was
 fastest on the first items) and ours give both. `ours` tokenizes and plans each time,
 `ours_planned` does not, as in a course after its first level. `ratio` is ours against the
-published loop on the embedded model.
-
-Texts that differ from the loop's are printed with the gap between the
-two tokens where they part.
+published loop on the embedded model. Texts that differ from the loop's are printed with the gap
+between the two tokens where they part. `worked_examples` asks the embedded model's medicine with
+five worked examples before every question: their tokens read once, and read every time.
 """
 
 from __future__ import annotations
@@ -30,6 +29,7 @@ import torch
 
 from resect import models, tasks
 from resect.ask import Asker
+from resect.ask.plan import Group
 from resect.models import Loaded
 from resect.record import Item, RawAnswer
 from resect.spec import ModelRef
@@ -65,6 +65,7 @@ def main() -> None:
             "threads": asked.threads,
             "embedded": embedded,
             "random_llama": large,
+            "worked_examples": shared(specialist, 60 if asked.quick else 400),
         },
         asked.json,
     )
@@ -116,6 +117,26 @@ def compare(loaded: Loaded, asked: Asked, repeats: int, sizes: tuple[int, ...]) 
             times["ours_planned"].cpu / times["ours_planned_text_alone"].cpu, 3
         ),
         **agreement(loaded, [item for items, _ in asked for item in items], answers),
+    }
+
+
+def shared(loaded: Loaded, count: int) -> dict[str, Any]:
+    """Five-shot prompts with their common beginning read once, and without."""
+    items = tasks.get(CLINIC[0]).items(Source(limit=count, num_fewshot=5))
+    once, always = (Asker(loaded.tokenizer, items, limit(CLINIC[0])) for _ in range(2))
+    always.groups = [Group(list(range(len(items))), 0)]
+    times, answers = {"once": machine.Times(), "always": machine.Times()}, {}
+    for _ in range(2):
+        for name, asker in (("once", once), ("always", always)):
+            answers[name] = times[name].take(lambda asker=asker: answers_of(asker, loaded))
+    same = sum(a.text == b.text for a, b in zip(*answers.values(), strict=True))
+    return {
+        "items": len(items),
+        "shared_tokens": [group.shared for group in once.groups],
+        "rows": [len(group.rows) for group in once.groups],
+        "cpu_seconds": {name: round(one.cpu, 2) for name, one in times.items()},
+        "ratio_cpu": round(times["always"].cpu / times["once"].cpu, 2),
+        "same_text": round(same / len(items), 4),
     }
 
 

@@ -71,8 +71,8 @@ def main() -> None:
 def mistral(place: Path, device: str, **shape: int) -> Loaded:
     """Mistral-7B's shapes with random weights, made on the device."""
     config = MistralConfig(
-        num_key_value_heads=8, vocab_size=32_000, sliding_window=None, pad_token_id=0, bos_token_id=1, eos_token_id=2,
-        **shape,
+        num_key_value_heads=8, vocab_size=32_000, sliding_window=None,
+        pad_token_id=0, bos_token_id=1, eos_token_id=2, **shape,
     )  # fmt: skip
     torch.manual_seed(0)
     with torch.device(device):

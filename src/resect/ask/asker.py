@@ -7,8 +7,9 @@ after the prompt, as a plain forward pass gives it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -20,6 +21,8 @@ from resect.ask.rows import Rows, filled
 from resect.ask.text import Writer
 from resect.errors import RunError
 from resect.record import Item, RawAnswer
+
+_Done = TypeVar("_Done")
 
 
 class Batch(NamedTuple):
@@ -74,33 +77,30 @@ class Asker:
                     if left.isdisjoint(rows):
                         continue
                     if group.shared and shared is None:
-                        shared = self._read_shared(model, group)
-                    answers = self._try(model, rows, shared)
+                        shared = self._try(group.rows[:1], partial(self._shared, model, group))
+                    answers = self._try(rows, partial(self._answer, model, rows, shared))
                     if answers is None:
                         break  # the budget is smaller now: other batches
                     left.difference_update(rows)
                     yield Batch(rows, answers)
 
-    def _try(
-        self, model: PreTrainedModel, rows: list[int], shared: Rows | None
-    ) -> list[RawAnswer] | None:
-        """The answers to one batch; None where memory ran out and the budget was halved."""
+    def _try(self, rows: list[int], work: Callable[[], _Done]) -> _Done | None:
+        """What `work` on these rows gives; None where memory ran out and the budget was halved."""
         try:
-            return self._answer(model, rows, shared)
+            return work()
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
-        # outside of the handler, which holds what the failed pass held
-        if model.device.type == "cuda":
-            torch.cuda.empty_cache()
+        torch.cuda.empty_cache()  # outside of the handler, which holds what the failed pass held
+        longest = max(self.lengths[row] for row in rows)
         if len(rows) == 1:
-            size = len(self.prompts[rows[0]].ids)
+            size = longest - self.answer
             raise RunError(f"memory ran out at a prompt of {size} tokens alone.")
-        self.budget.halve_below(max(self.lengths[row] for row in rows) * len(rows))
+        self.budget.halve_below(longest * len(rows))
         return None
 
     @torch.inference_mode()
-    def _read_shared(self, model: PreTrainedModel, group: Group) -> Rows:
+    def _shared(self, model: PreTrainedModel, group: Group) -> Rows:
         """The beginning that a group shares, read by itself."""
         shared = Rows.empty(model, 1)
         shared.read(torch.tensor([self.prompts[group.rows[0]].ids[: group.shared]]))
