@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from dataclasses import replace
 
 import pytest
@@ -94,3 +96,21 @@ def test_the_protocol_says_how_it_was_asked(context):
     assert "3-shot (from the generated validation split), chat template" in said.protocol
     assert "at most 99 greedy tokens" in said.protocol
     assert said.max_new_tokens == 99
+
+
+def test_mmlu_shows_the_dev_rows_of_the_subject_in_their_order(data_dir):
+    task = tasks.get("mmlu-medical")
+    items = task.items(Source(data_dir, limit=12, num_fewshot=5))
+    with gzip.open(data_dir / "mmlu_dev.jsonl.gz", "rt", encoding="utf-8") as file:
+        dev = [json.loads(line) for line in file]
+    for item in items:
+        rows = [row for row in dev if row["subject"] == item.tags["subject"]]
+        subject = item.tags["subject"].replace("_", " ")
+        head, *shown, _ = item.prompt.split("\n\n")
+        assert head.endswith(f"about {subject}.")
+        assert len(shown) == len(rows) == 5
+        for text, row in zip(shown, rows, strict=True):
+            assert text.startswith(row["question"].strip())
+            assert text.endswith(f"Answer: {row['answer']}")
+    with pytest.raises(RequestError, match="mmlu-medical has 5 worked examples"):
+        task.items(Source(data_dir, limit=1, num_fewshot=6))

@@ -20,7 +20,7 @@ from resect import parse, prompts
 from resect.errors import RequestError
 from resect.record import ABSTAIN, Item, Reading, Stopped, TaskInfo
 
-READER = f"parse:{parse.VERSION}"
+READER = f"label:2 parse:{parse.VERSION}"
 """What read a text, kept with every reading: an older one is read anew."""
 
 
@@ -215,17 +215,8 @@ class QuestionTask:
 
     def describe(self, source: Source) -> TaskInfo:
         """`info` with its whole protocol in one sentence, and the budget asked for."""
-        budget = source.max_new_tokens or self.info.max_new_tokens
         shots = source.num_fewshot or 0
-        parts = [
-            self.info.protocol,
-            f"{shots}-shot ({self.pool_name})" if shots else "zero-shot",
-            "chat template of the model" if source.apply_chat_template else "plain completion",
-            *(["with a system instruction"] if source.system_instruction else []),
-            f"at most {budget} greedy tokens",
-        ]
-        sentence = ", ".join(parts) + self.scoring()
-        return replace(self.info, protocol=sentence, max_new_tokens=budget)
+        return described(self.info, source, shots, self.pool_name, self.scoring())
 
     def scoring(self) -> str:
         """The end of the protocol: how answers are scored."""
@@ -279,6 +270,19 @@ def chosen(item: Item, scores: Sequence[float] | None, scored: str) -> str | Non
     sizes = [len(c.removeprefix(" ").encode()) or 1 if by_bytes else 1 for c in item.choices]
     values = [score / size for score, size in zip(scores, sizes, strict=True)]
     return counted(item, item.labels[max(range(len(values)), key=values.__getitem__)])
+
+
+def described(info: TaskInfo, source: Source, shots: int, pool: str, scoring: str) -> TaskInfo:
+    """`info` with few-shots, form, budget and scoring in its protocol, as `source` asks."""
+    budget = source.max_new_tokens or info.max_new_tokens
+    parts = [
+        info.protocol,
+        f"{shots}-shot ({pool})" if shots else "zero-shot",
+        "chat template of the model" if source.apply_chat_template else "plain completion",
+        *(["with a system instruction"] if source.system_instruction else []),
+        f"at most {budget} greedy tokens",
+    ]
+    return replace(info, protocol=", ".join(parts) + scoring, max_new_tokens=budget)
 
 
 def length(text: str) -> str:

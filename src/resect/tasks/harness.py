@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 from resect.errors import RequestError, unknown
 from resect.prompts import Turn
 from resect.record import Item, Reading, Stopped, TaskInfo
-from resect.tasks.base import READER, LabelTask, Source, length
+from resect.tasks.base import READER, LabelTask, Source, described, length
 
 _SEED = 1234  # the harness's own for worked examples, shifted by ours
 _TAGS = ("subject", "category", "topic")
@@ -102,17 +102,9 @@ class Harness:
 
     def describe(self, source: Source) -> TaskInfo:
         """`info` with few-shots, form and decoding."""
-        budget = source.max_new_tokens or self.info.max_new_tokens
-        shots = self._shots(source)
         scored = "" if self.task.OUTPUT_TYPE == "generate_until" else _SCORED
-        parts = [
-            self.info.protocol,
-            f"{shots}-shot (as the harness draws them)" if shots else "zero-shot",
-            "chat template of the model" if source.apply_chat_template else "plain completion",
-            *(["with a system instruction"] if source.system_instruction else []),
-            f"at most {budget} greedy tokens",
-        ]
-        return replace(self.info, protocol=", ".join(parts) + scored, max_new_tokens=budget)
+        shots = self._shots(source)
+        return described(self.info, source, shots, "as the harness draws them", scored)
 
     def items(self, source: Source) -> list[Item]:
         """The first documents as items, in the harness's order."""
