@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import _machine as machine
 import torch
 
-from resect.methods.masks import cut_, cuts, removed
+from resect.methods.masks import Cutting, cuts, removed
 
 LEVELS = [round(0.05 * step, 2) for step in range(20)]
 SEVEN_B = [(4096, 4096), (1024, 4096), (1024, 4096), (4096, 4096)] + [(14336, 4096)] * 2
@@ -38,7 +38,7 @@ def ours(weight: torch.Tensor) -> list:
 
 def ours_and_mask(weight: torch.Tensor) -> None:
     for cut in ours(weight):
-        cut_(weight, cut)
+        Cutting(cut).zero_(weight)
 
 
 def seven_b(blocks: int) -> Iterator[torch.Tensor]:

@@ -14,9 +14,12 @@ import shutil
 import struct
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -32,16 +35,14 @@ _NAMES: dict[torch.dtype, str] = {
     torch.float8_e5m2: "F8_E5M2",
 }  # fmt: skip
 _DTYPES = {name: dtype for dtype, name in _NAMES.items()}
-_PIECE = 1 << 24  # bytes copied at once
 
 
 @dataclass(frozen=True)
 class Entry:
     """One tensor of a checkpoint: what it is, where its bytes lie, and how to read it.
 
-    `look` gives the tensor to be read only (a file's own pages where that can be), `read` one
-    that may be written to. `place` is (file, offset) where the bytes can be copied as they are,
-    None where the tensor has to be made (from a pickle, or dequantized).
+    `look` gives the tensor to be read only: a file's own pages where that can be, else (from a
+    pickle, or dequantized) one that is made.
     """
 
     name: str
@@ -49,11 +50,6 @@ class Entry:
     shape: tuple[int, ...]
     shard: str
     look: Callable[[], Tensor]
-    place: tuple[Path, int] | None
-
-    def read(self) -> Tensor:
-        """The tensor in memory of its own."""
-        return self.look().clone()
 
     @property
     def size(self) -> int:
@@ -107,16 +103,18 @@ def _safetensors(path: Path) -> Iterator[Entry]:
         if end > len(view):
             raise ValueError(f"{path.name} is cut off in {name}")
         dtype, shape = _DTYPES[about["dtype"]], tuple(about["shape"])
+        look = partial(_mapped, view, start, dtype, shape)
+        yield Entry(name, dtype, shape, path.name, look)
 
-        def look(start: int = start, dtype: Any = dtype, shape: Any = shape) -> Tensor:
-            count = math.prod(shape)
-            if not count:
-                return torch.empty(shape, dtype=dtype)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # that the pages are read-only is the point
-                return torch.frombuffer(view, dtype=dtype, count=count, offset=start).view(shape)
 
-        yield Entry(name, dtype, shape, path.name, look, (path, start))
+def _mapped(view: mmap.mmap, start: int, dtype: torch.dtype, shape: tuple[int, ...]) -> Tensor:
+    """A tensor that lies in a file's pages."""
+    count = math.prod(shape)
+    if not count:
+        return torch.empty(shape, dtype=dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a source's pages are read-only is the point
+        return torch.frombuffer(view, dtype=dtype, count=count, offset=start).view(shape)
 
 
 def _bin(path: Path) -> Iterator[Entry]:
@@ -127,8 +125,7 @@ def _bin(path: Path) -> Iterator[Entry]:
         alias = (tensor.data_ptr(), tuple(tensor.shape))
         if alias not in seen:  # a tied tensor is stored once, the config ties it again
             seen.add(alias)
-            read = lambda tensor=tensor: tensor.contiguous()  # noqa: E731
-            yield Entry(name, tensor.dtype, tuple(tensor.shape), shard, read, None)
+            yield Entry(name, tensor.dtype, tuple(tensor.shape), shard, tensor.contiguous)
 
 
 def _dequantized(entries: dict[str, Entry]) -> tuple[dict[str, Entry], tuple[str, ...]]:
@@ -144,12 +141,18 @@ def _dequantized(entries: dict[str, Entry]) -> tuple[dict[str, Entry], tuple[str
         experts, out, groups, half = entry.shape  # (E, O, I/32, 16), two values a byte
         shape = (experts, groups * half * 2, out)
 
-        def load(blocks: Entry = entry, scales: Entry = entries[f"{stem}_scales"]) -> Tensor:
+        def load(
+            blocks: Entry = entry, scales: Entry = entries[f"{stem}_scales"], shape: Any = shape
+        ) -> Tensor:
             from transformers.integrations.mxfp4 import convert_moe_packed_tensors
 
-            return convert_moe_packed_tensors(blocks.look(), scales.look(), dtype=torch.bfloat16)
+            made = torch.empty(shape, dtype=torch.bfloat16)
+            packed = zip(blocks.look().split(1), scales.look().split(1), strict=True)
+            for expert, pair in enumerate(packed):  # it takes several times what it makes
+                made[expert] = convert_moe_packed_tensors(*pair, dtype=torch.bfloat16)[0]
+            return made
 
-        found[stem] = Entry(stem, torch.bfloat16, shape, entry.shard, load, None)
+        found[stem] = Entry(stem, torch.bfloat16, shape, entry.shard, load)
     changed = len(found) < len(entries)
     return found, ("MXFP4 experts were dequantized to bfloat16",) if changed else ()
 
@@ -177,23 +180,41 @@ def whole_folder(out: Path) -> Iterator[Path]:
     try:
         yield made
         made.chmod(0o755)
+        for path in [*made.iterdir(), made]:
+            _to_disk(path)
         os.replace(made, out)
+        _to_disk(out.parent)
     finally:
         shutil.rmtree(made, ignore_errors=True)
 
 
+def _to_disk(path: Path) -> None:
+    """Flush a file, or a folder's list of names."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 class Writer:
-    """Writes the tensors of `source` into `folder`, shard by shard, in any order."""
+    """Writes the tensors of `source` into `folder`, shard by shard, in any order.
+
+    A thread writes while the next piece is made.
+    """
 
     def __init__(self, source: Checkpoint, folder: Path) -> None:
-        self.source, self.folder = source, folder
+        self.source = source
         self.offsets: dict[str, int] = {}
         self.files: dict[str, BinaryIO] = {}
+        self.thread = ThreadPoolExecutor(1)
+        # Two pieces: one that is made, one that is written, each with the end of its writing.
+        self.rooms = deque([(bytearray(), _nothing()), (bytearray(), _nothing())])
         shards: dict[str, list[Entry]] = {}
         for entry in source.entries.values():
             shards.setdefault(entry.shard, []).append(entry)
         for shard, entries in shards.items():
-            self._begin(shard, entries)
+            self._begin(folder / shard, entries)
         if len(shards) > 1:
             index = {
                 "metadata": {"total_size": source.bytes_on_disk},
@@ -202,7 +223,7 @@ class Writer:
             text = json.dumps(index, indent=2, sort_keys=True) + "\n"
             (folder / "model.safetensors.index.json").write_text(text, encoding="utf-8")
 
-    def _begin(self, shard: str, entries: list[Entry]) -> None:
+    def _begin(self, path: Path, entries: list[Entry]) -> None:
         header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
         at = 0
         for entry in entries:
@@ -214,48 +235,48 @@ class Writer:
             at += entry.size
         text = json.dumps(header, separators=(",", ":")).encode()
         text += b" " * (-len(text) % 8)
-        file = self.files[shard] = (self.folder / shard).open("wb", buffering=0)
+        file = self.files[path.name] = path.open("wb", buffering=0)
         file.write(struct.pack("<Q", len(text)) + text)
         for entry in entries:
             self.offsets[entry.name] = 8 + len(text) + header[entry.name]["data_offsets"][0]
         file.truncate(8 + len(text) + at)
 
-    def put(self, name: str, tensor: Tensor) -> None:
-        """Write one tensor's bytes."""
-        file = self.files[self.source.entries[name].shard]
-        file.seek(self.offsets[name])
-        flat = tensor.contiguous().reshape(-1).view(torch.uint8)
-        _write(file, flat.numpy().data)
-
-    def copy(self, name: str) -> None:
-        """Write a tensor as it is, by byte range where it has one."""
+    def put(self, name: str, parts: Iterable[Tensor]) -> None:
+        """Write a tensor from its pieces, the last one first; they make it up exactly."""
         entry = self.source.entries[name]
-        if entry.place is None:
-            self.put(name, entry.look())
-            return
-        path, start = entry.place
-        file = self.files[entry.shard]
-        file.seek(self.offsets[name])
-        with path.open("rb", buffering=0) as source:
-            source.seek(start)
-            left = entry.size
-            while left:
-                piece = source.read(min(_PIECE, left))
-                _write(file, memoryview(piece))
-                left -= len(piece)
+        file, at = self.files[entry.shard].fileno(), self.offsets[name] + entry.size
+        for part in parts:
+            data = part.contiguous().view(-1).view(torch.uint8).numpy()
+            room, written = self.rooms.popleft()
+            written.result()
+            if len(room) < len(data):
+                room = bytearray(len(data))
+            view = memoryview(room)[: len(data)]
+            view[:] = data
+            at -= len(data)
+            self.rooms.append((room, self.thread.submit(_write, file, view, at)))
+        assert at == self.offsets[name], f"{name} is not made up by its pieces"
 
     def close(self) -> None:
-        """Flush everything to disk."""
+        """Wait until everything is written."""
+        for _, written in self.rooms:
+            written.result()
+        self.thread.shutdown()
         for file in self.files.values():
-            file.flush()
-            os.fsync(file.fileno())
             file.close()
 
 
-def _write(file: BinaryIO, data: memoryview) -> None:
-    """All of `data`: an unbuffered file takes at most 2 GB at once."""
+def _nothing() -> Future[None]:
+    done: Future[None] = Future()
+    done.set_result(None)
+    return done
+
+
+def _write(file: int, data: memoryview, at: int) -> None:
+    """All of `data` at `at`: a call takes at most 2 GB."""
     while len(data):
-        data = data[file.write(data) :]
+        count = os.pwrite(file, data, at)
+        data, at = data[count:], at + count
 
 
 def copy_rest(source: Checkpoint, folder: Path) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resect.errors import RequestError
-from resect.methods.masks import cut_, cuts, magnitude_bits, removed
+from resect.methods import pieces
+from resect.methods.masks import Cutting, cuts, magnitude_bits, removed, zeros
 
 DTYPES = (torch.bfloat16, torch.float16, torch.float32)
 
@@ -39,28 +43,53 @@ def sorted_mask(weight: torch.Tensor, count: int) -> torch.Tensor:
     return mask.view_as(weight)
 
 
-@given(weights(), st.lists(st.floats(0, 0.999), min_size=1, max_size=6))
-@settings(max_examples=300, deadline=None)
-def test_equal_to_a_full_sort_with_ties_by_position(weight, levels):
+@contextlib.contextmanager
+def pieces_of(size: int) -> Iterator[None]:
+    """Pieces of `size` weights, and two cores to share them."""
+    before, cores = pieces.IN_CACHE, torch.get_num_threads()
+    pieces.IN_CACHE = size
+    torch.set_num_threads(2)
+    try:
+        yield
+    finally:
+        pieces.IN_CACHE = before
+        torch.set_num_threads(cores)
+
+
+@given(
+    weights(), st.lists(st.floats(0, 0.999), min_size=1, max_size=6), st.sampled_from([7, 1 << 19])
+)
+@settings(max_examples=150, deadline=None)
+def test_equal_to_a_full_sort_with_ties_by_position(weight, levels, size):
     counts = [removed(weight.numel(), round(level, 3)) for level in sorted(levels)]
     walked = weight.clone()
-    for cut, count in zip(cuts(lambda: [weight], counts), counts, strict=True):
-        expected = weight.masked_fill(sorted_mask(weight, count), 0)
-        straight = weight.clone()
-        cut_(straight, cut)
-        cut_(walked, cut)
-        assert torch.equal(straight, expected)
-        assert torch.equal(walked, expected), "walking differs from going straight"
+    with pieces_of(size):
+        for cut, count in zip(cuts(lambda: [weight], counts), counts, strict=True):
+            expected = weight.masked_fill(sorted_mask(weight, count), 0)
+            straight = weight.clone()
+            Cutting(cut).zero_(straight)
+            Cutting(cut).zero_(walked)
+            assert torch.equal(straight, expected)
+            assert torch.equal(walked, expected), "walking differs from going straight"
+            left = [part.reshape(-1).clone() for part in Cutting(cut).left(weight)]
+            assert torch.equal(torch.cat(left[::-1]).view_as(weight), expected)
+            assert zeros(expected) == int((expected == 0).sum())
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_over_several_tensors_the_threshold_is_that_of_all(dtype):
-    torch.manual_seed(0)
-    parts = [torch.randn(50, 30).to(dtype), torch.randn(7, 11).to(dtype)]
-    whole = torch.cat([p.reshape(-1) for p in parts])
-    (cut,) = cuts(lambda: iter(parts), [777])
-    order = whole.abs().float().sort().values
-    assert cut.bits == int(magnitude_bits(order[776].to(dtype).reshape(1)))
+@given(weights(), st.floats(0, 0.999), st.integers(1, 8))
+@settings(max_examples=60, deadline=None)
+def test_over_several_tensors_the_cut_is_that_of_all(weight, level, rows):
+    """One threshold, and ties by position over all of them, whatever their strides."""
+    count = removed(weight.numel(), round(level, 3))
+    expected = weight.masked_fill(sorted_mask(weight, count), 0)
+    # Views with gaps between their rows, as an expert's half of a fused tensor is.
+    parts = [torch.stack([part, part], 1)[:, 0] for part in weight.split(rows)]
+    with pieces_of(7):
+        (cut,) = cuts(lambda: iter(parts), [count])
+        cutting = Cutting(cut)
+        for part in reversed(parts):
+            cutting.zero_(part)
+    assert torch.equal(torch.cat(parts), expected)
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def test_mxfp4_experts_are_dequantized(tmp_path):
     opened = checkpoint.read(source)
     assert opened.notes == ("MXFP4 experts were dequantized to bfloat16",)
     name = "model.layers.0.mlp.experts.gate_up_proj"
-    made = opened.entries[name].read()
+    made = opened.entries[name].look()
     assert tuple(made.shape) == opened.entries[name].shape == (4, 64, 128)
     values = [0, 0.5, 1, 1.5, 2, 3, 4, 6]
     low = int(tensors[f"{name}_blocks"][0, 0, 0, 0]) & 0xF
@@ -90,7 +90,7 @@ def test_mxfp4_experts_are_dequantized(tmp_path):
 
 def test_what_is_written_is_whole_or_not_there(tmp_path, monkeypatch):
     source = tiny.save(tmp_path / "source", "mistral")
-    monkeypatch.setattr(checkpoint.Writer, "copy", lambda *_: 1 / 0)
+    monkeypatch.setattr(checkpoint.Writer, "put", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         compress(source, "magnitude:0.5", tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["source"]

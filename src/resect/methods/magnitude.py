@@ -6,14 +6,14 @@ the whole model (`scope=global`); or N of every M neighbours are kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from resect.anatomy import Matrix
 from resect.methods.base import Context
-from resect.methods.masks import Cut, cut_, cuts, removed
+from resect.methods.masks import Cut, Cutting, cuts, removed
 from resect.methods.scope import Targets
 from resect.methods.scored import Scored
 
@@ -55,25 +55,33 @@ class Magnitude(Scored):
 
     def begin(self, matrices: Callable[[], Iterable[Matrix]], level: float) -> None:
         """The cut of the whole model, if that is the scope."""
-        self.shared_: Cut | None = None
+        self.shared_: Cutting | None = None
         if self.scope == "global" and self.pattern is None:
             if ("", level) not in self.cuts_:
                 self._learn("", matrices, [level])
-            self.shared_ = self.cuts_["", level]
+            self.shared_ = Cutting(self.cuts_["", level])
 
     def score(self, matrix: Matrix) -> Tensor:
         """|W|, for rows and patterns."""
         return matrix.weight().float().abs()
 
     def zero_(self, matrix: Matrix, level: float) -> None:
-        """Zero what the cut removes: the matrix's own, or what is left of the model's."""
+        """Zero what the cut removes: the matrix's own, or the whole model's."""
         if self.pattern is not None or self.scope == "row":
             super().zero_(matrix, level)
-        elif self.shared_ is not None:
-            kept = cut_(matrix.weight(), self.shared_)
-            if self.shared_.gone:
-                self.shared_ = self.shared_._replace(kept=self.shared_.kept - kept)
         else:
-            if (matrix.name, level) not in self.cuts_:
-                self._learn(matrix.name, lambda: [matrix], [level])
-            cut_(matrix.weight(), self.cuts_[matrix.name, level])
+            self._cutting(matrix, level).zero_(matrix.weight())
+
+    def left(self, matrix: Matrix, level: float) -> Iterator[Tensor]:
+        """As `zero_`, without a copy of the matrix."""
+        if self.pattern is not None or self.scope == "row":
+            yield from super().left(matrix, level)
+        else:
+            yield from self._cutting(matrix, level).left(matrix.weight())
+
+    def _cutting(self, matrix: Matrix, level: float) -> Cutting:
+        if self.shared_ is not None:
+            return self.shared_
+        if (matrix.name, level) not in self.cuts_:
+            self._learn(matrix.name, lambda: [matrix], [level])
+        return Cutting(self.cuts_[matrix.name, level])

@@ -9,7 +9,7 @@ Legend: O out, I in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from resect.errors import RequestError
+from resect.methods.pieces import nonzero, pieces, shares, words
 
-_CHUNK = 1 << 22  # elements whose integer copies are alive at once
-_HIGH, _LOW = 1 << 15, 1 << 16
+_HIGH, _LOW = 1 << 15, 1 << 16  # bins
 
 
 class Cut(NamedTuple):
@@ -40,18 +40,12 @@ def removed(total: int, level: float) -> int:
 
 
 def magnitude_bits(weight: Tensor) -> Tensor:
-    """Integers (int32, same shape) that order like |weight|; bf16, fp16 and fp32.
+    """Integers (of the weight's width, same shape) that order like |weight|; bf16, fp16, fp32.
 
     Not-a-number orders above infinity, so it is never removed before a finite weight.
     """
-    if weight.dtype in (torch.bfloat16, torch.float16):
-        return weight.view(torch.int16).to(torch.int32).bitwise_and_(0x7FFF)
-    if weight.dtype == torch.float32:
-        return weight.view(torch.int32).bitwise_and(0x7FFFFFFF)
-    raise RequestError(
-        f"weights of type {str(weight.dtype).removeprefix('torch.')} cannot be pruned by "
-        "magnitude: load the model in bfloat16, float16 or float32."
-    )
+    whole, magnitude = words(weight)
+    return whole & magnitude
 
 
 # ── one threshold for a matrix, or for a whole model ────────────────────────────────────────────
@@ -67,10 +61,7 @@ def cuts(weights: Callable[[], Iterable[Tensor]], counts: Sequence[int]) -> list
     coarse = torch.zeros(_HIGH, dtype=torch.int64)
     for weight in weights():
         kinds.add(weight.dtype)
-        for bits in _chunks(weight):
-            if weight.dtype == torch.float32:
-                bits = bits >> 16
-            coarse += torch.bincount(bits, minlength=_HIGH).cpu()
+        coarse += _histogram(weight, _high, _HIGH)
     if len(kinds) > 1:
         raise RequestError("weights of different types cannot share a threshold: use one dtype.")
     first = [_locate(coarse, count) for count in counts]
@@ -93,6 +84,26 @@ def _locate(histogram: Tensor, count: int) -> tuple[int, int]:
     return found, count - (int(upto[found - 1]) if found else 0)
 
 
+def _histogram(
+    weight: Tensor, key: Callable[[Tensor], Tensor], bins: int, times: int = 1
+) -> Tensor:
+    """Counts (bins,) of the keys that `key` gives for the magnitude bits of a tensor."""
+
+    def count(parts: Sequence[Tensor]) -> Tensor:
+        found = torch.zeros(bins, dtype=torch.int64, device=weight.device)
+        for piece in parts:
+            found += torch.bincount(key(magnitude_bits(piece).reshape(-1)), minlength=bins)
+        return found.cpu()
+
+    return torch.stack(shares(count, pieces(weight, times))).sum(0)
+
+
+def _high(bits: Tensor) -> Tensor:
+    """The upper 15 bits of a 32-bit magnitude, the whole of a 16-bit one."""
+    bits = bits >> 16 if bits.dtype == torch.int32 else bits
+    return bits if bits.device.type == "cpu" else bits.long()
+
+
 def _refine(weights: Callable[[], Iterable[Tensor]], bins: list[int]) -> Tensor:
     """Histograms (len(bins), 65536) of the lower 16 bits of the weights in the given bins."""
     slot = torch.full((_HIGH,), -1, dtype=torch.int64)
@@ -100,72 +111,79 @@ def _refine(weights: Callable[[], Iterable[Tensor]], bins: list[int]) -> Tensor:
     fine = torch.zeros(len(bins) * _LOW, dtype=torch.int64)
     for weight in weights():
         slots = slot.to(weight.device)
-        for bits in _chunks(weight):
+
+        def low(bits: Tensor, slots: Tensor = slots) -> Tensor:
             rows = slots[bits >> 16]
             chosen = rows >= 0
-            index = rows[chosen] * _LOW + (bits[chosen] & 0xFFFF)
-            fine += torch.bincount(index, minlength=len(fine)).cpu()
+            return rows[chosen] * _LOW + (bits[chosen] & 0xFFFF)
+
+        fine += _histogram(weight, low, len(fine), times=8)  # many bins, so more to a piece
     return fine.view(len(bins), _LOW)
 
 
-def _chunks(weight: Tensor) -> Iterable[Tensor]:
-    """Flat bits (int32) of a tensor piece by piece."""
-    for piece in _pieces(weight):
-        yield magnitude_bits(piece).reshape(-1)
+class Cutting:
+    """One cut on its way through one or several tensors, from their last piece to their first.
 
-
-def _pieces(weight: Tensor) -> Sequence[Tensor]:
-    """Views that make up a tensor in row-major order, small enough for a processor's cache."""
-    if weight.is_contiguous():
-        return weight.view(-1).split(_CHUNK)
-    return weight.split(max(1, _CHUNK // weight[0].numel()))
-
-
-def cut_(weight: Tensor, cut: Cut) -> int:
-    """Zero in place what `cut` removes from `weight` (any shape, a view is fine).
-
-    Works on the untouched weight and on one that a smaller level of the same cuts has been
-    through: the last `kept` of the ties still standing stay. Returns how many stayed, so that
-    several tensors under one cut are taken from the last to the first with `kept` counted down.
+    Works on untouched weights and on those that a smaller level of the same cuts has been
+    through: the last `kept` of the ties still standing stay.
     """
-    kept = cut.kept
-    for piece in reversed(_pieces(weight)):
-        # Integers of the weight's own width: filling a float tensor by a mask is many times slower.
-        words, magnitude = _words(piece)
-        bits = words & magnitude
-        stay = bits >= cut.bits
-        if cut.gone:
-            ties = bits == cut.bits
-            standing = int(torch.count_nonzero(ties))
-            if standing <= kept:
-                kept -= standing
-            elif not kept:
-                stay = bits > cut.bits
-            else:
-                going = ties.reshape(-1).nonzero().squeeze(1)[: standing - kept]
-                stay = stay.contiguous()
-                stay.view(-1)[going] = False
-                kept = 0
-        words.mul_(stay)
-    return cut.kept - kept
+
+    def __init__(self, cut: Cut) -> None:
+        self.cut, self.kept = cut, cut.kept
+
+    def zero_(self, weight: Tensor) -> None:
+        """Zero in place what the cut removes from `weight` (any shape, a view is fine)."""
+        for whole, stay in self._stays(weight):
+            whole &= stay
+
+    def left(self, weight: Tensor) -> Iterator[Tensor]:
+        """What the cut leaves, the last piece first; a piece holds until the next is asked for."""
+        room: Tensor | None = None
+        for whole, stay in self._stays(weight):
+            room = _like(whole) if room is None or len(room) < len(whole) else room
+            yield torch.bitwise_and(whole, stay, out=room[: len(whole)]).view(weight.dtype)
+
+    def _stays(self, weight: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """The words of each piece, and integers that are all ones where a weight stays.
+
+        Integers all the way: a comparison to booleans and a fill by them take many times longer.
+        """
+        parts = pieces(weight)
+        room = [_like(words(parts[0])[0]) for _ in range(2)]
+        for piece in reversed(parts):
+            whole, magnitude = words(piece)
+            bits, stay = (part[: len(piece)] for part in room)
+            torch.bitwise_and(whole, magnitude, out=bits)
+            lowest_kept, going = self._ties(bits)
+            torch.neg(bits, out=stay).add_(lowest_kept - 1)
+            stay.bitwise_right_shift_(bits.itemsize * 8 - 1)
+            stay.view(-1)[going] = 0
+            yield whole, stay
+
+    def _ties(self, bits: Tensor) -> tuple[int, Tensor | slice]:
+        """The lowest bits that stay in a piece, and where of those equal the ones are that go."""
+        nowhere = slice(0)
+        if not self.cut.gone:
+            return self.cut.bits, nowhere
+        if not self.kept:
+            return self.cut.bits + 1, nowhere
+        standing = bits.numel() - nonzero(bits ^ self.cut.bits)
+        going = max(0, standing - self.kept)
+        self.kept -= standing - going
+        if not going:
+            return self.cut.bits, nowhere
+        return self.cut.bits, (bits == self.cut.bits).view(-1).nonzero().squeeze(1)[:going]
+
+
+def _like(tensor: Tensor) -> Tensor:
+    return torch.empty_like(tensor, memory_format=torch.contiguous_format)
 
 
 def zeros(weight: Tensor) -> int:
     """How many elements are exactly zero (both signs)."""
     if weight.dtype not in (torch.bfloat16, torch.float16, torch.float32):
         return weight.numel() - int(torch.count_nonzero(weight))
-    count = 0
-    for piece in _pieces(weight):
-        words, magnitude = _words(piece)
-        count += int(torch.count_nonzero(words & magnitude))
-    return weight.numel() - count
-
-
-def _words(weight: Tensor) -> tuple[Tensor, int]:
-    """A view of the weight as integers, and the mask that leaves their sign out."""
-    if weight.dtype == torch.float32:
-        return weight.view(torch.int32), 0x7FFFFFFF
-    return weight.view(torch.int16), 0x7FFF
+    return weight.numel() - sum(nonzero(magnitude_bits(piece)) for piece in pieces(weight))
 
 
 # ── per row, and N of M ─────────────────────────────────────────────────────────────────────────

@@ -5,7 +5,7 @@ A method's own file holds only its score. Legend: O out, I in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor
@@ -54,6 +54,13 @@ class Scored(Method):
     def zero_(self, matrix: Matrix, level: float) -> None:
         """Zero one matrix in place."""
         matrix.weight().masked_fill_(self.mask(self.score(matrix), level), 0)
+
+    def left(self, matrix: Matrix, level: float) -> Iterator[Tensor]:
+        """What `zero_` would leave, the last piece first; the matrix itself is only read.
+
+        A piece holds until the next is asked for.
+        """
+        yield matrix.weight().masked_fill(self.mask(self.score(matrix), level), 0)
 
     @torch.no_grad()
     def apply(self, model: PreTrainedModel, level: float | None) -> Applied:

@@ -1,6 +1,7 @@
 """Checkpoint in, checkpoint out: prune what needs no activations without loading the model.
 
-Memory holds one tensor, whatever the model's size. The matrices, their order and so their ties
+Memory holds pieces where a cut is all there is to do, else one tensor, whatever the model's size.
+The matrices, their order and so their ties
 are those of the model in memory, so the result is the same bit for bit.
 """
 
@@ -20,6 +21,7 @@ from resect.anatomy import Matrix
 from resect.checkpoint import Checkpoint, Writer
 from resect.errors import RequestError
 from resect.methods.masks import zeros
+from resect.methods.pieces import pieces, spare_core
 from resect.methods.scored import Scored
 from resect.record import StepReport
 
@@ -100,24 +102,48 @@ def prune(
     level = method.dose(level)
     places = locate(source, model)
     wanted = [places[m.name] for m in method.targets.of(model)]
-    method.begin(lambda: (m for m in _matrices(source, wanted)), level)
-    targeted = gone = 0
-    written = set()
+    method.begin(lambda: _matrices(source, wanted), level)
+    counted = Counted()
     # From the last tensor to the first, as in memory: of equal magnitudes the last ones stay.
-    for key, group in _by_key(wanted[::-1]):
-        tensor = source.entries[key].read()
-        for place in group:
-            matrix = _held(place, tensor)
-            method.zero_(matrix, level)
-            targeted += matrix.weight().numel()
-            gone += zeros(matrix.weight())
-        out.put(key, tensor)
-        written.add(key)
-    for key in source.entries:
-        if key not in written:
-            out.copy(key)
+    groups = dict(_by_key(wanted[::-1]))
+    with spare_core():  # for the writing
+        for key, group in groups.items():
+            out.put(key, counted.left(source.entries[key].look(), group, method, level))
+        for key in source.entries.keys() - groups.keys():
+            out.put(key, reversed(pieces(source.entries[key].look())))
+    measured = counted.zeros / counted.targeted
     scope = method.describe(len(wanted))
-    return StepReport(method.name, level, gone / targeted, targeted, gone, scope, source.notes)
+    return StepReport(
+        method.name, level, measured, counted.targeted, counted.zeros, scope, source.notes
+    )
+
+
+class Counted:
+    """How many weights were targeted, and how many of them are zero in what was written."""
+
+    def __init__(self) -> None:
+        self.targeted = self.zeros = 0
+
+    def left(
+        self, tensor: Tensor, group: Sequence[Place], method: Scored, level: float
+    ) -> Iterator[Tensor]:
+        """A tensor as pruning its matrices leaves it, the last piece first."""
+        matrices = [_held(place, tensor) for place in group]
+        if len(matrices) == 1 and matrices[0].weight().is_set_to(tensor):
+            for piece in method.left(matrices[0], level):
+                self._add(piece)
+                yield piece
+            return
+        whole = tensor.clone()
+        for place in group:
+            matrix = _held(place, whole)
+            method.zero_(matrix, level)
+            self._add(matrix.weight())
+        yield from reversed(pieces(whole))
+
+    def _add(self, weight: Tensor) -> None:
+        self.targeted += weight.numel()
+        self.zeros += zeros(weight)
 
 
 def _matrices(source: Checkpoint, places: Sequence[Place]) -> Iterator[Matrix]:
