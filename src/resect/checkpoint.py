@@ -147,7 +147,7 @@ def _dequantized(entries: dict[str, Entry]) -> tuple[dict[str, Entry], tuple[str
             from transformers.integrations.mxfp4 import convert_moe_packed_tensors
 
             made = torch.empty(shape, dtype=torch.bfloat16)
-            packed = zip(blocks.look().split(1), scales.look().split(1), strict=True)
+            packed = zip(*(torch.split(t.look(), 1) for t in (blocks, scales)), strict=True)
             for expert, pair in enumerate(packed):  # it takes several times what it makes
                 made[expert] = convert_moe_packed_tensors(*pair, dtype=torch.bfloat16)[0]
             return made
@@ -246,7 +246,7 @@ class Writer:
         entry = self.source.entries[name]
         file, at = self.files[entry.shard].fileno(), self.offsets[name] + entry.size
         for part in parts:
-            data = part.contiguous().view(-1).view(torch.uint8).numpy()
+            data = memoryview(part.contiguous().view(-1).view(torch.uint8).numpy())  # type: ignore[arg-type]
             room, written = self.rooms.popleft()
             written.result()
             if len(room) < len(data):
