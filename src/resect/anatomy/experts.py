@@ -187,7 +187,7 @@ def _read(places: tuple[Any, ...], names: tuple[str, ...]) -> int | None:
 
 
 class Routing(NamedTuple):
-    """How the tokens of one sequence come to a layer's experts.
+    """How some tokens come to a layer's experts.
 
     `inputs` (T, H) is what experts read; `gates` (T, E), fp32, what their outputs are multiplied
     by, as the model does it (renormalised, scaled); `chosen` (T, E) who gets a token; `rest`
@@ -202,7 +202,7 @@ class Routing(NamedTuple):
 
 @torch.no_grad()
 def route(mixture: Mixture, hidden: Tensor) -> Routing:
-    """Ask the model's own routing about hidden states (1, T, D); no expert is run.
+    """Ask the model's own routing about hidden states (..., T, D); no expert is run.
 
     Experts that are called together are told their routing, which is listened to. Those that are
     called one by one are each replaced by a marker that puts out its own number, so that the

@@ -12,13 +12,14 @@ over the chosen experts where the model does so) and output f_j(t):
 - `naee`: the subset that changes the layer's output least, by trying all (see `naee`).
 - `random`: uniform, by seed and layer.
 
-Legend: E experts of a layer, G routing groups, T tokens, D hidden size.
+Legend: E experts of a layer, G routing groups, S sequences of T tokens, D hidden size.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -33,6 +34,8 @@ from resect.methods.base import Context
 from resect.methods.masks import removed
 from resect.methods.seeded import uniform
 from resect.methods.structured import Group, Structured
+
+_TOKENS = 1 << 14  # tokens that go through a layer's experts at once, at least
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,8 @@ class Tally:
         """Nothing seen yet."""
         return cls(*(torch.zeros(size, dtype=torch.float64) for _ in range(5)))
 
-    def add(self, mixture: Mixture, routing: Routing, norms: Tensor, moved: Tensor) -> None:
-        """One sequence's: output norms (T, E), 0 where not chosen, and 1 - cosine (T,)."""
+    def add(self, routing: Routing, norms: Tensor, moved: Tensor) -> None:
+        """More tokens': output norms (T, E), 0 where not chosen, and 1 - cosine (T,)."""
         weighted = routing.gates.double() * norms
         self.tokens.add_(routing.chosen.sum(0).cpu())
         self.gates.add_(routing.gates.double().sum(0).cpu())
@@ -122,8 +125,10 @@ class Experts(Structured):
         self.best_ = {(group.name, whole): torch.arange(whole) for group in groups}
         self.best_ |= {
             (name, count): index
-            for mixture, seen in _in_turn(model, self._text(context))
-            for count, best in naee.best(mixture, list(seen), counts - {whole}).items()
+            for mixture, passed in _in_turn(model, self._text(context))
+            for count, best in naee.best(
+                mixture, [some.inputs for some in passed], counts - {whole}
+            ).items()
             for name, index in zip(_names(mixture), best, strict=True)
         }
 
@@ -140,8 +145,8 @@ class Experts(Structured):
             return {g.name: uniform(self.seed, g.name, (g.size,)) for g in groups}
         found: dict[str, Tensor] = {}
         self.unreached_: dict[str, Tensor] = {}
-        for mixture, seen in _in_turn(model, self._text(context)):
-            tally = tallied(mixture, seen)
+        for mixture, passed in _in_turn(model, self._text(context)):
+            tally = tallied(mixture, passed)
             score = CRITERIA[self.criterion](tally)
             for at, name in enumerate(_names(mixture)):
                 found[name] = score.chunk(mixture.groups)[at]
@@ -189,34 +194,57 @@ def _names(mixture: Mixture) -> list[str]:
     return [f"{mixture.name}.group{number}" for number in range(mixture.groups)]
 
 
-def _in_turn(model: PreTrainedModel, text: Tokens) -> Iterator[tuple[Mixture, Iterator[Seen]]]:
+class Passed(NamedTuple):
+    """Some sequences' way through a mixture: `inputs` and `outputs` (S, T, D) of its module, and
+    what the block around it puts out.
+    """
+
+    inputs: Tensor
+    outputs: Tensor
+    block: Tensor
+
+
+def _in_turn(model: PreTrainedModel, text: Tokens) -> Iterator[tuple[Mixture, Iterator[Passed]]]:
     """Every mixture, and the sequences of the text that come to it; blocks run in turn."""
     mixtures = anatomy.find(model)
     for turn in blocks_in_turn(model, text, lambda _: False, squares, changing=False):
-        here = [m for m in mixtures if m.name.startswith(turn.block.name + ".")]
-        for mixture in here:
-            yield mixture, turn.watch([mixture.module])
+        for mixture in mixtures:
+            if mixture.name.startswith(turn.block.name + "."):
+                yield mixture, _together(turn.watch([mixture.module]))
 
 
-def tallied(mixture: Mixture, seen: Iterator[Seen]) -> Tally:
+def _together(seen: Iterator[Seen]) -> Iterator[Passed]:
+    """Sequences (1, T, D) put together, so that few tokens do not mean many small operations."""
+    rows: list[tuple[Tensor, Tensor, Tensor]] = []
+    for one in seen:
+        output = one.outputs[0]
+        output = output[0] if isinstance(output, tuple) else output
+        rows.append((one.inputs[0][0], output, one.output))
+        if len(rows) * one.output.shape[1] >= _TOKENS:
+            yield Passed(*map(torch.cat, zip(*rows, strict=True)))
+            rows = []
+    if rows:
+        yield Passed(*map(torch.cat, zip(*rows, strict=True)))
+
+
+def tallied(mixture: Mixture, passed: Iterator[Passed]) -> Tally:
     """What the calibration tokens of one layer's experts amount to; each runs on its own only."""
     tally = Tally.empty(mixture.size)
-    for sequence in seen:
-        routing = anatomy.route(mixture, sequence.inputs[0][0])
+    for some in passed:
+        routing = anatomy.route(mixture, some.inputs)
         norms = torch.zeros_like(routing.gates, dtype=torch.float64)
         for expert in range(mixture.size):
             rows = routing.chosen[:, expert].nonzero().squeeze(-1)
             if len(rows):
                 output = mixture.output(expert, routing.inputs[rows])
                 norms[rows, expert] = output.double().norm(dim=-1)
-        tally.add(mixture, routing, norms, _moved(sequence, routing))
+        tally.add(routing, norms, _moved(some, routing))
     return tally
 
 
-def _moved(sequence: Seen, routing: Routing) -> Tensor:
-    """1 - cosine (T,) of the residual stream before and after the routed experts' part."""
-    found = sequence.outputs[0]
-    whole = (found[0] if isinstance(found, tuple) else found).double().flatten(0, -2)
-    before = sequence.output.double().flatten(0, -2) - whole
+def _moved(some: Passed, routing: Routing) -> Tensor:
+    """1 - cosine (S x T,) of the residual stream before and after the routed experts' part."""
+    whole = some.outputs.double().flatten(0, -2)
+    before = some.block.double().flatten(0, -2) - whole
     after = before + whole - routing.rest.double()
     return (1 - torch.cosine_similarity(before, after, dim=-1)).clamp(min=0)

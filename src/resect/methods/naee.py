@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 
 from resect.anatomy.experts import Mixture, route, router_of
-from resect.calibration import Seen
 from resect.errors import RequestError
 
 MOST = 20_000
@@ -38,11 +37,13 @@ def check(mixture: Mixture, count: int) -> None:
 
 @torch.no_grad()
 def best(
-    mixture: Mixture, seen: Sequence[Seen], counts: Collection[int]
+    mixture: Mixture, passed: Sequence[Tensor], counts: Collection[int]
 ) -> dict[int, tuple[Tensor, ...]]:
-    """For each count of experts kept a group, the best subset: rising indices in every group."""
-    hidden = [sequence.inputs[0][0] for sequence in seen]
-    routings = [route(mixture, row) for row in hidden]
+    """For each count of experts kept a group, the best subset: rising indices in every group.
+
+    `passed`: sequences (S, T, D) that come to the mixture, some at a time.
+    """
+    routings = [route(mixture, some) for some in passed]
     gates = [routing.gates.double() for routing in routings]
     products = [_products(mixture, routing.inputs) for routing in routings]
     size = mixture.size // mixture.groups
@@ -50,11 +51,11 @@ def best(
     def loss(subset: tuple[Tensor, ...]) -> float:
         kept, total = torch.cat(subset), 0.0
         alone = router_of(mixture, kept)
-        for row, whole, product in zip(hidden, gates, products, strict=True):
+        for some, whole, product in zip(passed, gates, products, strict=True):
             difference = whole.clone()
-            difference[:, kept] -= route(alone, row).gates.double()
-            square = torch.einsum("te,tef,tf->", difference, product, difference)
-            total += math.sqrt(max(float(square), 0.0))
+            difference[:, kept] -= route(alone, some).gates.double()
+            square = torch.einsum("te,tef,tf->t", difference, product, difference)
+            total += float(square.view(len(some), -1).sum(1).clamp(min=0).sqrt().sum())
         return total
 
     chosen = {count: min(_subsets(mixture, count), key=loss) for count in counts}
