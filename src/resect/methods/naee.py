@@ -20,7 +20,7 @@ from torch import Tensor
 from resect.anatomy.experts import Mixture, route, router_of
 from resect.errors import RequestError
 
-MOST = 20_000
+MOST = 5_000
 """Subsets of a layer that are tried at most."""
 
 
