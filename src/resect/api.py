@@ -95,7 +95,7 @@ def _declared(study: Study) -> dict[str, Any]:
             for role, ref in study.models.items()
         },
         "treatments": [
-            {"name": t.name, "levels": list(t.levels), "roles": list(t.roles)}
+            {"name": t.name, "levels": list(t.levels), "roles": list(t.roles), "seed": t.seed}
             for t in study.treatments
         ],
         "tasks": list(study.tasks),

@@ -11,8 +11,9 @@ import gzip
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -112,10 +113,11 @@ def name_of(asked: Calibration, data_dir: Path | None = None) -> str:
 
     Raises `RequestError` where they are not there.
     """
-    path = _file_of(asked.data)
-    content = hashlib.sha256(path.read_bytes() if path else b"")
-    if asked.data.startswith(_TASK):
-        for text in texts(asked.data, data_dir):
+    content = hashlib.sha256()
+    for part in asked.data.split("|"):
+        path = _file_of(part)
+        content.update(path.read_bytes() if path else b"")
+        for text in texts(part, data_dir) if part.startswith(_TASK) else ():
             content.update(text.encode() + b"\0")
     return digest([asked.model_dump(), content.hexdigest()])
 
@@ -136,8 +138,12 @@ def texts(data: str, data_dir: Path | None = None) -> Iterator[str]:
     """Documents of a calibration source: `clinic`, a .txt or .jsonl[.gz] file, or a hub set.
 
     `task:NAME` are a task's own training texts, never what it asks; `data_dir` is where its files
-    lie.
+    lie. Several sources, joined by `|`, take turns until one of them ends.
     """
+    if "|" in data:
+        parts = [texts(part, data_dir) for part in data.split("|")]
+        yield from chain.from_iterable(zip(*parts, strict=False))
+        return
     path = _file_of(data)
     if data == "clinic":
         yield from clinic.calibration_texts()
@@ -150,7 +156,16 @@ def texts(data: str, data_dir: Path | None = None) -> Iterator[str]:
 
         name, config = {"c4": ("allenai/c4", "en")}.get(data, (data, None))
         for row in hub.rows(name, config, "train", streaming=True):
-            yield str(row["text"])
+            yield _document(row)
+
+
+def _document(row: Mapping[str, Any]) -> str:
+    """A row of a hub dataset: its column `text`, else all columns of text one below the other."""
+    if "text" in row:
+        return str(row["text"])
+    return "\n".join(
+        value for name, value in row.items() if isinstance(value, str) and name != "id"
+    )
 
 
 def _file(path: Path) -> Iterator[str]:

@@ -123,6 +123,7 @@ def run(
         str | None, typer.Option(help="Ask fewer levels: half (half-level) or safe (safe level).")
     ] = None,
     trust_remote_code: Annotated[bool, typer.Option("--trust-remote-code")] = False,
+    smoke: Annotated[bool, typer.Option("--smoke", help="The study's small version.")] = False,
     engine: Engine = "local",
     address: Annotated[
         str | None, typer.Option(help="Ray cluster to join, like auto; none starts one here.")
@@ -141,6 +142,7 @@ def run(
 
     asked = request.study(
         study,
+        smoke=smoke,
         models={"specialist": specialist, "base": base},
         methods=method,
         levels=levels,
@@ -202,8 +204,8 @@ def compress(
     if as_json:
         _print_json(done)
         return
-    for report in [] if quiet else done["steps"]:
-        typer.echo(compression.shown(report))
+    if not quiet:
+        typer.echo(compression.shown(done))
     typer.echo(out)
 
 
@@ -253,8 +255,8 @@ def recover(
     if as_json:
         _print_json(done)
         return
-    for report in [] if quiet else done["steps"]:
-        typer.echo(compression.shown(report))
+    if not quiet:
+        typer.echo(compression.shown(done))
     typer.echo(out)
 
 

@@ -72,7 +72,8 @@ def compress_to(
             whole.tokenizer.save_pretrained(folder)
         done = {
             "resect": version("resect"),
-            "source": {"id": ref.id, "revision": ref.revision},
+            "source": {"id": ref.id, "revision": ref.revision, "bytes_on_disk": _bytes(place)},
+            "bytes_on_disk": _bytes(folder),
             "treatment": treatment.name,
             "seed": seed,
             "calibration": None if calibration is None else calibration.model_dump(),
@@ -86,15 +87,31 @@ def _provenance(folder: Path, done: Mapping[str, Any]) -> None:
     (folder / "resect.json").write_text(json.dumps(done, indent=2) + "\n", encoding="utf-8")
 
 
-def shown(report: Mapping[str, Any]) -> str:
-    """What one step did, as a line for a terminal."""
+def _bytes(folder: Path) -> int | None:
+    """Bytes of the weight files; None for a model that is not a directory here."""
+    return sum(path.stat().st_size for path in checkpoint.weight_files(folder)) or None
+
+
+def shown(done: Mapping[str, Any]) -> str:
+    """What was done, as lines for a terminal: a line a step, and what it does to the file."""
+    before, after = done["source"]["bytes_on_disk"], done["bytes_on_disk"]
+    lines = [_step(report) for report in done["steps"]]
+    if before and after < 0.999 * before:
+        lines.append(f"the weights on disk are {1 - after / before:.1%} smaller: {after:,} bytes")
+    return "\n".join(lines)
+
+
+def _step(report: Mapping[str, Any]) -> str:
     measured, scope = report["measured"], report["scope"]
     if measured is None:
         said = scope
     elif measured >= 1:
         said = f"{measured:.3f} bits a weight, {scope}"
     elif report["physical"]:
-        said = f"{measured:.4%} of {scope} are cut out"
+        said = f"{report['gone']:,} of {report['targeted']:,} {report['unit']} cut out"
+    elif report["unit"] != "weights":
+        said = f"{report['gone']:,} of {report['targeted']:,} {report['unit']} zeroed in place"
+        said += ", as no config describes the model without them"
     else:
         said = f"{measured:.4%} of {scope} are zero"
     return f"{report['step']}: " + "; ".join([said, *report["notes"]])

@@ -9,6 +9,7 @@ from typing import Any
 from transformers import AutoConfig
 
 from resect import anatomy, checkpoint, models
+from resect.anatomy import heads, mlp
 from resect.errors import RequestError
 from resect.methods.masks import zeros
 from resect.methods.stream import locate
@@ -52,16 +53,28 @@ def inspect(ref: ModelRef, notice: Callable[[str], None] = lambda _: None) -> di
         "zeros": gone / targeted,
         "targeted": targeted,
         "blocks": len(parts.blocks),
+        "heads": _count(lambda: [one.heads for one in heads.read(loaded.model)]),
+        "neurons": _count(lambda: [one.width for one in mlp.read(loaded.model)]),
         "matrices": [m.name for m in parts.matrices],
         "tensors": tensors,
     }
 
 
+def _count(sizes: Callable[[], list[int]]) -> int | None:
+    """How many parts there are in all; None for a model whose parts are not known."""
+    try:
+        return sum(sizes())
+    except RequestError:
+        return None
+
+
 def shown(found: dict[str, Any]) -> str:
     """The findings as lines for a terminal."""
+    parts = [f"{found[name]:,} {name}" for name in ("heads", "neurons") if found[name]]
     lines = [
         f"family      {found['family']}, {found['blocks']} decoder blocks, "
         f"{len(found['matrices'])} matrices in them",
+        *([f"parts       {' and '.join(parts)}"] if parts else []),
         f"parameters  {found['parameters']:,}, {found['bits_per_weight']:.2f} bits each",
         f"on disk     {found['bytes_on_disk']:,} bytes",
         f"zeros       {found['zeros']:.4%} of the {found['targeted']:,} targeted weights",

@@ -9,6 +9,7 @@ from typing import Any
 
 from resect.errors import RequestError
 from resect.spec import Calibration, ModelRef, Study, Treatment
+from resect.spec import levels as read_levels
 
 _DEFAULT_LEVELS = "0:0.95:0.05"
 
@@ -16,6 +17,7 @@ _DEFAULT_LEVELS = "0:0.95:0.05"
 def study(
     path: Path | None,
     *,
+    smoke: bool,
     models: Mapping[str, str | None],
     methods: Sequence[str] | None,
     levels: str | None,
@@ -26,9 +28,12 @@ def study(
 ) -> Study:
     """The study asked for. What is None was not given; a mistake is one `RequestError`.
 
-    `every_model` goes into each model's reference, `calibration` into the study's.
+    `smoke` takes the file's small version; `every_model` goes into each model's reference,
+    `calibration` into the study's.
     """
-    asked: dict[str, Any] = Study.load(path).model_dump() if path else {"models": {}}
+    if smoke and path is None:
+        raise RequestError("--smoke runs the small version of a study file: give one.")
+    asked: dict[str, Any] = Study.load(path, smoke).model_dump() if path else {"models": {}}
     for role, name in models.items():
         if name is not None:
             asked["models"].setdefault(role, {})["id"] = name
@@ -114,7 +119,8 @@ def _treatments(
         return found
     if not any(t.free for t in found):
         raise RequestError(f"levels are given, but no step of {found[0].name!r} is left to sweep.")
-    return [Treatment.of(steps=t.steps, levels=levels) if t.free else t for t in found]
+    dose = read_levels(levels)
+    return [t.model_copy(update={"levels": dose}) if t.free else t for t in found]
 
 
 def _name(asked: Mapping[str, Any]) -> str:

@@ -46,9 +46,9 @@ def test_speed_is_drawn_as_a_ratio_and_only_where_shapes_differ():
     for row in rows:
         row["tokens_per_second"] = 100.0 if row["role"] == "base" else 140.0
         row["ratios"] = {"tokens_per_second": 1.0}
-    assert pareto.front(given, speed=True) is None
+    assert pareto.front(given, "speed") is None
     faster = next(row for row in rows if row["level"] == max(r["level"] for r in rows))
     faster["tokens_per_second"], faster["ratios"] = 210.0, {"tokens_per_second": 1.5}
-    front = pareto.front(given, speed=True)
+    front = pareto.front(given, "speed")
     assert {version.x for version in front.versions} == {1.0, 1.5}
     assert "×1.50" in str(pareto.table(front)) + pareto.draw(front)

@@ -163,3 +163,25 @@ def test_labels_are_spread_apart() -> None:
 )
 def test_numbers_and_strings_read_well(shown: str, wanted: str) -> None:
     assert shown == wanted
+
+
+def test_several_seeds_are_one_line_with_a_band_from_the_lowest_to_the_highest() -> None:
+    summary = fixture.summary((0.0, 0.5))
+    rows = []
+    for row in summary["curves"]:
+        seeds = (0,) if row["level"] == 0 else (0, 1, 2)
+        for seed in seeds:
+            moved = {} if row["accuracy"] is None else {"accuracy": 0.3 + 0.1 * seed**2}
+            here = {**row, "seed": seed, **(moved if row["level"] else {"treatment": "none"})}
+            rows.append(here)
+    summary["curves"] = rows
+    panel = panels.curve_panel(summary, "pubmedqa", "magnitude", "accuracy")
+    assert {one.seeds for one in panel.series} == {3}
+    assert len(panel.series) == len({(one.model.name, one.view) for one in panel.series})
+    for one in panel.series:
+        uncut, cut = one.points
+        assert uncut.value == uncut.low == uncut.high
+        assert (cut.value, cut.low, cut.high) == pytest.approx((1.4 / 3, 0.3, 0.7))
+    drawn = figures.curves(panel)
+    ElementTree.fromstring(drawn)
+    assert "mean of 3 seeds, band from lowest to highest" in drawn

@@ -100,6 +100,21 @@ def test_bytes_are_the_axis_where_they_change(summary: dict[str, Any]) -> None:
     assert pareto.front(summary | {"measurements": []}) is None
 
 
+def test_what_is_cut_out_and_what_is_zero_meet_at_the_parameters_left(summary: dict[str, Any]) -> None:
+    """A model cut by half, a fifth of it zero, has 0.4 of its parameters left."""
+    assert pareto.front(summary, "left") is None  # nothing is cut out
+    rows = [
+        r | {"bytes_on_disk": 100 * (1 - r["level"]), "parameters": 1000, "zeros": 0}
+        | {"ratios": {"parameters": 1.0}}
+        for r in summary["measurements"]
+    ]  # fmt: skip
+    last = rows[-1] | {"parameters": 500, "zeros": 100, "ratios": {"parameters": 0.5}}
+    front = pareto.front(summary | {"measurements": [*rows[:-1], last]}, "left")
+    assert front
+    assert {v.x for v in front.versions} == {1.0, 0.4}
+    assert "neither cut out nor zero" in pareto.draw(front)
+
+
 def test_divergences_stand_side_by_side(summary: dict[str, Any]) -> None:
     (pair,) = divergent.pairs(summary, findings.examples())
     assert pair.unread == 1

@@ -52,7 +52,9 @@ def _subtitle(panel: CurvePanel) -> str:
     if len(counts) > 1:
         items = f", n = {counts[0]} to {counts[-1]}"
     unit = ", %" if panel.metric in SHARES else ""
-    return f"{METRICS[panel.metric]}{unit} by level of {panel.treatment}{items}"
+    most = max((one.seeds for one in panel.series), default=1)
+    seeds = f", mean of {most} seeds, band from lowest to highest" if most > 1 else ""
+    return f"{METRICS[panel.metric]}{unit} by level of {panel.treatment}{items}{seeds}"
 
 
 def _grid(panel: CurvePanel, x: Scale, y: Scale, bottom: float) -> str:

@@ -44,10 +44,10 @@ def drawn(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for kind in ("absolute", "retention"):
             for forest in panels.difference_panels(clean, treatment, kind):
                 yield f"differences-{treatment}-{kind}-{forest.a}-{forest.b}", differences(forest)
-    for speed in (False, True):
-        front = pareto.front(clean, speed)
+    for by in pareto.TITLES:
+        front = pareto.front(clean, by)
         if front:
-            yield "speed" if speed else "size", pareto.draw(front)
+            yield by, pareto.draw(front)
 
 
 def _charts(summary: Mapping[str, Any], task: str, treatment: str) -> Iterator[tuple[str, str]]:

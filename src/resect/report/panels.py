@@ -45,11 +45,15 @@ class Point(NamedTuple):
 
 
 class Series(NamedTuple):
-    """One model in one view (and seed), in rising damage."""
+    """One model in one view, in rising damage.
+
+    Of several `seeds` a point is their mean, and its interval reaches from the lowest of them to
+    the highest; else the interval is that of the items.
+    """
 
     model: Model
     view: str
-    seed: Any
+    seeds: int
     points: tuple[Point, ...]
 
 
@@ -133,13 +137,41 @@ def curve_panel(summary: Summary, task: str, treatment: str, metric: str) -> Cur
         for view in VIEWS[:1] if metric in TEXT_ONLY else VIEWS:
             mine = [r for r in found if str(r.get("model")) == model.name and r.get("view") == view]
             seeds = distinct(r.get("seed") for r in mine if r.get("treatment") == treatment)
-            for seed in seeds or distinct(r.get("seed") for r in mine):
-                kept = [r for r in mine if r.get("seed") == seed or r.get("treatment") != treatment]
-                series.append(Series(model, view, seed, _points(kept, metric, at)))
+            seeds = seeds or distinct(r.get("seed") for r in mine)
+            each = [
+                _points([r for r in mine if _belongs(r, treatment, seed)], metric, at)
+                for seed in seeds
+            ]
+            if each:
+                points = each[0] if len(each) == 1 else _over_seeds(each)
+                series.append(Series(model, view, len(each), points))
     lines = reference_lines(summary, task, metric)
     low, high = _range(metric, series, lines)
     found_marks = marks(summary, task, treatment, at)
     return CurvePanel(task, treatment, metric, at, low, high, tuple(series), lines, found_marks)
+
+
+def _belongs(row: Row, treatment: str, seed: Any) -> bool:
+    """Whether a row is of this seed, or of the baseline that all seeds share."""
+    return row.get("seed") == seed or row.get("treatment") != treatment
+
+
+def _over_seeds(each: list[tuple[Point, ...]]) -> tuple[Point, ...]:
+    """One point a level: mean, lowest and highest over the seeds that have a value there."""
+    found = []
+    for x in sorted({point.x for points in each for point in points}):
+        here = [point for points in each for point in points if point.x == x]
+        values = [point.value for point in here if point.value is not None]
+        troubled = [point.status for point in here if point.status != "success"]
+        found.append(
+            here[0]._replace(
+                value=sum(values) / len(values) if values else None,
+                low=min(values, default=None),
+                high=max(values, default=None),
+                status=troubled[0] if troubled else "success",
+            )
+        )
+    return tuple(found)
 
 
 def _points(found: list[Row], metric: str, at: Axis) -> tuple[Point, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from resect.report import reading, svg, text
 from resect.report.reading import Model, Row, Summary
@@ -18,6 +18,13 @@ AXES = {
     "bytes_in_memory": "size in memory",
     "zeros": "share of all parameters that are zero (no version is smaller in bytes)",
     "tokens_per_second": "tokens per second, as a ratio to the same model uncut",
+    "left": "share of the uncut model's parameters that is neither cut out nor zero",
+}
+By = Literal["size", "speed", "left"]
+TITLES: dict[By, str] = {
+    "size": "Size against quality",
+    "speed": "Speed against quality",
+    "left": "Parameters left against quality",
 }
 
 
@@ -35,34 +42,29 @@ class Version(NamedTuple):
 class Front(NamedTuple):
     """All versions of a run on one axis; `rising` where more of x is better."""
 
+    by: By
     axis: str
     rising: bool
     view: str
     versions: tuple[Version, ...]
 
 
-def front(summary: Summary, speed: bool = False) -> Front | None:
-    """Mean skill over tasks against size (or speed); None where nothing was measured."""
+def front(summary: Summary, by: By = "size") -> Front | None:
+    """Mean skill over tasks against size, speed or parameters left; None where not measured.
+
+    Parameters left compare what is zeroed with what is cut out: only where a run has both.
+    """
     found = reading.rows(summary, "measurements")
-    if speed:
-        name: str | None = "tokens_per_second"
-        if not _varies(found, "tokens_per_second"):
-            return None  # zeros change no speed, and two runs of one shape differ by noise only
-    else:
-        name = next(
-            (key for key in ("bytes_on_disk", "bytes_in_memory") if _varies(found, key)), "zeros"
-        )
+    name = _axis(found, by)
+    if name is None:
+        return None
     views = {row.get("view") for row in reading.rows(summary, "curves")}
     view = "text" if "text" in views else "options"
     worth = _quality(summary, view)
     versions = []
     by_name = {model.name: model for model in reading.models(summary)}
     for row in found:
-        x = finite(row.get(str(name)))
-        if name == "zeros":
-            x = _share_of_zeros(row)
-        elif speed:
-            x = finite((row.get("ratios") or {}).get(name))
+        x = _place(row, name)
         model = by_name.get(str(row.get("model")))
         level = finite(row.get("level"))
         treatment = "none" if level == 0 else str(row.get("treatment"))
@@ -73,7 +75,30 @@ def front(summary: Summary, speed: bool = False) -> Front | None:
     if len({v.x for v in versions}) < 2:
         return None
     unique = list(dict.fromkeys(versions))
-    return Front(str(name), rising, view, tuple(_judged(unique, rising)))
+    return Front(by, name, rising, view, tuple(_judged(unique, rising)))
+
+
+def _axis(found: Sequence[Row], by: By) -> str | None:
+    """What is measured; None where versions do not differ in it, or only by noise."""
+    if by == "speed":  # zeros change no speed
+        return "tokens_per_second" if _varies(found, "tokens_per_second") else None
+    sizes = [key for key in ("bytes_on_disk", "bytes_in_memory") if _varies(found, key)]
+    if by == "left":
+        return "left" if sizes and _varies(found, "zeros") else None
+    return sizes[0] if sizes else "zeros"
+
+
+def _place(row: Row, name: str) -> float | None:
+    """Where a version stands on the axis."""
+    if name in ("bytes_on_disk", "bytes_in_memory"):
+        return finite(row.get(name))
+    ratios = row.get("ratios") or {}
+    if name == "tokens_per_second":
+        return finite(ratios.get(name))
+    zeros, ratio = _share_of_zeros(row), finite(ratios.get("parameters"))
+    if name == "zeros" or zeros is None or ratio is None:
+        return zeros if name == "zeros" else None
+    return ratio * (1 - zeros)
 
 
 def _varies(found: Sequence[Row], key: str) -> bool:
@@ -143,7 +168,7 @@ def table(given: Front) -> Table:
 def _shown(name: str, value: float) -> str:
     if name.startswith("bytes"):
         return text.size(value)
-    return text.percent(value) if name == "zeros" else f"\u00d7{value:.2f}"
+    return text.percent(value) if name in ("zeros", "left") else f"\u00d7{value:.2f}"
 
 
 def draw(given: Front) -> str:
@@ -154,7 +179,7 @@ def draw(given: Front) -> str:
     top = max(0.1, *[v.quality for v in given.versions])
     low = min(0.0, *[v.quality for v in given.versions])
     y = scale(low, top * 1.06, TOP + PLOT, TOP)
-    title = "Speed against quality" if given.axis == "tokens_per_second" else "Size against quality"
+    title = TITLES[given.by]
     inner = [
         svg.text(0, 13, title, font_size="14", font_weight="600", class_="ink"),
         svg.text(0, 30, f"mean skill over all tasks, by {given.view}; {AXES[given.axis]}",
@@ -180,7 +205,9 @@ def _frame(given: Front, x: Scale, y: Scale, low: float, top: float) -> str:
         )
     xs = [v.x for v in given.versions]
     for value in _ticks(min(xs), max(xs)):
-        said = f"{value * 100:.0f} %" if given.axis == "zeros" else _shown(given.axis, value)
+        said = (
+            f"{value * 100:.0f} %" if given.axis in ("zeros", "left") else _shown(given.axis, value)
+        )
         place = {"text_anchor": "middle", "fill": GREY, "class_": "soft"}
         parts.append(svg.text(x(value), TOP + PLOT + 17, said, **place))
     better = "cheaper →" if given.axis == "zeros" else "faster →" if given.rising else "← smaller"

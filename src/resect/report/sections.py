@@ -97,14 +97,13 @@ def _charted(kind: str, task: str, treatment: str, metric: str, chart: Chart) ->
 
 
 def sizes(summary: Summary) -> list[Figure]:
-    """Size and, where it was measured, speed against quality: all treatments together."""
+    """Size, speed and parameters left against quality, as far as there are such."""
     found = []
-    for speed in (False, True):
-        front = pareto.front(summary, speed)
+    for by in pareto.TITLES:
+        front = pareto.front(summary, by)
         if front is not None:
-            name = "speed" if speed else "size"
             drawn = Markup(pareto.draw(front))
-            found.append(Figure("pareto", "", "", name, drawn, pareto.table(front)))
+            found.append(Figure("pareto", "", "", by, drawn, pareto.table(front)))
     return found
 
 

@@ -27,12 +27,11 @@ class Example(NamedTuple):
 def curve_table(panel: CurvePanel) -> Table:
     """The numbers behind a curve panel: one row per level, one column per model and view."""
     share = panel.metric in SHARES
-    seeds = len({one.seed for one in panel.series}) > 1
     heads = [Column("Level", "")]
     cells: list[dict[float | None, str]] = []
     for one in panel.series:
-        seed = f", seed {one.seed}" if seeds else ""
-        heads.append(Column(f"{one.model.label}, {one.view}{seed}", one.view))
+        over = f", {one.seeds} seeds" if one.seeds > 1 else ""
+        heads.append(Column(f"{one.model.label}, {one.view}{over}", one.view))
         cells.append({p.level: _cell(p, share) for p in one.points})
     levels = sorted(panel.axis.positions, key=lambda x: panel.axis.positions[x])
     body = tuple(

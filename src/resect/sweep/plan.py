@@ -42,13 +42,13 @@ def courses(resolved: Resolved) -> list[Course]:
         mine = [one for one in study.treatments if one.treats(role)]
         for treatment in mine or (BASELINE,):
             cells += () if treatment is BASELINE else _cells(resolved, role, treatment)
-            chain = resolved.chains.get(treatment.name, UNTOUCHED)
+            chain = resolved.chains.get(treatment.key, UNTOUCHED)
             planned.append(
                 Course(
                     ref=ref,
                     model=resolved.names[role],
                     treatment=treatment,
-                    seed=study.seed,
+                    seed=study.seed_of(treatment),
                     device=resolved.device,
                     batch_tokens=_batch_tokens(resolved),
                     measure=study.measure,
@@ -105,12 +105,12 @@ def _cells(resolved: Resolved, role: str, treatment: Treatment) -> tuple[Cell, .
 
 def _state(resolved: Resolved, role: str, treatment: Treatment, level: float | None) -> StateSpec:
     identity = resolved.identities[role]
-    chain = resolved.chains.get(treatment.name, UNTOUCHED)
+    chain = resolved.chains.get(treatment.key, UNTOUCHED)
     steps = zip(treatment.at(level), chain.methods, strict=True)
     return StateSpec(
         model=identity.fingerprint,
         steps=tuple(f"{step} v{method.version}" for step, method in steps),
-        seed=resolved.study.seed if chain.random else None,
+        seed=resolved.study.seed_of(treatment) if chain.random else None,
         calibration=chain.calibration,
         sources=chain.sources,
         dtype=identity.dtype,

@@ -68,7 +68,7 @@ def resolve(study: Study) -> Resolved:
         identities[role], loaded = models.identify(ref)
         tiny[role] = models.is_tiny(loaded.model)
         for treatment in (one for one in study.treatments if one.treats(role)):
-            for number, method in enumerate(chains[treatment.name].methods):
+            for number, method in enumerate(chains[treatment.key].methods):
                 method.fits(loaded.model, treatment.doses(number))
                 for name, got in items.items():
                     method.apart_from(got, name)
@@ -109,20 +109,23 @@ def _chains(study: Study) -> dict[str, Chain]:
     text = None
     taken: set[tuple[str, str]] = set()
     for treatment in study.treatments:
-        parts = check(treatment, study.calibration, study.seed)
-        places = {(treatment.name, role) for role in study.models if treatment.treats(role)}
+        parts = check(treatment, study.calibration, study.seed_of(treatment))
+        places = {(treatment.key, role) for role in study.models if treatment.treats(role)}
         if places & taken:
-            raise RequestError(f"treatment {treatment.name} is named twice: join its levels.")
+            raise RequestError(f"treatment {treatment.key} is named twice: join its levels.")
         taken |= places
         needs = any(method.calibrated for method in parts)
         if needs and text is None and study.calibration is not None:
             text = calibration.name_of(study.calibration, study.data_path)
-        found[treatment.name] = Chain(
+        chain = Chain(
             tuple(parts),
             any(method.random for method in parts),
             text if needs else None,
             tuple(source for method in parts for source in method.sources(study.data_path)),
         )
+        if treatment.seed is not None and not (chain.random or chain.sources):
+            raise RequestError(f"nothing in {treatment.name} goes by a seed: leave out its seeds.")
+        found[treatment.key] = chain
     return found
 
 

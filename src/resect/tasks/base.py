@@ -208,10 +208,21 @@ class QuestionTask:
         return found
 
     def training(self, source: Source) -> Iterator[str]:
-        """Questions with their answers, from a split that is not asked; most tasks have none."""
-        raise RequestError(
-            f"{self.info.name} has no training texts at hand: name a text file instead."
-        )
+        """The worked examples of other splits, with their answers; a task may have none."""
+        asked = list(self.questions(source))
+        seen = {(q.question, q.context) for q in asked}
+        before, pool = len(seen), None
+        for question in asked:
+            last, pool = pool, self.pool(question, source)
+            for other in () if pool is last else pool:
+                if (other.question, other.context) not in seen:
+                    seen.add((other.question, other.context))
+                    yield self.prompt(other) + self.shown(other)
+        if len(seen) == before:
+            raise RequestError(
+                f"{self.info.name} asks all it has, so there are no texts to learn it from: name "
+                "a text file instead."
+            )
 
     def describe(self, source: Source) -> TaskInfo:
         """`info` with its whole protocol in one sentence, and the budget asked for."""

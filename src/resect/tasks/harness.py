@@ -116,6 +116,10 @@ class Harness:
         """As any label task."""
         return LabelTask().read(text, item, stopped)
 
+    def training(self, source: Source) -> Iterator[str]:
+        """None: the harness tells few-shots and items apart in each task's own way."""
+        raise RequestError(f"{self.name} of lm-eval has no training texts: name a text file.")
+
     def _items(self, source: Source) -> Iterator[Item]:
         for number, doc in enumerate(islice(self.task.eval_docs, source.limit)):
             prompt, turns = self._context(doc, source)

@@ -1,0 +1,25 @@
+"""What is asked for: a study of models, treatments, levels and tasks. Frozen, validated, hashed.
+
+`Study.load` and `Study.dump` read and write study YAML. Knows nobody but `errors` and `record`.
+"""
+
+from __future__ import annotations
+
+from resect.spec.identity import CellSpec, StateSpec
+from resect.spec.steps import BASELINE, Step, Treatment, level, levels
+from resect.spec.study import Calibration, Dtype, Measure, ModelRef, Study
+
+__all__ = [
+    "BASELINE",
+    "Calibration",
+    "CellSpec",
+    "Dtype",
+    "Measure",
+    "ModelRef",
+    "StateSpec",
+    "Step",
+    "Study",
+    "Treatment",
+    "level",
+    "levels",
+]

@@ -1,0 +1,50 @@
+"""Names of states, cells and answers: hashes of everything that can change a number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from resect.record import digest
+from resect.spec.base import Frozen
+
+
+class StateSpec(Frozen):
+    """A model as it stands when it is asked: which weights, what was done to them, how it runs."""
+
+    model: str
+    steps: tuple[str, ...]
+    seed: int | None
+    calibration: str | None
+    sources: tuple[str, ...]
+    dtype: str
+    device: str
+    versions: Mapping[str, str]
+
+    @property
+    def id(self) -> str:
+        """Name of the (damaged) model."""
+        return digest(self.model_dump())
+
+
+class CellSpec(Frozen):
+    """One model x treatment x level x task, with all that can change its numbers.
+
+    `asking` leaves the item set and the task's name out: another task or a larger limit that
+    asks the same item of the same model in the same way finds the answer there.
+    """
+
+    state: StateSpec
+    task: str
+    protocol: Mapping[str, Any]
+    items: tuple[str, ...]
+
+    @property
+    def asking(self) -> str:
+        """Key of the answers, shared by all cells that ask this state under this protocol."""
+        return digest([self.state.id, dict(self.protocol)])
+
+    @property
+    def id(self) -> str:
+        """The cell's own name."""
+        return digest([self.asking, self.task, list(self.items)])

@@ -1,0 +1,199 @@
+"""Levels, steps and treatments: what is done to a model, in words and as values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+from itertools import pairwise
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from resect.errors import RequestError
+from resect.spec.base import Frozen
+
+Scalar = str | int | float | bool
+
+
+# ── levels ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def level(value: Any) -> float:
+    """An exact decimal level as the nearest float: 0.15, never 0.15000000000000002."""
+    try:
+        number = Decimal(str(value).strip())
+    except InvalidOperation:
+        raise RequestError(f"level {value!r} is not a number: give a decimal like 0.5.") from None
+    if not number.is_finite() or number < 0:
+        raise RequestError(f"level {value} is out of range: give a fraction removed in [0, 1).")
+    return float(round(number, 6))
+
+
+def levels(value: str | float | Iterable[Any]) -> tuple[float, ...]:
+    """Levels from `start:stop:step` (stop included), a comma list, a number or a sequence.
+
+    They must rise strictly: a course walks them in that order.
+    """
+    if isinstance(value, str) and ":" in value:
+        parts = value.split(":")
+        if len(parts) != 3:
+            raise RequestError(f"levels {value!r}: give start:stop:step, like 0:0.95:0.05.")
+        start, stop, step = (Decimal(str(level(part))) for part in parts)
+        if step <= 0:
+            raise RequestError(f"levels {value!r}: the step must be above 0.")
+        if (stop - start) / step > 10_000:
+            raise RequestError(f"levels {value!r}: more than 10,000 levels, take a larger step.")
+        found = tuple(level(start + step * i) for i in range(int((stop - start) / step) + 1))
+    elif isinstance(value, str):
+        found = tuple(level(part) for part in value.split(","))
+    elif isinstance(value, Iterable):
+        found = tuple(level(part) for part in value)
+    else:
+        found = (level(value),)
+    if any(b <= a for a, b in pairwise(found)) or not found:
+        raise RequestError(
+            f"levels {value!r} do not rise: list them from the lowest to the highest."
+        )
+    return found
+
+
+# ── steps and treatments ────────────────────────────────────────────────────────────────────────
+
+_NUMBER = re.compile(r"[-+]?[\d.]+(e[-+]?\d+)?", re.I)
+_STEP = re.compile(r"(?P<method>[A-Za-z][\w-]*)(?::(?P<level>[^,\s]+))?(?P<options>(?:,[^,]+)*)")
+
+
+def _scalar(text: str) -> Scalar:
+    """An option's value: true, false or a number where it reads as one (2:4 stays text)."""
+    if text in ("true", "false"):
+        return text == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
+
+
+class Step(Frozen):
+    """One method with its level (None where it is swept, or has none) and options."""
+
+    method: str
+    level: float | None = None
+    options: Mapping[str, Scalar] = Field(default_factory=dict)
+
+    @field_validator("level", mode="before")
+    @classmethod
+    def _read_level(cls, value: Any) -> float | None:
+        return None if value is None else level(value)
+
+    @classmethod
+    def parse(cls, text: str) -> Step:
+        """Read `method[:level][,key=value]...`."""
+        match = _STEP.fullmatch(text.strip())
+        if not match:
+            raise RequestError(
+                f"step {text!r} cannot be read: write method[:level][,key=value], "
+                "like magnitude:0.5,scope=layer."
+            )
+        options: dict[str, Scalar] = {}
+        for part in filter(None, match["options"].split(",")):
+            key, found, value = part.partition("=")
+            if not found:
+                raise RequestError(f"step {text!r}: {part!r} is no key=value.")
+            options[key.strip().replace("-", "_")] = _scalar(value)
+        dose = match["level"] or None
+        if dose and not _NUMBER.fullmatch(dose):  # a model, as in checkpoint:ORG/NAME
+            options["id"], dose = dose, None
+        return cls.of(method=match["method"], level=dose, options=options)
+
+    def __str__(self) -> str:
+        named = {k: v for k, v in self.options.items() if k != "id"}
+        dose = self.options.get("id", "" if self.level is None else f"{self.level:g}")
+        whole = f"{self.method}:{dose}" if dose != "" else self.method
+        return whole + "".join(f",{k}={named[k]}" for k in sorted(named))
+
+
+class Treatment(Frozen):
+    """Steps in order. With `levels`, the first step without a level is the swept one.
+
+    `roles`: the models that are treated so, all where none is named. `seed`: that of random steps,
+    the study's where it is None; study YAML may say `seeds: 5` for the same under 0 to 4.
+    """
+
+    steps: tuple[Step, ...] = ()
+    levels: tuple[float, ...] = ()
+    roles: tuple[str, ...] = ()
+    seed: int | None = Field(default=None, ge=0, lt=2**31)
+
+    @field_validator("steps", mode="before")
+    @classmethod
+    def _read_steps(cls, value: Any) -> Any:
+        value = [value] if isinstance(value, Step) else value
+        if isinstance(value, str):
+            value = [part for part in value.split(" + ") if part.strip() != "none"]
+        if isinstance(value, list | tuple):
+            return tuple(Step.parse(part) if isinstance(part, str) else part for part in value)
+        raise ValueError("steps must be a text like magnitude, or a list of them")
+
+    @field_validator("levels", mode="before")
+    @classmethod
+    def _read_levels(cls, value: Any) -> tuple[float, ...]:
+        return () if value is None or value == () or value == [] else levels(value)
+
+    @property
+    def name(self) -> str:
+        """The canonical text, the swept level left out; `none` for the baseline."""
+        return " + ".join(str(step) for step in self.steps) or "none"
+
+    @property
+    def key(self) -> str:
+        """The name, and the seed where it has one of its own."""
+        return self.name if self.seed is None else f"{self.name} with seed {self.seed}"
+
+    @property
+    def free(self) -> bool:
+        """Whether a step has neither a level nor a pattern that fixes it."""
+        return self._open() is not None
+
+    @property
+    def swept(self) -> int | None:
+        """Index of the swept step, None where nothing is swept."""
+        return self._open() if self.levels else None
+
+    def _open(self) -> int | None:
+        for number, step in enumerate(self.steps):
+            if step.level is None and "pattern" not in step.options:
+                return number
+        return None
+
+    def doses(self, number: int) -> tuple[float, ...]:
+        """The levels above 0 that step `number` is brought to."""
+        if number == self.swept:
+            return tuple(level for level in self.levels if level)
+        level = self.steps[number].level
+        return () if not level else (level,)
+
+    def treats(self, role: str) -> bool:
+        """Whether the model of this role is treated so."""
+        return not self.roles or role in self.roles
+
+    def seeded(self, seeds: Any) -> list[Treatment]:
+        """The same once for each of these seeds, or for 0 to N - 1."""
+        found = range(seeds) if type(seeds) is int and seeds > 0 else seeds
+        if isinstance(found, str | int) or not isinstance(found, Iterable):
+            raise RequestError(f"seeds {seeds!r}: give how many, or a list like [0, 1, 2].")
+        return [Treatment.of(**{**self.model_dump(), "seed": seed}) for seed in found]
+
+    def at(self, dose: float | None) -> tuple[Step, ...]:
+        """The steps with the swept one at `dose`; at 0 it does nothing and is left out."""
+        if self.swept is None or dose is None:
+            return self.steps
+        before, after = self.steps[: self.swept], self.steps[self.swept + 1 :]
+        if dose == 0:
+            return before + after
+        return (*before, self.steps[self.swept].model_copy(update={"level": dose}), *after)
+
+
+BASELINE = Treatment()

@@ -1,0 +1,209 @@
+"""A study of models, treatments, levels and tasks, and the YAML file that declares it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import Field, field_validator, model_validator
+
+from resect.errors import RequestError
+from resect.spec.base import Frozen
+from resect.spec.steps import Treatment, levels
+
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+Measure = Literal["sizes", "shapes", "full"]
+"""Memory and speed: not at all, once for each shape of the model, or at every level."""
+
+
+class ModelRef(Frozen):
+    """A model directory or hub id; `role` is `specialist`, `base` or any other name."""
+
+    role: str
+    id: str
+    revision: str | None = None
+    dtype: Dtype = "auto"
+    trust_remote_code: bool = False
+
+    @property
+    def name(self) -> str:
+        """The id without its folder, as tables show it; `clinic-base` for `clinic:base`."""
+        return self.id.rstrip("/").rsplit("/", 1)[-1].replace(":", "-")
+
+
+class Calibration(Frozen):
+    """Text whose activations a method may look at: `nsamples` windows of `seqlen` tokens.
+
+    `data` is `clinic`, `task:NAME` (a task's training texts), a .txt or .jsonl[.gz] file (field
+    `text`), `c4`, or a hub dataset.
+    """
+
+    data: str
+    nsamples: int = Field(default=128, ge=1)
+    seqlen: int = Field(default=2048, ge=2)
+    seed: int = Field(default=0, ge=0, lt=2**31)
+
+
+class Study(Frozen):
+    """One declared question: models x treatments x levels x tasks.
+
+    `models` maps a role to a hub id, a directory or a full reference. `limit` keeps the first N
+    items of every task, None all; `num_fewshot`, `apply_chat_template`, `system_instruction` and
+    `max_new_tokens` say how every task is asked (see `resect.tasks.Source`); `batch_tokens` bounds
+    the padded tokens of a batch (None: what suits the device). `margin` is the largest loss of
+    accuracy that the safe level allows (None: each task's own), `alpha` its one-sided error.
+    `measure` says of which states memory and speed are measured.
+    """
+
+    name: str = "study"
+    models: Mapping[str, ModelRef]
+    treatments: tuple[Treatment, ...]
+    tasks: tuple[str, ...]
+    limit: int | None = Field(default=None, ge=1)
+    num_fewshot: int | None = Field(default=None, ge=0)
+    apply_chat_template: bool = False
+    system_instruction: str | None = None
+    max_new_tokens: int | None = Field(default=None, ge=1)
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    batch_tokens: int | None = Field(default=None, ge=1)
+    data_dir: str | None = None
+    calibration: Calibration | None = None
+    measure: Measure = "shapes"
+    device: str = "auto"
+    resamples: int = Field(default=2000, ge=100, le=100_000)
+    margin: float | None = Field(default=None, gt=0, lt=1)
+    alpha: float = Field(default=0.025, gt=0, lt=0.5)
+    notes: str = ""
+
+    def seed_of(self, treatment: Treatment) -> int:
+        """The seed of a treatment's random steps: its own, or the study's."""
+        return self.seed if treatment.seed is None else treatment.seed
+
+    @property
+    def data_path(self) -> Path | None:
+        """Where tasks find their offline files."""
+        return Path(self.data_dir).expanduser() if self.data_dir else None
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _read_models(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping) or not value:
+            raise ValueError("models must map a role (specialist, base, ...) to a model")
+        found = {}
+        for role, ref in value.items():
+            ref = {"id": ref} if isinstance(ref, str) else ref
+            found[role] = {**ref, "role": role} if isinstance(ref, Mapping) else ref
+        return found
+
+    @field_validator("tasks", mode="before")
+    @classmethod
+    def _read_tasks(cls, value: Any) -> Any:
+        found = value.split(",") if isinstance(value, str) else value
+        if not isinstance(found, list | tuple) or not all(isinstance(name, str) for name in found):
+            raise ValueError("tasks must be a list of names")
+        if not found:
+            raise ValueError("tasks is empty, name at least one")
+        if len(set(found)) != len(found):
+            raise ValueError("a task is named twice")
+        return found
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_folder_name(cls, value: str) -> str:
+        if not re.fullmatch(r"\w[\w .+-]{0,99}", value):
+            raise ValueError("a name has letters, digits, blanks, points and dashes")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spread_levels(cls, value: Any) -> Any:
+        """`levels` at the top of a study serves every treatment that names none of its own."""
+        if not isinstance(value, Mapping) or "treatments" not in value:
+            return value
+        shared, value = value.get("levels"), {k: v for k, v in value.items() if k != "levels"}
+        listed = value["treatments"]
+        listed = [listed] if isinstance(listed, str | Mapping) else listed
+        if not isinstance(listed, list | tuple):
+            raise ValueError("treatments must be a list of steps, like [magnitude]")
+        found = []
+        for entry in listed:
+            if isinstance(entry, Treatment):
+                found.append(entry)
+                continue
+            if not isinstance(entry, str | list | tuple | Mapping):
+                raise ValueError(f"treatment {entry!r} must be a text like magnitude, or a list")
+            fields = dict(entry) if isinstance(entry, Mapping) else {"steps": entry}
+            seeds = fields.pop("seeds", None)
+            treatment = Treatment.of(**fields)
+            if "levels" not in fields and shared is not None and treatment.free:
+                treatment = treatment.model_copy(update={"levels": levels(shared)})
+            found += [treatment] if seeds is None else treatment.seeded(seeds)
+        return {**value, "treatments": tuple(found)}
+
+    @model_validator(mode="after")
+    def _roles_are_there(self) -> Self:
+        named = {role for treatment in self.treatments for role in treatment.roles}
+        if named - set(self.models):
+            raise ValueError(f"no model has the role {sorted(named - set(self.models))[0]}")
+        return self
+
+    @classmethod
+    def load(cls, path: str | Path, smoke: bool = False) -> Study:
+        """Read a study YAML file; model directories and `data_dir` are relative to the caller.
+
+        `smoke` is its small version: the fields of its section `smoke` stand in for its own.
+        """
+        try:
+            fields = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RequestError(f"no study file at {path}: give the path of a YAML file.") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise RequestError(f"the study file {path} cannot be read: {error}.") from None
+        except yaml.YAMLError as error:
+            where = " ".join(str(error).split())
+            raise RequestError(f"the study file {path} is not valid YAML: {where}.") from None
+        if not isinstance(fields, dict):
+            raise RequestError(f"the study file {path} holds no study: see studies/ for examples.")
+        fields.pop("resolved", None)
+        small = fields.pop("smoke", None)
+        if smoke:
+            fields = _smaller(fields, small, path)
+        return cls.of(**{str(name): value for name, value in fields.items()})
+
+    def dump(self, resolved: Mapping[str, Any] | None = None) -> str:
+        """The study as YAML that `load` reads back; `resolved` adds revisions and versions."""
+        fields = self.model_dump(mode="json", exclude_defaults=True)
+        fields["models"] = {
+            role: {k: v for k, v in ref.items() if k != "role"}
+            for role, ref in fields["models"].items()
+        }
+        fields["treatments"] = [
+            {
+                "steps": [str(step) for step in t.steps],
+                "levels": list(t.levels),
+                **({"roles": list(t.roles)} if t.roles else {}),
+                **({} if t.seed is None else {"seed": t.seed}),
+            }
+            for t in self.treatments
+        ]
+        if resolved:
+            fields["resolved"] = dict(resolved)
+        return yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)
+
+
+def _smaller(fields: Mapping[str, Any], small: Any, path: str | Path) -> dict[str, Any]:
+    """A study's fields with those of its smoke section; `levels` there go to all that is swept."""
+    if not isinstance(small, Mapping):
+        raise RequestError(f"the study file {path} has no section smoke: run it without --smoke.")
+    found = {**fields, **small, "name": f"{fields.get('name', 'study')}-smoke"}
+    if "levels" in small and isinstance(found.get("treatments"), list):
+        found["treatments"] = [
+            {**one, "levels": small["levels"]}
+            if isinstance(one, Mapping) and "levels" in one
+            else one
+            for one in found["treatments"]
+        ]
+    return found
