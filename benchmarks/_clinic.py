@@ -34,7 +34,7 @@ class Asked:
         for name in names:
             task, source = tasks.get(name), Source(limit=limit)
             items, info = task.items(source), task.describe(source)
-            self.parts[name] = task, items, asker(self.loaded, info, items, 8192)
+            self.parts[name] = task, items, asker(self.loaded, info, items)
 
     def shares(self, model: Any) -> dict[str, Shares]:
         """What a model answers, by task."""

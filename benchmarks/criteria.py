@@ -69,7 +69,7 @@ def main() -> None:
     documents = held_back(loaded.tokenizer)
     task = tasks.get("clinic-medicine")
     items = task.items(Source(limit=100 if asked.quick else None))
-    asking = asker(loaded, task.info, items, 8192)
+    asking = asker(loaded, task.info, items)
     rows = []
     with models.threads(loaded.model):
         base = accuracy(loaded.model, asking, task, items)

@@ -9,13 +9,13 @@ import tiny
 import torch
 from transformers import AutoModelForCausalLM
 
-from resect import methods
+from resect import compression, inspection, methods
 from resect.anatomy import heads, mlp
 from resect.anatomy.config import built, describes
 from resect.calibration import Tokens
 from resect.errors import RequestError, RunError
 from resect.methods.base import Context
-from resect.spec import Step
+from resect.spec import ModelRef, Step, Treatment
 
 TEXT = Context(Tokens(torch.randint(3, 259, (4, 24), generator=torch.Generator().manual_seed(3))))
 REFUSED = {
@@ -208,3 +208,22 @@ def test_a_config_that_cannot_say_it_is_refused():
 def test_a_hub_model_must_name_its_texts():
     with pytest.raises(RequestError, match="compares two texts: name them"):
         methods.make(Step.parse("neurons")).fits(tiny.model("llama"), [0.5])
+
+
+def test_compress_says_what_it_cut_and_inspect_counts_what_is_left(tmp_path):
+    source, ref = tmp_path / "whole", tmp_path / "cut"
+    tiny.save(source, "llama", num_attention_heads=8, num_key_value_heads=8, head_dim=4)
+    model = ModelRef.of(role="model", id=str(source))
+    steps = "magnitude:0.5 + neurons:0.25,criterion=magnitude + heads:0.2"
+    done = compression.compress_to(model, Treatment.of(steps=steps), ref)
+    said = compression.shown(done)
+    assert "neurons: 24 of 96 neurons cut out" in said
+    assert "heads: 2 of 16 groups of attention heads zeroed in place" in said
+    assert "smaller" in said.splitlines()[-1]
+    found = inspection.inspect(ModelRef.of(role="model", id=str(ref)))
+    assert (found["neurons"], found["heads"], found["blocks"]) == (72, 16, 2)
+    assert 0.4 < found["zeros"] < 0.7
+    assert [step["unit"] for step in done["steps"]] == [
+        "weights", "neurons", "groups of attention heads",
+    ]  # fmt: skip
+    assert torch.isfinite(logits(AutoModelForCausalLM.from_pretrained(ref))).all()

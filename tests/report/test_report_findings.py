@@ -100,7 +100,7 @@ def test_bytes_are_the_axis_where_they_change(summary: dict[str, Any]) -> None:
     assert pareto.front(summary | {"measurements": []}) is None
 
 
-def test_what_is_cut_out_and_what_is_zero_meet_at_the_parameters_left(summary: dict[str, Any]) -> None:
+def test_cut_out_and_zero_meet_at_the_parameters_left(summary: dict[str, Any]) -> None:
     """A model cut by half, a fifth of it zero, has 0.4 of its parameters left."""
     assert pareto.front(summary, "left") is None  # nothing is cut out
     rows = [

@@ -210,14 +210,15 @@ class QuestionTask:
     def training(self, source: Source) -> Iterator[str]:
         """The worked examples of other splits, with their answers; a task may have none."""
         asked = list(self.questions(source))
-        seen = {(q.question, q.context) for q in asked}
+        seen = set(map(self.prompt, asked))
         before, pool = len(seen), None
         for question in asked:
             last, pool = pool, self.pool(question, source)
             for other in () if pool is last else pool:
-                if (other.question, other.context) not in seen:
-                    seen.add((other.question, other.context))
-                    yield self.prompt(other) + self.shown(other)
+                prompt = self.prompt(other)
+                if prompt not in seen:
+                    seen.add(prompt)
+                    yield prompt + self.shown(other)
         if len(seen) == before:
             raise RequestError(
                 f"{self.info.name} asks all it has, so there are no texts to learn it from: name "
