@@ -77,6 +77,8 @@ class Neurons(Structured):
         self.compares = criterion in ("selectivity", "contribution")
         if not self.compares and (target or distractor):
             raise RequestError(f"criterion {criterion} reads no target and no distractor.")
+        if self.random and order == "reverse":
+            raise RequestError("random removal has no reverse: leave out order.")
         if bool(target) != bool(distractor):
             raise RequestError("target and distractor belong together: name both, or none.")
         self.named = bool(target)
