@@ -66,14 +66,19 @@ _STEP = re.compile(r"(?P<method>[A-Za-z][\w-]*)(?::(?P<level>[^,\s]+))?(?P<optio
 
 def _scalar(text: str) -> Scalar:
     """An option's value: true, false or a number where it reads as one (2:4 stays text)."""
-    if text in ("true", "false"):
-        return text == "true"
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
     for kind in (int, float):
         try:
             return kind(text)
         except ValueError:
             pass
     return text
+
+
+def _written(value: Scalar) -> str:
+    """An option's value as `_scalar` reads it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 class Step(Frozen):
@@ -112,7 +117,7 @@ class Step(Frozen):
         named = {k: v for k, v in self.options.items() if k != "id"}
         dose = self.options.get("id", "" if self.level is None else f"{self.level:g}")
         whole = f"{self.method}:{dose}" if dose != "" else self.method
-        return whole + "".join(f",{k}={named[k]}" for k in sorted(named))
+        return whole + "".join(f",{k}={_written(named[k])}" for k in sorted(named))
 
 
 class Treatment(Frozen):
