@@ -93,8 +93,11 @@ def _bytes(folder: Path) -> int | None:
 
 
 def shown(done: Mapping[str, Any]) -> str:
-    """What was done, as lines for a terminal: a line a step, and what it does to the file."""
-    before, after = done["source"]["bytes_on_disk"], done["bytes_on_disk"]
+    """What was done, as lines for a terminal: a line a step, and how much smaller the file is.
+
+    Tuning back makes no file smaller and does not say its bytes.
+    """
+    before, after = done["source"].get("bytes_on_disk"), done.get("bytes_on_disk")
     lines = [_step(report) for report in done["steps"]]
     if before and after < 0.999 * before:
         lines.append(f"the weights on disk are {1 - after / before:.1%} smaller: {after:,} bytes")
