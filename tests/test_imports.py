@@ -18,11 +18,12 @@ ALLOWED: dict[str, set[str]] = {
     "parse": set(),
     "prompts": set(),
     "parents": set(),
+    "sandbox": {"errors"},
     "anatomy": {"errors"},
     "checkpoint": {"errors"},
     "spec": {"errors", "record"},
     "clinic": {"errors", "prompts", "record"},
-    "tasks": {"clinic", "errors", "parse", "prompts", "record"},
+    "tasks": {"clinic", "errors", "parse", "prompts", "record", "sandbox"},
     "models": {"clinic", "errors", "spec"},
     "calibration": {"anatomy", "clinic", "errors", "record", "spec", "tasks"},
     "methods": {"anatomy", "calibration", "checkpoint", "errors", "models", "record", "spec"},
@@ -58,7 +59,8 @@ ALLOWED: dict[str, set[str]] = {
     "search": {"api", "errors", "folder", "spec"},
     "cli": {
         "analysis", "api", "clinic", "compression", "errors", "folder", "inspection", "methods",
-        "progress", "recorded", "recovery", "search", "report", "request", "spec", "store", "tasks",
+        "progress", "recorded", "recovery", "report", "request", "sandbox", "search", "spec",
+        "store", "tasks",
     },
 }  # fmt: skip
 ALLOWED["__init__"] = {"analysis", "api", "folder", "parse", "spec"}
@@ -95,6 +97,7 @@ def test_arrows_point_one_way():
 
 TORCH_FREE = [
     "resect", "resect.spec", "resect.record", "resect.parse", "resect.tasks",
+    "resect.sandbox.programs", "resect.sandbox.jail", "resect.tasks.ner", "resect.tasks.programs",
     "resect.tasks.clinic", "resect.tasks.pubmedqa", "resect.tasks.mmlu", "resect.store.sqlite",
     "resect.analysis.summary", "resect.analysis.same", "resect.report.page",
     "resect.report.card", "resect.report.terminal", "resect.folder", "resect.methods",

@@ -56,6 +56,23 @@ System = Annotated[
 NewTokens = Annotated[
     int | None, typer.Option("--max-new-tokens", help="Longest answer; default: the task's own.")
 ]
+
+
+def _allow_code(value: bool) -> None:
+    if value:
+        from resect.sandbox import programs
+
+        programs.allow()
+
+
+Unsafe = Annotated[
+    bool,
+    typer.Option(
+        "--confirm-run-unsafe-code",
+        callback=_allow_code,
+        help="Let programs that a model wrote be run, walled in (as HF_ALLOW_CODE_EVAL=1 does).",
+    ),
+]
 Engine = Annotated[str, typer.Option("--engine", help="Where courses run: local or ray.")]
 
 
@@ -124,6 +141,7 @@ def run(
     ] = None,
     trust_remote_code: Annotated[bool, typer.Option("--trust-remote-code")] = False,
     smoke: Annotated[bool, typer.Option("--smoke", help="The study's small version.")] = False,
+    confirm_run_unsafe_code: Unsafe = False,
     engine: Engine = "local",
     address: Annotated[
         str | None, typer.Option(help="Ray cluster to join, like auto; none starts one here.")
@@ -288,6 +306,7 @@ def evaluate(
     device: Device = "auto",
     dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16.")] = "auto",
     trust_remote_code: Annotated[bool, typer.Option("--trust-remote-code")] = False,
+    confirm_run_unsafe_code: Unsafe = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:

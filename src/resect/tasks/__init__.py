@@ -36,6 +36,14 @@ TASKS: dict[str, str] = {
     "healthver": "resect.tasks.healthver:HealthVer",
     "own:": "resect.tasks.own:Own",
     "lm-eval:": "resect.tasks.harness:Harness",
+    "gsm8k": "resect.tasks.gsm8k:GSM8K",
+    "math500": "resect.tasks.math500:Math500",
+    "humaneval": "resect.tasks.programs:HumanEval",
+    "mbpp": "resect.tasks.programs:Mbpp",
+    "ncbi-disease": "resect.tasks.ner:NCBIDisease",
+    "bc5cdr": "resect.tasks.ner:BC5CDR",
+    "medquad": "resect.tasks.medquad:MedQuAD",
+    "pubmedqa-conclusion": "resect.tasks.conclusion:Conclusion",
 }
 """A class is called without arguments; that of a name ending in `:` with what stands after it."""
 

@@ -29,9 +29,9 @@ class Source:
     """Where items come from, and how they are asked; the same for every task of a study.
 
     Offline files in `data_dir` or the hub; the first `limit` items. `num_fewshot` worked examples
-    (None: none), drawn by `seed`; `apply_chat_template` asks in the turns of the model's own
-    template; `system_instruction` stands before everything; `max_new_tokens` replaces the
-    budget of every task.
+    (None: each task's own number), drawn by `seed`; `apply_chat_template` asks in the turns of
+    the model's own template; `system_instruction` stands before everything; `max_new_tokens`
+    replaces the budget of every task.
     """
 
     data_dir: Path | None = None
@@ -101,13 +101,15 @@ class QuestionTask:
     """A task that turns questions into items: one prompt each, ending with a cue line.
 
     A subclass gives `info` (its `protocol` says split and prompt; `describe` adds the rest),
-    `questions` and `prompt`; `choices` where it has an options view; `pool` where worked examples
-    do not come from the questions themselves, and then `pool_name`, which says from where.
+    `questions` and `prompt`; `choices` where it has an options view; `num_fewshot` where the form
+    asked for has to be shown; `pool` where worked examples do not come from the questions
+    themselves, and then `pool_name`, which says from where.
     """
 
     info: TaskInfo
     reader = READER
     rereads = True
+    num_fewshot = 0
     pool_name = "drawn by seed from the other questions of the task"
 
     def __init__(self) -> None:
@@ -193,9 +195,13 @@ class QuestionTask:
         """How a worked example is answered, with the blank before it."""
         return f" {question.shown or question.gold}"
 
+    def shots(self, source: Source) -> int:
+        """How many worked examples: as asked for, else the task's own number."""
+        return self.num_fewshot if source.num_fewshot is None else source.num_fewshot
+
     def examples(self, question: Question, source: Source) -> list[Question]:
         """The worked examples of a question: the same for all that share a pool, never itself."""
-        wanted = source.num_fewshot or 0
+        wanted = self.shots(source)
         if not wanted:
             return []
         others = (q for q in self.pool(question, source) if not _same(q, question))
@@ -227,7 +233,7 @@ class QuestionTask:
 
     def describe(self, source: Source) -> TaskInfo:
         """`info` with its whole protocol in one sentence, and the budget asked for."""
-        shots = source.num_fewshot or 0
+        shots = self.shots(source)
         return described(self.info, source, shots, self.pool_name, self.scoring())
 
     def scoring(self) -> str:

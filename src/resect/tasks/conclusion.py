@@ -1,0 +1,54 @@
+"""PubMedQA's abstracts without their conclusion, to be concluded in the model's own words.
+
+Jin et al. 2019 (arXiv:1909.06146), PQA-L, whose long answers are the authors' conclusions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from resect.record import TaskInfo
+from resect.tasks import pubmedqa
+from resect.tasks.base import Question, Source
+from resect.tasks.texts import TextTask
+
+ROWS = replace(pubmedqa.ROWS, fields={**pubmedqa.ROWS.fields, "long_answer": str})
+
+
+class Conclusion(TextTask):
+    """From the abstract to the authors' conclusion, with what was copied counted."""
+
+    info = TaskInfo(
+        name="pubmedqa-conclusion",
+        kind="text",
+        domain="medical",
+        labels=(),
+        summary="the conclusion of an abstract, in free text, 1,000 abstracts",
+        protocol="all 1,000 abstracts of PQA-L without their conclusion, contexts joined without a "
+        "heading, ROUGE-L, token F1 and omission against the authors' conclusion, copied 4-grams "
+        "against the abstract",
+        max_new_tokens=128,
+        stop=("\n\n", "\nAbstract:"),
+        primary="rouge_l",
+        margin=0.02,
+        hub=ROWS.hub,
+        revision=ROWS.revision,
+        file=ROWS.file,
+    )
+    pool_name = "drawn by seed from the other abstracts"
+
+    def questions(self, source: Source) -> Iterator[Question]:
+        """The abstracts in the order of the release."""
+        for row in ROWS.read(source):
+            yield Question(
+                id=f"pubmedqa-conclusion/{row['id']}",
+                question=row["question"],
+                context="".join(row["contexts"]),
+                gold=row["long_answer"],
+                tags={"answer": row["final_decision"]},
+            )
+
+    def prompt(self, question: Question) -> str:
+        """Abstract, the question it asks, and the cue."""
+        return f"Abstract: {question.context}\nQuestion: {question.question}\nConclusion:"

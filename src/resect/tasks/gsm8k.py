@@ -1,0 +1,90 @@
+"""GSM8K: grade-school word problems, the final number of a worked solution.
+
+Cobbe et al. 2021 (arXiv:2110.14168). Hub: openai/gsm8k, config main.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from resect.parse import number
+from resect.record import Item, Reading, Stopped, TaskInfo
+from resect.tasks.base import Question, QuestionTask, Source
+from resect.tasks.rows import Row, Rows
+
+
+def _convert(row: Mapping[str, Any], at: int) -> Row:
+    solution, _, answer = row["answer"].rpartition("####")
+    return {
+        "id": f"gsm8k-{at:04d}",
+        "question": row["question"],
+        "solution": solution.strip(),
+        "answer": answer.strip().replace(",", ""),
+    }
+
+
+TEST = Rows(
+    file="gsm8k_test.jsonl.gz",
+    fields=dict.fromkeys(("id", "question", "solution", "answer"), str),
+    hub="openai/gsm8k",
+    config="main",
+    columns={"question": str, "answer": str},
+    convert=_convert,
+)
+TRAIN = replace(TEST, file="gsm8k_train.jsonl.gz", split="train")
+
+
+class GSM8K(QuestionTask):
+    """The number at the end of a solution, compared exactly."""
+
+    info = TaskInfo(
+        name="gsm8k",
+        kind="number",
+        domain="general",
+        labels=(),
+        summary="grade-school word problems, final number, 1,319 questions",
+        protocol="test split of 1,319 questions, the final number compared exactly (after ####, "
+        "else announced, else the last one)",
+        max_new_tokens=256,
+        stop=("Question:",),
+        primary="exact_match",
+        hub=TEST.hub,
+        file=TEST.file,
+    )
+    reader = "number:1"
+    num_fewshot = 5
+    pool_name = "worked solutions drawn by seed from the train split"
+
+    def questions(self, source: Source) -> Iterator[Question]:
+        """The test split in the order of the release."""
+        return map(_question, TEST.read(source))
+
+    def pool(self, question: Question, source: Source) -> Sequence[Question]:
+        """The train split in the order of the seed."""
+        return self.shuffled("train", source, lambda: map(_question, TRAIN.read(source)))
+
+    def prompt(self, question: Question) -> str:
+        """As lm-evaluation-harness asks it."""
+        return f"Question: {question.question}\nAnswer:"
+
+    def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
+        """The final number; a text that the budget cut before it was announced is truncated."""
+        value, outcome, tier = number.number(text)
+        cut = stopped == "length" and tier not in ("marked", "declared", "loop")
+        if cut and number.own(text) == text:
+            value, outcome, tier = None, "truncated", "length"
+        wanted = number.exact(item.gold or "")
+        right = value is not None and number.exact(value) == wanted
+        return Reading(value, outcome, tier, float(right))
+
+
+def _question(row: Row) -> Question:
+    return Question(
+        id=f"gsm8k/{row['id'].removeprefix('gsm8k-')}",
+        question=row["question"],
+        gold=row["answer"],
+        reasoning=row["solution"],
+        shown=f"{row['solution']}\n#### {row['answer']}",
+    )

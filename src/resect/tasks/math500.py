@@ -1,0 +1,78 @@
+"""MATH-500: competition problems, the final expression of a solution.
+
+Hendrycks et al. 2021 (arXiv:2103.03874), the 500 problems of Lightman et al. 2023
+(arXiv:2305.20050). Hub: HuggingFaceH4/MATH-500.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from resect.parse import latex, number
+from resect.record import Item, Reading, Stopped, TaskInfo
+from resect.tasks.base import Question, QuestionTask, Source
+from resect.tasks.rows import Row, Rows
+
+
+def _convert(row: Mapping[str, Any], at: int) -> Row:
+    return {
+        "id": f"math500-{at:03d}",
+        "question": row["problem"],
+        **{name: row[name] for name in ("solution", "answer", "subject", "level") if name in row},
+    }
+
+
+ROWS = Rows(
+    file="math500.jsonl.gz",
+    fields=dict.fromkeys(("id", "question", "solution", "answer"), str),
+    hub="HuggingFaceH4/MATH-500",
+    columns=dict.fromkeys(("problem", "solution", "answer"), str),
+    convert=_convert,
+)
+
+
+class Math500(QuestionTask):
+    """The boxed expression, compared as the MATH paper does."""
+
+    info = TaskInfo(
+        name="math500",
+        kind="number",
+        domain="general",
+        labels=(),
+        summary="competition mathematics, final expression, 500 problems",
+        protocol="MATH-500, the last boxed expression (else the announced one, else the last "
+        "formula), equal by the MATH paper's is_equiv or as exact numbers, no computer algebra",
+        max_new_tokens=512,
+        stop=("\nProblem:",),
+        primary="exact_match",
+        hub=ROWS.hub,
+        file=ROWS.file,
+    )
+    reader = "latex:1"
+    pool_name = "worked solutions drawn by seed from the other problems"
+
+    def questions(self, source: Source) -> Iterator[Question]:
+        """The problems in the order of the release."""
+        for row in ROWS.read(source):
+            tags = {name: str(row[name]) for name in ("subject", "level") if row.get(name)}
+            yield Question(
+                id=f"math500/{row['id'].removeprefix('math500-')}",
+                question=row["question"],
+                gold=row["answer"],
+                reasoning=row["solution"],
+                shown=row["solution"],
+                tags=tags,
+            )
+
+    def prompt(self, question: Question) -> str:
+        r"""The problem, and that the answer goes into \boxed{}."""
+        return f"Problem: {question.question}\nPut the final answer within \\boxed{{}}.\nSolution:"
+
+    def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
+        """The final expression; a text that the budget cut before it is truncated."""
+        value, outcome, tier = latex.expression(text)
+        cut = stopped == "length" and tier not in ("boxed", "declared", "loop")
+        if cut and number.own(text) == text:
+            value, outcome, tier = None, "truncated", "length"
+        return Reading(value, outcome, tier, float(latex.same(value, item.gold)))

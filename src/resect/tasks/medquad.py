@@ -1,0 +1,97 @@
+"""MedQuAD: consumer health questions with long answers, a held-out part of them.
+
+Ben Abacha and Demner-Fushman 2019 (arXiv:1901.08079). Hub: lavita/MedQuAD. A question is held out
+by the hash of what it is about, so that no disease is on both sides; recovery may train on the
+others (`training`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from resect.record import TaskInfo
+from resect.tasks.base import Question, Source
+from resect.tasks.rows import Row, Rows
+from resect.tasks.texts import TextTask
+
+HELD_OUT = 10
+"""One in so many topics is held out."""
+
+
+def _convert(row: Mapping[str, Any], at: int) -> Row:
+    return {
+        "id": f"{row['document_source']}:{row['document_id']}:{row['question_id']}",
+        "source": row["document_source"],
+        "focus": row["question_focus"],
+        "qtype": row["question_type"],
+        "question": row["question"],
+        "answer": row["answer"] or "",
+    }
+
+
+ROWS = Rows(
+    file="medquad_qa.jsonl.gz",
+    fields=dict.fromkeys(("id", "source", "focus", "qtype", "question", "answer"), str),
+    hub="lavita/MedQuAD",
+    split="train",
+    columns=dict.fromkeys(
+        ("document_id", "document_source", "question_id", "question_focus", "question_type",
+         "question"), str,
+    ),
+    convert=_convert,
+)  # fmt: skip
+
+
+def held_out(focus: str) -> bool:
+    """Whether questions about this topic are the task's, by SHA-256 of its folded name."""
+    folded = " ".join(focus.casefold().split())
+    return int(hashlib.sha256(folded.encode()).hexdigest(), 16) % HELD_OUT == 0
+
+
+def training(source: Source) -> Iterator[tuple[str, str]]:
+    """Questions and answers that the task does not ask."""
+    for row in ROWS.read(source):
+        if row["answer"].strip() and not held_out(row["focus"]):
+            yield row["question"], row["answer"]
+
+
+class MedQuAD(TextTask):
+    """Explain; scored by overlap with the answer of a health institute."""
+
+    info = TaskInfo(
+        name="medquad",
+        kind="text",
+        domain="medical",
+        labels=(),
+        summary="consumer health questions, long answers by health institutes, held-out topics",
+        protocol="pairs whose topic's hash falls into one tenth, equal pairs once, ROUGE-L, token "
+        "F1 and omission against the institute's answer, whole",
+        max_new_tokens=256,
+        stop=("\nQuestion:",),
+        primary="rouge_l",
+        margin=0.02,
+        hub=ROWS.hub,
+        file=ROWS.file,
+    )
+    pool_name = "drawn by seed from the other held-out pairs"
+
+    def questions(self, source: Source) -> Iterator[Question]:
+        """The held-out pairs in the order of the release."""
+        seen = set()
+        for row in ROWS.read(source):
+            pair = (row["question"], row["answer"])
+            if not row["answer"].strip() or not held_out(row["focus"]) or pair in seen:
+                continue
+            seen.add(pair)
+            yield Question(
+                id=f"medquad/{row['id']}",
+                question=row["question"],
+                gold=row["answer"],
+                tags={"source": row["source"], "type": row["qtype"]},
+            )
+
+    def prompt(self, question: Question) -> str:
+        """Question and cue."""
+        return f"Question: {question.question}\nAnswer:"

@@ -1,0 +1,188 @@
+"""Tasks answered with a program, which is run: opt-in only, behind walls (`resect.sandbox`).
+
+HumanEval (Chen et al. 2021, arXiv:2107.03374; hub: openai/openai_humaneval) and the hand-verified
+part of MBPP (Austin et al. 2021, arXiv:2108.07732; hub: google-research-datasets/mbpp, config
+sanitized). One greedy program a problem: pass@1 is the share that passes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from resect.parse import code
+from resect.parse.reading import Reading as Text
+from resect.parse.reading import visible
+from resect.parse.residue import without_answer
+from resect.record import Item, Reading, Stopped, TaskInfo
+from resect.sandbox import programs
+from resect.tasks.base import Question, QuestionTask, Source
+from resect.tasks.rows import Row, Rows
+
+_RUN = f"run with {programs.SECONDS:g} s and {programs.MEMORY >> 20} MB, walled in"
+
+
+class ProgramTask(QuestionTask):
+    """The gold is a program of tests; a question's context is the code that the answer goes on."""
+
+    reader = "program:1"
+    rereads = False
+
+    def items(self, source: Source) -> list[Item]:
+        """The items, if programs may be run here; else `RequestError`."""
+        programs.check()
+        return super().items(source)
+
+    def shown(self, question: Question) -> str:
+        """The reference solution as it stands."""
+        return question.shown
+
+    def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
+        """Run the program in the text with the tests; never without the opt-in.
+
+        What is no program (or was cut before it was one) holds no answer.
+        """
+        tests = item.gold or ""
+        found, tier = code.program(text, item.context, _name(tests))
+        if found is None:
+            return Reading(None, "degenerate", tier, 0.0)
+        if not programs.allowed():
+            return Reading(found, "answer", "not run")
+        ran = programs.run(f"{found}\n{tests}\n")
+        if ran.how == "walls":
+            return Reading(found, "answer", "not run")
+        if ran.how == "syntax":
+            if stopped == "length":
+                return Reading(None, "truncated", "length", 0.0)
+            outcome, _ = without_answer(Text(visible(text), (), {}, ""))
+            return Reading(None, outcome, "syntax", 0.0)
+        outcome = "answer" if tier == "continued" else "recovered"
+        return Reading(found, outcome, ran.how, float(ran.passed))
+
+
+def _name(tests: str) -> str:
+    """The function that the tests call: in HumanEval the one handed to `check`."""
+    found = re.search(r"^check\((\w+)\)\s*$", tests, re.MULTILINE)
+    return found.group(1) if found else ""
+
+
+def _problem(row: Mapping[str, Any], at: int) -> Row:
+    return {**row, "id": row["task_id"]}
+
+
+HUMANEVAL = Rows(
+    file="humaneval.jsonl.gz",
+    fields=dict.fromkeys(("id", "prompt", "entry_point", "canonical_solution", "test"), str),
+    hub="openai/openai_humaneval",
+    columns=dict.fromkeys(
+        ("task_id", "prompt", "entry_point", "canonical_solution", "test"), str
+    ),
+    convert=_problem,
+)  # fmt: skip
+
+
+class HumanEval(ProgramTask):
+    """Complete a function from its signature and docstring."""
+
+    info = TaskInfo(
+        name="humaneval",
+        kind="code",
+        domain="general",
+        labels=(),
+        summary="complete a Python function, 164 problems, their tests are run (opt-in)",
+        protocol="all 164 problems, the prompt without its last line break, one program each, "
+        f"{_RUN}, pass@1",
+        max_new_tokens=512,
+        stop=("\nclass ", "\ndef ", "\n#", "\nif ", "\nprint("),
+        primary="pass@1",
+        hub=HUMANEVAL.hub,
+        file=HUMANEVAL.file,
+    )
+
+    def questions(self, source: Source) -> Iterator[Question]:
+        """The problems in the order of the release."""
+        for row in HUMANEVAL.read(source):
+            yield Question(
+                id=f"humaneval/{row['id'].rpartition('/')[2]}",
+                question=row["entry_point"],
+                context=row["prompt"].rstrip(),
+                gold=f"{row['test'].rstrip()}\n\ncheck({row['entry_point']})",
+                shown=f"\n{row['canonical_solution'].rstrip()}",
+            )
+
+    def prompt(self, question: Question) -> str:
+        """Signature and docstring."""
+        return question.context
+
+
+def _sanitized(row: Mapping[str, Any], at: int) -> Row:
+    return {**row, "id": f"mbpp-{row['task_id']}", "solution": row["code"], "split": ""}
+
+
+MBPP = Rows(
+    file="mbpp_sanitized.jsonl.gz",
+    fields={**dict.fromkeys(("id", "prompt", "solution", "split"), str),
+            "test_imports": list, "test_list": list},
+    hub="google-research-datasets/mbpp",
+    config="sanitized",
+    columns={"task_id": int, "prompt": str, "code": str, "test_imports": list, "test_list": list},
+    convert=_sanitized,
+)  # fmt: skip
+
+
+class Mbpp(ProgramTask):
+    """Write a function from a sentence and its tests."""
+
+    info = TaskInfo(
+        name="mbpp",
+        kind="code",
+        domain="general",
+        labels=(),
+        summary="write a Python function, 257 hand-verified problems, their tests are run (opt-in)",
+        protocol="test split of the sanitized MBPP, the tests shown in the prompt, one program "
+        f"each, {_RUN}, pass@1",
+        max_new_tokens=512,
+        stop=("[DONE]",),
+        primary="pass@1",
+        hub=MBPP.hub,
+        file=MBPP.file,
+    )
+    num_fewshot = 3
+    pool_name = "the first of the prompt split"
+
+    def questions(self, source: Source) -> Iterator[Question]:
+        """The test split in the order of the release."""
+        return (self._question(row) for row in _rows(source, "test"))
+
+    def pool(self, question: Question, source: Source) -> Sequence[Question]:
+        """The prompt split in its order."""
+        return [self._question(row) for row in _rows(source, "prompt")]
+
+    def prompt(self, question: Question) -> str:
+        """As the paper and lm-evaluation-harness ask it."""
+        return (
+            f"You are an expert Python programmer, and here is your task: {question.question} "
+            f"Your code should pass these tests:\n\n{question.gold.split(_IMPORTED)[-1]}\n[BEGIN]"
+        )
+
+    def _question(self, row: Row) -> Question:
+        tests = "\n".join(row["test_list"])
+        imports = "\n".join(row["test_imports"])
+        return Question(
+            id=f"mbpp/{row['id'].removeprefix('mbpp-')}",
+            question=row["prompt"],
+            gold=f"{imports}{_IMPORTED}{tests}" if imports else tests,
+            shown=f"\n{row['solution'].strip()}\n[DONE]",
+        )
+
+
+_IMPORTED = "\n# tests\n"
+
+
+def _rows(source: Source, split: str) -> Iterator[Row]:
+    """Rows of one split: a column of the file, a split of the hub."""
+    for row in replace(MBPP, split=split).read(source):
+        if row["split"] in ("", split):
+            yield row
