@@ -220,7 +220,7 @@ def _run(course: Course, cell: Cell, standing: Standing, asker: Asker) -> Iterat
             answers = []
             for row, raw in zip(batch.rows, batch.answers, strict=True):
                 item = cell.items[row]
-                reading = task.read(raw.text, item, raw.stopped)
+                reading = task.answer(raw, item)
                 best = chosen(item, raw.option_scores, cell.info.scored)
                 answers.append(Answer(asking, keys[row], raw, reading, task.reader, best))
             yield Answered(cell, answers)

@@ -136,7 +136,7 @@ class RawAnswer:
     """What the model gave for one prompt, before anybody reads it.
 
     `option_scores[i]`: sum of log-probabilities of `choices[i]` after the prompt (natural log).
-    `stopped` is None where no text was asked for.
+    `stopped` is None where no text was asked for; `tokens` then counts those of the choices.
     """
 
     text: str

@@ -89,7 +89,8 @@ def _graded(sampled: Sampled) -> list[dict[str, Any]]:
     reason = None
     if frame.headline is not None:
         kept, reason = sampled.draws, sampled.draws.reason
-        found["skill"] = found.get(frame.primary) or intervals(kept.skill)
+        counted = None if frame.graded else _accuracies(curve)
+        found["skill"] = counted or found.get(frame.primary) or intervals(kept.skill)
         empty = [NOTHING] * len(curve.levels)
         found["retention"] = empty if kept.retention is None else intervals(kept.retention)
         if frame.primary != "accuracy":
@@ -102,6 +103,13 @@ def _graded(sampled: Sampled) -> list[dict[str, Any]]:
         metrics = {n: metric(v[at], reason if n == "retention" else None) for n, v in found.items()}
         rows.append({"skill": metrics.get("skill", {}).get("value"), "metrics": metrics})
     return rows
+
+
+def _accuracies(curve: Curve) -> list[Interval]:
+    """Share of items right at each level, Wilson: resamples of none right would all be 0."""
+    asked = curve.codes != sk.MISSING
+    pairs = zip((curve.right & asked).sum(axis=1), asked.sum(axis=1), strict=True)
+    return [wilson(int(right), int(n)) for right, n in pairs]
 
 
 def if_answered(sampled: Sampled) -> Floats:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from resect.analysis.curves import Curve, damage, describe, say
-from resect.analysis.evidence import Evidence, Test, joint, row, shortfall
+from resect.analysis.evidence import NO_SKILL, Evidence, Test, joint, row, shortfall
 from resect.analysis.frame import Level
 from resect.analysis.words import method
 
@@ -31,13 +31,19 @@ def safety(found: Sequence[Evidence], alpha: float, names: Sequence[str]) -> lis
     `names` are the study's tasks: one that a course was never asked is not assessable in it.
     """
     courses = by_course(found)
+    unskilled = {e.curve.frame.name for e in found if not e.curve.frame.skilled}
     rows = []
     for key, tasks in courses.items():
         text = (*key[:3], "text")
         row = _course(tasks, alpha) | {"default": key[3] == "text" or text not in courses}
         asked = {e.curve.frame.name for e in tasks}
         row["not_assessable"] += [
-            {"task": name, "reason": f"it was not asked in the {key[3]} view"}
+            {
+                "task": name,
+                "reason": NO_SKILL
+                if name in unskilled
+                else f"it was not asked in the {key[3]} view",
+            }
             for name in names
             if name not in asked
         ]

@@ -118,6 +118,9 @@ class Asker:
         last = read.read(*filled([p.ids[skip:] for p in prompts], left=True))[:, -1]  # B V
         scores = option_scores(read, prompts, last, self.budget.tokens)
         texts = self.writer.write(read, last)
+        if self.writer.limit == 0:
+            scored = [sum(map(len, prompt.choices)) for prompt in prompts]
+            texts = [t._replace(tokens=n) for t, n in zip(texts, scored, strict=True)]
         return [RawAnswer(*text, row) for text, row in zip(texts, scores, strict=True)]
 
 

@@ -44,6 +44,8 @@ TASKS: dict[str, str] = {
     "bc5cdr": "resect.tasks.ner:BC5CDR",
     "medquad": "resect.tasks.medquad:MedQuAD",
     "pubmedqa-conclusion": "resect.tasks.conclusion:Conclusion",
+    "wikitext2": "resect.tasks.perplexity:WikiText2",
+    "perplexity:": "resect.tasks.perplexity:Perplexity",
 }
 """A class is called without arguments; that of a name ending in `:` with what stands after it."""
 

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from resect import parse, prompts
 from resect.errors import RequestError
-from resect.record import ABSTAIN, Item, Reading, Stopped, TaskInfo
+from resect.record import ABSTAIN, Item, RawAnswer, Reading, Stopped, TaskInfo
 
 READER = f"label:2 parse:{parse.VERSION}"
 """What read a text, kept with every reading: an older one is read anew."""
@@ -96,6 +96,10 @@ class Task(Protocol):
         """Texts to learn the task from, none of them asked; `RequestError` where it has none."""
         ...
 
+    def answer(self, raw: RawAnswer, item: Item) -> Reading:
+        """How a raw answer is read: its text, or what else a task asks for."""
+        ...
+
 
 class QuestionTask:
     """A task that turns questions into items: one prompt each, ending with a cue line.
@@ -152,6 +156,12 @@ class QuestionTask:
     def limited(self, questions: Iterable[Question], limit: int | None) -> Iterator[Question]:
         """The first `limit` questions; a task of several parts shares them out."""
         return islice(questions, limit)
+
+    def answer(self, raw: RawAnswer, item: Item) -> Reading:
+        """The reading of the text; an empty one where no text was asked for."""
+        if raw.stopped is None:
+            return Reading(None, "", "", None)
+        return self.read(raw.text, item, raw.stopped)
 
     def items(self, source: Source) -> list[Item]:
         """The questions as items, each with its worked examples and in its form.

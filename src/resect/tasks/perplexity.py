@@ -1,0 +1,215 @@
+"""Perplexity of a text: `perplexity:WHAT[@WINDOW[/STRIDE]]`, and `wikitext2`.
+
+WHAT is a .txt file (one document), a .jsonl[.gz] file (one document a record, field `text`), a set
+known by name (wikitext2, wikitext2-tokenised, medical-abstracts), or hub:REPOSITORY[:CONFIG] (split
+test, column `text`, rows joined). Windows are counted in words, so that models with other
+tokenizers are asked the same: each scores STRIDE words after up to WINDOW - STRIDE words of the
+same document. Perplexity of tokens can be compared between states of one model only, that of words
+and the bits per byte between models too.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+from resect.errors import RequestError
+from resect.record import Item, RawAnswer, Reading, TaskInfo
+from resect.tasks import hub, offline
+from resect.tasks.base import Question, QuestionTask, Source
+
+WINDOW, STRIDE = 256, 128
+FEWEST = 20
+"""From so many documents on, windows of one document are resampled together."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A set with a name: its offline file, its form, and where the hub has it."""
+
+    file: str
+    form: str
+    hub: str | None = None
+    domain: str | None = None
+
+
+KNOWN = {
+    "wikitext2": Known(
+        "wikitext2_raw_test.jsonl.gz", "WikiText-2 test, raw form, by article",
+        "Salesforce/wikitext:wikitext-2-raw-v1", "general",
+    ),
+    "wikitext2-tokenised": Known(
+        "wikitext2_test.jsonl.gz", "WikiText-2 test, tokenised form with <unk>, by article",
+        "Salesforce/wikitext:wikitext-2-v1", "general",
+    ),
+    "medical-abstracts": Known(
+        "medical_abstracts.jsonl.gz", "medical abstracts with their titles, by abstract",
+        None, "medical",
+    ),
+}  # fmt: skip
+
+
+class Perplexity(QuestionTask):
+    """Windows of a text as items with one choice: what is scored, after what comes before it."""
+
+    reader = "score:1"
+    about: ClassVar = TaskInfo(
+        name="perplexity:",
+        kind="score",
+        labels=(),
+        summary="perplexity of a text file or hub set, in windows; shown, never judged",
+        protocol="windows of 256 words, each scored by its last 128",
+        max_new_tokens=0,
+        primary="perplexity",
+        scored="text",
+    )
+
+    def __init__(self, argument: str) -> None:
+        super().__init__()
+        self.what, self.window, self.stride = _read(argument)
+        known = KNOWN.get(self.what)
+        form = known.form if known else f"{self.what}, as it stands"
+        self.info = TaskInfo(
+            name=f"perplexity:{argument}",
+            kind="score",
+            domain=known.domain if known else None,  # type: ignore[arg-type]
+            labels=(),
+            summary=f"perplexity of {self.what}, in windows; shown, never judged",
+            protocol=f"{form}, windows of {self.window} words, each scored by its last "
+            f"{self.stride} (the first of a document from its start), words with the blanks before "
+            "them, log-likelihoods summed over tokens, words and bytes; no text is generated",
+            max_new_tokens=0,
+            primary="perplexity",
+            scored="text",
+            file=known.file if known else None,
+        )
+
+    def describe(self, source: Source) -> TaskInfo:
+        """Few-shots, chat turns and budgets do not touch a text."""
+        return self.info
+
+    def questions(self, source: Source) -> Iterator[Question]:
+        """Every window, document by document."""
+        texts = list(self._documents(source))
+        for name, text in texts:
+            words = _words(text)
+            for start in range(0, len(words), self.stride):
+                scored = words[start : start + self.stride]
+                before = words[max(0, start - (self.window - self.stride)) : start]
+                yield Question(
+                    id=f"{self.info.name}/{name}/{start:06d}",
+                    question="",
+                    context="".join(before),
+                    gold="".join(scored),
+                    labels=("text",),
+                    tags={"document": name} if len(texts) >= FEWEST else {},
+                )
+
+    def prompt(self, question: Question) -> str:
+        """What comes before."""
+        return question.context
+
+    def choices(self, question: Question) -> tuple[str, ...]:
+        """What is scored."""
+        return (question.gold,)
+
+    def item(self, question: Question, source: Source) -> Item:
+        """The text as it stands, whatever form the study's questions have."""
+        return Item(
+            id=question.id,
+            prompt=question.context,
+            gold=None,
+            labels=question.labels,
+            choices=(question.gold,),
+            parent=question.tags.get("document"),
+        )
+
+    def answer(self, raw: RawAnswer, item: Item) -> Reading:
+        """Sums over the window: negative log-likelihood, tokens, words, bytes."""
+        scores = raw.option_scores
+        if not scores or not math.isfinite(scores[0]):
+            return Reading(None, "", "", None)
+        text = item.choices[0]
+        parts = {
+            "nll": -scores[0],
+            "tokens": float(raw.tokens),
+            "words": float(len(text.split())),
+            "bytes": float(len(text.encode())),
+        }
+        return Reading(None, "", "", None, parts)
+
+    def _documents(self, source: Source) -> Iterator[tuple[str, str]]:
+        """(name, text) of every document that has a word."""
+        known = KNOWN.get(self.what)
+        if known and (source.data_dir or known.hub is None):
+            rows = offline.rows(source.data_dir, known.file, {"id": str, "text": str})
+            found: Iterable[tuple[str, str]] = ((row["id"], row["text"]) for row in rows)
+        elif known or self.what.startswith("hub:"):
+            found = [("all", _joined(known.hub if known and known.hub else self.what[4:]))]
+        else:
+            found = _file(Path(self.what).expanduser())
+        return ((name, text) for name, text in found if text.strip())
+
+
+class WikiText2(Perplexity):
+    """The raw test text of WikiText-2 by its usual name."""
+
+    def __init__(self) -> None:
+        super().__init__("wikitext2")
+        self.info = replace(self.info, name="wikitext2")
+
+
+def _read(argument: str) -> tuple[str, int, int]:
+    """What, window and stride; `RequestError` for what cannot be windows."""
+    match = re.fullmatch(r"(.+?)(?:@(\d+)(?:/(\d+))?)?", argument)
+    window = int((match and match[2]) or WINDOW)
+    stride = int((match and match[3]) or max(1, window // 2))
+    if match is None or not 1 <= stride <= window:
+        raise RequestError(
+            f"perplexity:{argument}: write WHAT@WINDOW/STRIDE in words, the stride at most the "
+            "window, like wikitext2@256/128."
+        )
+    return match[1], window, stride
+
+
+def _words(text: str) -> list[str]:
+    """Words with the blanks before them; the blanks at the end go to the last one."""
+    found = re.findall(r"\s*\S+", text)
+    end = len(text) - len(text.rstrip())
+    return [*found[:-1], found[-1] + text[len(text) - end :]] if found and end else found
+
+
+def _joined(name: str) -> str:
+    repository, _, config = name.partition(":")
+    rows = (str(row["text"]) for row in hub.rows(repository, config or None, "test"))
+    return "".join(row if row.endswith("\n") else f"{row}\n" for row in rows)
+
+
+def _file(path: Path) -> Iterator[tuple[str, str]]:
+    """Documents of a text or JSON Lines file."""
+    opened = gzip.open if path.suffix == ".gz" else open
+    lines = path.name.removesuffix(".gz").endswith(".jsonl")
+    try:
+        with opened(path, "rt", encoding="utf-8") as file:
+            if not lines:
+                yield path.name, file.read()
+                return
+            for number, line in enumerate(file, start=1):
+                row = json.loads(line)
+                if not isinstance(row, dict) or not isinstance(row.get("text"), str):
+                    raise RequestError(f"{path} line {number} has no field 'text'.")
+                yield str(row.get("id", number)), row["text"]
+    except FileNotFoundError:
+        known = ", ".join(KNOWN)
+        raise RequestError(
+            f"there is no text at {path}: give a .txt or .jsonl file, hub:REPOSITORY, or one of "
+            f"{known}."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise RequestError(f"{path} cannot be read as text: {error}.") from None
