@@ -100,6 +100,7 @@ def _declared(study: Study) -> dict[str, Any]:
         ],
         "tasks": list(study.tasks),
         "limit": study.limit,
+        "variants": list(study.variants),
         "seed": study.seed,
         "resamples": study.resamples,
         "margin": study.margin,

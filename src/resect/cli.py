@@ -53,6 +53,10 @@ Chat = Annotated[
 System = Annotated[
     str | None, typer.Option("--system-instruction", help="A text before every prompt.")
 ]
+Variants = Annotated[
+    str | None,
+    typer.Option(help="Ask label tasks once more: permuted,swapped,unsure (for reliability)."),
+]
 NewTokens = Annotated[
     int | None, typer.Option("--max-new-tokens", help="Longest answer; default: the task's own.")
 ]
@@ -124,6 +128,7 @@ def run(
     apply_chat_template: Chat = False,
     system_instruction: System = None,
     max_new_tokens: NewTokens = None,
+    variants: Variants = None,
     calibration: Annotated[str | None, typer.Option(help="clinic, a text file, c4.")] = None,
     nsamples: Annotated[int | None, typer.Option(help="Calibration windows.")] = None,
     seqlen: Annotated[int | None, typer.Option(help="Tokens of each.")] = None,
@@ -174,6 +179,7 @@ def run(
             "apply_chat_template": apply_chat_template or None,
             "system_instruction": system_instruction,
             "max_new_tokens": max_new_tokens,
+            "variants": variants,
             "device": device,
             "seed": seed,
             "batch_tokens": batch_tokens,
@@ -303,6 +309,7 @@ def evaluate(
     apply_chat_template: Chat = False,
     system_instruction: System = None,
     max_new_tokens: NewTokens = None,
+    variants: Variants = None,
     device: Device = "auto",
     dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16.")] = "auto",
     trust_remote_code: Annotated[bool, typer.Option("--trust-remote-code")] = False,
@@ -318,6 +325,7 @@ def evaluate(
         "apply_chat_template": apply_chat_template,
         "system_instruction": system_instruction,
         "max_new_tokens": max_new_tokens,
+        "variants": variants,
     }
     asked = request.evaluation(
         model, task, limit, data_dir, device, dtype, trust_remote_code, asking

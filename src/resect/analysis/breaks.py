@@ -45,7 +45,7 @@ def breaks_first(sampled: Sequence[Sampled]) -> list[dict[str, Any]]:
         key = (curve.model, curve.treatment, curve.seed)
         heads.setdefault(key, one)
         if curve.view == "text":
-            answering = (k for k in reliability_kept(one) if k.metric == "answered")
+            answering = reliability_kept(one, ("answered",))
             courses[key] += [_broken(one, kept, ANSWERING) for kept in answering]
         what = TEXT if curve.view == "text" else OPTIONS
         courses[key].append(_broken(one, skill_kept(one), what))

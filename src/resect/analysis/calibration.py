@@ -120,6 +120,49 @@ def risk_coverage(weights: Weights, found: Beliefs) -> Floats:
     return np.stack(columns, axis=1)
 
 
+def discrimination(weights: Weights, found: Beliefs) -> Floats:
+    """AUROC of confidence between right and wrong answers, (R + 1, L); 1/2 tells nothing.
+
+    The chance that an answer that is right was given with more confidence than one that is wrong,
+    ties counting half (Hendrycks and Gimpel 2017, arXiv:1610.02136). NaN without either.
+    """
+    columns = []
+    for at in range(len(found.codes)):
+        known = np.flatnonzero(found.known[at])
+        sure = found.confidence[at][known]
+        order = known[np.argsort(sure, kind="stable")]
+        starts = np.flatnonzero(np.diff(np.sort(sure), prepend=-1.0))  # of equal confidences
+        right = found.right[at][order]
+        rows = range(0, len(weights), BLOCK)
+        parts = [_ranked(weights[row : row + BLOCK, order], right, starts) for row in rows]
+        columns.append(np.concatenate(parts))
+    return np.stack(columns, axis=1)
+
+
+def _ranked(weights: Weights, right: np.ndarray, starts: np.ndarray) -> Floats:
+    """AUROC (R,) of items in rising confidence, (n,); at `starts` the next higher one begins."""
+    if not len(starts):
+        return np.full(len(weights), np.nan)
+    good = np.add.reduceat((weights * right).astype(float), starts, axis=1)  # (R, distinct)
+    bad = np.add.reduceat((weights * ~right).astype(float), starts, axis=1)
+    below = np.cumsum(bad, axis=1) - bad / 2
+    with np.errstate(all="ignore"):
+        return np.asarray((good * below).sum(axis=1) / (good.sum(axis=1) * bad.sum(axis=1)))
+
+
+def told_apart(sampled: Sampled) -> Floats | None:
+    """How well confidence tells right from wrong, (R + 1, L): 0 not at all, 1 always."""
+    found = beliefs(sampled.curve)
+    return None if found is None else 2 * auroc_of(sampled, found) - 1
+
+
+def auroc_of(sampled: Sampled, found: Beliefs) -> Floats:
+    """The AUROC of a sampled curve, computed once."""
+    if "auroc" not in sampled.memo:
+        sampled.memo["auroc"] = discrimination(sampled.weights, found)
+    return sampled.memo["auroc"]
+
+
 def _area(weights: Weights, errors: Floats) -> Floats:
     """Area under one risk-coverage curve, (R,): items and errors in falling confidence, (n,)."""
     w = weights.astype(float)

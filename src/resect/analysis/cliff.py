@@ -12,7 +12,7 @@ import numpy as np
 from resect.analysis.bend import onset, ordered, steepest
 from resect.analysis.curves import Sampled, axis, describe, thinned, unordered
 from resect.analysis.intervals import NOTHING, Floats, Interval, bounds
-from resect.analysis.kept import Kept, reliability_kept, skill_kept
+from resect.analysis.kept import RELIABILITY, Kept, reliability_kept, skill_kept
 
 TRIVIAL = 0.01
 """A reliability metric has not diverged from skill while their retentions are closer than this."""
@@ -84,7 +84,7 @@ def cliffs(sampled: Sampled) -> list[dict[str, Any]]:
     others = reliability_kept(sampled)
     rows = [_half(sampled, skill), _onset(sampled, skill), _steepest(sampled, skill)]
     for other in others:
-        if other.metric == "answered":  # the others do not fall towards 0
+        if RELIABILITY[other.metric].falls:  # the others have no half
             rows += [_half(sampled, other), _onset(sampled, other)]
         rows.append(_divergence(sampled, other, skill))
     return rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from resect.analysis.across import Drawn, drawn
 from resect.analysis.bias import bias
 from resect.analysis.breaks import breaks_first
 from resect.analysis.cliff import cliffs
@@ -14,14 +15,16 @@ from resect.analysis.divergences import divergences
 from resect.analysis.evidence import Evidence, evidence
 from resect.analysis.intervals import Weights
 from resect.analysis.points import Status, points
+from resect.analysis.race import races
+from resect.analysis.reliability import reliability
 from resect.analysis.robustness import robustness
 from resect.analysis.slices import slices
 from resect.analysis.trust import trust
 from resect.record import TaskInfo
 
 KEYS = (
-    "curves", "robustness", "comparisons", "cliffs", "breaks_first", "bias", "trust", "slices",
-    "divergences",
+    "curves", "robustness", "comparisons", "cliffs", "breaks_first", "bias", "trust", "reliability",
+    "reliability_first", "slices", "divergences",
 )  # fmt: skip
 
 Found = dict[str, list[Any]]
@@ -40,13 +43,16 @@ class Task(NamedTuple):
 
 def of_task(
     found: Found, task: Task, weights: Weights, pairs: Sequence[tuple[str, str]]
-) -> list[Evidence]:
-    """Add the findings of one task to `found`; the evidence on its safe levels is returned."""
+) -> tuple[list[Evidence], list[Drawn]]:
+    """Add the findings of one task to `found`.
+
+    The evidence on its safe levels is returned, and what it lends to findings over tasks.
+    """
     sampled = [Sampled(curve, weights) for curve in task.curves]
     table: Table = {
         (s.curve.treatment, s.curve.seed, s.curve.view, s.curve.model): s for s in sampled
     }
-    gathered = []
+    gathered, lent = [], []
     for one in sampled:
         curve = one.curve
         found["curves"] += points(one, task.status)
@@ -60,7 +66,10 @@ def of_task(
             found["bias"] += bias(one, task.info.positive)
         if curve.frame.skilled and not curve.frame.graded:
             found["trust"] += trust(one)
+        found["reliability"] += reliability(one)
+        found["reliability_first"] += races(one)
         found["slices"] += slices(one, half)
+        lent.append(drawn(one, task.info))
         options = table.get((curve.treatment, curve.seed, "options", curve.model))
         gathered.append(evidence(one, options.curve if options else None, task.info, task.margin))
     if sampled and sampled[0].curve.frame.skilled:
@@ -69,7 +78,7 @@ def of_task(
             found["comparisons"] += _comparisons(table, a, b)
     for a, b in pairs:
         found["divergences"] += _divergences(table, a, b)
-    return gathered
+    return gathered, lent
 
 
 def _comparisons(table: Table, a: str, b: str) -> list[dict[str, Any]]:

@@ -61,7 +61,9 @@ class TaskFrame:
     only cells of the options view have it. `meant` says what the options of each item count as,
     (N,) tuples of labels: items may have different numbers of options. `ends[key]` are the texts
     that only the token limit ended (`cut_off`) and the degenerate ones of these (`trapped`), (N,)
-    each. `ids` and `tags` are per item.
+    each. `ids`, `tags` and `options` are per item. What `lay_beside` adds: `variants[name][key]`
+    are the codes of a variant's answers at their questions' places, `declined[side][key]` the
+    items declined and asked on the side that has no answer or the one that has.
     """
 
     name: str
@@ -81,6 +83,9 @@ class TaskFrame:
     parts: dict[Key, dict[str, Floats]] = field(default_factory=dict)
     ends: dict[Key, dict[str, NDArray[np.bool_]]] = field(default_factory=dict)
     meant: tuple[Meant, ...] = ()
+    options: tuple[Mapping[str, str] | None, ...] = ()
+    variants: dict[str, dict[Key, Codes]] = field(default_factory=dict)
+    declined: dict[str, dict[Key, tuple[Floats, Floats]]] = field(default_factory=dict)
 
     @property
     def skilled(self) -> bool:
@@ -165,6 +170,7 @@ def _frame(rows: pd.DataFrame, info: TaskInfo, warnings: list[str]) -> TaskFrame
         headline=main,
         graded=main is not None and fractions,
         meant=tuple(meant_by(first, labels)) if labels else (),
+        options=_options(first),
     )
     _fill(frame, rows, info, parts, warnings)
     return frame
@@ -203,6 +209,12 @@ def _fill(
                 spread = np.full((n, len(labels)), np.nan, dtype=np.float32)
                 spread[at_item[at]] = chances[at]
                 frame.probabilities[key] = spread
+
+
+def _options(first: pd.DataFrame) -> tuple[Mapping[str, str] | None, ...]:
+    if "options" not in first:
+        return (None,) * len(first)
+    return tuple(x if isinstance(x, Mapping) else None for x in first["options"])
 
 
 def _spread(

@@ -1,16 +1,20 @@
-"""What share a curve keeps of its baseline: skill, answering, calibration; a table to add to.
+"""What share a curve keeps of its baseline: skill, and reliability in a table to add to.
 
 Shapes: R + 1 rows (row 0 is the sample), L levels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from resect.analysis.calibration import calibrated
+import numpy as np
+
+from resect.analysis.calibration import calibrated, told_apart
 from resect.analysis.curves import Mask, Sampled, ratio, retention
 from resect.analysis.intervals import Floats
+from resect.analysis.metrics import METRICS
+from resect.analysis.reliability import above_guessing
 from resect.analysis.skill import MISSING
 from resect.record import View
 
@@ -24,11 +28,15 @@ class Kept(NamedTuple):
 
 
 class Measure(NamedTuple):
-    """A reliability metric: its view, its value (R + 1, L) where 1 is best, and its refusal."""
+    """A reliability metric: its views, its value (R + 1, L) where 1 is best, and its refusal.
 
-    view: View
+    `falls`: a model that knows nothing has 0 of it, so that half of it can be gone.
+    """
+
+    views: tuple[View, ...]
     value: Callable[[Sampled], Floats | None]
     nothing: str
+    falls: bool = True
 
 
 def answered(sampled: Sampled, items: Mask | None = None) -> Floats:
@@ -38,11 +46,29 @@ def answered(sampled: Sampled, items: Mask | None = None) -> Floats:
     return ratio(sampled.weights, given, asked, sampled.curve.shared if items is None else items)
 
 
+def complete(sampled: Sampled) -> Floats | None:
+    """One minus the omission rate of free texts, None where nothing could be omitted."""
+    omission = METRICS["omission"]
+    if not any(omission.parts <= set(parts) for parts in sampled.curve.frame.parts.values()):
+        return None
+    return 1 - sampled.metric_over(omission, sampled.curve.shared)
+
+
+_BOTH: tuple[View, ...] = ("text", "options")
 RELIABILITY: dict[str, Measure] = {
-    "answered": Measure("text", answered, "starts without answers"),
-    "calibration": Measure("options", calibrated, "starts without calibration"),
+    "answered": Measure(("text",), answered, "starts without answers"),
+    "calibration": Measure(("options",), calibrated, "starts without calibration", falls=False),
+    "auroc": Measure(("options",), told_apart, "starts without telling its errors apart"),
+    "consistency": Measure(
+        _BOTH, lambda s: above_guessing(s, "consistency"), "starts without consistency"
+    ),
+    "grounded": Measure(_BOTH, lambda s: above_guessing(s, "grounded"), "starts ungrounded"),
+    "preference": Measure(
+        _BOTH, lambda s: above_guessing(s, "preference"), "starts without a preference"
+    ),
+    "completeness": Measure(("text",), complete, "starts with everything omitted"),
 }
-"""What may fall before skill does. A new metric is one line: view, function, refusal."""
+"""What may fall before skill does. A new metric is one line: views, function, refusal."""
 
 
 def skill_kept(sampled: Sampled) -> Kept:
@@ -50,13 +76,18 @@ def skill_kept(sampled: Sampled) -> Kept:
     return Kept("skill", sampled.draws.retention, sampled.draws.reason)
 
 
-def reliability_kept(sampled: Sampled) -> list[Kept]:
-    """What is kept of every reliability metric that this curve's view has."""
+def reliability_kept(sampled: Sampled, names: Iterable[str] = RELIABILITY) -> list[Kept]:
+    """What is kept of every reliability metric (of some `names`) that this curve's view has."""
     found = []
-    for name, measure in RELIABILITY.items():
-        if measure.view != sampled.curve.view:
+    for name in names:
+        measure = RELIABILITY[name]
+        if sampled.curve.view not in measure.views:
             continue
         values = measure.value(sampled)
-        if values is not None:
+        if values is None:
+            continue
+        if np.isnan(values[0, sampled.curve.present]).any():
+            found.append(Kept(name, None, f"{name} is not defined at every level"))
+        else:
             found.append(Kept(name, *retention(values, measure.nothing)))
     return found

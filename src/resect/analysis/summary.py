@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from resect.analysis import courses as co
+from resect.analysis.across import Drawn, abstention, domains
 from resect.analysis.compare import adjusted
 from resect.analysis.evidence import Evidence
 from resect.analysis.findings import KEYS, Task, of_task
@@ -20,6 +21,7 @@ from resect.analysis.measured import of_measurements
 from resect.analysis.published import published
 from resect.analysis.safety import ALPHA, safety, smallest_safe
 from resect.analysis.uncut import uncut
+from resect.analysis.variants import lay_beside
 from resect.analysis.verdict import verdict
 from resect.errors import RequestError
 from resect.record import TaskInfo
@@ -55,14 +57,18 @@ def summarise(
     margin, alpha = _settings(study)
     found: dict[str, list[Any]] = {key: [] for key in KEYS}
     gathered: list[Evidence] = []
+    lent: list[Drawn] = []
     for name, frame in by_task.items():
         status = co.status_of(rows, name)
+        lay_beside(frame, answers[answers["task"] == name], tasks[name])
         weights = item_weights(frame.clusters, resamples, seed, name)
         curves = co.curves_of(frame, rows, study, role_of)
         warnings += co.curve_warnings(frame, curves, status)
         info = tasks[name]
         task = Task(info, curves, status, info.margin if margin is None else margin)
-        gathered += of_task(found, task, weights, co.pairs(role_of))
+        evidence, more = of_task(found, task, weights, co.pairs(role_of))
+        gathered += evidence
+        lent += more
     adjusted(found["comparisons"])
     measured = of_measurements(measurements)
     _measured_levels(found["curves"], measured)
@@ -72,6 +78,8 @@ def summarise(
         "models": models,
         "tasks": [task_row(by_task[name], info) for name, info in tasks.items()],
         **found,
+        "domains": domains(lent),
+        "abstention": abstention(lent),
         "safety": safety(gathered, alpha, list(tasks)),
         "smallest_safe": smallest_safe(gathered, alpha, _sizes(measured)),
         "measurements": measured,

@@ -66,7 +66,7 @@ def _belief(sampled: Sampled) -> list[dict[str, Any]]:
     """Calibration, Brier, risk-coverage and confident errors of every level."""
     curve = sampled.curve
     found = cal.beliefs(curve)
-    names = ("calibration_error", "brier", "risk_coverage")
+    names = ("calibration_error", "brier", "risk_coverage", "auroc")
     if found is None:
         shares = ("confident", "wrong_and_confident", "wrong_if_confident")
         reason = NO_CHANCES if curve.view == "options" else "read in the options view"
@@ -76,6 +76,7 @@ def _belief(sampled: Sampled) -> list[dict[str, Any]]:
         cal.error_of(sampled, found),
         cal.brier_score(sampled.weights, found),
         cal.risk_coverage(sampled.weights, found),
+        cal.auroc_of(sampled, found),
     )
     scored = [intervals(values) for values in draws]
     rows = []

@@ -52,9 +52,10 @@ class Study(Frozen):
 
     `models` maps a role to a hub id, a directory or a full reference. `limit` keeps the first N
     items of every task, None all; `num_fewshot`, `apply_chat_template`, `system_instruction` and
-    `max_new_tokens` say how every task is asked (see `resect.tasks.Source`); `batch_tokens` bounds
-    the padded tokens of a batch (None: what suits the device). `margin` is the largest loss of
-    accuracy that the safe level allows (None: each task's own), `alpha` its one-sided error.
+    `max_new_tokens` say how every task is asked (see `resect.tasks.Source`), `variants` how its
+    questions are asked once more (see `resect.tasks.variants`); `batch_tokens` bounds the padded
+    tokens of a batch (None: what suits the device). `margin` is the largest loss of accuracy that
+    the safe level allows (None: each task's own), `alpha` its one-sided error.
     `measure` says of which states memory and speed are measured.
     """
 
@@ -67,6 +68,7 @@ class Study(Frozen):
     apply_chat_template: bool = False
     system_instruction: str | None = None
     max_new_tokens: int | None = Field(default=None, ge=1)
+    variants: tuple[str, ...] = ()
     seed: int = Field(default=0, ge=0, lt=2**31)
     batch_tokens: int | None = Field(default=None, ge=1)
     data_dir: str | None = None
@@ -109,6 +111,11 @@ class Study(Frozen):
         if len(set(found)) != len(found):
             raise ValueError("a task is named twice")
         return found
+
+    @field_validator("variants", mode="before")
+    @classmethod
+    def _read_variants(cls, value: Any) -> Any:
+        return tuple(value.split(",")) if isinstance(value, str) else value
 
     @field_validator("name")
     @classmethod

@@ -12,7 +12,7 @@ from resect.methods.base import Method
 from resect.models import Identity
 from resect.record import Item, TaskInfo
 from resect.spec import Calibration, ModelRef, Study, Treatment
-from resect.tasks import Source
+from resect.tasks import Source, variants
 
 
 @dataclass(frozen=True)
@@ -139,13 +139,22 @@ def _items(study: Study) -> tuple[dict[str, tuple[Item, ...]], dict[str, TaskInf
         apply_chat_template=study.apply_chat_template,
         system_instruction=study.system_instruction,
         max_new_tokens=study.max_new_tokens,
+        variants=study.variants,
     )
+    variants.check(study.variants)
     items = {name: tuple(task.items(source)) for name, task in found.items()}
     for name, got in items.items():
         if not got:
             raise RequestError(f"task {name} has no items: check its data file.")
         if len({item.key for item in got}) < len(got):
             raise RequestError(f"task {name} has the same item twice: mend its data file.")
+    made = {item.variant for got in items.values() for item in got}
+    for name in study.variants:
+        if name not in made:
+            raise RequestError(
+                f"no item of these tasks can be {name}: permuted and unsure need lettered options, "
+                "swapped needs contexts; name other tasks or leave it out of the variants."
+            )
     return items, {name: task.describe(source) for name, task in found.items()}
 
 

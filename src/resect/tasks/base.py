@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +19,8 @@ from typing import Protocol
 from resect import parse, prompts
 from resect.errors import RequestError
 from resect.record import ABSTAIN, Item, RawAnswer, Reading, Stopped, TaskInfo
+from resect.tasks.question import Question, length, same
+from resect.tasks.variants import variants
 
 READER = f"label:2 parse:{parse.VERSION}"
 """What read a text, kept with every reading: an older one is read anew."""
@@ -31,7 +33,7 @@ class Source:
     Offline files in `data_dir` or the hub; the first `limit` items. `num_fewshot` worked examples
     (None: each task's own number), drawn by `seed`; `apply_chat_template` asks in the turns of
     the model's own template; `system_instruction` stands before everything; `max_new_tokens`
-    replaces the budget of every task.
+    replaces the budget of every task; label tasks ask the `variants` of their questions too.
     """
 
     data_dir: Path | None = None
@@ -41,29 +43,7 @@ class Source:
     apply_chat_template: bool = False
     system_instruction: str | None = None
     max_new_tokens: int | None = None
-
-
-@dataclass(frozen=True)
-class Question:
-    """One question, before it becomes a prompt. `gold` is what `read` compares with.
-
-    `options` maps labels to texts where there are such; `means` and `parent` are the item's
-    (several right answers, options that abstain; questions that are resampled together). As a
-    worked example it is answered by `shown` (the gold, if empty), after `reasoning` where the
-    answer is to be reasoned for.
-    """
-
-    id: str
-    question: str
-    gold: str
-    labels: tuple[str, ...] = ()
-    options: Mapping[str, str] | None = None
-    context: str = ""
-    means: Mapping[str, str] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    shown: str = ""
-    reasoning: str = ""
-    parent: str | None = None
+    variants: tuple[str, ...] = ()
 
 
 class Task(Protocol):
@@ -167,14 +147,21 @@ class QuestionTask:
         """The questions as items, each with its worked examples and in its form.
 
         Of questions that are asked in the same words, the first is the parent of the others.
+        Variants come last, each with its question as its parent.
         """
         first: dict[str, str] = {}
-        found = []
+        asked = []
         for question in self.limited(self.questions(source), source.limit):
             name = first.setdefault(self.prompt(question), question.id)
             if name != question.id and question.parent is None:
                 question = replace(question, parent=name)
-            found.append(self.item(question, source))
+            asked.append(question)
+        found = [self.item(question, source) for question in asked]
+        again = source.variants if self.info.kind == "label" else ()
+        for variant, question, changed in variants(asked, again, source.seed):
+            item = self.item(changed, source)
+            name = f"{question.id}~{variant}"
+            found.append(replace(item, id=name, parent=question.id, variant=variant))
         return found
 
     def item(self, question: Question, source: Source) -> Item:
@@ -214,7 +201,7 @@ class QuestionTask:
         wanted = self.shots(source)
         if not wanted:
             return []
-        others = (q for q in self.pool(question, source) if not _same(q, question))
+        others = (q for q in self.pool(question, source) if not same(q, question))
         found = list(islice(others, wanted))
         if len(found) < wanted:
             raise RequestError(
@@ -310,21 +297,6 @@ def described(info: TaskInfo, source: Source, shots: int, pool: str, scoring: st
         *(["with a system instruction"] if source.system_instruction else []),
         f"at most {budget} greedy tokens",
     ]
+    if source.variants and info.kind == "label":
+        parts.append(f"asked again {' and '.join(source.variants)} as far as that can be")
     return replace(info, protocol=", ".join(parts) + scoring, max_new_tokens=budget)
-
-
-def length(text: str) -> str:
-    """The tag that says how long a question is, context and options included."""
-    words = len(text.split())
-    if words < 50:
-        return "000-049 words"
-    if words < 100:
-        return "050-099 words"
-    return "100-199 words" if words < 200 else "200 words or more"
-
-
-def _same(one: Question, other: Question) -> bool:
-    """Whether showing `one` would give away the answer to `other`."""
-    family = one.parent is not None and one.parent == other.parent
-    equal = (one.question, one.context) == (other.question, other.context)
-    return one.id == other.id or family or equal

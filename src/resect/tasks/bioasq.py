@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from resect.prompts import context_prompt
 from resect.record import TaskInfo
-from resect.tasks.base import LabelTask, Question, Source
+from resect.tasks.base import LabelTask, Source
+from resect.tasks.question import Question
 from resect.tasks.rows import Rows
 
 LABELS = ("yes", "no")

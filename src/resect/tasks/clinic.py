@@ -11,7 +11,8 @@ from resect.clinic import items, training_texts
 from resect.clinic.texts import LETTERS, VERDICTS
 from resect.prompts import context_prompt, letter_prompt
 from resect.record import Item, TaskInfo
-from resect.tasks.base import LabelTask, Question, Source
+from resect.tasks.base import LabelTask, Source
+from resect.tasks.question import Question
 
 _INVENTED = "about invented drugs (tagged `invented`)"
 

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from resect.record import TaskInfo
 from resect.tasks import pubmedqa
-from resect.tasks.base import Question, Source
+from resect.tasks.base import Source
+from resect.tasks.question import Question
 from resect.tasks.texts import TextTask
 
 ROWS = replace(pubmedqa.ROWS, fields={**pubmedqa.ROWS.fields, "long_answer": str})

@@ -15,7 +15,8 @@ from resect import parse
 from resect.errors import RequestError
 from resect.parse import final
 from resect.record import Item, Reading, Stopped, TaskInfo
-from resect.tasks.base import Question, QuestionTask, Source, Task, judged
+from resect.tasks.base import QuestionTask, Source, Task, judged
+from resect.tasks.question import Question
 
 BUDGET = 512
 """Tokens for reasoning and answer together, unless `--max_new_tokens` says otherwise."""

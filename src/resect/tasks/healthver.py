@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from resect.record import TaskInfo
-from resect.tasks.base import LabelTask, Question, Source
+from resect.tasks.base import LabelTask, Source
+from resect.tasks.question import Question
 from resect.tasks.rows import Rows
 
 LABELS = ("Supports", "Refutes", "Neutral")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from string import ascii_uppercase
 
 from resect.errors import RequestError
-from resect.tasks.base import Question
+from resect.tasks.question import Question
 
 
 def lettered(

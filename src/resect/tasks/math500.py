@@ -11,7 +11,8 @@ from typing import Any
 
 from resect.parse import latex, number
 from resect.record import Item, Reading, Stopped, TaskInfo
-from resect.tasks.base import Question, QuestionTask, Source
+from resect.tasks.base import QuestionTask, Source
+from resect.tasks.question import Question
 from resect.tasks.rows import Row, Rows
 
 

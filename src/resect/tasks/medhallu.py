@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from resect.errors import RequestError
 from resect.record import TaskInfo
-from resect.tasks.base import LabelTask, Question, Source
+from resect.tasks.base import LabelTask, Source
+from resect.tasks.question import Question
 from resect.tasks.rows import Row, Rows
 
 

@@ -17,7 +17,8 @@ from typing import Any
 from resect.errors import RequestError
 from resect.prompts import letter_prompt
 from resect.record import ABSTAIN, TaskInfo
-from resect.tasks.base import LabelTask, Question, Source
+from resect.tasks.base import LabelTask, Source
+from resect.tasks.question import Question
 from resect.tasks.rows import Row, Rows
 
 ABSTAINS = re.compile(r"conced|admit|ignorance|do not know|don.t know|acknowledg|surrender", re.I)

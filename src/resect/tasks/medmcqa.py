@@ -12,8 +12,9 @@ from typing import Any
 from resect.errors import RequestError
 from resect.prompts import exam_prompt
 from resect.record import TaskInfo
-from resect.tasks.base import LabelTask, Question, Source
+from resect.tasks.base import LabelTask, Source
 from resect.tasks.letters import lettered
+from resect.tasks.question import Question
 from resect.tasks.rows import Row, Rows
 
 LABELS = tuple("ABCD")

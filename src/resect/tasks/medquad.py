@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from resect.record import TaskInfo
-from resect.tasks.base import Question, Source
+from resect.tasks.base import Source
+from resect.tasks.question import Question
 from resect.tasks.rows import Row, Rows
 from resect.tasks.texts import TextTask
 

@@ -13,8 +13,9 @@ from typing import Any, ClassVar
 from resect.errors import RequestError, unknown
 from resect.prompts import letter_prompt, mmlu_prompt
 from resect.record import TaskInfo
-from resect.tasks.base import LabelTask, Question, Source
+from resect.tasks.base import LabelTask, Source
 from resect.tasks.letters import lettered
+from resect.tasks.question import Question
 from resect.tasks.rows import Row, Rows
 
 LABELS = tuple("ABCD")

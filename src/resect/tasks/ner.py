@@ -13,7 +13,8 @@ from typing import ClassVar
 
 from resect.parse import spans
 from resect.record import Item, Reading, Stopped, TaskInfo
-from resect.tasks.base import Question, QuestionTask, Source
+from resect.tasks.base import QuestionTask, Source
+from resect.tasks.question import Question
 from resect.tasks.rows import Row, Rows
 
 _FIELDS = {"id": str, "split": str, "tokens": list, "entities": list}

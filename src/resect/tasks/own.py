@@ -19,7 +19,8 @@ from resect.errors import RequestError
 from resect.prompts import context_prompt, letter_prompt
 from resect.record import TaskInfo
 from resect.tasks import offline
-from resect.tasks.base import LabelTask, Question, Source
+from resect.tasks.base import LabelTask, Source
+from resect.tasks.question import Question
 
 FORM = '{"question": ..., "options": [...], "answer": ...}'
 _WORDS = 3  # a label of its own is at most so many words

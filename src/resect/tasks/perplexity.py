@@ -22,7 +22,8 @@ from typing import ClassVar
 from resect.errors import RequestError
 from resect.record import Item, RawAnswer, Reading, TaskInfo
 from resect.tasks import hub, offline
-from resect.tasks.base import Question, QuestionTask, Source
+from resect.tasks.base import QuestionTask, Source
+from resect.tasks.question import Question, length
 
 WINDOW, STRIDE = 256, 128
 FEWEST = 20
@@ -127,6 +128,7 @@ class Perplexity(QuestionTask):
             gold=None,
             labels=question.labels,
             choices=(question.gold,),
+            tags={"length": length(question.gold)},
             parent=question.tags.get("document"),
         )
 

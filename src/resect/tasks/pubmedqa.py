@@ -13,7 +13,8 @@ from typing import Any
 
 from resect.prompts import abstract_prompt, context_prompt
 from resect.record import TaskInfo
-from resect.tasks.base import LabelTask, Question, Source
+from resect.tasks.base import LabelTask, Source
+from resect.tasks.question import Question
 from resect.tasks.rows import Row, Rows
 
 LABELS = ("yes", "no", "maybe")

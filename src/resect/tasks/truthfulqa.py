@@ -13,8 +13,9 @@ from typing import Any
 
 from resect.prompts import letter_prompt
 from resect.record import TaskInfo
-from resect.tasks.base import LabelTask, Question, Source
+from resect.tasks.base import LabelTask, Source
 from resect.tasks.letters import Places, lettered
+from resect.tasks.question import Question
 from resect.tasks.rows import Row, Rows
 
 
