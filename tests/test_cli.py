@@ -153,7 +153,7 @@ def test_a_wrong_model(make, sentence, tiny_pair, tmp_path, capsys):
     ("arguments", "sentence"),
     [
         (["--task", "pubmedqq"], "unknown task 'pubmedqq': did you mean pubmedqa"),
-        (["--task", "xyzzy"], "known are bioasq-yesno, clinic-context"),
+        (["--task", "xyzzy"], "known are bc5cdr, bioasq-yesno, clinic-context"),
         (["--method", "magnitud"], "unknown method 'magnitud': did you mean magnitude?"),
         (["--method", "magnitude,scop=layer"], "did you mean scope?"),
         (["--method", "magnitude:0.5"], "no step of 'magnitude:0.5' is left to sweep"),

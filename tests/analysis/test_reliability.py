@@ -84,12 +84,12 @@ def test_preference_counts_a_question_once_and_only_where_every_order_is_right()
 def asked_to_abstain(model, level, unanswerable, answerable):
     """Two tasks: fake questions, and real ones with a way out; answers of each."""
     n, m = len(unanswerable), len(answerable)
-    means = {"E": ABSTAIN}
+    offered, none = (*ABCD, ABSTAIN), ABCD
     ids = [f"i{i:03d}" for i in range(m)]
     return [
-        cell(model, level, [ABSTAIN] * n, unanswerable, task="fake", means=[means] * n),
-        cell(model, level, ["A"] * m, ["A"] * m, task="t", means=[{}] * m),
-        again("unsure", model, level, ["A"] * m, answerable, task="t", means=[means] * m,
+        cell(model, level, [ABSTAIN] * n, unanswerable, task="fake", meant=[offered] * n),
+        cell(model, level, ["A"] * m, ["A"] * m, task="t", meant=[none] * m),
+        again("unsure", model, level, ["A"] * m, answerable, task="t", meant=[offered] * m,
               parent=ids),
     ]  # fmt: skip
 
@@ -134,9 +134,9 @@ def test_j_of_controls(both, j):
 
 def test_a_refusal_abstains_and_garbage_does_not():
     frames = [
-        cell("m", 0.0, [ABSTAIN] * 4, [None] * 4, task="fake", means=[{"E": ABSTAIN}] * 4,
+        cell("m", 0.0, [ABSTAIN] * 4, [None] * 4, task="fake", meant=[(*ABCD, ABSTAIN)] * 4,
              outcome=["refusal", "refusal", "degenerate", "off_task"]),
-        cell("m", 0.0, ["A"] * 4, [None] * 4, task="real", means=[{"E": ABSTAIN}] * 4,
+        cell("m", 0.0, ["A"] * 4, [None] * 4, task="real", meant=[(*ABCD, ABSTAIN)] * 4,
              outcome=["refusal"] * 4),
     ]  # fmt: skip
     tasks = {"fake": task("fake", (*ABCD, ABSTAIN)), "real": task("real", (*ABCD, ABSTAIN))}

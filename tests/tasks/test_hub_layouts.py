@@ -13,7 +13,21 @@ import pytest
 
 from resect import tasks
 from resect.errors import RequestError
-from resect.tasks import Source, medhallu, medhalt, medmcqa, medqa, mmlu, pubmedqa, truthfulqa
+from resect.sandbox.programs import OPT_IN
+from resect.tasks import (
+    Source,
+    gsm8k,
+    math500,
+    medhallu,
+    medhalt,
+    medmcqa,
+    medqa,
+    medquad,
+    mmlu,
+    programs,
+    pubmedqa,
+    truthfulqa,
+)
 
 datasets = pytest.importorskip("datasets")
 Row = dict[str, Any]
@@ -122,6 +136,61 @@ LAYOUTS = {
             "options": str({str(n): text for n, text in enumerate(row["options"])}),
         },
     ),
+    "gsm8k": Layout(
+        gsm8k,
+        "TEST",
+        lambda row: {
+            "question": row["question"],
+            "answer": f"{row['solution']}\n#### {row['answer']}",
+        },
+    ),
+    "math500": Layout(
+        math500,
+        "ROWS",
+        lambda row: {
+            "problem": row["question"],
+            "solution": row["solution"],
+            "answer": row["answer"],
+            "subject": "Algebra",
+            "level": 3,
+            "unique_id": row["id"],
+        },
+    ),
+    "humaneval": Layout(
+        programs,
+        "HUMANEVAL",
+        lambda row: {
+            "task_id": row["id"],
+            **{k: row[k] for k in ("prompt", "canonical_solution", "test", "entry_point")},
+        },
+    ),
+    "mbpp": Layout(
+        programs,
+        "MBPP",
+        lambda row: {
+            "source_file": "Benchmark Questions",
+            "task_id": int(row["id"].removeprefix("mbpp-")),
+            "prompt": row["prompt"],
+            "code": row["solution"],
+            "test_imports": row["test_imports"],
+            "test_list": row["test_list"],
+        },
+    ),
+    "medquad": Layout(
+        medquad,
+        "ROWS",
+        lambda row: {
+            "document_id": row["id"].partition(":")[2].rpartition("-")[0],
+            "document_source": row["source"],
+            "document_url": row["url"],
+            "category": None,
+            "question_id": row["id"].partition(":")[2],
+            "question_focus": row["focus"],
+            "question_type": row["qtype"],
+            "question": row["question"],
+            "answer": row["answer"],
+        },
+    ),
 }
 
 
@@ -154,15 +223,19 @@ def _rows(data_dir: Path, layout: Layout, wanted: Callable[[Row], bool]) -> Iter
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_hub_rows_become_the_offline_items(name, data_dir, hub):
+def test_hub_rows_become_the_offline_items(name, data_dir, hub, monkeypatch):
     layout = LAYOUTS[name]
     subject = name.partition(":")[2]
     rows = list(_rows(data_dir, layout, lambda row: not subject or row["subject"] == subject))
     kept = rows if name == "medhalt-fake" else rows[:200]  # its labels are found by wording
     config = subject or getattr(layout.module, layout.name).config
-    offline = tasks.get(name).items(Source(data_dir))
+    monkeypatch.setenv(OPT_IN, "1")
+    bare = Source(num_fewshot=0)  # worked examples may be of another split
+    if name == "mbpp":
+        kept = [row for row in rows if row["split"] == "test"][:200]
+    offline = tasks.get(name).items(replace(bare, data_dir=data_dir))
     hub(layout, [layout.back(row) for row in kept], config)
-    online = tasks.get(name).items(Source())
+    online = tasks.get(name).items(bare)
     assert online
     if name == "medhallu":  # which has no ids on the hub
         online = [replace(item, id="", parent="") for item in online]

@@ -39,11 +39,11 @@ def test_mentions_of_the_test_sentences(name, mentions, data_dir):
 def test_medquad_holds_out_topics_and_leaves_the_others_to_training(data_dir):
     source = Source(data_dir)
     held = list(tasks.get("medquad").questions(source))
-    rest = list(medquad.training(source))
+    rest = list(tasks.get("medquad").training(source))
     assert len(held) == 1593
     assert len(held) + len(rest) <= 16407
     assert 0.08 < len(held) / (len(held) + len(rest)) < 0.12
-    assert not {(q.question, q.gold) for q in held} & set(rest)
+    assert not {f"Question: {q.question}\nAnswer: {q.gold}" for q in held} & set(rest)
     assert medquad.held_out("Leukemia ") == medquad.held_out("leukemia")
 
 

@@ -40,7 +40,7 @@ def rates(curve: Curve) -> dict[str, Rate]:
     if not frame.labels:
         return found
     asked, answered = codes != sk.MISSING, codes >= 0
-    k = _choices(curve)
+    k = frame.sizes.astype(float)
     moved = coded(frame, "permuted", curve.keys)
     if moved is not None:
         both = asked & (moved != sk.MISSING)
@@ -60,13 +60,6 @@ def rates(curve: Curve) -> dict[str, Rate]:
 
 def _f(mask: np.ndarray) -> Floats:
     return np.asarray(mask, dtype=float)
-
-
-def _choices(curve: Curve) -> Floats:
-    """How many answers each item has, (N,)."""
-    labels = len(curve.frame.labels)
-    options = curve.frame.options or (None,) * len(curve.frame.items)
-    return np.array([len(own) if own else labels for own in options], dtype=float)
 
 
 def _mean(values: Floats, items: np.ndarray) -> float:

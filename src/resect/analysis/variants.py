@@ -5,7 +5,7 @@ Shapes: N items of a task (without its variants), in their order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -76,9 +76,9 @@ def _meant(answer: Any, options: Any, own: Mapping[str, str] | None) -> Any:
 
 def _declinable(rows: pd.DataFrame, frame: TaskFrame) -> dict[str, pd.DataFrame]:
     """Rows that offered to abstain: where that is right, and where there is an answer."""
-    if "means" not in rows:
+    if "meant" not in rows:
         return {}
-    offered = rows["means"].map(lambda m: isinstance(m, Mapping) and ABSTAIN in m.values())
+    offered = rows["meant"].map(lambda m: isinstance(m, Sequence) and ABSTAIN in m)
     offered &= rows["variant"].isna() | (rows["variant"] == "unsure")
     unanswerable = rows["gold"] == ABSTAIN
     return {

@@ -241,7 +241,7 @@ class Store:
         """One row an answer of the plan's cells (failed cells left out), with its item's fields."""
         frame = pd.read_sql_query(_ANSWERS, self.db)
         items = self.items()
-        for name in ("id", "gold", "parent", "variant", "tags", "prompt", "options", "means"):
+        for name in ("id", "gold", "parent", "variant", "tags", "prompt", "options"):
             column = {key: getattr(item, name) for key, item in items.items()}
             frame["item_id" if name == "id" else name] = [column[key] for key in frame["item"]]
         meant = {key: tuple(map(item.meaning, item.labels)) for key, item in items.items()}

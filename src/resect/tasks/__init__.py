@@ -59,9 +59,9 @@ def get(name: str) -> Task:
 
         inner = name.removesuffix(COT)
         return reasoned(get(inner), inner)
-    if name.endswith((".jsonl", ".jsonl.gz")) and not name.startswith("own:"):
-        return cast(Task, _class("own:")(name, name))
     family, colon, argument = name.partition(":")
+    if name.endswith((".jsonl", ".jsonl.gz")) and family + colon not in TASKS:
+        return cast(Task, _class("own:")(name, name))
     if family + colon not in TASKS or (colon and not argument):
         raise _unknown(name)
     made = _class(family + colon)

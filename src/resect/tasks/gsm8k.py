@@ -31,6 +31,7 @@ TEST = Rows(
     fields=dict.fromkeys(("id", "question", "solution", "answer"), str),
     hub="openai/gsm8k",
     config="main",
+    revision="cc7b047b6e5bb11b4f1af84efc572db110a51b3c",
     columns={"question": str, "answer": str},
     convert=_convert,
 )
@@ -52,6 +53,7 @@ class GSM8K(QuestionTask):
         stop=("Question:",),
         primary="exact_match",
         hub=TEST.hub,
+        revision=TEST.revision,
         file=TEST.file,
     )
     reader = "number:1"
@@ -83,7 +85,7 @@ class GSM8K(QuestionTask):
 
 def _question(row: Row) -> Question:
     return Question(
-        id=f"gsm8k/{row['id'].removeprefix('gsm8k-')}",
+        id=f"gsm8k/{row['id'].rpartition('-')[2]}",
         question=row["question"],
         gold=row["answer"],
         reasoning=row["solution"],

@@ -28,6 +28,7 @@ ROWS = Rows(
     file="math500.jsonl.gz",
     fields=dict.fromkeys(("id", "question", "solution", "answer"), str),
     hub="HuggingFaceH4/MATH-500",
+    revision="6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be",
     columns=dict.fromkeys(("problem", "solution", "answer"), str),
     convert=_convert,
 )
@@ -48,6 +49,7 @@ class Math500(QuestionTask):
         stop=("\nProblem:",),
         primary="exact_match",
         hub=ROWS.hub,
+        revision=ROWS.revision,
         file=ROWS.file,
     )
     reader = "latex:1"

@@ -2,7 +2,7 @@
 
 Ben Abacha and Demner-Fushman 2019 (arXiv:1901.08079). Hub: lavita/MedQuAD. A question is held out
 by the hash of what it is about, so that no disease is on both sides; recovery may train on the
-others (`training`).
+others (`MedQuAD.training`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ HELD_OUT = 10
 
 def _convert(row: Mapping[str, Any], at: int) -> Row:
     return {
-        "id": f"{row['document_source']}:{row['document_id']}:{row['question_id']}",
+        "id": f"{row['document_source']}:{row['question_id']}",
         "source": row["document_source"],
         "focus": row["question_focus"],
         "qtype": row["question_type"],
@@ -37,8 +37,9 @@ ROWS = Rows(
     fields=dict.fromkeys(("id", "source", "focus", "qtype", "question", "answer"), str),
     hub="lavita/MedQuAD",
     split="train",
+    revision="84ea67f83cec9692ad254eaa02c9731b24ecfe4c",
     columns=dict.fromkeys(
-        ("document_id", "document_source", "question_id", "question_focus", "question_type",
+        ("document_source", "question_id", "question_focus", "question_type",
          "question"), str,
     ),
     convert=_convert,
@@ -49,13 +50,6 @@ def held_out(focus: str) -> bool:
     """Whether questions about this topic are the task's, by SHA-256 of its folded name."""
     folded = " ".join(focus.casefold().split())
     return int(hashlib.sha256(folded.encode()).hexdigest(), 16) % HELD_OUT == 0
-
-
-def training(source: Source) -> Iterator[tuple[str, str]]:
-    """Questions and answers that the task does not ask."""
-    for row in ROWS.read(source):
-        if row["answer"].strip() and not held_out(row["focus"]):
-            yield row["question"], row["answer"]
 
 
 class MedQuAD(TextTask):
@@ -74,6 +68,7 @@ class MedQuAD(TextTask):
         primary="rouge_l",
         margin=0.02,
         hub=ROWS.hub,
+        revision=ROWS.revision,
         file=ROWS.file,
     )
     pool_name = "drawn by seed from the other held-out pairs"
@@ -92,6 +87,12 @@ class MedQuAD(TextTask):
                 gold=row["answer"],
                 tags={"source": row["source"], "type": row["qtype"]},
             )
+
+    def training(self, source: Source) -> Iterator[str]:
+        """Pairs on topics that are not held out, as they would be answered."""
+        for row in ROWS.read(source):
+            if row["answer"].strip() and not held_out(row["focus"]):
+                yield f"Question: {row['question']}\nAnswer: {row['answer']}"
 
     def prompt(self, question: Question) -> str:
         """Question and cue."""

@@ -26,6 +26,9 @@ from resect.tasks.base import QuestionTask, Source
 from resect.tasks.question import Question, length
 
 WINDOW, STRIDE = 256, 128
+REVISION = "b08601e04326c79dfdd32d625aee71d232d685c3"
+"""The commit that WikiText is read at."""
+
 FEWEST = 20
 """From so many documents on, windows of one document are resampled together."""
 
@@ -61,7 +64,7 @@ class Perplexity(QuestionTask):
 
     reader = "score:1"
     about: ClassVar = TaskInfo(
-        name="perplexity:",
+        name="perplexity:<text>",
         kind="score",
         labels=(),
         summary="perplexity of a text file or hub set, in windows; shown, never judged",
@@ -88,6 +91,8 @@ class Perplexity(QuestionTask):
             max_new_tokens=0,
             primary="perplexity",
             scored="text",
+            hub=known.hub if known else None,
+            revision=REVISION if known and known.hub else None,
             file=known.file if known else None,
         )
 
@@ -153,7 +158,8 @@ class Perplexity(QuestionTask):
             rows = offline.rows(source.data_dir, known.file, {"id": str, "text": str})
             found: Iterable[tuple[str, str]] = ((row["id"], row["text"]) for row in rows)
         elif known or self.what.startswith("hub:"):
-            found = [("all", _joined(known.hub if known and known.hub else self.what[4:]))]
+            name = known.hub if known and known.hub else self.what.removeprefix("hub:")
+            found = [("all", _joined(name, REVISION if known else None))]
         else:
             found = _file(Path(self.what).expanduser())
         return ((name, text) for name, text in found if text.strip())
@@ -187,9 +193,9 @@ def _words(text: str) -> list[str]:
     return [*found[:-1], found[-1] + text[len(text) - end :]] if found and end else found
 
 
-def _joined(name: str) -> str:
+def _joined(name: str, revision: str | None) -> str:
     repository, _, config = name.partition(":")
-    rows = (str(row["text"]) for row in hub.rows(repository, config or None, "test"))
+    rows = (str(r["text"]) for r in hub.rows(repository, config or None, "test", revision))
     return "".join(row if row.endswith("\n") else f"{row}\n" for row in rows)
 
 

@@ -77,6 +77,7 @@ HUMANEVAL = Rows(
     file="humaneval.jsonl.gz",
     fields=dict.fromkeys(("id", "prompt", "entry_point", "canonical_solution", "test"), str),
     hub="openai/openai_humaneval",
+    revision="7dce6050a7d6d172f3cc5c32aa97f52fa1a2e544",
     columns=dict.fromkeys(
         ("task_id", "prompt", "entry_point", "canonical_solution", "test"), str
     ),
@@ -99,6 +100,7 @@ class HumanEval(ProgramTask):
         stop=("\nclass ", "\ndef ", "\n#", "\nif ", "\nprint("),
         primary="pass@1",
         hub=HUMANEVAL.hub,
+        revision=HUMANEVAL.revision,
         file=HUMANEVAL.file,
     )
 
@@ -128,6 +130,7 @@ MBPP = Rows(
             "test_imports": list, "test_list": list},
     hub="google-research-datasets/mbpp",
     config="sanitized",
+    revision="4bb6404fdc6cacfda99d4ac4205087b89d32030c",
     columns={"task_id": int, "prompt": str, "code": str, "test_imports": list, "test_list": list},
     convert=_sanitized,
 )  # fmt: skip
@@ -148,6 +151,7 @@ class Mbpp(ProgramTask):
         stop=("[DONE]",),
         primary="pass@1",
         hub=MBPP.hub,
+        revision=MBPP.revision,
         file=MBPP.file,
     )
     num_fewshot = 3
