@@ -24,16 +24,21 @@ ALLOWED: dict[str, set[str]] = {
     "spec": {"errors", "record"},
     "clinic": {"errors", "prompts", "record"},
     "tasks": {"clinic", "errors", "parse", "prompts", "record", "sandbox"},
-    "models": {"clinic", "errors", "spec"},
+    "devices": {"errors"},
+    "models": {"clinic", "devices", "errors", "spec"},
     "calibration": {"anatomy", "clinic", "errors", "record", "spec", "tasks"},
-    "methods": {"anatomy", "calibration", "checkpoint", "errors", "models", "record", "spec"},
+    "methods": {
+        "anatomy", "calibration", "checkpoint", "devices", "errors", "models", "record", "spec",
+    },
     "recover": {
+        "devices",
         "anatomy", "clinic", "errors", "methods", "models", "record", "spec", "tasks",
     },
     "recovery": {
+        "devices",
         "checkpoint", "errors", "methods", "models", "record", "recover", "spec", "tasks",
     },
-    "measure": {"anatomy", "errors", "methods", "models", "record"},
+    "measure": {"devices", "anatomy", "errors", "methods", "models", "record"},
     "ask": {"errors", "record"},
     "course": {
         "ask", "errors", "measure", "methods", "models", "record",
@@ -41,11 +46,13 @@ ALLOWED: dict[str, set[str]] = {
     },
     "store": {"errors", "record"},
     "sweep": {
+        "devices",
         "ask", "calibration", "course", "errors", "methods", "models", "parents", "record", "spec",
         "store", "tasks",
     },
     "inspection": {"anatomy", "checkpoint", "errors", "methods", "models", "spec"},
     "compression": {
+        "devices",
         "checkpoint", "course", "errors", "methods", "models", "record", "spec",
         "sweep",
     },
@@ -55,7 +62,7 @@ ALLOWED: dict[str, set[str]] = {
     "recorded": {"errors", "folder", "parents", "record", "spec", "tasks"},
     "request": {"errors", "spec"},
     "progress": {"course", "recover"},
-    "api": {"course", "folder", "methods", "models", "record", "spec", "sweep"},
+    "api": {"devices", "course", "folder", "methods", "models", "record", "spec", "sweep"},
     "search": {"api", "errors", "folder", "spec"},
     "cli": {
         "analysis", "api", "clinic", "compression", "errors", "folder", "inspection", "methods",

@@ -13,7 +13,7 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from resect import folder, models, sweep
+from resect import devices, folder, models, sweep
 from resect.course import Course, Event, Notice, apply_all
 from resect.methods.base import Context
 from resect.record import Provenance
@@ -76,10 +76,11 @@ def compress(
         dtype=dtype,
         trust_remote_code=trust_remote_code,
     )
+    device = devices.named(device)
     empty = models.check(ref).model
     for number, part in enumerate(parts):
         part.fits(empty, treatment.doses(number))
-    loaded = models.load(ref, models.device_of(device))
+    loaded = models.load(ref, devices.fitting(device, empty))
     asked = calibration if any(part.calibrated for part in parts) else None
     context = Context.of(loaded, ref, asked, data_dir=Path(data_dir) if data_dir else None)
     found, _ = apply_all(loaded.model, treatment.steps, seed, context)

@@ -288,11 +288,19 @@ def _before_blocks(
                     calls.append({**call, "past_key_values": None, "use_cache": False})
                 return hidden
 
+            undo.callback(_forward, block.module, vars(block.module).get("forward"))
             block.module.forward = record
-            undo.callback(block.module.__dict__.pop, "forward")
         for row in ids:
             model(row[None].to(model.device), use_cache=False)
     return first, calls
+
+
+def _forward(module: nn.Module, own: Callable[..., Any] | None) -> None:
+    """Give a module its `own` forward back (accelerate sets one), None for its class's."""
+    if own is None:
+        del module.forward
+    else:
+        module.forward = own
 
 
 class Capture:

@@ -39,7 +39,7 @@ Out = Annotated[Path | None, typer.Option("--out", help="Run folder; default run
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print only what was asked for.")]
 Limit = Annotated[int | None, typer.Option("--limit", help="Ask the first N items of every task.")]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or spread.")]
 Margin = Annotated[
     float | None, typer.Option("--margin", help="Largest loss of accuracy that is safe, like 0.05.")
 ]
@@ -132,7 +132,7 @@ def run(
     calibration: Annotated[str | None, typer.Option(help="clinic, a text file, c4.")] = None,
     nsamples: Annotated[int | None, typer.Option(help="Calibration windows.")] = None,
     seqlen: Annotated[int | None, typer.Option(help="Tokens of each.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or spread.")] = None,
     dtype: Annotated[str | None, typer.Option(help="auto, float32, bfloat16, float16.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of random methods and intervals.")] = None,
     batch_tokens: Annotated[int | None, typer.Option(help="Padded tokens in a batch.")] = None,

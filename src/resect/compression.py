@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from resect import checkpoint, methods, models
+from resect import checkpoint, devices, methods, models
 from resect.course import apply_all
 from resect.errors import RequestError
 from resect.methods import stream
@@ -44,6 +44,7 @@ def compress_to(
     parts = check(treatment, calibration)
     if not parts:
         raise RequestError("no step is given: name one with --step, like magnitude:0.5.")
+    device = devices.named(device)
     loaded = models.check(ref)
     for number, part in enumerate(parts):
         part.fits(loaded.model, treatment.doses(number))
@@ -63,7 +64,7 @@ def compress_to(
             checkpoint.copy_rest(source, folder)
             reports: tuple[StepReport, ...] = (report,)
         else:
-            whole = models.load(ref, models.device_of(device), notice)
+            whole = models.load(ref, devices.fitting(device, loaded.model), notice)
             asked = calibration if any(part.calibrated for part in parts) else None
             context = Context.of(whole, ref, asked, notice, data_dir)
             with models.threads(whole.model):

@@ -29,7 +29,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 from transformers.utils.hub import cached_file
 
-from resect import clinic
+from resect import clinic, devices
 from resect.errors import RequestError
 from resect.spec import ModelRef
 
@@ -109,13 +109,17 @@ def identify(ref: ModelRef) -> tuple[Identity, Loaded]:
 
 
 def load(ref: ModelRef, device: str, notice: Callable[[str], None] = warnings.warn) -> Loaded:
-    """Load onto `device`; `notice` gets a sentence where weights come from `.bin` files, and where
-    a model that also sees or hears is loaded without what it sees and hears with.
+    """Load onto `device` (as `devices` names it).
+
+    `notice` gets a sentence where weights come from `.bin` files, and where a model that also sees
+    or hears is loaded without what it sees and hears with.
     """
     if not _has_safetensors(ref):
         notice(f"{ref.name} has no safetensors: read through torch's weights-only loader.")
-    if is_packed(ref):
-        return _load(ref, {"device_map": {"": torch.device(device)}})
+    if device == devices.SPREAD or is_packed(ref):
+        found = _load(ref, {"device_map": devices.map_of(device)})
+        devices.check_spread(found.model, ref.name)
+        return found
     loaded = _load(ref, {})
     whole = AutoConfig.from_pretrained(where(ref), **_shared(ref))
     if whole.model_type != loaded.model.config.model_type:
@@ -243,19 +247,6 @@ def _cannot(ref: ModelRef, error: Exception) -> RequestError:
         f"{ref.id} is neither a directory here nor a model that can be fetched from the hub: "
         "check the name, or download it first."
     )
-
-
-def device_of(asked: str) -> str:
-    """The device to run on: `auto` is the first CUDA device, else the CPU."""
-    if asked == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        kind = torch.device(asked).type
-    except RuntimeError:
-        raise RequestError(f"unknown device {asked!r}: give auto, cpu or cuda.") from None
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise RequestError("no CUDA device is at hand here: leave out --device, or give cpu.")
-    return asked
 
 
 def _check_directory(ref: ModelRef, place: Path) -> None:

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from resect import checkpoint, methods, models, tasks
+from resect import checkpoint, devices, methods, models, tasks
 from resect.errors import RequestError
 from resect.methods.base import Context
 from resect.record import digest
@@ -51,13 +51,14 @@ def recover_to(
     if adapter and not isinstance(method, Lora):
         raise RequestError(f"{step.method} makes no adapter: leave out --adapter.")
     checkpoint.refuse_taken(out)
+    device = devices.named(device)
     identity, empty = models.identify(ref)
     method.fits(empty.model, [])
     for name in asked:
         method.apart_from(tasks.get(name).items(Source(data_dir=data_dir)), name)
     if isinstance(method, Lora):
         method.merge = not adapter
-    whole = models.load(ref, models.device_of(device), notice)
+    whole = models.load(ref, devices.fitting(device, empty.model), notice)
     method.prepare(whole.model, [], Context(None, whole.tokenizer, ref, notice))
     request = digest([identity.fingerprint, str(step), seed, adapter, *method.sources()])
     method.folder = out.parent / f".{out.name}.{request[3:13]}.training"

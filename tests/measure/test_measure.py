@@ -87,13 +87,13 @@ def test_a_process_that_fails_is_one_sentence(monkeypatch):
 
 def test_the_processors_counter_is_summed_and_wraps(tmp_path, monkeypatch):
     monkeypatch.setattr(energy, "_RAPL", tmp_path)
-    assert energy.counter(torch.device("cpu")) is None
+    assert energy.counter([torch.device("cpu")]) is None
     for package, start in (("intel-rapl:0", 900), ("intel-rapl:1", 100)):
         place = tmp_path / package
         place.mkdir()
         (place / "max_energy_range_uj").write_text("1000\n")
         (place / "energy_uj").write_text(f"{start}\n")
-    read = energy.counter(torch.device("cpu"))
+    read = energy.counter([torch.device("cpu")])
     assert read() == 0
     (tmp_path / "intel-rapl:0" / "energy_uj").write_text("50\n")
     (tmp_path / "intel-rapl:1" / "energy_uj").write_text("300\n")

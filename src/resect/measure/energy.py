@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -13,12 +13,16 @@ Counter = Callable[[], float]
 """Joules since some moment."""
 
 
-def counter(device: torch.device) -> Counter | None:
-    """The counter of a device, None where there is none to read.
+def counter(devices: Sequence[torch.device]) -> Counter | None:
+    """The counters of some devices together, None where one has none to read.
 
     The processor's counts everything that runs on it, other programs too.
     """
-    return _nvml(device) if device.type == "cuda" else _rapl()
+    found = [_nvml(device) if device.type == "cuda" else _rapl() for device in devices]
+    readable = [read for read in found if read is not None]
+    if len(readable) < len(found):
+        return None
+    return lambda: sum(read() for read in readable)
 
 
 def _nvml(device: torch.device) -> Counter | None:

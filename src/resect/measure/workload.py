@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 from transformers import AutoModelForCausalLM, DynamicCache, PreTrainedModel
 
+from resect import devices
 from resect.anatomy.stored import is_quantized
 from resect.errors import RunError
 from resect.measure.energy import counter
@@ -48,11 +49,14 @@ def measured(model: PreTrainedModel) -> dict[str, Any]:
     `RunError` where that process ends badly.
     """
     if model.device.type != "cpu":
-        torch.cuda.synchronize()
-        torch.cuda.reset_peak_memory_stats()
-        idle = torch.cuda.memory_allocated()
+        places = devices.all_of(model)
+        for place in places:
+            torch.cuda.synchronize(place)
+            torch.cuda.reset_peak_memory_stats(place)
+        idle = sum(map(torch.cuda.memory_allocated, places))
         found = run(model)
-        return {**found, "peak_memory": torch.cuda.max_memory_allocated(), "idle_memory": idle}
+        peak = sum(map(torch.cuda.max_memory_allocated, places))
+        return {**found, "peak_memory": peak, "idle_memory": idle}
     with tempfile.TemporaryDirectory(prefix="resect-measure-") as folder:
         path = Path(folder) / "model"
         if is_quantized(model):  # some packed tensors cannot be pickled
@@ -80,7 +84,7 @@ def run(model: PreTrainedModel) -> dict[str, Any]:
     prompt = PROMPT if room is None else min(PROMPT, room - ANSWER)
     generator = torch.Generator().manual_seed(0)
     ids = torch.randint(vocabulary, (TOGETHER, prompt), generator=generator).to(model.device)
-    energy = counter(model.device)
+    energy = counter(devices.all_of(model))
     first, answer, rest = [], [], []
     began, spent = time.perf_counter(), 0.0
     for number in range(REPEATS + 1):
@@ -140,8 +144,8 @@ def _prefill(model: PreTrainedModel, ids: Tensor) -> float:
 
 
 def _now(model: PreTrainedModel) -> float:
-    if model.device.type == "cuda":
-        torch.cuda.synchronize()
+    if model.device.type == "cuda":  # the first device has the last word: tokens are read there
+        torch.cuda.synchronize(model.device)
     return time.perf_counter()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from transformers import PreTrainedModel
 
-from resect import anatomy, models
+from resect import anatomy, devices, models
 from resect.anatomy import stored
 from resect.errors import RequestError
 from resect.methods.base import Applied, Context, Method
@@ -59,7 +59,7 @@ class Checkpoint(Method):
 
     def apply(self, model: PreTrainedModel, level: float | None = None) -> Applied:
         """Load it where the model is."""
-        loaded = models.load(self.ref, str(model.device), self.notice_)
+        loaded = models.load(self.ref, devices.of(model), self.notice_)
         plain = models.empty(loaded.model.config)
         matrices = anatomy.read(plain).matrices
         values = [stored.dense(loaded.model.get_submodule(m.module), m.parameter) for m in matrices]

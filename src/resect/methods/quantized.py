@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from resect import anatomy, models
+from resect import anatomy, devices, models
 from resect.anatomy import stored
 from resect.errors import RequestError, RunError
 from resect.methods.base import Applied, Method
@@ -56,7 +56,7 @@ class Quantized(Method):
                     folder,
                     dtype=model.dtype,
                     quantization_config=self.config(model),
-                    device_map={"": model.device},
+                    device_map=devices.map_of(devices.of(model)),
                 )
             except (ImportError, RuntimeError, ValueError) as error:
                 reason = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from transformers import PreTrainedModel
 
-from resect import models
+from resect import devices, models
 from resect.errors import RequestError
 from resect.recover.lora import Lora
 from resect.recover.training import Teacher
@@ -40,7 +40,7 @@ class Distill(Lora):
         """The teacher, loaded beside the one that learns."""
         source = self._named() or self.context_.source
         assert source is not None, "distillation needs a teacher"
-        loaded = models.load(source, str(model.device), self.context_.notice)
+        loaded = models.load(source, devices.of(model), self.context_.notice)
         theirs, ours = (m.config.get_text_config().vocab_size for m in (loaded.model, model))
         if theirs != ours:
             raise RequestError(f"the teacher {source.id} has another vocabulary than the model.")

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from resect.course import Course, Event, Notice, walk
+from resect.devices import SPREAD
 from resect.sweep.share import Taken, split
 
 _ENOUGH = 4000  # missing answers from which a process of its own is worth its start
@@ -49,8 +50,10 @@ class Local:
     def _places(self) -> list[str | None]:
         """Where processes of their own run, a CUDA device each or None for the processor.
 
-        One place means this process.
+        One place means this process, as for models that need every device.
         """
+        if any(course.device == SPREAD for course in self.courses):
+            return [None]
         if any(course.device == "cuda" for course in self.courses):
             devices = [str(number) for number in range(torch.cuda.device_count())]
             return list(devices[: self.workers or len(devices)])

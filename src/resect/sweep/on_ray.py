@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from resect.course import Course, Event, Notice, walk
+from resect.devices import SPREAD, kind
 from resect.errors import RequestError, RunError
 from resect.sweep.share import Taken, split
 
@@ -18,7 +19,8 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 
 class OnRay:
-    """Two verbs, as every engine. `workers` None: one a GPU, else one a processor.
+    """Two verbs, as every engine. `workers` None: one a GPU (a machine, where a model is
+    spread over its GPUs), else one a processor.
 
     A worker that dies is replaced, and its course is taken up behind the last answers that came.
     """
@@ -67,13 +69,14 @@ class OnRay:
         return True
 
     def _run(self) -> Iterator[Event]:
-        gpu = any(course.device.startswith("cuda") for course in self.courses)
-        count = self.workers or int(self.ray.cluster_resources().get("GPU" if gpu else "CPU", 1))
+        gpus = self._gpus()
+        have = self.ray.cluster_resources().get("GPU" if gpus else "CPU", 1)
+        count = self.workers or max(1, int(have // (gpus or 1)))
         waiting = [Taken(course) for course in split(self.courses, count)]
         busy: dict[Any, tuple[Any, Taken]] = {}  # the stream of a worker, the worker, its course
         self.courses = []
         for _ in range(min(count, len(waiting))):
-            self._give(busy, self._worker(gpu), waiting.pop(0))
+            self._give(busy, self._worker(gpus), waiting.pop(0))
         while busy:
             ready, _ = self.ray.wait(list(busy), num_returns=1)
             stream = ready[0]
@@ -95,7 +98,7 @@ class OnRay:
                     self.notice(f"a worker ended: {taken.course.model} is taken up by another.")
                     waiting.insert(0, left)
                 if waiting:
-                    self._give(busy, self._worker(gpu), waiting.pop(0))
+                    self._give(busy, self._worker(gpus), waiting.pop(0))
             else:
                 if kind == "notice":
                     self.notice(what)
@@ -103,8 +106,16 @@ class OnRay:
                     taken.note(what)
                     yield what
 
-    def _worker(self, gpu: bool) -> Any:
-        actor = self.ray.remote(num_cpus=1, num_gpus=1 if gpu else 0)(_Worker)
+    def _gpus(self) -> int:
+        """How many GPUs a worker takes: one, or all of a machine where a model needs them."""
+        if all(kind(course.device) == "cpu" for course in self.courses):
+            return 0
+        if all(course.device != SPREAD for course in self.courses):
+            return 1
+        return max(int(node["Resources"].get("GPU", 0)) for node in self.ray.nodes()) or 1
+
+    def _worker(self, gpus: int) -> Any:
+        actor = self.ray.remote(num_cpus=1, num_gpus=gpus)(_Worker)
         return actor.remote()
 
     def _give(self, busy: dict[Any, tuple[Any, Taken]], worker: Any, taken: Taken) -> None:

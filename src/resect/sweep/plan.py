@@ -7,6 +7,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import Protocol
 
+from resect import devices
 from resect.ask import first_budget
 from resect.course import Cell, Course
 from resect.spec import BASELINE, CellSpec, StateSpec, Treatment
@@ -49,7 +50,7 @@ def courses(resolved: Resolved) -> list[Course]:
                     model=resolved.names[role],
                     treatment=treatment,
                     seed=study.seed_of(treatment),
-                    device=resolved.device,
+                    device=resolved.places[role],
                     batch_tokens=_batch_tokens(resolved),
                     measure=study.measure,
                     calibration=study.calibration if chain.calibration else None,
@@ -114,14 +115,14 @@ def _state(resolved: Resolved, role: str, treatment: Treatment, level: float | N
         calibration=chain.calibration,
         sources=chain.sources,
         dtype=identity.dtype,
-        device=resolved.device.split(":")[0],
+        device=devices.kind(resolved.device),
         versions={name: _minor(version(name)) for name in ("torch", "transformers")},
     )
 
 
 def _batch_tokens(resolved: Resolved) -> int:
     """The budget that a cell is named by: the device's first, whatever memory then allows."""
-    return resolved.study.batch_tokens or first_budget(resolved.device)
+    return resolved.study.batch_tokens or first_budget(devices.kind(resolved.device))
 
 
 def _minor(full: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from resect import calibration, methods, models, parents, tasks
+from resect import calibration, devices, methods, models, parents, tasks
 from resect.course import asker
 from resect.errors import RequestError
 from resect.methods.base import Method
@@ -33,7 +33,7 @@ UNTOUCHED = Chain()
 
 @dataclass(frozen=True)
 class Resolved:
-    """A checked study: what its names stand for."""
+    """A checked study: what its names stand for, and where each model lies (by role)."""
 
     study: Study
     device: str
@@ -43,6 +43,7 @@ class Resolved:
     items: Mapping[str, tuple[Item, ...]]
     keys: Mapping[str, tuple[str, ...]]
     chains: Mapping[str, Chain]
+    places: Mapping[str, str]
     tiny: Mapping[str, bool]
 
     def warnings(self) -> list[str]:
@@ -61,11 +62,12 @@ def resolve(study: Study) -> Resolved:
     """Check every name and file of a study and load its items. Raises `RequestError`."""
     study = study.model_copy(update={"treatments": _as_swept(study.treatments)})
     chains = _chains(study)
-    device = models.device_of(study.device)
+    device = devices.named(study.device)
     items, infos = _items(study)
-    identities, tiny = {}, {}
+    identities, places, tiny = {}, {}, {}
     for role, ref in study.models.items():
         identities[role], loaded = models.identify(ref)
+        places[role] = devices.fitting(device, loaded.model)
         tiny[role] = models.is_tiny(loaded.model)
         for treatment in (one for one in study.treatments if one.treats(role)):
             for number, method in enumerate(chains[treatment.key].methods):
@@ -76,7 +78,7 @@ def resolve(study: Study) -> Resolved:
             asker(loaded, infos[name], got)  # says so where they do not fit
     keys = {name: tuple(item.key for item in got) for name, got in items.items()}
     names = _names(study.models)
-    return Resolved(study, device, names, identities, infos, items, keys, chains, tiny)
+    return Resolved(study, device, names, identities, infos, items, keys, chains, places, tiny)
 
 
 def check(treatment: Treatment, text: Calibration | None, seed: int = 0) -> list[Method]:
