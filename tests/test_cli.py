@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from resect import cli, clinic
 from resect.cli import main
+from resect.spec import Study
+from resect.sweep.resolve import resolve
 
 RUN = ["run", "--levels", "0,0.5", "--limit", "3", "--task", "clinic-context", "--measure", "sizes"]
 
@@ -229,6 +232,17 @@ def test_json_is_one_document_and_nothing_else(tiny_pair, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out) == printed
     assert main(["diff", "out", "out", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == []
+
+
+@pytest.mark.parametrize("more", [[], ["--moe"]])
+def test_the_demo_runs_the_study_that_ships(more, monkeypatch):
+    ran = []
+    monkeypatch.setattr(cli, "_run", lambda *given: ran.append(given))
+    assert main(["demo", *more, "--json"]) == 0
+    ((study, out, engine, as_json, quiet),) = ran
+    assert study == Study.load(clinic.DEMO_MOE if more else clinic.DEMO)
+    assert (out, engine, as_json, quiet) == (None, "local", True, False)
+    assert list(resolve(study).infos) == list(study.tasks)
 
 
 @pytest.mark.parametrize("command", ["methods", "tasks"])

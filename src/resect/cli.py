@@ -103,12 +103,19 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 @app.command()
-def demo(out: Out = None, as_json: Json = False, quiet: Quiet = False) -> None:
+def demo(
+    out: Out = None,
+    moe: Annotated[
+        bool, typer.Option("--moe", help="Mixtures of experts, experts cut out.")
+    ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
     """Run a full study of the embedded pair: no network, about a minute."""
-    from resect.clinic import DEMO
+    from resect.clinic import DEMO, DEMO_MOE
     from resect.spec import Study
 
-    _run(Study.load(DEMO), out or Path("runs/demo"), "local", as_json, quiet)
+    _run(Study.load(DEMO_MOE if moe else DEMO), out, "local", as_json, quiet)
 
 
 @app.command()

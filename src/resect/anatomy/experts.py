@@ -79,14 +79,7 @@ class Mixture:
 
 def find(model: nn.Module) -> list[Mixture]:
     """The mixtures of all decoder blocks, in order; raises `RequestError` where there are none."""
-    config: Any = getattr(model, "config", None)
-    config = config.get_text_config() if hasattr(config, "get_text_config") else config
-    found = [
-        mixture
-        for at, block in decoder_blocks(model)
-        for name, module in block.named_modules(prefix=at)
-        if (mixture := _mixture(name, module, config)) is not None
-    ]
+    found = list(_all(model))
     kind = type(model).__name__
     if not found:
         raise RequestError(
@@ -99,6 +92,21 @@ def find(model: nn.Module) -> list[Mixture]:
             "name one number only: prune one with the same number everywhere."
         )
     return found
+
+
+def first(model: nn.Module) -> Mixture:
+    """The first mixture of a model that has some; the others route in the same way."""
+    return next(_all(model))
+
+
+def _all(model: nn.Module) -> Iterator[Mixture]:
+    config: Any = getattr(model, "config", None)
+    config = config.get_text_config() if hasattr(config, "get_text_config") else config
+    for at, block in decoder_blocks(model):
+        for name, module in block.named_modules(prefix=at):
+            mixture = _mixture(name, module, config)
+            if mixture is not None:
+                yield mixture
 
 
 def routers(block: nn.Module) -> set[nn.Module]:

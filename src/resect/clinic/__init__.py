@@ -13,7 +13,7 @@ from resect.errors import unknown
 DEMO = Path(__file__).parent / "demo.yaml"
 """The study of `resect demo`."""
 DEMO_MOE = Path(__file__).parent / "demo-moe.yaml"
-"""The same of the mixtures of experts."""
+"""The study of `resect demo --moe`: experts cut out of the mixtures."""
 
 _DATA = Path(__file__).parent / "data"
 MODELS = ("specialist", "base", "moe-specialist", "moe-base")

@@ -101,7 +101,7 @@ class Experts(Structured):
 
     def kept(self, model: PreTrainedModel, group: Group, level: float) -> int:
         """All but floor(level x size); as many as the router needs must stay."""
-        mixture = anatomy.find(model)[0]
+        mixture = anatomy.first(model)
         count, least = group.size - removed(group.size, level), mixture.least
         if count < least:
             most = (group.size - least) / group.size
