@@ -48,11 +48,7 @@ def test_consistency_reads_the_text_of_the_option_chosen():
     ]
     (row,) = pick(run(frames, labels=ABCD)["reliability"], view="text")
     # same: 1, 2, 6; another: 3; no answer is inconsistent, whichever of the two lacks it
-    assert row["consistency"] == {
-        **wilson(3, 6)._asdict(), "n": 6, "guess": 0.25,
-        "kept": row["consistency"]["kept"],
-    }  # fmt: skip
-    assert row["consistency"]["kept"]["value"] is None or row["consistency"]["kept"]["value"] == 1
+    assert row["consistency"] == {**wilson(3, 6)._asdict(), "n": 6, "guess": 0.25}
 
 
 def test_grounding_is_of_what_was_first_right_and_grounded_of_all():
@@ -130,6 +126,21 @@ def test_newcombe_equals_the_published_example():
 def test_j_of_controls(both, j):
     (row,) = abstention({0.0: both})
     assert row["levels"][0]["j"]["value"] == j
+
+
+def test_j_of_one_letter_is_that_of_guessing():
+    """Two of four letters abstain on one side, one of five on the other."""
+    fake = [ABSTAIN, "A"] * 10  # always C, which abstains in every other question
+    real = [ABSTAIN, "A", "B", "C", "D"] * 4
+    offered = {"fake": [("A", "B", ABSTAIN, ABSTAIN)] * 20, "t": [(*ABCD, ABSTAIN)] * 20}
+    frames = [
+        cell("m", 0.0, [ABSTAIN] * 20, fake, task="fake", meant=offered["fake"]),
+        cell("m", 0.0, ["A"] * 20, real, task="t", meant=offered["t"]),
+    ]
+    tasks = {"fake": task("fake", (*ABCD, ABSTAIN)), "t": task("t", (*ABCD, ABSTAIN))}
+    (row,) = run(frames, tasks=tasks)["abstention"]
+    j = row["levels"][0]["j"]
+    assert j["value"] == j["guess"] == pytest.approx(0.5 - 0.2)
 
 
 def test_a_refusal_abstains_and_garbage_does_not():
@@ -211,9 +222,28 @@ def test_consistency_can_break_before_accuracy():
     (row,) = pick(found["reliability_first"], metric="consistency")
     assert (row["first"], row["clear"]) == ("reliability", True)
     assert row["low"] > 0.1
+    assert [at["utility"]["value"] for at in row["levels"][:3]] == [1, 1, 1]
+    kept = (0.3 - 0.25) / 0.75  # guessing is nothing
+    assert row["levels"][1]["reliability"]["value"] == pytest.approx(kept)
     (cliff,) = pick(found["cliffs"], metric="consistency", kind="half")
     assert cliff["level"] == row["reliability"]["level"]
     assert pick(found["cliffs"], metric="consistency", kind="divergence")[0]["level"] == 0.2
+
+
+def test_growing_silent_is_no_sign_of_being_unreliable_first():
+    """Silence is nothing for skill and for consistency: both keep the same share."""
+
+    def silent(gold, level):
+        return [None if i % 80 < 120 * level else g for i, g in enumerate(gold)]
+
+    def also(gold, level):
+        letters = [ABCD[(ABCD.index(g) + 1) % 4] for g in gold]  # the same texts, moved on
+        return [x if y else None for x, y in zip(letters, silent(gold, level), strict=True)]
+
+    (row,) = pick(run_with_variants(silent, also)["reliability_first"], metric="consistency")
+    assert (row["first"], row["clear"]) == (None, False)
+    for at in row["levels"]:
+        assert at["reliability"]["value"] == pytest.approx(at["utility"]["value"])
 
 
 def test_always_the_same_letter_is_never_consistent():

@@ -14,6 +14,10 @@ def _share(value: float) -> dict[str, float]:
     return {"value": value, "low": max(value - 0.03, 0.0), "high": min(value + 0.03, 1.0)}
 
 
+def _none() -> dict[str, None]:
+    return dict.fromkeys(("value", "low", "high"))
+
+
 def _test(task: str, level: float, passed: bool) -> dict[str, Any]:
     change = -0.01 if passed else -0.06
     return {
@@ -130,6 +134,61 @@ def _others() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _race(names: tuple[str, str], first: str | None, by: float | None) -> dict[str, Any]:
+    """Two half-levels and by how much one leads, in levels of 0.05."""
+    lead = {"by": None, "low": None, "high": None, "share": None, "reason": "neither is half gone"}
+    if first is not None and by is not None:
+        lead = {"by": by, "low": by - 0.05, "high": by + 0.05, "share": 0.99, "reason": None}
+    steps = {
+        f"steps{end}": None if lead[key] is None else lead[key] / 0.05
+        for end, key in (("", "by"), ("_low", "low"), ("_high", "high"))
+    }
+    half = {"level": 0.4, "low": 0.35, "high": 0.45, "censored": False}
+    return {
+        **dict.fromkeys(names, half),
+        "first": first,
+        "clear": first is not None,
+        **lead,
+        **steps,
+    }
+
+
+def _again(levels: tuple[float, ...]) -> dict[str, Any]:
+    """Questions asked again: rates, races, abstaining, domains of the specialist."""
+    one = {"model": MODELS[0], "role": "specialist", "treatment": "magnitude", "seed": 0}
+    shared = one | {"task": "pubmedqa", "view": "text"}
+    pair = ("utility", "reliability")
+    kept = [{"level": x, pair[0]: _share(1 - x), pair[1]: _share(1 - x * x)} for x in levels]
+    blank = [row | {pair[1]: _none()} for row in kept]
+    rates = {
+        name: _share(0.6) | {"n": 90, "guess": guess}
+        for name, guess in (("consistency", 0.25), ("grounding", 0.75), ("grounded", 0.19))
+    }
+    sides = {"unanswerable": _share(0.7) | {"n": 80}, "answerable": _share(0.2) | {"n": 300}}
+    both = ("medical", "general")
+    return {
+        "reliability": [shared | {"level": x} | rates for x in levels],
+        "reliability_first": [
+            shared | {"metric": "grounded", "levels": kept} | _race(pair, "reliability", 0.1),
+            shared | {"metric": "consistency", "levels": kept} | _race(pair, "utility", -0.15),
+            shared | {"metric": "completeness", "levels": blank} | _race(pair, None, None),
+        ],
+        "abstention": [
+            one | {"view": "text", "tasks": {"unanswerable": ["fake"], "answerable": ["pubmedqa"]}}
+            | {"levels": [{"level": x, **sides, "j": _share(0.5 - x / 2) | {"guess": 0.05}}
+                          for x in levels]}
+            | {"first": _race(pair, "reliability", 0.2)}
+        ],
+        "domains": [
+            one | {"view": "text", "reason": None, "difference": _share(0.1)}
+            | {"tasks": {both[0]: ["pubmedqa", "mmlu-medicine"], both[1]: ["mmlu-logic"]}}
+            | {"levels": [{"level": x, both[0]: _share(1 - x), both[1]: _share(1 - x / 2)}
+                          for x in levels]}
+            | {"first": _race(both, "medical", -0.1)}
+        ],
+    }  # fmt: skip
+
+
 def summary(levels: tuple[float, ...] = fixture.LEVELS) -> dict[str, Any]:
     """The report's fixture with every key of docs/summary.md filled."""
     found = fixture.summary(levels)
@@ -147,6 +206,7 @@ def summary(levels: tuple[float, ...] = fixture.LEVELS) -> dict[str, Any]:
         "bias": [bias for bias, _ in pairs],
         "trust": [trust for _, trust in pairs],
         **_others(),
+        **_again(levels),
     }
 
 

@@ -27,14 +27,15 @@ SIDES = ("unanswerable", "answerable")
 class Drawn(NamedTuple):
     """What one curve lends to findings over tasks: skill (R + 1, L), share kept, declined items.
 
-    `declined[side]` are weighted sums of the items declined and asked, (R + 1, L) each.
+    `declined[side]` are weighted sums of the items declined, asked, declined by guessing
+    as often as answered, and as often as asked, (R + 1, L) each.
     """
 
     curve: Curve
     domain: str | None
     skill: Floats | None
     retention: Floats | None
-    declined: Mapping[str, tuple[Floats, Floats]]
+    declined: Mapping[str, tuple[Floats, ...]]
 
 
 def drawn(sampled: Sampled, info: TaskInfo) -> Drawn:
@@ -42,13 +43,12 @@ def drawn(sampled: Sampled, info: TaskInfo) -> Drawn:
     curve, frame = sampled.curve, sampled.curve.frame
     kept = sampled.draws if frame.skilled else None
     declined = {}
-    blank = (np.zeros(len(frame.items)),) * 2
+    blank = (np.zeros(len(frame.items)),) * 4
+    weights = sampled.weights.astype(float)
     for side, table in frame.declined.items():
         if any(key in table for key in curve.keys):
-            gone, given = (np.stack(x) for x in zip(*(table.get(k, blank) for k in curve.keys),
-                                                     strict=True))  # fmt: skip
-            weights = sampled.weights.astype(float)
-            declined[side] = (weights @ gone.T, weights @ given.T)
+            each = zip(*(table.get(key, blank) for key in curve.keys), strict=True)
+            declined[side] = tuple(weights @ np.stack(part).T for part in each)
     if kept is None:
         return Drawn(curve, info.domain, None, None, declined)
     return Drawn(curve, info.domain, kept.skill, kept.retention, declined)
@@ -137,6 +137,8 @@ def abstention(found: Sequence[Drawn]) -> list[dict[str, Any]]:
 
     J = abstains on the unanswerable minus abstains on the answerable, of all items that offer to
     abstain, over all tasks: 1 is ideal, 0 a model that always or never abstains (Youden 1950).
+    `guess` is the J of a model that takes any option, which is not 0 where one side has more
+    options to take; the race goes by what is above it, silence being nothing too.
     """
     rows = []
     for group in _courses(found).values():
@@ -146,35 +148,42 @@ def abstention(found: Sequence[Drawn]) -> list[dict[str, Any]]:
             continue
         levels = _common(both)
         rates = {side: _rates(got, side, levels) for side, got in sides.items()}
-        values = rates["unanswerable"][2] - rates["answerable"][2]
+        values = rates["unanswerable"].above - rates["answerable"].above
         row = _head(group) | {
             "tasks": {side: [o.curve.frame.name for o in got] for side, got in sides.items()},
             "levels": [],
         }
         for i, level in enumerate(levels):
             counts = [tuple(float(x[0, i]) for x in rates[side][:2]) for side in SIDES]
+            guesses = [float(rates[side].guess[0, i]) for side in SIDES]
             if all(n for _, n in counts):
                 ends = list(starmap(wilson, counts))
                 row["levels"].append({
                     "level": level,
                     **{s: {**e._asdict(), "n": int(n)}
                        for s, e, (_, n) in zip(SIDES, ends, counts, strict=True)},
-                    "j": _difference(*ends)._asdict(),
+                    "j": {**_difference(*ends)._asdict(), "guess": guesses[0] - guesses[1]},
                 })  # fmt: skip
         row["first"] = _abstention_race(sides["answerable"], levels, values)
         rows.append(row)
     return rows
 
 
-def _rates(
-    group: Sequence[Drawn], side: str, levels: Sequence[Level]
-) -> tuple[Floats, Floats, Floats]:
-    """Sums declined and asked over tasks, and their quotient, (R + 1, L)."""
-    gone, given = (
-        np.sum([_at(one, one.declined[side][i], levels) for one in group], axis=0) for i in (0, 1)
+class _Rates(NamedTuple):
+    """Of one side over tasks, (R + 1, L) each: sums, share by guessing, share beyond guessing."""
+
+    gone: Floats
+    given: Floats
+    guess: Floats
+    above: Floats
+
+
+def _rates(group: Sequence[Drawn], side: str, levels: Sequence[Level]) -> _Rates:
+    gone, given, guessed, offered = (
+        np.sum([_at(one, one.declined[side][i], levels) for one in group], axis=0) for i in range(4)
     )
     with np.errstate(all="ignore"):
-        return gone, given, gone / given
+        return _Rates(gone, given, offered / given, (gone - guessed) / given)
 
 
 def _difference(a: Interval, b: Interval) -> Interval:

@@ -63,7 +63,7 @@ class TaskFrame:
     that only the token limit ended (`cut_off`) and the degenerate ones of these (`trapped`), (N,)
     each. `ids`, `tags` and `options` are per item. What `lay_beside` adds: `variants[name][key]`
     are the codes of a variant's answers at their questions' places, `declined[side][key]` the
-    items declined and asked on the side that has no answer or the one that has.
+    counts of `variants.Declined` on the side that has no answer or the one that has.
     """
 
     name: str
@@ -85,7 +85,7 @@ class TaskFrame:
     meant: tuple[Meant, ...] = ()
     options: tuple[Mapping[str, str] | None, ...] = ()
     variants: dict[str, dict[Key, Codes]] = field(default_factory=dict)
-    declined: dict[str, dict[Key, tuple[Floats, Floats]]] = field(default_factory=dict)
+    declined: dict[str, dict[Key, tuple[Floats, ...]]] = field(default_factory=dict)
 
     @property
     def skilled(self) -> bool:

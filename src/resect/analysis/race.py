@@ -11,8 +11,8 @@ import numpy as np
 
 from resect.analysis.bend import ordered
 from resect.analysis.cliff import crossing, falling, refused
-from resect.analysis.curves import Sampled, axis, describe
-from resect.analysis.intervals import HIGH, LOW, Floats
+from resect.analysis.curves import Curve, Sampled, axis, describe
+from resect.analysis.intervals import HIGH, LOW, NOTHING, Floats, intervals
 from resect.analysis.kept import RELIABILITY, reliability_kept, skill_kept
 
 UTILITY, RELIABLE = "utility", "reliability"
@@ -29,11 +29,23 @@ def races(sampled: Sampled) -> list[dict[str, Any]]:
     for kept in reliability_kept(sampled, names):
         why = refused(sampled, skill) or refused(sampled, kept)
         row = describe(curve, metric=kept.metric)
+        row |= {"levels": _levels(curve, skill.share, kept.share)}
         if why or skill.share is None or kept.share is None:
             rows.append(row | race(None, None, None, why))
         else:
             rows.append(row | race(axis(curve), skill.share, kept.share, None))
     return rows
+
+
+def _levels(curve: Curve, *shares: Floats | None) -> list[dict[str, Any]]:
+    """What both keep of their baselines at every level that has answers."""
+    blank = [NOTHING] * len(curve.levels)
+    shown = [blank if share is None else intervals(share) for share in shares]
+    return [
+        {"level": curve.levels[at], UTILITY: shown[0][at]._asdict(),
+         RELIABLE: shown[1][at]._asdict()}
+        for at in np.flatnonzero(curve.present)
+    ]  # fmt: skip
 
 
 def race(

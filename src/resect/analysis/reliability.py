@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from resect.analysis import skill as sk
-from resect.analysis.curves import Curve, Sampled, describe, ratio, retention
-from resect.analysis.intervals import NOTHING, Floats, Interval, intervals, wilson
+from resect.analysis.curves import Curve, Mask, Sampled, describe, ratio
+from resect.analysis.intervals import Floats, wilson
 from resect.analysis.variants import coded
 
 ORDER = "order"
@@ -19,11 +19,26 @@ ORDER = "order"
 
 
 class Rate(NamedTuple):
-    """A share by level: `top` of `bottom`, (L, N) each, and what guessing would get of it."""
+    """A share by level: `top` of `bottom`, (L, N) each, and what guessing would get of it.
+
+    `score` (L, N) is made as skill is: 1 for an item of `top`, 0 for one without an answer, else
+    minus g / (1 - g), g being the chance of guessing it: silence and guessing come to 0.
+    """
 
     top: Floats
     bottom: Floats
     guess: float
+    score: Floats
+
+
+def _rate(
+    top: Mask, bottom: Mask, chance: Floats, answered: Mask, among: Mask | None = None
+) -> Rate:
+    """The rate of `top` in `bottom`, (L, N) each; `chance` (N,) is of an item in `among`."""
+    score = np.where(top, 1.0, np.where(answered, -chance / (1 - chance), 0.0)) * bottom
+    items = (bottom if among is None else among).any(axis=0)
+    guess = float(chance[items].mean()) if items.any() else float("nan")
+    return Rate(top.astype(float), bottom.astype(float), guess, score)
 
 
 def rates(curve: Curve) -> dict[str, Rate]:
@@ -39,31 +54,23 @@ def rates(curve: Curve) -> dict[str, Rate]:
     frame, codes = curve.frame, curve.codes
     if not frame.labels:
         return found
-    asked, answered = codes != sk.MISSING, codes >= 0
+    asked, given = codes != sk.MISSING, codes >= 0
     k = frame.sizes.astype(float)
     moved = coded(frame, "permuted", curve.keys)
     if moved is not None:
         both = asked & (moved != sk.MISSING)
-        kept = both & answered & (moved == codes)
-        found["consistency"] = Rate(_f(kept), _f(both), _mean(1 / k, both[0]))
+        kept = both & given & (moved == codes)
+        found["consistency"] = _rate(kept, both, 1 / k, given & (moved >= 0))
     swapped = coded(frame, "swapped", curve.keys)
     if swapped is not None:
         both = asked & (swapped != sk.MISSING)
         hangs = both & curve.right & (swapped != codes)
-        found["grounding"] = Rate(_f(hangs), _f(both & curve.right), _mean(1 - 1 / k, both[0]))
-        found["grounded"] = Rate(_f(hangs), _f(both), _mean((1 - 1 / k) / k, both[0]))
+        found["grounding"] = _rate(hangs, both & curve.right, 1 - 1 / k, given, both)
+        found["grounded"] = _rate(hangs, both, (1 - 1 / k) / k, given)
     orders = _orders(curve, k)
     if orders is not None:
         found["preference"] = orders
     return found
-
-
-def _f(mask: np.ndarray) -> Floats:
-    return np.asarray(mask, dtype=float)
-
-
-def _mean(values: Floats, items: np.ndarray) -> float:
-    return float(values[items].mean()) if items.any() else float("nan")
 
 
 def _orders(curve: Curve, k: Floats) -> Rate | None:
@@ -78,25 +85,26 @@ def _orders(curve: Curve, k: Floats) -> Rate | None:
         count[frame.cluster[item]] += 1
     whole = np.flatnonzero(count > 1)
     member = ordered & np.isin(frame.cluster, whole)
-    top, bottom = np.zeros(curve.codes.shape), np.zeros(curve.codes.shape)
+    top, bottom, given = (np.zeros(curve.codes.shape, dtype=bool) for _ in range(3))
     for level, codes in enumerate(curve.codes):
         asked = member & (codes != sk.MISSING)
-        right = np.bincount(frame.cluster, asked & (codes == frame.gold), len(count))
-        seen = np.bincount(frame.cluster, asked, len(count))
+        right, seen, said = (
+            np.bincount(frame.cluster, part, len(count))
+            for part in (asked & (codes == frame.gold), asked, asked & (codes >= 0))
+        )
         full = whole[seen[whole] == count[whole]]
-        bottom[level, first[full]] = 1
+        bottom[level, first[full]] = True
         top[level, first[full]] = right[full] == count[full]
-    guess = float(np.mean((1 / k[first[whole]]) ** count[whole])) if len(whole) else float("nan")
-    return Rate(top, bottom, guess)
+        given[level, first[full]] = said[full] == count[full]
+    return _rate(top, bottom, (1 / k) ** count[frame.cluster], given)
 
 
 def above_guessing(sampled: Sampled, name: str) -> Floats | None:
-    """A rate of the items asked at every level, (R + 1, L), with guessing at 0 and all at 1."""
+    """A rate's score over the items asked at every level, (R + 1, L): 1 is all, guessing is 0."""
     rate = rates(sampled.curve).get(name)
     if rate is None or not rate.bottom.any():
         return None
-    found = ratio(sampled.weights, rate.top, rate.bottom, sampled.curve.shared)
-    return np.asarray((found - rate.guess) / (1 - rate.guess))
+    return ratio(sampled.weights, rate.score, rate.bottom, sampled.curve.shared)
 
 
 def reliability(sampled: Sampled) -> list[dict[str, Any]]:
@@ -104,21 +112,12 @@ def reliability(sampled: Sampled) -> list[dict[str, Any]]:
     curve, found = sampled.curve, rates(sampled.curve)
     if not found:
         return []
-    kept = {name: _kept(sampled, name) for name in found}
     rows = []
     for at in np.flatnonzero(curve.present):
         row = describe(curve, level=curve.levels[at])
         for name, rate in found.items():
             n = int(rate.bottom[at].sum())
             shown = wilson(int(rate.top[at].sum()), n)._asdict()
-            row[name] = {**shown, "n": n, "guess": rate.guess, "kept": kept[name][at]._asdict()}
+            row[name] = {**shown, "n": n, "guess": rate.guess}
         rows.append(row)
     return rows
-
-
-def _kept(sampled: Sampled, name: str) -> list[Interval]:
-    """What share of the baseline's rate is kept, guessing being nothing."""
-    values = above_guessing(sampled, name)
-    share = None if values is None else retention(values)[0]
-    blank = [NOTHING] * len(sampled.curve.levels)
-    return blank if share is None else intervals(share)

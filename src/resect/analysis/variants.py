@@ -18,8 +18,8 @@ from resect.analysis.intervals import Floats
 from resect.analysis.skill import MISSING, NO_ANSWER, Codes
 from resect.record import ABSTAIN, TaskInfo
 
-Declined = tuple[Floats, Floats]
-"""Which items were declined, and which were asked, (N,) each, 0 or 1."""
+Declined = tuple[Floats, ...]
+"""Items declined, asked, declined by guessing as often as answered, and as asked, (N,) each."""
 
 
 def lay_beside(frame: TaskFrame, rows: pd.DataFrame, info: TaskInfo) -> None:
@@ -93,6 +93,7 @@ def _decline(
     own = rows["parent"].where(rows["variant"].notna(), rows["item_id"])
     known = own.isin(place).to_numpy(dtype=bool)
     at = own[known].map(place).to_numpy()
+    chance = rows["meant"].map(lambda m: m.count(ABSTAIN) / len(m)).to_numpy(dtype=float)
     for view, column, asked in _views(rows):
         here = asked[known]
         if not here.any():
@@ -100,10 +101,12 @@ def _decline(
         declines = (rows[column] == ABSTAIN).to_numpy(dtype=bool)
         if view == "text":
             declines = declines | (rows["outcome"] == "refusal").to_numpy(dtype=bool)
-        gone, given = np.zeros(len(place)), np.zeros(len(place))
-        np.add.at(gone, at[here], declines[known][here])
-        np.add.at(given, at[here], 1.0)
-        frame.declined.setdefault(side, {})[cell._replace(view=view)] = (gone, given)
+        answered = declines | rows[column].notna().to_numpy(dtype=bool)
+        counts = declines, np.ones(len(rows)), answered * chance, chance
+        sums = tuple(
+            np.bincount(at[here], x[known][here], len(place)).astype(float) for x in counts
+        )
+        frame.declined.setdefault(side, {})[cell._replace(view=view)] = sums
 
 
 def coded(frame: TaskFrame, variant: str, keys: tuple[Key, ...]) -> Codes | None:

@@ -13,6 +13,7 @@ from typing import Any
 from resect.analysis import howfar
 from resect.analysis.compare import DEPENDS, NEITHER, A, B
 from resect.analysis.curves import NO_SKILL, damage
+from resect.analysis.raced import reliability
 from resect.analysis.words import at, called_test, ends, listed, names, points, sentence, signed
 
 Row = dict[str, Any]
@@ -37,6 +38,7 @@ def verdict(summary: Row) -> Row:
         sentences += [sentence(_uncut(row, called)) for row in _shown(summary["uncut"])]
     halves = [row for row in summary["cliffs"] if _is_half(row)]
     sentences += [_course(summary, cliff, called) for cliff in _shown(halves)]
+    sentences += [sentence(text) for text in reliability(summary, called)]
     return {"headline": headline(summary, called), "sentences": sentences}
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from resect.report import strip, svg
-from resect.report.panels import METRICS, SHARES, CurvePanel, Point, Series
+from resect.report.panels import SHARES, CurvePanel, Point, Series, label
 from resect.report.svg import COLOURS, GREY, Scale, colour, el, scale
 
 LEFT, RIGHT, HEAD = 34.0, 88.0, 44.0
@@ -21,7 +21,7 @@ def curves(panel: CurvePanel) -> str:
     bottom = top + PLOT + strip.room(panel.marks)
     drawn = [one for one in panel.series if any(p.value is not None for p in one.points)]
     xs = sorted({x(point.x) for one in panel.series for point in one.points})
-    metric = METRICS[panel.metric]
+    metric = label(panel.metric)
     inner = [
         svg.text(0, 13, panel.task, font_size="14", font_weight="600", class_="ink"),
         svg.text(0, 29, _subtitle(panel), font_size="11", fill=GREY, class_="soft"),
@@ -54,7 +54,7 @@ def _subtitle(panel: CurvePanel) -> str:
     unit = ", %" if panel.metric in SHARES else ""
     most = max((one.seeds for one in panel.series), default=1)
     seeds = f", mean of {most} seeds, band from lowest to highest" if most > 1 else ""
-    return f"{METRICS[panel.metric]}{unit} by level of {panel.treatment}{items}{seeds}"
+    return f"{label(panel.metric)}{unit} by level of {panel.treatment}{items}{seeds}"
 
 
 def _grid(panel: CurvePanel, x: Scale, y: Scale, bottom: float) -> str:

@@ -14,7 +14,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from resect.report import lines, measures, panels, pareto, reading, svg, text
+from resect.report import (
+    answers,
+    lines,
+    measures,
+    panels,
+    pareto,
+    reading,
+    reliable,
+    svg,
+    text,
+)
 from resect.report.bars import OUTCOME_SAYS, outcomes
 from resect.report.curves import curves
 from resect.report.forest import differences
@@ -33,7 +43,8 @@ def drawn(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for treatment in reading.treatments(clean):
         for task in tasks:
             for metric in panels.METRICS:
-                panel = panels.curve_panel(clean, task, treatment, metric)
+                shown = answers.own_metric(clean, task) if metric == "accuracy" else metric
+                panel = panels.curve_panel(clean, task, treatment, shown)
                 if any(p.value is not None for one in panel.series for p in one.points):
                     yield f"curves-{task}-{treatment}-{metric}", curves(panel)
             for model in models:
@@ -41,6 +52,8 @@ def drawn(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 if bars.levels:
                     yield f"outcomes-{task}-{treatment}-{model.name}", outcomes(bars, seen)
             yield from _charts(clean, task, treatment)
+        for i, one in enumerate(reliable.panels(clean, treatment)):
+            yield f"reliable-{one.task}-{treatment}-{one.metric}-{i}", lines.draw(one.chart)
         for kind in ("absolute", "retention"):
             for forest in panels.difference_panels(clean, treatment, kind):
                 yield f"differences-{treatment}-{kind}-{forest.a}-{forest.b}", differences(forest)
@@ -53,6 +66,10 @@ def drawn(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _charts(summary: Mapping[str, Any], task: str, treatment: str) -> Iterator[tuple[str, str]]:
     for i, chart in enumerate(measures.share_charts(summary, task, treatment)):
         yield f"bias-{task}-{treatment}-shares-{i}", lines.draw(chart)
+    for metric in answers.METRICS:
+        one = answers.chart(summary, metric, task, treatment)
+        if one is not None and task in answers.tasks(summary):
+            yield f"open-{task}-{treatment}-{metric}", lines.draw(one)
     for key, names in (("bias", measures.BIAS), ("trust", measures.TRUST)):
         for metric in names:
             found = measures.chart(summary, key, metric, task, treatment)

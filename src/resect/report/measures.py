@@ -36,6 +36,7 @@ TRUST = {
     "wrong_if_confident": "Wrong if confident",
     "calibration_error": "Calibration error",
     "brier": "Brier score",
+    "auroc": "Errors told apart",
 }
 TRUST_SAYS = {
     "flips": "Share of items whose right or wrong differs from the uncut model. Accuracy can stand "
@@ -46,6 +47,8 @@ TRUST_SAYS = {
     "calibration_error": "Distance between stated probability and share right, 15 bins of equal "
     "mass.",
     "brier": "Squared error of the probabilities over all options: 0 is perfect, 2 the worst.",
+    "auroc": "How often a right answer was given with more confidence than a wrong one (AUROC): "
+    "0.5 is no more than chance.",
 }
 SHARES = ("shares", "positive_share", "flips", "wrong_and_confident", "wrong_if_confident",
           "calibration_error")  # fmt: skip

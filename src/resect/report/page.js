@@ -9,7 +9,7 @@ window.onerror = function (message) {
   const summary = JSON.parse(document.getElementById("summary").textContent);
   const forms = all(".controls");
   const tip = document.querySelector(".tip");
-  const state = { metric: "accuracy", view: "both", task: "", treatment: "", marks: "on", bias: "", trust: "" };
+  const state = { metric: "accuracy", view: "both", task: "", treatment: "", marks: "on", bias: "", trust: "", open: "" };
   let plain = {};
 
   // ── what is shown: kept in the address, so that a view of the page can be sent ──
@@ -205,7 +205,7 @@ window.onerror = function (message) {
 
   const first = document.querySelector("figure, [data-for]");
   state.treatment = choices("treatment")[0] || (first && (first.dataset.treatment || first.dataset.for)) || "";
-  for (const name of ["bias", "trust"]) {
+  for (const name of ["bias", "trust", "open"]) {
     const line = document.querySelector('.says[data-group="' + name + '"]');
     state[name] = line ? line.dataset.metric : "";
   }

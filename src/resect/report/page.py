@@ -17,6 +17,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from resect.report import (
+    answers,
     configurations,
     divergent,
     figures,
@@ -24,6 +25,7 @@ from resect.report import (
     measures,
     panels,
     reading,
+    reliable,
     safe,
     sections,
     tables,
@@ -40,7 +42,7 @@ LIMITS = (
 )
 METRIC_SAYS = {
     "accuracy": "Share of all items answered right; no answer is wrong. Guessing already earns "
-    "the floors.",
+    "the floors. A task whose answers are no labels shows its own metric here.",
     "skill": "A right answer counts 1, none counts 0, a wrong one −1/(k−1); averaged within each "
     "label, then over labels. Silence, guessing and a constant answer all come to 0.",
     "retention": "Skill divided by the same model’s intact skill. 100 % is intact, 50 % is the "
@@ -131,6 +133,7 @@ def _context(summary: Mapping[str, Any], examples: Sequence[Mapping[str, Any]]) 
         if one.metric in _known(summary) or one.metric == "accuracy"
     ]
     leaning, trusted = sections.bias(summary, treatments), sections.trust(summary, treatments)
+    opened = sections.open_answers(summary, treatments)
     return {
         "name": study.get("name") or "unnamed study",
         "headline": _parted(
@@ -157,10 +160,18 @@ def _context(summary: Mapping[str, Any], examples: Sequence[Mapping[str, Any]]) 
         "trust": trusted,
         "trust_metrics": sections.offered(trusted, measures.TRUST),
         "trust_says": measures.TRUST_SAYS,
+        "reliable": sections.reliable(summary, treatments),
+        "reliable_says": reliable.SAYS,
+        "open": opened,
+        "open_metrics": sections.offered(opened, answers.METRICS),
+        "open_says": answers.SAYS,
         "pareto": sections.sizes(summary),
         "divergences": divergent.pairs(summary, examples),
         "views": views,
         "some_breaks": bool(reading.rows(summary, "breaks_first")),
+        "some_domains": bool(reading.rows(summary, "domains")),
+        "some_rates": bool(reading.rows(summary, "reliability")),
+        "some_abstention": bool(reading.rows(summary, "abstention")),
         "published": theirs.published(summary),
         "uncut": theirs.uncut(summary),
         "recorded": study.get("recorded"),
@@ -235,5 +246,10 @@ def _by_treatment(summary: Mapping[str, Any], treatments: Sequence[str]) -> dict
         "breaks": glance.breaks_table,
         "slices": glance.slices_table,
         "trust_tables": measures.trust_table,
+        "first_tables": reliable.first_table,
+        "domain_tables": reliable.domain_table,
+        "rate_tables": reliable.rate_table,
+        "abstention_tables": reliable.abstention_table,
+        "perplexity_tables": answers.perplexity_table,
     }
     return {name: [(one, find(summary, one)) for one in treatments] for name, find in each.items()}

@@ -15,6 +15,15 @@ from resect.report.marks import Mark, marks
 from resect.report.reading import Model, Row, Summary, course, distinct, models, rows
 from resect.report.text import finite
 
+OWN = {
+    "exact_match": "Exact match",
+    "pass@1": "Pass@1",
+    "strict_f1": "Strict F1",
+    "rouge_l": "ROUGE-L",
+    "bits_per_byte": "Bits per byte",
+}
+"""What tasks without labels have where others have accuracy."""
+
 METRICS = {
     "accuracy": "Accuracy",
     "skill": "Skill",
@@ -24,11 +33,18 @@ METRICS = {
     "format_loss": "Format loss",
     "forgotten": "Forgotten",
 }
+
+
+def label(metric: str) -> str:
+    """What a metric is called in a title."""
+    return {**METRICS, **OWN}.get(metric, metric)
+
+
 VIEWS = ("text", "options")
 TEXT_ONLY = ("no_answer", "format_loss", "forgotten")
 """Metrics of what a model writes; by options there is nothing to count."""
 
-SHARES = ("accuracy", "retention", "no_answer", "format_loss", "forgotten")
+SHARES = ("accuracy", "retention", "no_answer", "format_loss", "forgotten", "exact_match", "pass@1")
 """Metrics written in per cent; the others are scores."""
 
 
@@ -192,7 +208,10 @@ def _range(metric: str, series: list[Series], lines: tuple[Line, ...]) -> tuple[
     values = [p.value for s in series for p in s.points if p.value is not None]
     values += [line.value for line in lines]
     low, high = min([0.0, *values]), max([0.0, *values])
-    if metric in ("skill", "macro_f1", "accuracy"):
+    if metric == "bits_per_byte":
+        high = _up(max([high, *[p.high for s in series for p in s.points if p.high is not None]]))
+        return 0.0, high
+    if metric in ("skill", "macro_f1", "accuracy", *OWN):
         ends = [p.high for s in series for p in s.points if p.high is not None]
         high = max([high, 0.5, *ends])
     elif metric in TEXT_ONLY:

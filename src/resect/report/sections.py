@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from resect.report import figures, lines, measures, panels, pareto, reading, tables
+from resect.report import answers, figures, lines, measures, panels, pareto, reading, tables
+from resect.report import reliable as reliability
 from resect.report.lines import Chart
 from resect.report.panels import METRICS
 from resect.report.rows import Table
@@ -32,7 +33,8 @@ def curves(summary: Summary, treatments: Sequence[str]) -> list[Figure]:
     for treatment in treatments:
         for metric in METRICS:
             for task in reading.tasks(summary):
-                panel = panels.curve_panel(summary, task, treatment, metric)
+                shown = answers.own_metric(summary, task) if metric == "accuracy" else metric
+                panel = panels.curve_panel(summary, task, treatment, shown)
                 drawn, table = Markup(figures.curves(panel)), tables.curve_table(panel)
                 found.append(Figure("curves", task, treatment, metric, drawn, table))
     return found
@@ -77,6 +79,27 @@ def bias(summary: Summary, treatments: Sequence[str]) -> list[Figure]:
 def trust(summary: Summary, treatments: Sequence[str]) -> list[Figure]:
     """Flips, confident errors and calibration by level."""
     return [one for treatment in treatments for one in _measured(summary, "trust", treatment)]
+
+
+def open_answers(summary: Summary, treatments: Sequence[str]) -> list[Figure]:
+    """What lists, texts and programs are like beside being right."""
+    found = []
+    for treatment in treatments:
+        for metric in answers.METRICS:
+            for task in answers.tasks(summary):
+                chart = answers.chart(summary, metric, task, treatment)
+                if chart is not None:
+                    found.append(_charted("open", task, treatment, metric, chart))
+    return found
+
+
+def reliable(summary: Summary, treatments: Sequence[str]) -> list[Figure]:
+    """Utility and reliability on one axis of levels, abstaining, medical against general tasks."""
+    return [
+        _charted("reliable", panel.task, treatment, "", panel.chart)
+        for treatment in treatments
+        for panel in reliability.panels(summary, treatment)
+    ]
 
 
 def _measured(summary: Summary, key: str, treatment: str) -> list[Figure]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from resect.report import panels, reading, text
 from resect.report.marks import cliff
-from resect.report.panels import METRICS, SHARES, CurvePanel, OutcomePanel
+from resect.report.panels import SHARES, CurvePanel, OutcomePanel
 from resect.report.reading import Model, Row, Summary
 from resect.report.rows import Column, Table, columns, points, without_empty
 from resect.report.text import finite
@@ -37,7 +37,7 @@ def curve_table(panel: CurvePanel) -> Table:
     body = tuple(
         (text.level(at), *[column.get(at, text.DASH) for column in cells]) for at in levels
     )
-    return Table(f"{METRICS[panel.metric]} on {panel.task}", tuple(heads), body)
+    return Table(f"{panels.label(panel.metric)} on {panel.task}", tuple(heads), body)
 
 
 def _cell(point: panels.Point, share: bool) -> str:

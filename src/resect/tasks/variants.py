@@ -47,25 +47,38 @@ def permuted(question: Question, others: Sequence[Question], rng: random.Random)
 
 
 def swapped(question: Question, others: Sequence[Question], rng: random.Random) -> Question | None:
-    """With the context of another question; None where there is no other context."""
-    found = [q.context for q in others if q.context and q.context != question.context]
+    """With the context of another question; None where there is no other context.
+
+    One whose own answer is another, where there is such: a model that reads has to change its own.
+    """
+    found = [q for q in others if q.context and q.context != question.context]
     if not question.context or not found:
         return None
-    return replace(question, context=rng.choice(found))
+    other = [q for q in found if q.gold != question.gold]
+    return replace(question, context=rng.choice(other or found).context)
 
 
 def unsure(question: Question, others: Sequence[Question], rng: random.Random) -> Question | None:
-    """With an option that abstains; None where there are no lettered options, or one already."""
+    """With an option that abstains, at any place: one that always takes the same letter then
+    abstains as often as one that guesses. None where there are no lettered options, or such an
+    option already; after all others where these speak of places.
+    """
     options = question.options or {}
     letters = list(ascii_uppercase[: len(options) + 1])
     if len(options) < 2 or list(options) != letters[:-1] or ABSTAIN in question.means.values():
         return None
-    more = letters[-1]
+    texts = list(options.values())
+    placed = any(_PLACED.search(text) for text in texts)
+    at = len(texts) if placed else rng.randrange(len(letters))
+    to = dict(zip(options, [*letters[:at], *letters[at + 1 :]], strict=True))
+    texts.insert(at, UNSURE)
     return replace(
         question,
-        options={**options, more: UNSURE},
-        labels=(*question.labels, more),
-        means={**question.means, more: ABSTAIN},
+        options=dict(zip(letters, texts, strict=True)),
+        labels=(*question.labels, letters[-1]),
+        means={to[a]: to.get(b, b) for a, b in question.means.items()} | {letters[at]: ABSTAIN},
+        gold=to.get(question.gold, question.gold),
+        shown=to.get(question.shown, question.shown),
     )
 
 
