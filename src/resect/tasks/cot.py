@@ -84,7 +84,8 @@ class Reasoned(QuestionTask):
         """The final answer, read as the task reads one; what leads up to it is not read."""
         said = final.announced(text)
         if said is not None:
-            found = self.inner.read(said, item, stopped)
+            whole = stopped != "length" or not text.rstrip().endswith(said)
+            found = self.inner.read(said, item, "stop" if whole else stopped)
             if found.value is not None:
                 return replace(found, outcome="answer", tier="final")
         finished = stopped != "length"
