@@ -6,6 +6,7 @@ import pytest
 import tiny
 import torch
 from torch import nn
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from resect import anatomy
 from resect.errors import RequestError
@@ -46,3 +47,22 @@ def test_gate_and_up_of_gpt_oss_are_interleaved():
 def test_a_model_without_blocks_is_refused():
     with pytest.raises(RequestError, match="no decoder blocks"):
         anatomy.read(nn.Linear(2, 2))
+
+
+@pytest.mark.parametrize(
+    ("family", "fields", "sentence"),
+    [
+        ("gpt2", {"n_embd": 32, "n_layer": 2, "n_head": 4},
+         "2 blocks found in GPT2LMHeadModel, but no linear layer in them"),
+        ("jetmoe", {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
+                    "kv_channels": 8, "num_key_value_heads": 2, "num_local_experts": 4},
+         r"2 blocks found in JetMoeForCausalLM, but only \d% of their weights in linear layers or "
+         r"experts of a known kind: model.layers.0.mlp.input_linear.weight is none"),
+    ],
+)  # fmt: skip
+def test_an_unknown_architecture_is_said(family, fields, sentence):
+    """What was found, and what was not: pruning a small part of a model is no level of it."""
+    ids = {"vocab_size": 259, "bos_token_id": 1, "eos_token_id": 2}
+    config = AutoConfig.for_model(family, **fields, **ids)
+    with pytest.raises(RequestError, match=sentence):
+        anatomy.read(AutoModelForCausalLM.from_config(config))

@@ -68,11 +68,30 @@ def read(model: nn.Module) -> Anatomy:
     """Find the decoder blocks and their matrices; `RequestError` says what was not found."""
     config = getattr(model, "config", None)
     blocks = [Block(at, b, list(_matrices(b, at, config))) for at, b in decoder_blocks(model)]
-    if not any(block.matrices for block in blocks):
-        kind = type(model).__name__
-        raise RequestError(f"{len(blocks)} blocks found in {kind}, but no linear layer in them.")
+    _recognised(model, blocks)
     names = {id(module): name for name, module in model.named_modules()}
     return Anatomy(blocks, *_ends(model, names))
+
+
+def _recognised(model: nn.Module, blocks: list[Block]) -> None:
+    """Raises `RequestError` where most of the blocks' weights lie in something unknown."""
+    kind = type(model).__name__
+    if not any(block.matrices for block in blocks):
+        raise RequestError(f"{len(blocks)} blocks found in {kind}, but no linear layer in them.")
+    known = {(m.module, m.parameter) for block in blocks for m in block.matrices}
+    held = {
+        (at, name): value.numel()
+        for block in blocks
+        for at, module in block.module.named_modules(prefix=block.name)
+        for name, value in module.named_parameters(recurse=False)
+    }
+    share = sum(held[place] for place in known) / sum(held.values())
+    if share < 0.5:
+        at, name = max((p for p in held if p not in known), key=lambda place: held[place])
+        raise RequestError(
+            f"{len(blocks)} blocks found in {kind}, but only {share:.0%} of their weights in "
+            f"linear layers or experts of a known kind: {at}.{name} is none."
+        )
 
 
 def _ends(model: nn.Module, names: dict[int, str]) -> tuple[Matrix | None, Matrix | None]:
