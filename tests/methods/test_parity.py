@@ -159,6 +159,37 @@ def test_sparsegpt_equals_the_published_algorithm(pattern, block):
     torch.testing.assert_close(found.double(), expected, rtol=2e-3, atol=2e-4)
 
 
+def test_sparsegpt_of_a_model():
+    """Hessians from plain hooks in float64; every matrix's mask, and the weights as updated."""
+    model = tiny.model("mistral")
+    seen = inputs_of(model)
+    expected = {
+        m.name: published(m.weight().double(), seen[m.site].T @ seen[m.site], 0.5, None, 128)
+        for m in anatomy.read(model).matrices
+    }
+    method = methods.make(Step.parse("sparsegpt:0.5,inputs=dense"))
+    method.prepare(model, [0.5], Context(TEXT))
+    method.apply(model, 0.5)
+    for matrix in anatomy.read(model).matrices:
+        wanted = expected[matrix.name]
+        assert torch.equal(matrix.weight() == 0, wanted == 0), matrix.name
+        torch.testing.assert_close(matrix.weight().double(), wanted, rtol=2e-3, atol=2e-4)
+
+
+@pytest.mark.parametrize(("level", "pattern"), [(0.0, None), (0.1, None), (0.5, Pattern(2, 4))])
+def test_sparsegpt_zeroes_no_more_than_is_due(level, pattern):
+    """Most inputs are always zero: their weights go first, those that are not due stay."""
+    torch.manual_seed(0)
+    x, w = torch.randn(200, 24), torch.randn(10, 24)
+    x[:, 5:] = 0
+    found = sparsegpt(w, x.T @ x, level, pattern, block=8)
+    gone = found == 0
+    assert int(gone.sum()) == int(w.numel() * level)
+    assert torch.equal(found[:, 5:][~gone[:, 5:]], w[:, 5:][~gone[:, 5:]])
+    if level == 0:
+        assert torch.equal(found, w)
+
+
 def published(w, second, sparsity, pattern, blocksize, percdamp=0.01):
     """Algorithm 1 of arXiv:2301.00774, column by column in float64 with explicit inverses."""
     w, h = w.clone(), second.clone()
@@ -218,3 +249,14 @@ def test_a_hessian_that_cannot_be_factored_is_said():
     assert "not positive definite: damped by 0.1" in note
     with pytest.raises(RunError, match="cannot be factored"):
         method.prune(matrix, Moments(1, -torch.eye(width)), 0.5)
+
+
+@pytest.mark.parametrize("text", ["wanda:0.5", "ria:0.5", "sparsegpt:0.5"])
+def test_activations_that_overflow_fail_the_run(text):
+    """A NaN would rank above every weight, and the mask would be nobody's."""
+    model = tiny.model("mistral", dtype=torch.bfloat16)
+    model.model.layers[0].mlp.up_proj.weight.data.fill_(3e38)
+    method = methods.make(Step.parse(f"{text},inputs=dense"))
+    method.prepare(model, [0.5], Context(TEXT))
+    with pytest.raises(RunError, match=r"come to model.layers.0.mlp.down_proj are not finite"):
+        method.apply(model, 0.5)

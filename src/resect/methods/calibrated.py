@@ -16,7 +16,7 @@ from transformers import PreTrainedModel
 from resect import anatomy
 from resect.anatomy import Block, Matrix
 from resect.calibration import Moments, Spool, Statistic, blocks_in_turn, squares
-from resect.errors import RequestError, unknown
+from resect.errors import RequestError, RunError, unknown
 from resect.methods.base import Applied, Context
 from resect.methods.scope import Targets
 from resect.methods.scored import Scored
@@ -56,8 +56,9 @@ class Calibrated(Scored):
         for block, moments in self._moments(model):
             for matrix in block.matrices:
                 if self.targets.wants(matrix.name):
-                    note = self.prune(matrix, moments.get(matrix.site), level)
+                    note = self.prune(matrix, _finite(moments.get(matrix.site), matrix), level)
                     notes += [note] if note else []
+            moments.clear()  # before the next block's are gathered
         return Applied(model, self.report(model, level, tuple(notes)))
 
     def _moments(self, model: PreTrainedModel) -> Iterator[tuple[Block, dict[str, Moments]]]:
@@ -81,3 +82,13 @@ class Calibrated(Scored):
     def score_with(self, weight: Tensor, moments: Moments | None) -> Tensor:
         """Scores (O, I), not negative, fp32; by magnitude where there are no moments."""
         raise NotImplementedError
+
+
+def _finite(moments: Moments | None, matrix: Matrix) -> Moments | None:
+    """The moments, if they can be compared: a NaN would rank above every weight."""
+    if moments is not None and not bool(moments.total.isfinite().all()):
+        raise RunError(
+            f"the activations that come to {matrix.name} are not finite: load the model in "
+            "bfloat16 or float32, or give other calibration text."
+        )
+    return moments

@@ -25,6 +25,7 @@ class SparseGpt(Calibrated):
     scopes = ("block",)
     nested = False
     statistic = staticmethod(gram)
+    version = 2
 
     def __init__(
         self,
@@ -75,7 +76,8 @@ def sparsegpt(
     """The pruned and updated weight (O, I), in the type of `weight`.
 
     `second` (I, I) is the summed X^T X; its scale cancels. Raises `LinAlgError` where the damped
-    matrix has no Cholesky factor.
+    matrix has no Cholesky factor. Weights of inputs that are always zero go first, but no more
+    than are due (the authors' code zeroes them all): what stays of them is as it was.
     """
     w = weight.float().clone()
     inverse, dead = inverse_factor(second.to(w), damp)
@@ -103,6 +105,7 @@ def sparsegpt(
             w1[:, column:] -= error[:, None] * factor[column, column:]
             w1[:, column] = kept
             errors[:, column] = error
+        w1[:, dead[start:end]] = weight[:, start:end][:, dead[start:end]].float()
         w[:, start:end] = w1.masked_fill(mask, 0)
         w[:, end:] -= errors @ inverse[start:end, end:]
     return w.to(weight.dtype)
