@@ -14,9 +14,8 @@ import shutil
 import struct
 import tempfile
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -59,16 +58,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The tensors of a model directory in the order of its files, and what is converted."""
+    """The tensors of a model directory in the order of its files, and what is converted.
+
+    `bytes_on_disk`: of the tensors as they are stored.
+    """
 
     folder: Path
     entries: dict[str, Entry]
+    bytes_on_disk: int
     notes: tuple[str, ...] = ()
-
-    @property
-    def bytes_on_disk(self) -> int:
-        """Size of the weight files."""
-        return sum(entry.size for entry in self.entries.values())
 
 
 def read(folder: Path) -> Checkpoint:
@@ -84,7 +82,7 @@ def read(folder: Path) -> Checkpoint:
     entries, notes = _dequantized({entry.name: entry for entry in found})
     if pickled:
         notes += ("read through torch's weights-only loader, written as safetensors",)
-    return Checkpoint(folder, entries, notes)
+    return Checkpoint(folder, entries, sum(entry.size for entry in found), notes)
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -103,17 +101,19 @@ def _safetensors(path: Path) -> Iterator[Entry]:
         if end > len(view):
             raise ValueError(f"{path.name} is cut off in {name}")
         dtype, shape = _DTYPES[about["dtype"]], tuple(about["shape"])
-        look = partial(_mapped, view, start, dtype, shape)
-        yield Entry(name, dtype, shape, path.name, look)
+        yield Entry(name, dtype, shape, path.name, partial(_mapped, view, start, dtype, shape))
 
 
 def _mapped(view: mmap.mmap, start: int, dtype: torch.dtype, shape: tuple[int, ...]) -> Tensor:
-    """A tensor that lies in a file's pages."""
+    """A tensor that lies in a file's pages, to be read only."""
     count = math.prod(shape)
     if not count:
         return torch.empty(shape, dtype=dtype)
+    page = start - start % mmap.PAGESIZE
+    # All of it is read soon, but not in the order of the disk.
+    view.madvise(mmap.MADV_WILLNEED, page, start - page + count * dtype.itemsize)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that a source's pages are read-only is the point
+        warnings.simplefilter("ignore")  # that the pages are read-only is the point
         return torch.frombuffer(view, dtype=dtype, count=count, offset=start).view(shape)
 
 
@@ -147,9 +147,10 @@ def _dequantized(entries: dict[str, Entry]) -> tuple[dict[str, Entry], tuple[str
             from transformers.integrations.mxfp4 import convert_moe_packed_tensors
 
             made = torch.empty(shape, dtype=torch.bfloat16)
-            packed = zip(*(torch.split(t.look(), 1) for t in (blocks, scales)), strict=True)
-            for expert, pair in enumerate(packed):  # it takes several times what it makes
-                made[expert] = convert_moe_packed_tensors(*pair, dtype=torch.bfloat16)[0]
+            packed, scale = blocks.look(), scales.look()
+            for expert in range(len(made)):  # what it takes is several times what it makes
+                one = slice(expert, expert + 1)
+                made[one] = convert_moe_packed_tensors(packed[one], scale[one])
             return made
 
         found[stem] = Entry(stem, torch.bfloat16, shape, entry.shard, load)
@@ -208,8 +209,7 @@ class Writer:
         self.offsets: dict[str, int] = {}
         self.files: dict[str, BinaryIO] = {}
         self.thread = ThreadPoolExecutor(1)
-        # Two pieces: one that is made, one that is written, each with the end of its writing.
-        self.rooms = deque([(bytearray(), _nothing()), (bytearray(), _nothing())])
+        self.writing = self.thread.submit(lambda: None)
         shards: dict[str, list[Entry]] = {}
         for entry in source.entries.values():
             shards.setdefault(entry.shard, []).append(entry)
@@ -217,7 +217,7 @@ class Writer:
             self._begin(folder / shard, entries)
         if len(shards) > 1:
             index = {
-                "metadata": {"total_size": source.bytes_on_disk},
+                "metadata": {"total_size": sum(e.size for e in source.entries.values())},
                 "weight_map": {name: e.shard for name, e in source.entries.items()},
             }
             text = json.dumps(index, indent=2, sort_keys=True) + "\n"
@@ -242,34 +242,28 @@ class Writer:
         file.truncate(8 + len(text) + at)
 
     def put(self, name: str, parts: Iterable[Tensor]) -> None:
-        """Write a tensor from its pieces, the last one first; they make it up exactly."""
+        """Write a tensor from its pieces, the last one first; they make it up exactly.
+
+        A piece is written while the next is made, and has to hold so long.
+        """
         entry = self.source.entries[name]
         file, at = self.files[entry.shard].fileno(), self.offsets[name] + entry.size
         for part in parts:
-            data = memoryview(part.contiguous().view(-1).view(torch.uint8).numpy())  # type: ignore[arg-type]
-            room, written = self.rooms.popleft()
-            written.result()
-            if len(room) < len(data):
-                room = bytearray(len(data))
-            view = memoryview(room)[: len(data)]
-            view[:] = data
+            self.writing.result()
+            data = part.contiguous().view(-1).view(torch.uint8).numpy().data
             at -= len(data)
-            self.rooms.append((room, self.thread.submit(_write, file, view, at)))
+            self.writing = self.thread.submit(_write, file, data, at)
         assert at == self.offsets[name], f"{name} is not made up by its pieces"
 
-    def close(self) -> None:
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Wait until everything is written."""
-        for _, written in self.rooms:
-            written.result()
         self.thread.shutdown()
         for file in self.files.values():
             file.close()
-
-
-def _nothing() -> Future[None]:
-    done: Future[None] = Future()
-    done.set_result(None)
-    return done
+        self.writing.result()
 
 
 def _write(file: int, data: memoryview, at: int) -> None:

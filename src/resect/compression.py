@@ -56,11 +56,9 @@ def compress_to(
             source = checkpoint.read(place)
             for note in source.notes:
                 notice(f"{ref.name}: {note}")
-            writer = checkpoint.Writer(source, folder)
-            with torch.no_grad():
+            with torch.no_grad(), checkpoint.Writer(source, folder) as writer:
                 level = treatment.steps[0].level
                 report = stream.prune(source, loaded.model, method, level, writer)  # type: ignore[arg-type]
-            writer.close()
             checkpoint.copy_rest(source, folder)
             reports: tuple[StepReport, ...] = (report,)
         else:

@@ -103,19 +103,6 @@ def test_a_text_cut_before_its_result_is_truncated(data_dir):
         assert task.read(going_on, item, "length").value == "5"
 
 
-def test_a_final_answer_that_something_follows_is_whole(data_dir):
-    """After reasoning too a number is cut only where the text ends with it."""
-    task = tasks.get("gsm8k:cot")
-    item = task.items(Source(data_dir, limit=1))[0]
-    for text, value in (
-        (f"So.\nFinal answer: {item.gold}\nQuestion: what now", item.gold),
-        ("So.\nFinal answer: 1", None),
-    ):
-        assert task.read(text, item, "length").value == value
-    assert task.read("So.\nFinal answer: 1", item, "length").outcome == "truncated"
-    assert task.read("So.\nFinal answer: 1", item, "eos").value == "1"
-
-
 def test_programs_are_not_run_unasked(monkeypatch, data_dir):
     from resect.errors import RequestError
 

@@ -128,6 +128,14 @@ class TestMethod:
             assert torch.equal(a, b)
 
 
+@pytest.mark.parametrize("step", [s for s in CASES if "pattern" not in s.options], ids=str)
+def test_dose_zero_changes_nothing(step, model, pristine, text):
+    ((_, damaged, report),) = walk(step, model, text, [0.0])
+    assert report.measured == report.asked == 0
+    for one, two in zip(damaged.parameters(), pristine.parameters(), strict=True):
+        assert torch.equal(one, two)
+
+
 def test_random_follows_its_seed(pristine):
     masks = []
     for seed in (0, 1):

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import tiny
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 import resect
 from resect import anatomy, checkpoint
 from resect.cli import main
 from resect.errors import RequestError
+from resect.methods import pieces
 
 STEPS = ["magnitude:0.5", "magnitude:0.3,scope=global", "magnitude:0.6,scope=row",
          "magnitude,pattern=2:4", "random:0.4",
@@ -74,18 +79,137 @@ def test_bin_files_become_safetensors(tmp_path):
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
-def test_mxfp4_experts_are_dequantized(tmp_path):
-    """gpt-oss is published with experts in 4-bit blocks of 32 and shared scales."""
-    source, tensors = tiny.save_mxfp4(tmp_path / "source")
-    opened = checkpoint.read(source)
+def test_a_tied_head_is_the_embedding(tmp_path):
+    """One tensor, stored under one name, whichever of the two is asked for."""
+    source = tiny.save(tmp_path / "source", "qwen3", tie_word_embeddings=True)
+    for number, ends in enumerate(
+        ["lm_head=true", "embeddings=true", "lm_head=true,embeddings=true"]
+    ):
+        step = f"magnitude:0.5,scope=global,{ends}"
+        compress(source, step, tmp_path / str(number))
+        tensors = load_file(tmp_path / str(number) / "model.safetensors")
+        memory = resect.compress(str(source), step)
+        assert "lm_head.weight" not in tensors
+        assert torch.equal(tensors["model.embed_tokens.weight"], memory.lm_head.weight)
+        assert (memory.lm_head.weight == 0).float().mean() > 0.3
+
+
+def test_a_language_model_inside_a_larger_one(tmp_path):
+    """Gemma 3 as it is published: other names on disk, and a vision tower that is left alone."""
+    vision = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 3}
+    vision |= {"num_attention_heads": 2, "image_size": 28, "patch_size": 14}
+    text = tiny.config("gemma3_text").to_dict()
+    config = AutoConfig.for_model(
+        "gemma3", text_config=text, vision_config=vision, mm_tokens_per_image=4
+    )
+    torch.manual_seed(0)
+    source, out = tmp_path / "source", tmp_path / "out"
+    AutoModelForCausalLM.from_config(config).save_pretrained(source)
+    tiny.tokenizer().save_pretrained(source)
+    compress(source, "magnitude:0.5,scope=global", out)
+    before, after = (load_file(folder / "model.safetensors") for folder in (source, out))
+    memory = resect.compress(str(source), "magnitude:0.5,scope=global")
+    streamed = AutoModelForCausalLM.from_pretrained(out)
+    for one, two in zip(streamed.parameters(), memory.parameters(), strict=True):
+        assert torch.equal(one, two)
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed
+    assert all("language_model" in name and "proj" in name for name in changed)
+
+
+@pytest.mark.parametrize("step", ["magnitude:0.5", "magnitude:0.3,scope=global", "random:0.4"])
+def test_pieces_shared_between_cores(step, tmp_path, monkeypatch):
+    """Tensors of many pieces, counted by two threads, come out as those of one piece."""
+    source = heavy_ties(tiny.save(tmp_path / "source", "mistral", dtype=torch.float16))
+    compress(source, step, tmp_path / "one")
+    monkeypatch.setattr(pieces, "IN_CACHE", 50)
+    cores = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        compress(source, step, tmp_path / "many")
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(cores)
+    one, many = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "many"))
+    assert one == many
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """gpt-oss with its experts in 4 bits."""
+    return tiny.save_mxfp4(tmp_path_factory.mktemp("published"))[0]
+
+
+def test_mxfp4_experts_are_dequantized(published):
+    tensors = load_file(published / "model.safetensors")
+    opened = checkpoint.read(published)
     assert opened.notes == ("MXFP4 experts were dequantized to bfloat16",)
     name = "model.layers.0.mlp.experts.gate_up_proj"
     made = opened.entries[name].look()
     assert tuple(made.shape) == opened.entries[name].shape == (4, 64, 128)
     values = [0, 0.5, 1, 1.5, 2, 3, 4, 6]
-    low = int(tensors[f"{name}_blocks"][0, 0, 0, 0]) & 0xF
-    scale = 2.0 ** (int(tensors[f"{name}_scales"][0, 0, 0]) - 127)
-    assert float(made[0, 0, 0]) == (-1 if low & 8 else 1) * values[low & 7] * scale
+    for expert, inner, out in [(0, 0, 0), (3, 37, 100), (1, 63, 127)]:
+        byte = int(tensors[f"{name}_blocks"][expert, out, inner // 32, inner % 32 // 2])
+        code = byte >> 4 if inner % 2 else byte & 0xF
+        scale = 2.0 ** (int(tensors[f"{name}_scales"][expert, out, inner // 32]) - 127)
+        expected = (-1 if code & 8 else 1) * values[code & 7] * scale
+        assert float(made[expert, inner, out]) == expected
+
+
+@pytest.mark.parametrize("step", ["magnitude:0.5", "magnitude:0.4,scope=global"])
+def test_mxfp4_streamed_equals_in_memory(step, published, tmp_path, capsys):
+    assert main(["compress", str(published), "--step", step, "--out", str(tmp_path / "out")]) == 0
+    assert "MXFP4 experts were dequantized to bfloat16" in capsys.readouterr().err
+    streamed = AutoModelForCausalLM.from_pretrained(tmp_path / "out")
+    memory = resect.compress(str(published), step)
+    for one, two in zip(streamed.parameters(), memory.parameters(), strict=True):
+        assert torch.equal(one, two)
+    assert main(["inspect", str(published), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    held = load_file(published / "model.safetensors").values()
+    stored = sum(tensor.numel() * tensor.itemsize for tensor in held)
+    assert shown["bits_per_weight"] == 8 * stored / shown["parameters"] < 9
+
+
+KILLED = """
+import os, sys
+from resect import checkpoint
+from resect.cli import main
+put, left = checkpoint.Writer.put, [int(sys.argv[3])]
+def dies(*arguments):
+    left[0] -= 1
+    if not left[0]:
+        os.kill(os.getpid(), 9)
+    put(*arguments)
+checkpoint.Writer.put = dies
+main(["compress", sys.argv[1], "--step", "magnitude:0.5", "--out", sys.argv[2], "--quiet"])
+"""
+
+
+def test_a_killed_run_leaves_no_half_model(tmp_path):
+    source, out = tiny.save(tmp_path / "source", "mistral"), tmp_path / "out"
+    run = [sys.executable, "-c", KILLED, str(source), str(out), "5"]
+    assert subprocess.run(run, check=False).returncode == -9
+    assert not out.exists()
+    (left,) = tmp_path.glob(".out.*")
+    assert not (left / "config.json").exists(), "what is left must not load as a model"
+    compress(source, "magnitude:0.5", out)
+    assert AutoModelForCausalLM.from_pretrained(out)
+
+
+def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch, capsys):
+    source = tiny.save(tmp_path / "source", "mistral")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    arguments = ["--step", "magnitude:0.5", "--out", str(tmp_path / "out")]
+    assert main(["compress", str(source), *arguments]) == 1
+    error = capsys.readouterr().err
+    assert "No space left on device" in error
+    assert len(error.strip().splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]
 
 
 def test_what_is_written_is_whole_or_not_there(tmp_path, monkeypatch):

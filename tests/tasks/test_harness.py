@@ -11,7 +11,7 @@ import tiny
 import torch
 import yaml
 
-from resect import Study, clinic, run, tasks
+from resect import clinic, tasks
 from resect.ask import Asker
 from resect.errors import RequestError
 from resect.tasks import Source
@@ -211,32 +211,6 @@ def test_the_other_prompts_of_the_harness(data_dir):
         assert tasks.get("pubmedqa-test").prompt(q) == pubmedqa_text(doc)
 
 
-@pytest.mark.parametrize(
-    ("names", "shots", "chances"),
-    [(("texts", "letters", "words"), 1, (1 / 3, 1 / 3, 1 / 2)), (("several",), 0, (2 / 3,))],
-)
-def test_a_study_of_its_tasks(names, shots, chances, folder, tmp_path, monkeypatch):
-    """Run, stored, and read anew by a newer parser without the harness."""
-    tasks_ = [f"lm-eval:{folder / name}.yaml" for name in names]
-    study = Study.of(
-        models={"specialist": "clinic:specialist"},
-        treatments=[],
-        tasks=tasks_,
-        limit=8,
-        num_fewshot=shots,
-        resamples=100,
-    )
-    found = run(study, tmp_path / "run")
-    rows = {row["name"]: row for row in found.summary()["tasks"]}
-    assert list(rows) == tasks_
-    assert {row["n"] for row in rows.values()} == {8}
-    assert [row["floors"]["chance"] for row in rows.values()] == pytest.approx(chances)
-    monkeypatch.setitem(__import__("sys").modules, "lm_eval.tasks", None)
-    monkeypatch.setattr(Harness, "reader", "newer")
-    again, _ = found.analyse()
-    assert again["curves"] == found.summary()["curves"]
-
-
 def test_labels_options_and_several_right_answers(folder):
     texts = tasks.get(f"lm-eval:{folder / 'texts'}.yaml").items(Source(limit=2))[1]
     assert (texts.labels, texts.gold) == (("A", "B", "C"), "B")
@@ -277,17 +251,6 @@ def test_what_cannot_be_read_is_one_sentence(folder, name, sentence):
     with pytest.raises(RequestError, match=sentence) as found:
         tasks.get(f"lm-eval:{name.format(folder)}").items(Source())
     assert "\n" not in str(found.value)
-
-
-def test_what_the_harness_itself_cannot_do_is_one_sentence(folder):
-    """It has no text for a worked example with several right answers."""
-    with pytest.raises(RequestError, match=r"cannot be asked like this \(AssertionError"):
-        tasks.get(f"lm-eval:{folder / 'several'}.yaml").items(Source(num_fewshot=1))
-
-
-def test_it_keeps_the_contract():
-    names = [*tasks.Task.__annotations__, *(n for n in vars(tasks.Task) if n[0] != "_")]
-    assert not [name for name in names if not hasattr(Harness, name)]
 
 
 def test_without_the_harness(monkeypatch):

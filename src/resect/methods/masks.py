@@ -9,6 +9,7 @@ Legend: O out, I in.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
@@ -17,7 +18,16 @@ import torch
 from torch import Tensor
 
 from resect.errors import RequestError
-from resect.methods.pieces import nonzero, pieces, shares, words
+from resect.methods.pieces import (
+    HANDED_OVER,
+    Words,
+    library,
+    nonzero,
+    pieces,
+    room,
+    shares,
+    words,
+)
 
 _HIGH, _LOW = 1 << 15, 1 << 16  # bins
 
@@ -45,7 +55,7 @@ def magnitude_bits(weight: Tensor) -> Tensor:
     Not-a-number orders above infinity, so it is never removed before a finite weight.
     """
     whole, magnitude = words(weight)
-    return whole & magnitude
+    return torch.as_tensor(whole & magnitude)
 
 
 # ── one threshold for a matrix, or for a whole model ────────────────────────────────────────────
@@ -85,7 +95,7 @@ def _locate(histogram: Tensor, count: int) -> tuple[int, int]:
 
 
 def _histogram(
-    weight: Tensor, key: Callable[[Tensor], Tensor], bins: int, times: int = 1
+    weight: Tensor, key: Callable[[Tensor], Tensor], bins: int, times: int = 2
 ) -> Tensor:
     """Counts (bins,) of the keys that `key` gives for the magnitude bits of a tensor."""
 
@@ -117,7 +127,7 @@ def _refine(weights: Callable[[], Iterable[Tensor]], bins: list[int]) -> Tensor:
             chosen = rows >= 0
             return rows[chosen] * _LOW + (bits[chosen] & 0xFFFF)
 
-        fine += _histogram(weight, low, len(fine), times=8)  # many bins, so more to a piece
+        fine += _histogram(weight, low, len(fine), times=16)  # many bins, so more to a piece
     return fine.view(len(bins), _LOW)
 
 
@@ -133,57 +143,58 @@ class Cutting:
 
     def zero_(self, weight: Tensor) -> None:
         """Zero in place what the cut removes from `weight` (any shape, a view is fine)."""
-        for whole, stay in self._stays(weight):
-            whole &= stay
+        parts = pieces(weight)
+        bits = room(words(parts[0])[0])
+        for piece in reversed(parts):
+            self._leave(piece, bits[: len(piece)], words(piece)[0])
 
     def left(self, weight: Tensor) -> Iterator[Tensor]:
-        """What the cut leaves, the last piece first; a piece holds until the next is asked for."""
-        room: Tensor | None = None
-        for whole, stay in self._stays(weight):
-            room = _like(whole) if room is None or len(room) < len(whole) else room
-            yield torch.bitwise_and(whole, stay, out=room[: len(whole)]).view(weight.dtype)
+        """What the cut leaves, the last part first; a part holds while the next is made."""
+        parts = pieces(weight.contiguous(), HANDED_OVER)
+        rooms = itertools.cycle([torch.empty_like(parts[0]) for _ in range(2)])
+        for part in reversed(parts):
+            left = next(rooms)[: len(part)]
+            for piece, place in zip(*(reversed(pieces(t)) for t in (part, left)), strict=True):
+                out = words(place)[0]
+                self._leave(piece, out, out)
+            yield left
 
-    def _stays(self, weight: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """The words of each piece, and integers that are all ones where a weight stays.
+    def _leave(self, piece: Tensor, bits: Words, out: Words) -> None:
+        """Put what the cut leaves of a piece into `out`; `bits` is room for its magnitudes."""
+        whole, magnitude = words(piece)
+        library(whole).bitwise_and(whole, magnitude, out=bits)
+        highest_gone, going = self._ties(bits)
+        stay = bits > highest_gone
+        torch.as_tensor(stay).view(-1)[going] = False
+        library(whole).multiply(whole, stay, out=out)  # a fill by booleans takes many times longer
 
-        Integers all the way: a comparison to booleans and a fill by them take many times longer.
-        """
-        parts = pieces(weight)
-        room = [_like(words(parts[0])[0]) for _ in range(2)]
-        for piece in reversed(parts):
-            whole, magnitude = words(piece)
-            bits, stay = (part[: len(piece)] for part in room)
-            torch.bitwise_and(whole, magnitude, out=bits)
-            lowest_kept, going = self._ties(bits)
-            torch.neg(bits, out=stay).add_(lowest_kept - 1)
-            stay.bitwise_right_shift_(bits.itemsize * 8 - 1)
-            stay.view(-1)[going] = 0
-            yield whole, stay
-
-    def _ties(self, bits: Tensor) -> tuple[int, Tensor | slice]:
-        """The lowest bits that stay in a piece, and where of those equal the ones are that go."""
+    def _ties(self, bits: Words) -> tuple[int, Tensor | slice]:
+        """The highest bits that go from a piece, and where above them the ties are that go too."""
         nowhere = slice(0)
         if not self.cut.gone:
-            return self.cut.bits, nowhere
+            return self.cut.bits - 1, nowhere
         if not self.kept:
-            return self.cut.bits + 1, nowhere
-        standing = bits.numel() - nonzero(bits ^ self.cut.bits)
+            return self.cut.bits, nowhere
+        ties = bits == self.cut.bits
+        standing = nonzero(ties)
         going = max(0, standing - self.kept)
         self.kept -= standing - going
         if not going:
-            return self.cut.bits, nowhere
-        return self.cut.bits, (bits == self.cut.bits).view(-1).nonzero().squeeze(1)[:going]
-
-
-def _like(tensor: Tensor) -> Tensor:
-    return torch.empty_like(tensor, memory_format=torch.contiguous_format)
+            return self.cut.bits - 1, nowhere
+        return self.cut.bits - 1, torch.as_tensor(ties).view(-1).nonzero().squeeze(1)[:going]
 
 
 def zeros(weight: Tensor) -> int:
     """How many elements are exactly zero (both signs)."""
     if weight.dtype not in (torch.bfloat16, torch.float16, torch.float32):
         return weight.numel() - int(torch.count_nonzero(weight))
-    return weight.numel() - sum(nonzero(magnitude_bits(piece)) for piece in pieces(weight))
+    parts = pieces(weight)
+    bits = room(words(parts[0])[0])
+    count = 0
+    for piece in parts:
+        whole, magnitude = words(piece)
+        count += nonzero(library(whole).bitwise_and(whole, magnitude, out=bits[: len(piece)]))
+    return weight.numel() - count
 
 
 # ── per row, and N of M ─────────────────────────────────────────────────────────────────────────

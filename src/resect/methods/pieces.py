@@ -6,10 +6,10 @@ the weight through memory costs. So it is done piece by piece.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import TypeVar
+from types import ModuleType
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -17,20 +17,43 @@ from torch import Tensor
 
 from resect.errors import RequestError
 
-IN_CACHE, ON_DEVICE = 1 << 19, 1 << 24  # elements of a piece
+IN_CACHE, ON_DEVICE = 1 << 18, 1 << 24  # elements of a piece
+HANDED_OVER = 16  # pieces that another thread gets at once: to wake it costs as much as to make one
 Found = TypeVar("Found")
+# What holds a piece's integers: an array of numpy on a processor, a tensor on a device. numpy's
+# comparisons and counts of small integers are several times faster than torch's.
+Words = Any
 
 
-def words(weight: Tensor) -> tuple[Tensor, int]:
+def words(weight: Tensor) -> tuple[Words, int]:
     """A view of the weight as integers of its width, and the mask that leaves their sign out."""
     if weight.dtype in (torch.bfloat16, torch.float16):
-        return weight.view(torch.int16), 0x7FFF
-    if weight.dtype == torch.float32:
-        return weight.view(torch.int32), 0x7FFFFFFF
-    raise RequestError(
-        f"weights of type {str(weight.dtype).removeprefix('torch.')} cannot be pruned by "
-        "magnitude: load the model in bfloat16, float16 or float32."
-    )
+        found, magnitude = weight.view(torch.int16), 0x7FFF
+    elif weight.dtype == torch.float32:
+        found, magnitude = weight.view(torch.int32), 0x7FFFFFFF
+    else:
+        raise RequestError(
+            f"weights of type {str(weight.dtype).removeprefix('torch.')} cannot be pruned by "
+            "magnitude: load the model in bfloat16, float16 or float32."
+        )
+    return (found.numpy() if found.device.type == "cpu" else found), magnitude
+
+
+def library(found: Words) -> ModuleType:
+    """Numpy or torch: functions of the same names work on what they hold."""
+    return torch if isinstance(found, Tensor) else np
+
+
+def room(found: Words) -> Words:
+    """Contiguous memory for as many words."""
+    if isinstance(found, Tensor):
+        return torch.empty(found.shape, dtype=found.dtype, device=found.device)
+    return np.empty(found.shape, dtype=found.dtype)
+
+
+def nonzero(found: Words) -> int:
+    """How many elements are not zero, or true."""
+    return int(library(found).count_nonzero(found))
 
 
 def pieces(weight: Tensor, times: int = 1) -> Sequence[Tensor]:
@@ -41,24 +64,6 @@ def pieces(weight: Tensor, times: int = 1) -> Sequence[Tensor]:
     if weight.is_contiguous():
         return weight.view(-1).split(size)
     return weight.split(max(1, size // weight[0].numel()))
-
-
-def nonzero(found: Tensor) -> int:
-    """How many elements are not zero; on a processor numpy counts four times faster than torch."""
-    if found.device.type == "cpu":
-        return int(np.count_nonzero(found.numpy()))
-    return int(torch.count_nonzero(found))
-
-
-@contextmanager
-def spare_core() -> Iterator[None]:
-    """Leave a core to somebody else."""
-    cores = torch.get_num_threads()
-    torch.set_num_threads(max(1, cores - 1))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(cores)
 
 
 def shares(work: Callable[[Sequence[Tensor]], Found], parts: Sequence[Tensor]) -> list[Found]:

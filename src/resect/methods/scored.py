@@ -58,7 +58,7 @@ class Scored(Method):
     def left(self, matrix: Matrix, level: float) -> Iterator[Tensor]:
         """What `zero_` would leave, the last piece first; the matrix itself is only read.
 
-        A piece holds until the next is asked for.
+        A piece holds while the next is made.
         """
         yield matrix.weight().masked_fill(self.mask(self.score(matrix), level), 0)
 

@@ -1,12 +1,13 @@
 """Checkpoint in, checkpoint out: prune what needs no activations without loading the model.
 
 Memory holds pieces where a cut is all there is to do, else one tensor, whatever the model's size.
-The matrices, their order and so their ties
-are those of the model in memory, so the result is the same bit for bit.
+The matrices, their order and so their ties are those of the model in memory, so the result is the
+same bit for bit.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -21,7 +22,7 @@ from resect.anatomy import Matrix
 from resect.checkpoint import Checkpoint, Writer
 from resect.errors import RequestError
 from resect.methods.masks import zeros
-from resect.methods.pieces import pieces, spare_core
+from resect.methods.pieces import HANDED_OVER, pieces
 from resect.methods.scored import Scored
 from resect.record import StepReport
 
@@ -57,6 +58,10 @@ def locate(source: Checkpoint, model: nn.Module) -> dict[str, Place]:
     for key in source.entries:
         for matrix in _of_key(key, by_parameter, table):
             found[matrix.name] = Place(key, matrix)
+    for end, other in itertools.permutations(ends, 2):
+        tied = getattr(end.owner, end.parameter) is getattr(other.owner, other.parameter)
+        if tied and end.name in found:  # a file holds a tied tensor once, under either name
+            found.setdefault(other.name, Place(found[end.name].key, other))
     missing = [m.name for m in parts.matrices if m.name not in found]
     if missing:
         raise RequestError(
@@ -106,11 +111,10 @@ def prune(
     counted = Counted()
     # From the last tensor to the first, as in memory: of equal magnitudes the last ones stay.
     groups = dict(_by_key(wanted[::-1]))
-    with spare_core():  # for the writing
-        for key, group in groups.items():
-            out.put(key, counted.left(source.entries[key].look(), group, method, level))
-        for key in source.entries.keys() - groups.keys():
-            out.put(key, reversed(pieces(source.entries[key].look())))
+    for key, group in groups.items():
+        out.put(key, counted.left(source.entries[key].look(), group, method, level))
+    for key in source.entries.keys() - groups.keys():
+        out.put(key, reversed(pieces(source.entries[key].look(), HANDED_OVER)))
     measured = counted.zeros / counted.targeted
     scope = method.describe(len(wanted))
     return StepReport(
@@ -139,7 +143,7 @@ class Counted:
             matrix = _held(place, whole)
             method.zero_(matrix, level)
             self._add(matrix.weight())
-        yield from reversed(pieces(whole))
+        yield from reversed(pieces(whole, HANDED_OVER))
 
     def _add(self, weight: Tensor) -> None:
         self.targeted += weight.numel()

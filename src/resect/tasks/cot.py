@@ -84,8 +84,7 @@ class Reasoned(QuestionTask):
         """The final answer, read as the task reads one; what leads up to it is not read."""
         said = final.announced(text)
         if said is not None:
-            whole = stopped != "length" or not text.rstrip().endswith(said)
-            found = self.inner.read(said, item, "stop" if whole else stopped)
+            found = self.inner.read(said, item, stopped)
             if found.value is not None:
                 return replace(found, outcome="answer", tier="final")
         finished = stopped != "length"

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from resect.errors import RequestError, unknown
 from resect.prompts import Turn
-from resect.record import Item, RawAnswer, Reading, Stopped, TaskInfo
+from resect.record import Item, Reading, Stopped, TaskInfo
 from resect.tasks.base import READER, LabelTask, Source, described
 from resect.tasks.question import length
 
@@ -40,7 +40,6 @@ class Harness:
         scored="text",
     )
     reader = READER
-    rereads = True
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -54,7 +53,9 @@ class Harness:
         except KeyError:
             raise unknown("lm-eval task", self.name, manager.all_subtasks) from None
         except Exception as error:  # a task's data or its own code may fail in any way
-            raise _failed(self.name, "loaded", error) from None
+            raise RequestError(
+                f"lm-eval:{self.name} cannot be loaded ({type(error).__name__}: {error})."
+            ) from None
         if len(found) != 1:
             some = ", ".join(f"lm-eval:{name}" for name in islice(found, 2))
             raise RequestError(
@@ -110,20 +111,11 @@ class Harness:
         """The first documents as items, in the harness's order."""
         self.task.set_config(key="num_fewshot", value=self._shots(source))
         self.task.set_fewshot_seed(seed=_SEED + source.seed)
-        try:
-            return list(self._items(source))
-        except RequestError:
-            raise
-        except Exception as error:  # the harness's own code, or the task's
-            raise _failed(self.name, "asked like this", error) from None
+        return list(self._items(source))
 
     def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
         """As any label task."""
         return LabelTask().read(text, item, stopped)
-
-    def answer(self, raw: RawAnswer, item: Item) -> Reading:
-        """As any label task."""
-        return LabelTask().answer(raw, item)
 
     def training(self, source: Source) -> Iterator[str]:
         """None: the harness tells few-shots and items apart in each task's own way."""
@@ -262,12 +254,6 @@ def _check(task: Any, name: str) -> None:
         raise RequestError(
             f"lm-eval:{name} scores answers with code of its own: only accuracy can be read."
         )
-
-
-def _failed(name: str, what: str, error: Exception) -> RequestError:
-    """What went wrong inside of the harness, in a sentence."""
-    said = " ".join(str(error).split()).rstrip(".")
-    return RequestError(f"lm-eval:{name} cannot be {what} ({type(error).__name__}: {said}).")
 
 
 def _text(target: Any) -> str:
