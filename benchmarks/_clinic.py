@@ -1,68 +1,49 @@
-"""What benchmarks ask of the embedded specialist: shares right by task, and how much is unread."""
+"""The embedded specialist under many treatments: one study, its rows by text."""
 
 from __future__ import annotations
 
-import copy
+import tempfile
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from resect import methods, models, tasks
-from resect.course import asker
-from resect.methods.base import Context
-from resect.record import StepReport
-from resect.spec import ModelRef, Step
-from resect.tasks import Source
-from resect.tasks.base import chosen
+import resect
 
-SPECIALIST = ModelRef(role="model", id="clinic:specialist")
+Row = dict[str, Any]
 
 
-class Shares(NamedTuple):
-    """Shares of the items: right by text, right by options, and without an answer in the text."""
-
-    text: float
-    options: float
-    unread: float
-
-
-class Asked:
-    """The embedded specialist and the items it is asked, tokenized once."""
-
-    def __init__(self, names: Sequence[str], limit: int | None) -> None:
-        self.loaded = models.load(SPECIALIST, "cpu")
-        self.parts = {}
-        for name in names:
-            task, source = tasks.get(name), Source(limit=limit)
-            items, info = task.items(source), task.describe(source)
-            self.parts[name] = task, items, asker(self.loaded, info, items)
-
-    def shares(self, model: Any) -> dict[str, Shares]:
-        """What a model answers, by task."""
-        with models.threads(model):
-            return {name: _shares(model, *part) for name, part in self.parts.items()}
-
-    def at(
-        self, step: str, levels: Sequence[float], context: Context
-    ) -> list[tuple[StepReport, Any, dict[str, Shares]]]:
-        """Report, model size and shares at each rising level of a step, as a course walks them."""
-        method = methods.make(Step.parse(step))
-        model = copy.deepcopy(self.loaded.model)
-        with models.threads(model):
-            method.prepare(model, levels, context)
-        found = []
-        for level in levels:
-            with models.threads(model):
-                model, report = method.apply(model, level)
-            found.append((report, copy.deepcopy(model), self.shares(model)))
-        return found
+def summary(name: str, treatments: Sequence[Any], tasks: Sequence[str], limit: int | None) -> Row:
+    """The findings of a study of the embedded specialist, in one process."""
+    study = resect.Study.of(
+        name=name,
+        models={"specialist": "clinic:specialist"},
+        treatments=list(treatments),
+        tasks=list(tasks),
+        limit=limit,
+        calibration={"data": "clinic", "nsamples": 512, "seqlen": 40},
+        measure="sizes",
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        return resect.run(study, folder, workers=1).summary()
 
 
-def _shares(model: Any, task: Any, items: Any, asking: Any) -> Shares:
-    right, best, unread = 0, 0, 0
-    for batch in asking.ask(model):
-        for row, raw in zip(batch.rows, batch.answers, strict=True):
-            value = task.read(raw.text, items[row]).value
-            right += value == items[row].gold
-            unread += value is None
-            best += chosen(items[row], raw.option_scores, task.info.scored) == items[row].gold
-    return Shares(right / len(items), best / len(items), unread / len(items))
+def shown(row: Row) -> Row:
+    """What a row of a curve says here: skill, share right with its interval, and of the form.
+
+    `in_form` is the share of texts that begin with a label, `no_answer` that of texts without any,
+    `trapped` that of texts which loop until the token limit.
+    """
+    metrics = row["metrics"]
+    right = ("accuracy", "accuracy_low", "accuracy_high")
+    return {
+        "task": row["task"],
+        "level": row["level"],
+        "skill": round(row["skill"], 4),
+        **{key: round(row[key], 4) for key in right},
+        "in_form": round(row["outcomes"]["answer"], 4),
+        **{key: round(metrics[key]["value"], 4) for key in ("no_answer", "trapped")},
+    }
+
+
+def by_text(found: Row, kind: str) -> list[Row]:
+    """The rows of `curves`, `cliffs` or `robustness` whose view is text."""
+    return [row for row in found[kind] if row["view"] == "text"]

@@ -23,9 +23,10 @@ ALLOWED: dict[str, set[str]] = {
     "checkpoint": {"errors"},
     "spec": {"errors", "record"},
     "clinic": {"errors", "prompts", "record"},
+    "kernels": {"errors"},
     "tasks": {"clinic", "errors", "parse", "prompts", "record", "sandbox"},
     "devices": {"errors"},
-    "models": {"clinic", "devices", "errors", "spec"},
+    "models": {"clinic", "devices", "errors", "kernels", "spec"},
     "calibration": {"anatomy", "clinic", "errors", "record", "spec", "tasks"},
     "methods": {
         "anatomy", "calibration", "checkpoint", "devices", "errors", "models", "record", "spec",

@@ -29,7 +29,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 from transformers.utils.hub import cached_file
 
-from resect import clinic, devices
+from resect import clinic, devices, kernels
 from resect.errors import RequestError
 from resect.spec import ModelRef
 
@@ -205,8 +205,9 @@ def settled(model: PreTrainedModel) -> PreTrainedModel:
     """A loaded model ready to be asked.
 
     bitsandbytes' fast path for 4 bits on some processors takes only blocks of 64 within a row and
-    rows in groups of 32 (0.50); other matrices go the general way. MXFP4 is unpacked while it is
-    loaded, and transformers (5.23) would save it under the packed names, which nothing can load.
+    rows in groups of 32 (0.50); other matrices go the general way, which is put right. MXFP4 is
+    unpacked while it is loaded, and transformers (5.23) would save it under the packed names, which
+    nothing can load.
     """
     if not getattr(model.config, "quantization_config", None):
         ways: Any = getattr(model, "_weight_conversions", None) or []
@@ -218,6 +219,9 @@ def settled(model: PreTrainedModel) -> PreTrainedModel:
         if getattr(module, "support_avx512bf16_for_cpu", False):
             fits = module.in_features % 64 == 0 and module.out_features % 32 == 0
             module.support_avx512bf16_for_cpu = fits
+        state = getattr(getattr(module, "weight", None), "quant_state", None)
+        if state is not None and module.weight.device.type == "cpu":
+            kernels.right_four_bits()
     return model.eval()
 
 

@@ -10,7 +10,7 @@ import tiny
 import torch
 from transformers import AutoModelForCausalLM
 
-from resect import methods
+from resect import checkpoint, measure, methods
 from resect.calibration import Tokens
 from resect.methods.base import Context
 from resect.methods.masks import removed
@@ -23,7 +23,7 @@ CASES = [
     for text in (
         f"neurons,{TEXTS}", "neurons,criterion=activation", "neurons,criterion=random",
         "neurons,criterion=magnitude,order=reverse,multiple_of=4",
-        "heads", "heads,criterion=activation,by=query", "heads,criterion=random,by=query",
+        "nodes", "heads", "heads,criterion=activation,by=query", "heads,criterion=random,by=query",
         "blocks", "blocks,criterion=random", "experts", "experts,criterion=random",
     )
 ]  # fmt: skip
@@ -109,6 +109,17 @@ class TestStructured:
             assert (cut.num_parameters() < before) == bool(report.gone)
             assert all(torch.isfinite(value).all() for value in cut.parameters())
             assert torch.isfinite(outputs(cut)).all()
+
+    def test_parameters_bytes_and_memory_fall_with_the_level(self, step, model, context, tmp_path):
+        fields = ("parameters", "bytes_on_disk", "bytes_in_memory", "targeted")
+        last, gone = measure.size(model), 0
+        for _, cut, report in walk(step, model, context, LEVELS):
+            now = measure.size(cut)
+            less = [getattr(now, field) < getattr(last, field) for field in fields]
+            assert less == [report.gone > gone] * len(fields)
+            last, gone = now, report.gone
+        cut.save_pretrained(tmp_path)
+        assert checkpoint.read(tmp_path).bytes_on_disk == last.bytes_on_disk
 
     def test_straight_equals_walked(self, step, model, context):
         *_, (level, walked, _) = walk(step, copy.deepcopy(model), context, LEVELS[:3])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 
 import pytest
 import tiny
 import torch
 
-from resect import checkpoint, measure
+from resect import checkpoint, measure, methods
 from resect.errors import RunError
 from resect.measure import energy, workload
+from resect.methods.base import Context
+from resect.spec import Step
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
@@ -70,10 +73,27 @@ def test_a_short_model_is_measured_with_what_it_reads():
     assert found["prompt_tokens"] == 16
 
 
-def test_on_the_cpu_a_fresh_process_measures():
-    found = workload.measured(tiny.model("mistral"))
+@pytest.fixture(scope="module")
+def wide():
+    """A model that is mostly neurons, and what a process of its own measures of it."""
+    model = tiny.model("mistral", num_hidden_layers=1, intermediate_size=8192)
+    return model, workload.measured(model)
+
+
+def test_on_the_cpu_a_fresh_process_measures(wide):
+    _, found = wide
     assert found["repeats"] >= 2
     assert found["peak_memory"] >= found["idle_memory"] > 0
+
+
+def test_the_peak_of_memory_falls_with_what_is_cut_out(wide):
+    """By the weights, and by what they make of 8 x 128 tokens; processes differ by a few MB."""
+    model, before = wide
+    method, cut = methods.make(Step.parse("nodes")), copy.deepcopy(model)
+    method.prepare(cut, [0.75], Context())
+    cut, _ = method.apply(cut, 0.75)
+    weights = 3 * 32 * 6144 * 4
+    assert before["peak_memory"] - workload.measured(cut)["peak_memory"] > 4 * weights
 
 
 def test_a_process_that_fails_is_one_sentence(monkeypatch):

@@ -98,6 +98,11 @@ METHODS: dict[str, Entry] = {
         "MLP neurons cut out, the least task-specific first, reverse, by size or at random",
         "fraction of the neurons",
     ),
+    "nodes": Entry(
+        "resect.methods.neurons:Nodes",
+        "nodes:0.2 cuts the 20 % of MLP neurons with the smallest weights out of every layer",
+        "fraction of the neurons",
+    ),
     "heads": Entry(
         "resect.methods.heads:Heads",
         "attention heads cut out, in whole groups or evenly from every group",

@@ -37,6 +37,7 @@ class Nf4(Quantized):
     """
 
     name = "bnb-nf4"
+    version = 2  # right on the CPU where rows are no multiple of 64
     library = "bitsandbytes"
     bits = 4.0
 

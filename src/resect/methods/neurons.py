@@ -171,6 +171,15 @@ class Neurons(Structured):
         return True
 
 
+class Nodes(Neurons):
+    """The plain preset of the compression study: in every layer, the nodes with least weight."""
+
+    name = "nodes"
+
+    def __init__(self, multiple_of: int = 1) -> None:
+        super().__init__("magnitude", multiple_of=multiple_of)
+
+
 def norms(one: Mlp) -> Tensor:
     """The norm of each neuron's weights in gate, up and down together (W,)."""
     squares = [up.weight().float().square().sum(1) for up in one.ups]

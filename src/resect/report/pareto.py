@@ -1,201 +1,137 @@
-"""Size and speed against quality: every version in the run, and those that nothing beats."""
+"""Size and speed against quality as a figure: filled is safe, large is on the front."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from resect.report import reading, svg, text
-from resect.report.reading import Model, Row, Summary
-from resect.report.rows import Table, columns
+from resect.report import svg, text
+from resect.report.reading import Model
 from resect.report.svg import COLOURS, GREY, Scale, colour, el, scale
-from resect.report.text import finite
+from resect.report.versions import AXES, TITLES, Front, Version, front, shown, table
 
-WIDTH, LEFT, RIGHT, TOP, PLOT = 760.0, 46.0, 26.0, 50.0, 236.0
-AXES = {
-    "bytes_on_disk": "size on disk",
-    "bytes_in_memory": "size in memory",
-    "zeros": "share of all parameters that are zero (no version is smaller in bytes)",
-    "tokens_per_second": "tokens per second, as a ratio to the same model uncut",
-    "left": "share of the uncut model's parameters that is neither cut out nor zero",
-}
-By = Literal["size", "speed", "left"]
-TITLES: dict[By, str] = {
-    "size": "Size against quality",
-    "speed": "Speed against quality",
-    "left": "Parameters left against quality",
-}
+__all__ = ["TITLES", "Front", "Version", "draw", "front", "table"]
+
+WIDTH, LEFT, RIGHT, PLOT, ROW = 760.0, 46.0, 26.0, 236.0, 17.0
+_WIDE = 6.2  # of a letter in the key, on average
+_MOST = 56  # letters of a treatment in the key
 
 
-class Version(NamedTuple):
-    """One measured version: what it costs, what it is worth, and whether anything beats it."""
+class Look(NamedTuple):
+    """Colour and marker of a course, as slots."""
 
-    model: Model
-    treatment: str
-    level: float | None
-    x: float
-    quality: float
-    front: bool
+    colour: int
+    marker: int
 
 
-class Front(NamedTuple):
-    """All versions of a run on one axis; `rising` where more of x is better."""
+class Key(NamedTuple):
+    """One entry of the key; `looks` is None for an entry without a marker."""
 
-    by: By
-    axis: str
-    rising: bool
-    view: str
-    versions: tuple[Version, ...]
-
-
-def front(summary: Summary, by: By = "size") -> Front | None:
-    """Mean skill over tasks against size, speed or parameters left; None where not measured.
-
-    Parameters left compare what is zeroed with what is cut out: only where a run has both.
-    """
-    found = reading.rows(summary, "measurements")
-    name = _axis(found, by)
-    if name is None:
-        return None
-    views = {row.get("view") for row in reading.rows(summary, "curves")}
-    view = "text" if "text" in views else "options"
-    worth = _quality(summary, view)
-    versions = []
-    by_name = {model.name: model for model in reading.models(summary)}
-    for row in found:
-        x = _place(row, name)
-        model = by_name.get(str(row.get("model")))
-        level = finite(row.get("level"))
-        treatment = "none" if level == 0 else str(row.get("treatment"))
-        quality = worth.get((str(row.get("model")), treatment, level))
-        if x is not None and quality is not None and model is not None:
-            versions.append(Version(model, treatment, level, x, quality, False))
-    rising = name in ("zeros", "tokens_per_second")
-    if len({v.x for v in versions}) < 2:
-        return None
-    unique = list(dict.fromkeys(versions))
-    return Front(by, name, rising, view, tuple(_judged(unique, rising)))
-
-
-def _axis(found: Sequence[Row], by: By) -> str | None:
-    """What is measured; None where versions do not differ in it, or only by noise."""
-    if by == "speed":  # zeros change no speed
-        return "tokens_per_second" if _varies(found, "tokens_per_second") else None
-    sizes = [key for key in ("bytes_on_disk", "bytes_in_memory") if _varies(found, key)]
-    if by == "left":
-        return "left" if sizes and _varies(found, "zeros") else None
-    return sizes[0] if sizes else "zeros"
-
-
-def _place(row: Row, name: str) -> float | None:
-    """Where a version stands on the axis."""
-    if name in ("bytes_on_disk", "bytes_in_memory"):
-        return finite(row.get(name))
-    ratios = row.get("ratios") or {}
-    if name == "tokens_per_second":
-        return finite(ratios.get(name))
-    zeros, ratio = _share_of_zeros(row), finite(ratios.get("parameters"))
-    if name == "zeros" or zeros is None or ratio is None:
-        return zeros if name == "zeros" else None
-    return ratio * (1 - zeros)
-
-
-def _varies(found: Sequence[Row], key: str) -> bool:
-    """Whether any model's versions differ in this size."""
-    seen: dict[str, set[Any]] = {}
-    for row in found:
-        if finite(row.get(key)) is None:
-            return False
-        seen.setdefault(str(row.get("model")), set()).add(row.get(key))
-    return any(len(sizes) > 1 for sizes in seen.values())
-
-
-def _share_of_zeros(row: Row) -> float | None:
-    zeros, whole = finite(row.get("zeros")), finite(row.get("parameters"))
-    return None if zeros is None or not whole else zeros / whole
-
-
-def _quality(summary: Summary, view: str) -> dict[tuple[str, str, float | None], float]:
-    """Mean skill over all tasks, where every task has a value; over seeds too."""
-    tasks = reading.tasks(summary)
-    found: dict[tuple[str, str, float | None], dict[str, list[float]]] = {}
-    for row in reading.rows(summary, "curves"):
-        skill = finite(row.get("skill"))
-        if row.get("view") == view and skill is not None:
-            level = finite(row.get("level"))
-            treatment = "none" if level == 0 else str(row.get("treatment"))
-            key = str(row.get("model")), treatment, level
-            found.setdefault(key, {}).setdefault(str(row.get("task")), []).append(skill)
-    return {
-        key: sum(sum(v) / len(v) for v in by_task.values()) / len(tasks)
-        for key, by_task in found.items()
-        if len(by_task) == len(tasks)
-    }
-
-
-def _judged(versions: Sequence[Version], rising: bool) -> list[Version]:
-    sign = 1 if rising else -1
-
-    def beaten(one: Version) -> bool:
-        return any(
-            (sign * v.x >= sign * one.x and v.quality >= one.quality)
-            and (v.x != one.x or v.quality != one.quality)
-            for v in versions
-        )
-
-    return [one._replace(front=not beaten(one)) for one in versions]
-
-
-def table(given: Front) -> Table:
-    """The versions that nothing in the run beats, from the best to the cheapest."""
-    kept = sorted((v for v in given.versions if v.front), key=lambda v: -v.quality)
-    body = tuple(
-        (v.model.label, "none" if v.level == 0 else v.treatment, text.level(v.level),
-         _shown(given.axis, v.x), text.decimal(v.quality, 3))
-        for v in kept
-    )  # fmt: skip
-    heads = (
-        "Model",
-        "Treatment",
-        "Level",
-        AXES[given.axis].split(" (")[0].capitalize(),
-        "Mean skill",
-    )
-    return Table("On the front: no other version is both better and cheaper", columns(heads), body)
-
-
-def _shown(name: str, value: float) -> str:
-    if name.startswith("bytes"):
-        return text.size(value)
-    return text.percent(value) if name in ("zeros", "left") else f"\u00d7{value:.2f}"
+    said: str
+    look: Look
+    named: bool
 
 
 def draw(given: Front) -> str:
     """A scatter of every version, courses joined, the front as a step line."""
+    rows = list(_rows(_keys(given)))
+    top = 42.0 + ROW * (len(rows) + 1)
     xs = [v.x for v in given.versions]
     pad = (max(xs) - min(xs)) * 0.04
     x = scale(min(xs) - pad, max(xs) + pad, LEFT, WIDTH - RIGHT)
-    top = max(0.1, *[v.quality for v in given.versions])
+    best = max(0.1, *[v.quality for v in given.versions])
     low = min(0.0, *[v.quality for v in given.versions])
-    y = scale(low, top * 1.06, TOP + PLOT, TOP)
+    y = scale(low, best * 1.06, top + PLOT, top)
     title = TITLES[given.by]
     inner = [
         svg.text(0, 13, title, font_size="14", font_weight="600", class_="ink"),
         svg.text(0, 30, f"mean skill over all tasks, by {given.view}; {AXES[given.axis]}",
                  font_size="11", fill=GREY, class_="soft"),
-        _frame(given, x, y, low, top),
+        *_key(rows),
+        svg.text(0, top - 13, _legend(given), fill=GREY, class_="soft"),
+        _frame(given, x, y, (low, best), top + PLOT),
         _step(given, x, y),
         *_courses(given, x, y),
-        _key(given),
+        *_named(given, x, y),
     ]  # fmt: skip
     says = f"{len(given.versions)} versions; those on the front are in the table below"
-    return svg.document(WIDTH, TOP + PLOT + 40, title, says, *inner)
+    return svg.document(WIDTH, top + PLOT + 40, title, says, *inner)
 
 
-def _frame(given: Front, x: Scale, y: Scale, low: float, top: float) -> str:
+# ── colours, markers and the key ────────────────────────────────────────────────────────────────
+
+
+def _models(given: Front) -> list[Model]:
+    return list(dict.fromkeys(v.model for v in given.versions))
+
+
+def _treatments(given: Front) -> list[str]:
+    return list(dict.fromkeys(v.treatment for v in given.versions if not v.uncut))
+
+
+def _look(given: Front, model: Model, treatment: str) -> Look:
+    """Models differ by colour, treatments by marker; with one model, treatments by both."""
+    treatments = _treatments(given)
+    place = treatments.index(treatment) if treatment in treatments else 0
+    if len(_models(given)) == 1 and len(treatments) > 1:
+        return Look(place, place)
+    return Look(model.slot, place if len(treatments) > 1 else model.slot)
+
+
+def _keys(given: Front) -> list[Key]:
+    models, treatments = _models(given), _treatments(given)
+    found = []
+    if len(models) > 1 or len(treatments) < 2:
+        looks = [Look(model.slot, model.slot) for model in models]
+        found = [Key(m.label[:24], look, True) for m, look in zip(models, looks, strict=True)]
+    if len(treatments) > 1:
+        for treatment in treatments:
+            said = treatment if len(treatment) <= _MOST else treatment[: _MOST - 1] + "…"
+            found.append(Key(said, _look(given, models[0], treatment), len(models) == 1))
+    return found
+
+
+def _rows(keys: Sequence[Key]) -> Iterator[list[tuple[float, Key]]]:
+    """The key's entries with their places, as many in a row as there is room for."""
+    row: list[tuple[float, Key]] = []
+    at = 6.0
+    for key in keys:
+        wide = _WIDE * len(key.said) + 30
+        if row and at + wide > WIDTH:
+            yield row
+            row, at = [], 6.0
+        row.append((at, key))
+        at += wide
+    yield row
+
+
+def _key(rows: Sequence[Sequence[tuple[float, Key]]]) -> Iterator[str]:
+    for number, row in enumerate(rows):
+        y = 47.0 + ROW * number
+        for at, key in row:
+            shade = colour(key.look.colour) if key.named else GREY
+            solid = "solid" if key.named else "soft"
+            name = {"class_": "name", "font_weight": "600"} if key.named else {"class_": "soft"}
+            sign = el("g", svg.marker(key.look.marker, at, y - 4, 3.6), fill=shade, class_=solid)
+            said = svg.text(at + 9, y, key.said, fill=shade, **name)
+            yield el("g", sign, said, class_=f"m{key.look.colour % len(COLOURS)}")
+
+
+def _legend(given: Front) -> str:
+    judged = any(v.safe is not None for v in given.versions)
+    filled = "within the margin of its uncut self, hollow: not shown to be" if judged else (
+        "nothing beats it; what is safe could not be assessed"
+    )  # fmt: skip
+    return f"filled: {filled}; large, joined by the grey line: nothing is both better and cheaper"
+
+
+# ── the plot ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _frame(given: Front, x: Scale, y: Scale, ends: tuple[float, float], bottom: float) -> str:
     parts = []
-    for value in _ticks(low, top):
+    for value in _ticks(*ends):
         at = y(value)
         bar = {"x1": LEFT, "x2": WIDTH - RIGHT, "y1": at, "y2": at}
         parts.append(el("line", class_="grid", stroke="#e3e6ea", **bar))
@@ -205,16 +141,12 @@ def _frame(given: Front, x: Scale, y: Scale, low: float, top: float) -> str:
         )
     xs = [v.x for v in given.versions]
     for value in _ticks(min(xs), max(xs)):
-        said = (
-            f"{value * 100:.0f} %" if given.axis in ("zeros", "left") else _shown(given.axis, value)
-        )
+        said = f"{value * 100:.0f} %" if given.axis in ("zeros", "left") else None
         place = {"text_anchor": "middle", "fill": GREY, "class_": "soft"}
-        parts.append(svg.text(x(value), TOP + PLOT + 17, said, **place))
+        parts.append(svg.text(x(value), bottom + 17, said or shown(given.axis, value), **place))
     better = "cheaper →" if given.axis == "zeros" else "faster →" if given.rising else "← smaller"
     anchor, where = ("end", WIDTH - RIGHT) if given.rising else ("start", LEFT)
-    parts.append(
-        svg.text(where, TOP + PLOT + 33, better, text_anchor=anchor, fill=GREY, class_="soft")
-    )
+    parts.append(svg.text(where, bottom + 33, better, text_anchor=anchor, fill=GREY, class_="soft"))
     return el("g", *parts, class_="axes")
 
 
@@ -241,35 +173,68 @@ def _step(given: Front, x: Scale, y: Scale) -> str:
     return el("path", d=svg.polyline(spots), class_="floor", stroke_linejoin="round", **line)
 
 
-def _courses(given: Front, x: Scale, y: Scale) -> list[str]:
-    parts = []
+def _courses(given: Front, x: Scale, y: Scale) -> Iterator[str]:
+    judged = any(v.safe is not None for v in given.versions)
     for (model, treatment), mine in _grouped(given).items():
-        shade = colour(model.slot)
+        look = _look(given, model, treatment)
         spots = [(x(v.x), y(v.quality)) for v in mine]
         thin = {"fill": "none", "stroke_width": "0.9", "stroke_opacity": "0.6"}
         dots = []
         for v, (at_x, at_y) in zip(mine, spots, strict=True):
-            said = f"{model.label}, {treatment} {text.level(v.level)}: "
-            said += f"{_shown(given.axis, v.x)}, skill {text.decimal(v.quality, 3)}"
-            sign = svg.marker(model.slot, at_x, at_y, 4.2 if v.front else 2.6)
+            if v.uncut:
+                continue
+            sign = svg.marker(look.marker, at_x, at_y, 4.6 if v.front else 3.0)
+            filled = v.safe if judged else v.front
             side = (
-                {"fill": shade, "class_": "solid"}
-                if v.front
+                {"fill": colour(look.colour), "class_": "solid"}
+                if filled
                 else {"fill": "#ffffff", "class_": "hollow"}
             )
-            dots.append(el("g", el("title", svg.words(said)), sign, **side))
-        lines = el("path", d=svg.polyline(spots), **thin)
-        name = f"curve m{model.slot % len(COLOURS)}"
-        parts.append(el("g", lines, *dots, stroke=shade, stroke_width="1.2", class_=name))
-    return parts
+            dots.append(el("g", el("title", svg.words(_said(given, v))), sign, **side))
+        line = el("path", d=svg.polyline(spots), **thin)
+        name = f"curve m{look.colour % len(COLOURS)}"
+        yield el("g", line, *dots, stroke=colour(look.colour), stroke_width="1.2", class_=name)
+
+
+def _said(given: Front, v: Version) -> str:
+    """A version in words, shown where the pointer rests on it."""
+    what = "uncut" if v.uncut else f"{v.treatment} {text.level(v.level)}"
+    safe = {True: ", within the margin", False: ", not shown to be within the margin", None: ""}
+    size = f"{shown(given.axis, v.x)}, skill {text.decimal(v.quality, 3)}"
+    return f"{v.model.label}, {what}: {size}{safe[v.safe]}"
+
+
+def _named(given: Front, x: Scale, y: Scale) -> Iterator[str]:
+    """The uncut models and the smallest safe versions by name, below their markers."""
+    several, plain = len(_models(given)) > 1, len(_treatments(given)) < 2
+    for v in given.versions:
+        if not v.uncut and v not in given.smallest:
+            continue
+        who = f"{v.model.label}, " if several else ""
+        level = "" if v.level is None else f" {text.level(v.level)}"
+        said = f"{who}uncut" if v.uncut else f"smallest safe: {who}{v.treatment}{level}"
+        at_x, at_y = x(v.x), y(v.quality)
+        anchor = "end" if at_x > WIDTH / 2 else "start"
+        place = {"text_anchor": anchor, "class_": "ink", "font_weight": "600"}
+        if v.uncut:
+            look = Look(v.model.slot, v.model.slot) if several or plain else None
+            mark = {"fill": colour(look.colour), "class_": "solid"} if look else {"class_": "ink"}
+            name = f"m{look.colour % len(COLOURS)}" if look else None
+            sign = svg.marker(look.marker if look else 0, at_x, at_y, 4.6)
+            told = el("title", svg.words(_said(given, v)))
+            yield el("g", el("g", told, sign, **mark), class_=name)
+        else:
+            ring = {"fill": "none", "stroke": "#24292f", "stroke_width": "1.3", "class_": "ring"}
+            yield el("circle", cx=at_x, cy=at_y, r=8.5, **ring)
+        yield svg.text(at_x, at_y + 23, said, **place)
 
 
 def _grouped(given: Front) -> dict[tuple[Model, str], list[Version]]:
     """Versions by course, the uncut model first in each."""
-    whole = {v.model: v for v in given.versions if v.level == 0}
+    whole = {v.model: v for v in given.versions if v.uncut}
     found: dict[tuple[Model, str], list[Version]] = {}
     for v in given.versions:
-        if v.level != 0:
+        if not v.uncut:
             found.setdefault((v.model, v.treatment), [])
             found[v.model, v.treatment].append(v)
     for (model, _), mine in found.items():
@@ -283,21 +248,3 @@ def _grouped(given: Front) -> dict[tuple[Model, str], list[Version]]:
         if not any(one == model for one, _ in found):
             found[model, "none"] = [v]
     return found
-
-
-def _key(given: Front) -> str:
-    parts, at = [], WIDTH - RIGHT
-    for model in reversed(list(dict.fromkeys(v.model for v in given.versions))):
-        shade, name = colour(model.slot), model.label[:24]
-        said = {"fill": shade, "font_weight": "600", "text_anchor": "end", "class_": "name"}
-        sign = el(
-            "g",
-            svg.marker(model.slot, at - 7.2 * len(name) - 8, 9, 3.4),
-            fill=shade,
-            class_="solid",
-        )
-        parts.append(
-            el("g", svg.text(at, 13, name, **said), sign, class_=f"m{model.slot % len(COLOURS)}")
-        )
-        at -= 7.2 * len(name) + 28
-    return el("g", *parts)
