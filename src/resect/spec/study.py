@@ -202,15 +202,21 @@ class Study(Frozen):
 
 
 def _smaller(fields: Mapping[str, Any], small: Any, path: str | Path) -> dict[str, Any]:
-    """A study's fields with those of its smoke section; `levels` there go to all that is swept."""
+    """A study's fields with those of its smoke section.
+
+    `levels` there stand in for all that the study sweeps, wherever it says so.
+    """
     if not isinstance(small, Mapping):
         raise RequestError(f"the study file {path} has no section smoke: run it without --smoke.")
     found = {**fields, **small, "name": f"{fields.get('name', 'study')}-smoke"}
-    if "levels" in small and isinstance(found.get("treatments"), list):
+    listed = fields.get("treatments")
+    if "levels" in small and "treatments" not in small and isinstance(listed, list):
         found["treatments"] = [
             {**one, "levels": small["levels"]}
             if isinstance(one, Mapping) and "levels" in one
             else one
-            for one in found["treatments"]
+            for one in listed
         ]
+        if "levels" not in fields:
+            del found["levels"]
     return found
