@@ -55,7 +55,7 @@ def test_what_goes_by_no_seed_has_none(tiny_pair):
 
 
 def test_levels_given_beside_a_file_keep_seeds_and_roles(tmp_path):
-    from resect import request
+    from resect import methods, request
 
     place = tmp_path / "study.yaml"
     place.write_text(
@@ -64,7 +64,7 @@ def test_levels_given_beside_a_file_keep_seeds_and_roles(tmp_path):
     )
     study = request.study(
         place, smoke=False, models={}, methods=None, levels="0.1,0.2", tasks=None, every_model={},
-        calibration={}, fields={},
+        takes_level=methods.takes_level, calibration={}, fields={},
     )  # fmt: skip
     assert [t.seed for t in study.treatments] == [0, 1]
     assert all(t.roles == ("other",) and t.levels == (0.1, 0.2) for t in study.treatments)

@@ -41,7 +41,6 @@ def size(model: PreTrainedModel) -> Size:
     matrices = anatomy.read(plain).matrices
     bytes_of = stored.sizes(model)
     on_disk = sum(bytes_of.values())
-    names = {name for name, _ in model.named_parameters(remove_duplicate=False)}
     buffers = [b for n, b in model.named_buffers() if n not in bytes_of]
     parameters = sum(p.numel() for p in plain.parameters())
     counted = _zeros(model, plain)
@@ -52,7 +51,7 @@ def size(model: PreTrainedModel) -> Size:
         bits_per_weight=8 * on_disk / parameters,
         targeted=sum(matrix.weight().numel() for matrix in matrices),
         zeros=None if None in counted else sum(counted),  # type: ignore[arg-type]
-        parts=_parts(bytes_of, names, plain),
+        parts=_parts(bytes_of, plain),
     )
 
 
@@ -74,11 +73,14 @@ def _zeros(model: nn.Module, plain: nn.Module) -> list[int | None]:
     return found
 
 
-def _parts(bytes_of: Mapping[str, int], names: set[str], plain: nn.Module) -> dict[str, int]:
+def _parts(bytes_of: Mapping[str, int], plain: nn.Module) -> dict[str, int]:
     parts = anatomy.read(plain)
+    names = {name for name, _ in plain.named_parameters(remove_duplicate=False)}
     inside = {f"{m.module}.{m.parameter}" for m in parts.matrices}
     modules = {m.module for m in parts.matrices}
     ends = {end.module for end in (parts.embedding, parts.head) if end is not None}
+    packed = modules - {name.rpartition(".")[0] for name in inside & set(bytes_of)}
+    inside |= {_largest(bytes_of, module) for module in packed}
     found = dict.fromkeys(("matrices", "tables", "embeddings", "rest"), 0)
     for name, count in bytes_of.items():
         owner = name.rpartition(".")[0]
@@ -90,6 +92,12 @@ def _parts(bytes_of: Mapping[str, int], names: set[str], plain: nn.Module) -> di
         else:
             found["embeddings" if owner in ends else "rest"] += count
     return found
+
+
+def _largest(bytes_of: Mapping[str, int], module: str) -> str:
+    """The entry of a module that holds its packed weights, whatever a library calls it."""
+    own = {name: count for name, count in bytes_of.items() if name.startswith(f"{module}.")}
+    return max(own, key=own.__getitem__, default="")
 
 
 def _up(name: str) -> set[str]:

@@ -72,7 +72,7 @@ def measured(model: PreTrainedModel) -> dict[str, Any]:
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise RunError(f"the workload could not be measured: {last}")
-    said: dict[str, Any] = json.loads(done.stdout)
+    said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])  # libraries print before it
     return said
 
 

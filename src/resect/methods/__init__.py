@@ -153,6 +153,12 @@ def check(step: Step, swept: bool = False, seed: int = 0) -> Method:
     return method
 
 
+def takes_level(step: Step) -> bool:
+    """Whether a step's method has levels (a `checkpoint` or a quantizer has none)."""
+    _class(step.method)  # says so where there is no such method
+    return METHODS[step.method].dose is not None
+
+
 def for_sweep(step: Step) -> Step:
     """The step as a sweep runs it, options that are the default left out, so that one treatment
     has one name. Activations are gathered once, from the uncut model (`inputs=dense`).

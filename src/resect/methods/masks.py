@@ -185,7 +185,9 @@ class Cutting:
 
 
 def zeros(weight: Tensor) -> int:
-    """How many elements are exactly zero (both signs)."""
+    """How many elements are exactly zero (both signs); any type, 8-bit floats too."""
+    if weight.is_floating_point() and weight.itemsize == 1:
+        weight = weight.view(torch.uint8) & 0x7F
     if weight.dtype not in (torch.bfloat16, torch.float16, torch.float32):
         return weight.numel() - int(torch.count_nonzero(weight))
     parts = pieces(weight)
