@@ -135,7 +135,8 @@ def _file_of(data: str) -> Path | None:
 
 
 def texts(data: str, data_dir: Path | None = None) -> Iterator[str]:
-    """Documents of a calibration source: `clinic`, a .txt or .jsonl[.gz] file, or a hub set.
+    """Documents of a calibration source: `clinic`, a .txt or .jsonl[.gz] file, or a hub set
+    (`name`, or `name:config`).
 
     `task:NAME` are a task's own training texts, never what it asks; `data_dir` is where its files
     lie. Several sources, joined by `|`, take turns until one of them ends.
@@ -154,15 +155,19 @@ def texts(data: str, data_dir: Path | None = None) -> Iterator[str]:
     else:
         from resect.tasks import hub
 
-        name, config = {"c4": ("allenai/c4", "en")}.get(data, (data, None))
-        for row in hub.rows(name, config, "train", streaming=True):
+        name, _, config = {"c4": "allenai/c4:en"}.get(data, data).partition(":")
+        for row in hub.rows(name, config or None, "train", streaming=True):
             yield _document(row)
 
 
 def _document(row: Mapping[str, Any]) -> str:
-    """A row of a hub dataset: its column `text`, else all columns of text one below the other."""
+    """A row of a hub dataset: its column `text`, what its `messages` say, else all columns of text
+    one below the other.
+    """
     if "text" in row:
         return str(row["text"])
+    if "messages" in row:
+        return "\n".join(str(turn["content"]) for turn in row["messages"])
     return "\n".join(
         value for name, value in row.items() if isinstance(value, str) and name != "id"
     )

@@ -11,11 +11,13 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
-from resect import anatomy, methods, models
+from resect import anatomy, calibration, measure, methods, models
 from resect.anatomy import experts as mixtures
 from resect.calibration import Tokens
 from resect.compression import compress_to
 from resect.errors import RequestError
+from resect.measure import workload
+from resect.methods import experts
 from resect.methods.base import Context
 from resect.methods.experts import CRITERIA
 from resect.spec import Calibration, ModelRef, Step, Treatment
@@ -54,6 +56,7 @@ def routed(family, module, x, without=()):
     if family in ("deepseek_v3", "nemotron_h"):
         gates = z.sigmoid()
         choice = gates + router.e_score_correction_bias.double()
+        choice[list(without)] = float("-inf")
         groups = choice.view(2 if family == "deepseek_v3" else 1, -1)
         worth = groups.sort(descending=True).values[:, :2].sum(1)
         banned = groups.clone()
@@ -163,24 +166,45 @@ def test_scores_equal_the_formulas(family, pristine):
 
 def test_the_subset_of_naee_is_the_nearest(family, pristine):
     """All subsets tried by token loops in float64, the experts left out barred from routing."""
-    if family in ("deepseek_v3", "nemotron_h"):
-        return  # the transcription bars experts by their logit; those mask by choice and group
     method = made("naee", pristine, (0.25,))
-    places = [mixture.name for mixture in mixtures.find(pristine)]
-    for place, (_, inputs) in streams(pristine, places).items():
-        module = pristine.get_submodule(place)
+    for mixture in mixtures.find(pristine):
+        place, module = mixture.name, mixture.module
+        ((_, inputs),) = streams(pristine, [place]).values()
         y = [[output(family, module.experts, e, x) for e in range(8)] for x in inputs]
 
         def summed(t, without, module=module, inputs=inputs, y=y):
             return sum(g * y[t][e] for e, g in routed(family, module, inputs[t], without))
 
         full = [summed(t, ()) for t in range(len(inputs))]
+        groups = torch.arange(8).view(mixture.groups, -1).tolist()
         losses = {}
-        for gone in itertools.combinations(range(8), 2):
-            away = torch.stack([full[t] - summed(t, gone) for t in range(len(inputs))])
-            losses[gone] = sum(float(part.norm()) for part in away.split(TEXT.ids.shape[1]))
+        for gone in itertools.product(
+            *(itertools.combinations(group, 2 // mixture.groups) for group in groups)
+        ):
+            without = tuple(itertools.chain(*gone))
+            away = torch.stack([full[t] - summed(t, without) for t in range(len(inputs))])
+            losses[without] = sum(float(part.norm()) for part in away.split(TEXT.ids.shape[1]))
         best = set(range(8)) - set(min(losses, key=losses.__getitem__))
-        assert set(method.best_[place, 6].tolist()) == best
+        found = [
+            number * len(group) + expert
+            for number, group in enumerate(groups)
+            for name, kept in method.best_.items()
+            if name in ((place, 6), (f"{place}.group{number}", 3))
+            for expert in kept.tolist()
+        ]
+        assert set(found) == best
+
+
+def test_how_many_tokens_go_at_once_changes_nothing(family, pristine, monkeypatch):
+    """One sequence at a time, two, or all: the same sums."""
+    found = []
+    for most in (1, 2 * TEXT.ids.shape[1], 1 << 14):
+        monkeypatch.setattr(experts, "_TOKENS", most)
+        method = methods.make(Step.parse("experts,criterion=easy-ep"))
+        found.append(whole(method, pristine, method.scores(pristine, Context(TEXT))))
+    for place, score in found[0].items():
+        for other in found[1:]:
+            torch.testing.assert_close(other[place], score, rtol=1e-5, atol=1e-8)
 
 
 # ── cutting ─────────────────────────────────────────────────────────────────────────────────────
@@ -291,6 +315,23 @@ def test_random_follows_its_seed_and_levels_are_contained():
     assert any(not torch.equal(orders[0][n], orders[2][n]) for n in layers)
     assert not torch.equal(orders[0][layers[0]], orders[0][layers[1]])
     assert not torch.equal(orders[0][layers[0]], torch.arange(16))
+
+
+def test_parameters_bytes_and_memory_fall_as_the_level_says():
+    """An expert of two layers has 3 x 32 x 5120 weights and a router row, of 4 bytes each."""
+    sizes, peaks = [], []
+    for gone in (0, 8, 14):
+        model = tiny.model("mixtral", experts=16, intermediate_size=5120)
+        model, _ = made("random", model, (gone / 16,)).apply(model, gone / 16)
+        sizes.append(measure.size(model))
+        if gone != 8:
+            peaks.append(workload.measured(model)["peak_memory"])
+    for gone, found in zip((8, 14), sizes[1:], strict=True):
+        weights = 2 * gone * (3 * 32 * 5120 + 32)
+        assert sizes[0].parameters - found.parameters == weights
+        assert sizes[0].bytes_on_disk - found.bytes_on_disk == 4 * weights
+        assert sizes[0].bytes_in_memory - found.bytes_in_memory == 4 * weights
+    assert peaks[0] - peaks[1] > 0.7 * 4 * weights
 
 
 # ── the dead and the decisive ───────────────────────────────────────────────────────────────────
@@ -450,7 +491,25 @@ def test_what_cannot_be_cut_is_refused_before_anything_runs(made_of, step, level
         methods.make(Step.parse(step)).fits(model, [level])
 
 
+def test_a_text_of_its_own_stands_in_for_the_study_s():
+    step = "experts,data=clinic,nsamples=4,seqlen=24"
+    model = tiny.model("mixtral", experts=8)
+    tokenizer = tiny.tokenizer()
+    own = methods.make(Step.parse(step), seed=3)
+    asked = Calibration(data="clinic", nsamples=4, seqlen=24, seed=3)
+    text = calibration.tokens(asked, tokenizer, 10_000)
+    study = methods.make(Step.parse("experts"), seed=3)
+    assert (own.calibrated, study.calibrated, study.sources()) == (False, True, ())
+    found = own.scores(model, Context(TEXT, tokenizer))
+    for name, score in study.scores(model, Context(text)).items():
+        assert torch.equal(found[name], score)
+    assert own.sources() == (calibration.name_of(asked),)
+    assert own.sources() != methods.make(Step.parse(step), seed=4).sources()
+
+
 def test_wrong_options_are_named():
+    with pytest.raises(RequestError, match="random removal reads no text: leave out data"):
+        methods.make(Step.parse("experts,criterion=random,data=clinic"))
     with pytest.raises(RequestError, match="unknown criterion 'reaper': did you mean reap"):
         methods.make(Step.parse("experts,criterion=reaper"))
     method, model = methods.make(Step.parse("experts")), tiny.model("mixtral")

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from resect import calibration
 from resect.errors import RequestError
 from resect.tasks import hub
 
@@ -19,3 +20,15 @@ def test_rows_of_a_dataset_folder(tmp_path):
 def test_a_dataset_that_cannot_be_had(monkeypatch):
     with pytest.raises(RequestError, match=r"nobody/nothing.*--data_dir"):
         list(hub.rows("nobody/nothing", None, "train"))
+
+
+def test_calibration_texts_of_a_hub_set_and_one_of_its_configs(monkeypatch):
+    """Its column text, what its messages say, or all columns of text; sets joined take turns."""
+    known = {
+        ("allenai/c4", "en"): [{"text": "plain", "url": "left out"}],
+        ("a/b", "part"): [{"id": "1", "instruction": "Name it.", "output": "Pain.", "n": 2}],
+        ("chats", None): [{"messages": [{"role": "user", "content": "Hi"}, {"content": "Yes?"}]}],
+    }
+    monkeypatch.setattr(hub, "rows", lambda name, config, *_, **__: known[name, config])
+    assert list(calibration.texts("c4")) == ["plain"]
+    assert list(calibration.texts("a/b:part|chats")) == ["Name it.\nPain.", "Hi\nYes?"]

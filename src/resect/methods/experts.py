@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -27,13 +28,14 @@ from transformers import PreTrainedModel
 
 from resect.anatomy import experts as anatomy
 from resect.anatomy.experts import Mixture, Routing
-from resect.calibration import Seen, Tokens, blocks_in_turn, squares
+from resect.calibration import Seen, Tokens, blocks_in_turn, name_of, squares
 from resect.errors import RequestError, unknown
 from resect.methods import naee
 from resect.methods.base import Context
 from resect.methods.masks import removed
 from resect.methods.seeded import uniform
 from resect.methods.structured import Group, Structured
+from resect.spec import Calibration
 
 _TOKENS = 1 << 14  # tokens that go through a layer's experts at once, at least
 
@@ -76,20 +78,38 @@ CRITERIA: dict[str, Callable[[Tally], Tensor]] = {
 class Experts(Structured):
     """Cut routed experts; router rows and the config follow. `seed` defaults to the study's.
 
-    Where a model routes in groups, every group loses the same number.
+    `data` is a calibration text of the step's own, of which `nsamples` windows of `seqlen` tokens
+    are drawn by the seed; the study's text where none is named. Where a model routes in groups,
+    every group loses the same number.
     """
 
     name = "experts"
     unit = "experts"
 
-    def __init__(self, criterion: str = "reap", seed: int = 0) -> None:
+    def __init__(
+        self,
+        criterion: str = "reap",
+        data: str = "",
+        nsamples: int = 128,
+        seqlen: int = 2048,
+        seed: int = 0,
+    ) -> None:
         known = (*CRITERIA, "naee", "random")
         if criterion not in known:
             raise unknown("criterion", str(criterion), known)
         self.criterion, self.seed = criterion, seed
         self.random = criterion == "random"
-        self.calibrated = not self.random
+        if self.random and data:
+            raise RequestError("random removal reads no text: leave out data.")
+        self.text = (
+            Calibration.of(data=data, nsamples=nsamples, seqlen=seqlen, seed=seed) if data else None
+        )
+        self.calibrated = not self.random and self.text is None
         self.nested = criterion != "naee"
+
+    def sources(self, data_dir: Path | None = None) -> tuple[str, ...]:
+        """The step's own text, as it is read."""
+        return (name_of(self.text, data_dir),) if self.text else ()
 
     def groups(self, model: PreTrainedModel) -> list[Group]:
         """Every layer's experts, or every routing group of them."""
@@ -125,7 +145,7 @@ class Experts(Structured):
         self.best_ = {(group.name, whole): torch.arange(whole) for group in groups}
         self.best_ |= {
             (name, count): index
-            for mixture, passed in _in_turn(model, self._text(context))
+            for mixture, passed in _in_turn(model, self._tokens(model, context))
             for count, best in naee.best(
                 mixture, [some.inputs for some in passed], counts - {whole}
             ).items()
@@ -145,7 +165,7 @@ class Experts(Structured):
             return {g.name: uniform(self.seed, g.name, (g.size,)) for g in groups}
         found: dict[str, Tensor] = {}
         self.unreached_: dict[str, Tensor] = {}
-        for mixture, passed in _in_turn(model, self._text(context)):
+        for mixture, passed in _in_turn(model, self._tokens(model, context)):
             tally = tallied(mixture, passed)
             score = CRITERIA[self.criterion](tally)
             for at, name in enumerate(_names(mixture)):
@@ -179,7 +199,9 @@ class Experts(Structured):
         anatomy.cut_(model, whole)
         return True
 
-    def _text(self, context: Context) -> Tokens:
+    def _tokens(self, model: PreTrainedModel, context: Context) -> Tokens:
+        if self.text is not None:
+            return context.tokens(self.text, model)
         if context.text is None:
             raise RequestError(
                 f"experts,criterion={self.criterion} needs calibration text: give --calibration."
