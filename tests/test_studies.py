@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 import resect
+from resect import tasks
 from resect.errors import RequestError
+from resect.sweep.resolve import check
 
 STUDIES = sorted((Path(__file__).parents[1] / "studies").glob("*.yaml"))
 assert STUDIES
@@ -24,6 +26,15 @@ def test_every_study_is_declared_well(path, tmp_path):
     again = tmp_path / "again.yaml"
     again.write_text(study.dump())
     assert resect.Study.load(again) == study
+
+
+def test_every_name_in_a_study_is_known(path):
+    study = resect.Study.load(path)
+    for name in study.tasks:
+        tasks.get(name)
+    for treatment in study.treatments:
+        methods = check(treatment, study.calibration, study.seed_of(treatment))
+        assert len(methods) == len(treatment.steps)
 
 
 def test_the_small_version_of_every_study_runs(path, tmp_path):

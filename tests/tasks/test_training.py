@@ -20,7 +20,9 @@ def test_the_clinic_makes_texts_of_each_task(name):
     assert not any(text.startswith(tuple(asked)) for text in found)
 
 
-@pytest.mark.parametrize(("name", "count"), [("pubmedqa-test", 500), ("mmlu-medical", 25)])
+@pytest.mark.parametrize(
+    ("name", "count"), [("pubmedqa-test", 500), ("mmlu-medical", 25), ("gsm8k", 7473)]
+)
 def test_a_task_gives_its_other_split(name, count, data_dir):
     """Five of MMLU's thirty medical dev rows stand word for word in its test split: left out."""
     task, source = tasks.get(name), Source(data_dir)
