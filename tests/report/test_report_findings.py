@@ -12,7 +12,18 @@ import findings_fixture as findings
 import pytest
 import report_fixture as fixture
 
-from resect.report import divergent, figures, glance, marks, measures, page, pareto, reading, safe
+from resect.report import (
+    divergent,
+    figures,
+    glance,
+    marks,
+    measures,
+    page,
+    pareto,
+    reading,
+    safe,
+    svg,
+)  # fmt: skip
 from resect.report.axes import axis, place
 
 
@@ -113,6 +124,51 @@ def test_cut_out_and_zero_meet_at_the_parameters_left(summary: dict[str, Any]) -
     assert front
     assert {v.x for v in front.versions} == {1.0, 0.4}
     assert "neither cut out nor zero" in pareto.draw(front)
+
+
+def test_what_is_safe_is_filled_and_the_smallest_has_a_ring(summary: dict[str, Any]) -> None:
+    rows = [r | {"bytes_on_disk": 100 * (1 - r["level"])} for r in summary["measurements"]]
+    given = summary | {"measurements": rows, "smallest_safe": []}
+    front = pareto.front(given)
+    assert front
+    levels = {row["level"] for row in rows if row["level"]}
+    for model in {v.model for v in front.versions}:
+        mine = {v.level: v.safe for v in front.versions if v.model == model}
+        (row,) = (r for r in given["safety"] if r["model"] == model.name and r["default"])
+        assert {level for level in levels if mine[level]} == set(row["passed"])
+        assert mine[0] is None
+    plain = pareto.draw(front)
+    hollow = [v for v in front.versions if v.safe is False]
+    assert plain.count('class="hollow"') == len(hollow) > 0
+    assert "smallest safe" not in plain
+    best = next(v for v in front.versions if v.safe)
+    named = {"model": best.model.name, "treatment": best.treatment, "level": best.level}
+    drawn = pareto.front(given | {"smallest_safe": [{**named, "by": "bytes_on_disk"}]})
+    assert drawn
+    assert drawn.smallest == (best,)
+    assert "smallest safe" in pareto.draw(drawn)
+    blind = [row | {"state": "not assessable", "passed": []} for row in given["safety"]]
+    unknown = pareto.front(given | {"safety": blind})
+    assert unknown
+    assert "could not be assessed" in pareto.draw(unknown)
+
+
+def test_many_treatments_have_a_key_and_markers_of_their_own(summary: dict[str, Any]) -> None:
+    names = [f"wanda,scope=row-{number}" for number in range(8)]
+
+    def spread(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        rest = [row for row in rows if row["level"]]
+        return [row for row in rows if not row["level"]] + [
+            row | {"treatment": name} for row in rest for name in names
+        ]
+
+    given = summary | {key: spread(summary[key]) for key in ("curves", "measurements")}
+    front = pareto.front(given)
+    assert front
+    drawn = pareto.draw(front)
+    ElementTree.fromstring(drawn)
+    assert all(name in drawn for name in names)
+    assert len({svg.marker(slot, 0, 0) for slot in range(8)}) == 8
 
 
 def test_divergences_stand_side_by_side(summary: dict[str, Any]) -> None:

@@ -224,7 +224,7 @@ def _named(given: Front, x: Scale, y: Scale) -> Iterator[str]:
             told = el("title", svg.words(_said(given, v)))
             yield el("g", el("g", told, sign, **mark), class_=name)
         else:
-            ring = {"fill": "none", "stroke": "#24292f", "stroke_width": "1.3", "class_": "ring"}
+            ring = {"fill": "none", "stroke": GREY, "stroke_width": "1.5", "class_": "floor"}
             yield el("circle", cx=at_x, cy=at_y, r=8.5, **ring)
         yield svg.text(at_x, at_y + 23, said, **place)
 

@@ -11,7 +11,17 @@ from resect.report.text import plain
 COLOURS = ("#0067b1", "#d1570a", "#0b8a6a", "#a3559e", "#6b6b6b", "#8c6d00")
 """Specialist, base, further models: distinct in the common kinds of colour blindness."""
 
-MARKERS = ("circle", "square", "triangle", "diamond")
+_CORNERS = {
+    "triangle": ((0, -1.25), (1.15, 0.85), (-1.15, 0.85)),
+    "diamond": ((0, -1.3), (1.3, 0), (0, 1.3), (-1.3, 0)),
+    "down": ((0, 1.25), (1.15, -0.85), (-1.15, -0.85)),
+    "right": ((1.25, 0), (-0.85, 1.15), (-0.85, -1.15)),
+    "bar": ((-1.5, -0.6), (1.5, -0.6), (1.5, 0.6), (-1.5, 0.6)),
+    "left": ((-1.25, 0), (0.85, 1.15), (0.85, -1.15)),
+}
+"""Corners in units of the radius."""
+
+MARKERS = ("circle", "square", *_CORNERS)
 Scale = Callable[[float], float]
 """A value to a coordinate."""
 
@@ -62,17 +72,14 @@ def band(low: Sequence[tuple[float, float]], high: Sequence[tuple[float, float]]
 
 
 def marker(slot: int, x: float, y: float, r: float = 2.6) -> str:
-    """The marker of a model, centred at x, y; fill and stroke come from the group around it."""
+    """The marker of a slot, centred at x, y; fill and stroke come from the group around it."""
     shape = MARKERS[slot % len(MARKERS)]
     if shape == "circle":
         return el("circle", cx=float(x), cy=float(y), r=float(r))
     if shape == "square":
         s = r * 0.9
         return el("rect", x=float(x - s), y=float(y - s), width=float(2 * s), height=float(2 * s))
-    if shape == "triangle":
-        corners = [(x, y - 1.25 * r), (x + 1.15 * r, y + 0.85 * r), (x - 1.15 * r, y + 0.85 * r)]
-    else:
-        corners = [(x, y - 1.3 * r), (x + 1.3 * r, y), (x, y + 1.3 * r), (x - 1.3 * r, y)]
+    corners = [(x + dx * r, y + dy * r) for dx, dy in _CORNERS[shape]]
     return el("path", d=polyline(corners) + "Z")
 
 
