@@ -171,21 +171,36 @@ def breaks(found: list[Row], criterion: str, task: str) -> Row:
 def answer(table: Row) -> Row:
     """Over all courses, by metric and view: how often which side was gone first, and the lead.
 
-    The lead is in points of the level, above 0 where reliability was gone before skill.
+    The lead is in points of the level, above 0 where reliability was gone before skill; it is
+    known where both were. Then what breaks first of answering and skill, and how often calibration
+    kept less than skill at two levels in a row.
     """
+    courses = [criteria[one] for criteria in table.values() for one in CRITERIA]
     groups: dict[str, list[Row]] = defaultdict(list)
-    for criteria in table.values():
-        for criterion in CRITERIA:
-            for row in criteria[criterion]["races"]:
-                groups[f"{row['metric']} by {row['view']}"].append(row)
-    return {
-        name: {
-            "courses": len(rows),
-            "first": dict(Counter(row["first"] if row["clear"] else "not clear" for row in rows)),
-            "lead": spread(row["by"] for row in rows),
-        }
+    for course in courses:
+        for row in course["races"]:
+            groups[f"{row['metric']} by {row['view']}"].append(row)
+    found: Row = {
+        name: {"courses": len(rows), "first": clear(rows), "lead": spread(r["by"] for r in rows)}
         for name, rows in sorted(groups.items())
     }
+    orders = [row for course in courses for row in course["order"]]
+    diverged = [row["level"] for course in courses for row in course["calibration_diverges"]]
+    return found | {
+        "answering and skill": {
+            "courses": len(orders), "first": clear(orders), "lead": spread(r["by"] for r in orders),
+        },
+        "calibration before skill": {
+            "courses": len(diverged),
+            "first": {"reliability": sum(level is not None for level in diverged)},
+            "lead": spread([]),
+        },
+    }  # fmt: skip
+
+
+def clear(rows: Iterable[Row]) -> dict[str, int]:
+    """How often each was clearly first."""
+    return dict(Counter(str(row["first"]) if row["clear"] else "not clear" for row in rows))
 
 
 def main() -> None:
