@@ -240,4 +240,12 @@ def test_smallest_safe_uses_alpha_over_treatments_and_measured_bytes():
     said = next(s for s in found["verdict"]["sentences"] if "most cut" in s)
     assert "among 2 courses (treatments and seeds)" in said
     assert "with seed " in said
-    assert "under wanda with seed 1, m stays" in found["verdict"]["headline"]
+    assert found["verdict"]["headline"].startswith("Under wanda, the worst of 2 seeds, m stays")
+
+
+def test_the_headline_tells_the_worst_seed():
+    worse = course({**STEPS, 0.2: 60}, treatment="wanda", seed=1)[1:]
+    found = run(course(STEPS, treatment="wanda") + worse)
+    assert sorted(row["safe_level"] for row in found["safety"] if row["default"]) == [0.1, 0.2]
+    assert "worst of 2 seeds" in found["verdict"]["headline"]
+    assert "up to 10 %" in found["verdict"]["headline"]

@@ -15,15 +15,20 @@ EACH = "(each on its own; choosing between them is the smallest safe version's q
 
 
 def headline(summary: Row, called: Mapping[str, str]) -> str:
-    """The clause on how far each model stays within the margin; empty where nothing can be said."""
-    groups: dict[str, list[Row]] = defaultdict(list)
-    many = seeded(summary)
+    """The clause on how far each model stays within the margin; empty where nothing can be said.
+
+    Of a treatment with several seeds each model's worst is told.
+    """
+    groups: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
     for row in summary["safety"]:
         if row["default"] and row["state"] != "not assessable":
-            groups[under(row, many)].append(row)
+            groups[row["treatment"]][row["model"]].append(row)
     parts = []
-    for where, rows in groups.items():
-        clauses = [_far(row, called, first=i == 0) for i, row in enumerate(rows)]
+    for treatment, models in groups.items():
+        seeds = len({row["seed"] for rows in models.values() for row in rows})
+        where = f"under {treatment}" + (f", the worst of {seeds} seeds" if seeds > 1 else "")
+        worst = [min(rows, key=lambda row: len(row["passed"])) for rows in models.values()]
+        clauses = [_far(row, called, first=i == 0) for i, row in enumerate(worst)]
         parts.append(f"{where}, {', '.join(clauses)}")
     ending = f" {EACH}" if len(parts) > 1 else ""
     return "; ".join(parts) + ending
