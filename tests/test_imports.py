@@ -60,15 +60,16 @@ ALLOWED: dict[str, set[str]] = {
     "analysis": {"errors", "record"},
     "report": {"errors", "record"},
     "folder": {"analysis", "errors", "record", "report", "store", "tasks"},
+    "judge": {"errors", "folder", "record"},
     "recorded": {"errors", "folder", "parents", "record", "spec", "tasks"},
     "request": {"errors", "spec"},
     "progress": {"course", "recover"},
     "api": {"devices", "course", "folder", "methods", "models", "record", "spec", "sweep"},
     "search": {"api", "errors", "folder", "spec"},
     "cli": {
-        "analysis", "api", "clinic", "compression", "errors", "folder", "inspection", "methods",
-        "progress", "recorded", "recovery", "report", "request", "sandbox", "search", "spec",
-        "store", "tasks",
+        "analysis", "api", "clinic", "compression", "errors", "folder", "inspection", "judge",
+        "methods", "progress", "recorded", "recovery", "report", "request", "sandbox", "search",
+        "spec", "store", "tasks",
     },
 }  # fmt: skip
 ALLOWED["__init__"] = {"analysis", "api", "folder", "parse", "spec"}
@@ -111,6 +112,7 @@ TORCH_FREE = [
     "resect.report.card", "resect.report.terminal", "resect.folder", "resect.methods",
     "resect.cli", "resect.request", "resect.clinic", "resect.recorded", "resect.recorded.lobotomy",
     "resect.recorded.lm_eval", "resect.recorded.plain", "resect.parents", "resect.store.export",
+    "resect.judge",
 ]  # fmt: skip
 
 BLOCKED = """

@@ -360,6 +360,34 @@ def report(
     _show(found, as_json, quiet)
 
 
+@app.command("judge")
+def judge_texts(
+    run: Path,
+    base_url: Annotated[str, typer.Option(help="OpenAI-compatible, up to /v1.")],
+    model: Annotated[str, typer.Option(help="The judge's name there.")],
+    task: Annotated[
+        list[str] | None, typer.Option("--task", "--tasks", help="Default: all with free texts.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Requests at once.")] = 4,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Have another model grade the free texts of a run, which it is sent; no verdict reads it."""
+    from resect import judge
+    from resect.folder import Run
+
+    asked = [name for part in task or [] for name in part.split(",")]
+    done = judge.judge(Run(run), judge.endpoint(base_url, model), model, asked, workers)
+    if as_json:
+        _print_json(done)
+    elif not quiet:
+        typer.echo(
+            f"{done['graded']} texts graded, {done['before']} before, "
+            f"{done['without_grade']} replies without a grade"
+        )
+        typer.echo(run / "report.html")
+
+
 @app.command()
 def audit(
     path: Annotated[Path, typer.Argument(help="Folder, file or archive of recorded answers.")],

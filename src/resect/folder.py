@@ -15,7 +15,7 @@ import pandas as pd
 
 from resect.analysis.summary import summarise
 from resect.errors import RequestError
-from resect.record import Item
+from resect.record import Item, digest
 from resect.report import card, page
 from resect.store.sqlite import Store, plain_errors
 from resect.tasks import reader_of
@@ -100,6 +100,7 @@ class Run:
             if "study" not in facts:
                 raise RequestError(f"{self.path} holds no study: run one into it.")
             measurements = store.measurements()
+            answers = _judged(answers, store, facts.get("judge"))
             summary = summarise(
                 study=facts["study"] | {k: v for k, v in given.items() if v is not None},
                 models=_sized(store.models(), measurements),
@@ -111,6 +112,8 @@ class Run:
                 resamples=facts["study"]["resamples"],
                 seed=facts["study"]["seed"],
             )
+        if "judge" in facts:
+            summary["judge"] = facts["judge"]
         summary["warnings"] = [*facts.get("warnings", []), *summary["warnings"]]
         return summary, answers
 
@@ -178,6 +181,21 @@ def _reread(answers: pd.DataFrame, items: Mapping[str, Item]) -> pd.DataFrame:
         answers.loc[old, column] = [getattr(reading, name) for reading in found]
     parts = pd.Series([dict(r.parts) or None for r in found], answers.index[old], dtype=object)
     return answers.assign(parts=answers["parts"].where(~old, parts.reindex(answers.index)))
+
+
+def _judged(answers: pd.DataFrame, store: Store, judge: Mapping[str, Any] | None) -> pd.DataFrame:
+    """Answers with what the judge said of their texts among their parts; silence is 0."""
+    scores = {} if judge is None else store.judgements(judge)
+    if not scores:
+        return answers
+    graded = set(answers.loc[answers["item"].isin({item for item, _ in scores}), "task"])
+    parts = []
+    columns = (answers[name] for name in ("task", "item", "answer", "parts"))
+    for task, item, said, own in zip(*columns, strict=True):
+        score = scores.get((item, digest(said))) if isinstance(said, str) else 0.0
+        known = task in graded and score is not None
+        parts.append({**(own or {}), **({"judged": score} if known else {})} or None)
+    return answers.assign(parts=pd.Series(parts, answers.index, dtype=object))
 
 
 def _sized(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +25,52 @@ def test_counts(name, data_dir):
     found = list(tasks.get(name).questions(Source(data_dir)))
     assert len(found) == COUNTS[name]
     assert len({question.id for question in found}) == COUNTS[name]
+
+
+FIELDS = {  # file, what of a row stands in the prompt, what is right
+    "gsm8k": ("gsm8k_test", lambda r: [r["question"]], lambda r: r["answer"]),
+    "math500": ("math500", lambda r: [r["question"]], lambda r: r["answer"]),
+    "humaneval": ("humaneval", lambda r: [r["prompt"].rstrip()], lambda r: r["test"]),
+    "mbpp": ("mbpp_sanitized", lambda r: [r["prompt"], *r["test_list"]],
+             lambda r: "\n".join(r["test_list"])),
+    "pubmedqa-conclusion": ("pubmedqa_pqal", lambda r: r["contexts"], lambda r: r["long_answer"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_ten_rows(name, data_dir, monkeypatch):
+    monkeypatch.setenv(programs.OPT_IN, "1")
+    file, asked, right = FIELDS[name]
+    with gzip.open(data_dir / f"{file}.jsonl.gz", "rt", encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in lines]
+    rows = [row for row in rows if name != "mbpp" or row["split"] == "test"]
+    items = tasks.get(name).items(Source(data_dir))
+    assert len(items) == len(rows)
+    for at in range(0, len(rows), len(rows) // 10)[:10]:
+        row, item = rows[at], items[at]
+        assert all(part in item.prompt for part in asked(row)), item.id
+        assert right(row).strip() in item.gold, item.id
+
+
+def test_the_table_of_the_docs(data_dir, monkeypatch):
+    """Kind, count, metric, chance and the commonest answer's share, of every task."""
+    monkeypatch.setenv(programs.OPT_IN, "1")
+    page = (Path(__file__).parents[2] / "docs" / "tasks.md").read_text(encoding="utf-8")
+    rows = dict(
+        re.findall(r"^\| `([\w:-]+)` \| [^|]* \| (\w+ \| [^|]*(?: \| [^|]*){3}) \|$", page, re.M)
+    )
+    named = [name for name in tasks.TASKS if not name.endswith(":")]
+    assert list(rows) == [*named, "mmlu:anatomy"]
+    for name, shown in rows.items():
+        task = tasks.get(name)
+        items = task.items(Source(data_dir if task.info.file else None))
+        chance = majority = "-"
+        if task.info.kind == "label":
+            guess = [sum(i.meaning(x) == i.gold for x in i.labels) / len(i.labels) for i in items]
+            chance = f"{sum(guess) / len(guess):.3f}"
+            majority = f"{Counter(i.gold for i in items).most_common(1)[0][1] / len(items):.3f}"
+        told = [task.info.kind, f"{len(items):,}", task.info.primary, chance, majority]
+        assert shown == " | ".join(told), name
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,7 @@ METRICS: dict[str, Metric] = {
     "omission": Metric({"omission": 1}, lower=True),
     "copy": Metric({"copied": 1}, {"ngrams": 1}, lower=True),
     "repetition": Metric({"repeated": 1}, {"ngrams": 1}, lower=True),
+    "judged": Metric({"judged": 1}),
     "length_ratio": Metric({"words": 1}, {"reference_words": 1}),
     # text scored as it stands
     "perplexity": Metric({"nll": 1}, {"tokens": 1}, True, np.exp),

@@ -16,6 +16,7 @@ METRICS = {
     "partial_f1": "Partial F1",
     "invented": "Invented mentions",
     "omission": "Omission",
+    "judged": "Judged",
     "copy": "Copied",
     "repetition": "Repetition",
     "length_ratio": "Length",
@@ -30,6 +31,8 @@ SAYS = {
     "invented": "Share of the mentions listed that the sentence does not hold.",
     "omission": "Share of the reference’s content words that the text leaves out. Silence omits "
     "all.",
+    "judged": "What another model said of the text against the reference, from 0 to 1; silence is "
+    "0. An opinion of that model, read by no verdict.",
     "copy": "Share of the text’s runs of four words that stand in the context: a model may seem "
     "faithful only because it copies.",
     "repetition": "Share of the text’s runs of four words that it had said before.",

@@ -41,7 +41,15 @@ _FIRST = (
 # What metrics over all items are made of, beyond one score an item; JSON, null where there is none.
 _PARTS = ("ALTER TABLE answers ADD COLUMN parts TEXT",)
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _PARTS)
+# What another model said of a text: `said` is the hash of the text, `score` null if it gave none.
+_JUDGEMENTS = (
+    """CREATE TABLE judgements (
+        judge TEXT NOT NULL, item TEXT NOT NULL, said TEXT NOT NULL,
+        score REAL, reply TEXT NOT NULL, PRIMARY KEY (judge, item, said)
+    ) STRICT, WITHOUT ROWID""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _PARTS, _JUDGEMENTS)
 
 
 def migrate(db: sqlite3.Connection) -> None:

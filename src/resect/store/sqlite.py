@@ -182,6 +182,20 @@ class Store:
                 (measurement.state, json.dumps(asdict(measurement))),
             )
 
+    def put_judgements(
+        self, judge: Mapping[str, Any], rows: Sequence[tuple[str, str, float | None, str]]
+    ) -> None:
+        """Keep (item, hash of the text, score or None, reply) of the judge that reports read."""
+        name = digest(dict(judge))
+        with self.db:
+            self.db.execute(
+                "INSERT OR REPLACE INTO facts VALUES ('judge', ?)", (json.dumps(dict(judge)),)
+            )
+            self.db.executemany(
+                "INSERT OR REPLACE INTO judgements VALUES (?, ?, ?, ?, ?)",
+                [(name, *row) for row in rows],
+            )
+
     # ── what planning asks ──
 
     def answered(self, asking: str) -> set[str]:
@@ -251,6 +265,12 @@ class Store:
             found = [kind(json.loads(x)) if isinstance(x, str) else None for x in frame[name]]
             frame[name] = pd.Series(found, index=frame.index, dtype=object)
         return frame
+
+    def judgements(self, judge: Mapping[str, Any]) -> dict[tuple[str, str], float | None]:
+        """(item, hash of the text) to the score that this judge gave."""
+        query = "SELECT item, said, score FROM judgements WHERE judge = ?"
+        found = self.db.execute(query, (digest(dict(judge)),))
+        return {(item, said): score for item, said, score in found}
 
     def measurements(self) -> list[dict[str, Any]]:
         """Measurements of the plan's states, one row a model, treatment and level, in order."""
