@@ -34,6 +34,8 @@ TRUST = {
     "flips": "Flips",
     "wrong_and_confident": "Confident errors",
     "wrong_if_confident": "Wrong if confident",
+    "confident": "Confident",
+    "risk_coverage": "Risk and coverage",
     "calibration_error": "Calibration error",
     "brier": "Brier score",
     "auroc": "Errors told apart",
@@ -44,6 +46,10 @@ TRUST_SAYS = {
     "wrong_and_confident": "Share of all items answered wrong with a probability of 80 % or more.",
     "wrong_if_confident": "Of the items answered with a probability of 80 % or more, the share "
     "answered wrong; the table says how many these are.",
+    "confident": "Share of items answered with a probability of 80 % or more: the coverage of the "
+    "errors above.",
+    "risk_coverage": "Mean share of wrong answers over all coverages, the most confident answers "
+    "kept first: 0 is perfect, and a model that cannot tell has its share of errors.",
     "calibration_error": "Distance between stated probability and share right, 15 bins of equal "
     "mass.",
     "brier": "Squared error of the probabilities over all options: 0 is perfect, 2 the worst.",
@@ -51,7 +57,7 @@ TRUST_SAYS = {
     "0.5 is no more than chance.",
 }
 SHARES = ("shares", "positive_share", "flips", "wrong_and_confident", "wrong_if_confident",
-          "calibration_error")  # fmt: skip
+          "confident", "calibration_error")  # fmt: skip
 
 
 FREE = 2
