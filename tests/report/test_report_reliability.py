@@ -90,6 +90,19 @@ def test_sentences_only_of_what_is_clear(summary: dict[str, Any]) -> None:
     assert "loses half of its skill on medical tasks (pubmedqa and mmlu-medicine)" in said[3]
 
 
+def test_several_seeds_have_to_agree(summary: dict[str, Any]) -> None:
+    """The smallest lead is told; nothing is where one seed says otherwise."""
+    row = summary["reliability_first"][0]
+    closer = row | {"seed": 1, "steps": 1.0, "steps_low": 0.5, "steps_high": 1.5}
+    (said, *_) = raced.reliability(summary | {"reliability_first": [row, closer]}, {})
+    assert "under magnitude, the closest of 2 seeds, half of" in said
+    assert "1.0 levels [0.5, 1.5]" in said
+    for other in ({"first": "utility"}, {"clear": False, "first": None}):
+        rows = [row, closer | other]
+        found = list(raced.reliability(summary | {"reliability_first": rows}, {}))
+        assert not any("pubmedqa (text)" in text for text in found)
+
+
 def test_one_that_never_breaks_is_said_so(summary: dict[str, Any]) -> None:
     row = summary["reliability_first"][0] | {"steps": None, "steps_low": 1.0, "steps_high": None}
     (said, *_) = raced.reliability(summary | {"reliability_first": [row]}, {})

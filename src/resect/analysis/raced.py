@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from resect.analysis.words import listed
@@ -20,27 +21,39 @@ MEASURES = {
 
 
 def reliability(summary: Row, called: Mapping[str, str]) -> Iterator[str]:
-    """One sentence for each race of one view that has a clear winner."""
-    rows = [row for row in summary["reliability_first"] if row["clear"]]
-    texts = {_who(row) for row in rows if row["view"] == "text"}
-    for row in rows:
+    """One sentence for each race of one view that has a clear winner, the same under every seed."""
+    found = summary["reliability_first"]
+    texts = {_who(row) for row in found if row["view"] == "text" and row["clear"]}
+    for row, where in _settled(found, lambda row: row):
         if row["view"] == "text" or _who(row) not in texts:
             model = called.get(row["model"], row["model"])
-            yield f"on {row['task']} ({row['view']}) under {row['treatment']}, " + _told(
-                model, row, MEASURES[row["metric"]]
-            )
-    for row in summary["abstention"]:
-        if row["first"]["clear"]:
-            model = called.get(row["model"], row["model"])
-            where = f"under {row['treatment']} ({row['view']})"
-            yield f"{where}, {_told(model, row['first'], MEASURES['abstention'])}"
-    for row in summary["domains"]:
-        if row["first"]["clear"]:
-            yield _domains(row, called)
+            said = _told(model, row, MEASURES[row["metric"]])
+            yield f"on {row['task']} ({row['view']}) {where}, {said}"
+    for row, where in _settled(summary["abstention"], lambda row: row["first"]):
+        model = called.get(row["model"], row["model"])
+        yield f"{where} ({row['view']}), {_told(model, row['first'], MEASURES['abstention'])}"
+    for row, where in _settled(summary["domains"], lambda row: row["first"]):
+        yield _domains(row, where, called)
+
+
+def _settled(rows: Sequence[Row], race: Callable[[Row], Row]) -> Iterator[tuple[Row, str]]:
+    """Of each course with a clear winner the row to tell, and `under wanda`.
+
+    Of several seeds that agree it is the one with the smallest lead.
+    """
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((_who(row), row["view"]), []).append(row)
+    for group in groups.values():
+        firsts = {race(row)["first"] if race(row)["clear"] else None for row in group}
+        if len(firsts) == 1 and None not in firsts:
+            one = min(group, key=lambda row: abs(race(row)["steps"] or math.inf))
+            many = f", the closest of {len(group)} seeds" if len(group) > 1 else ""
+            yield one, f"under {one['treatment']}{many}"
 
 
 def _who(row: Row) -> tuple[Any, ...]:
-    return tuple(row[key] for key in ("model", "treatment", "seed", "task", "metric"))
+    return tuple(row.get(key) for key in ("model", "treatment", "task", "metric"))
 
 
 def _told(model: str, race: Row, measure: str) -> str:
@@ -52,11 +65,11 @@ def _told(model: str, race: Row, measure: str) -> str:
     return f"half of {first} is gone {_steps(race)} before half of {second}"
 
 
-def _domains(row: Row, called: Mapping[str, str]) -> str:
+def _domains(row: Row, where: str, called: Mapping[str, str]) -> str:
     model, race = called.get(row["model"], row["model"]), row["first"]
     other = "general" if race["first"] == "medical" else "medical"
     tasks = {name: listed(row["tasks"][name]) for name in ("medical", "general")}
-    where = f"under {row['treatment']} ({row['view']}), {model}"
+    where = f"{where} ({row['view']}), {model}"
     first, second = (f"{n} tasks ({tasks[n]})" for n in (race["first"], other))
     if race["steps"] is None:
         return f"{where} loses half of its skill on {first}, and on {second} at no level"
