@@ -205,15 +205,16 @@ def settled(model: PreTrainedModel) -> PreTrainedModel:
     """A loaded model ready to be asked.
 
     bitsandbytes' fast path for 4 bits on some processors takes only blocks of 64 within a row and
-    rows in groups of 32 (0.50); other matrices go the general way, which is put right. MXFP4 is
-    unpacked while it is loaded, and transformers (5.23) would save it under the packed names, which
-    nothing can load.
+    rows in groups of 32 (0.50); other matrices go the general way, which is put right. To save a
+    model, transformers (5.23) turns back what it converted in loading: it would save MXFP4, which
+    is unpacked then, under the packed names, which nothing can load, and it cannot turn back
+    packed 4 bits, which are saved as they are.
     """
-    if not getattr(model.config, "quantization_config", None):
-        ways: Any = getattr(model, "_weight_conversions", None) or []
-        packed = [way for way in ways if any("_blocks" in str(p) for p in way.source_patterns)]
-        if packed:
-            vars(model)["_weight_conversions"] = [way for way in ways if way not in packed]
+    ways: Any = getattr(model, "_weight_conversions", None) or []
+    plain = not getattr(model.config, "quantization_config", None)
+    stay = [way for way in ways if not (plain and _is_mxfp4(way)) and _can_be_turned_back(way)]
+    if len(stay) < len(ways):
+        vars(model)["_weight_conversions"] = stay
     module: Any
     for module in model.modules():
         if getattr(module, "support_avx512bf16_for_cpu", False):
@@ -223,6 +224,18 @@ def settled(model: PreTrainedModel) -> PreTrainedModel:
         if state is not None and module.weight.device.type == "cpu":
             kernels.right_four_bits()
     return model.eval()
+
+
+def _is_mxfp4(way: Any) -> bool:
+    return any("_blocks" in str(pattern) for pattern in way.source_patterns)
+
+
+def _can_be_turned_back(way: Any) -> bool:
+    try:
+        way.reverse_transform()
+    except NotImplementedError:
+        return False
+    return True
 
 
 def _shared(ref: ModelRef) -> dict[str, Any]:

@@ -120,6 +120,21 @@ PAIRS = [
 ]
 
 
+@pytest.mark.parametrize("name", ["bnb-int8", "bnb-nf4"])
+def test_a_packed_checkpoint_can_be_saved_again(name, tmp_path):
+    """As measuring it in a process apart needs; transformers alone cannot turn 4 bits back."""
+    found, _ = quantized(tiny.model("mistral", hidden_size=64, head_dim=16), name)
+    loaded = []
+    for folder in (tmp_path / "once", tmp_path / "twice"):
+        found.save_pretrained(folder)
+        tiny.tokenizer().save_pretrained(folder)
+        found = models.load(ModelRef(role="m", id=str(folder)), "cpu").model
+        loaded.append(found)
+    with torch.no_grad():
+        once, twice = (model(torch.arange(3, 20)[None]).logits for model in loaded)
+    assert torch.equal(once, twice)
+
+
 @pytest.mark.parametrize(("family", "name"), PAIRS)
 def test_every_family_is_quantized_answers_saves_and_loads(family, name, tmp_path):
     wide = {"hidden_size": 64, "intermediate_size": 64, "moe_intermediate_size": 64}
