@@ -5,8 +5,7 @@ python benchmarks/criteria.py [--json] [--quick]
 Accuracy on clinic-medicine (options view, text view) and perplexity on held-back texts, after
 every unstructured method. Windows are as short as the texts the clinic was trained on: in longer,
 packed ones its activations are not those of its work. `ratio` is Wanda's mean accuracy by text
-over magnitude's,
-both compared within rows or layers as each paper does; the table has all.
+over magnitude's, both compared within rows or layers as each paper does; the table has all.
 """
 
 from __future__ import annotations

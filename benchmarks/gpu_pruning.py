@@ -20,8 +20,8 @@ from resect.calibration import Tokens
 from resect.methods.base import Context
 from resect.spec import Step
 
-LEVELS = [round(0.05 * step, 2) for step in range(1, 20)]
-PEER = "torch.sort of every matrix at each of 19 levels, same device"
+LEVELS = [round(0.04 * step, 2) for step in range(1, 21)]
+PEER = "torch.sort of every matrix at each of 20 levels, same device"
 STEPS = ["magnitude:0.5", "magnitude:0.5,scope=global", "wanda:0.5", "ria:0.5", "sparsegpt:0.5"]
 
 

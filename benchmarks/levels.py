@@ -17,7 +17,7 @@ from resect import methods, models
 from resect.methods.base import Context
 from resect.spec import Calibration, ModelRef, Step
 
-LEVELS = [round(0.05 * step, 2) for step in range(1, 20)]
+LEVELS = [round(0.04 * step, 2) for step in range(1, 21)]
 
 
 def once(method_name: str, loaded: models.Loaded, text) -> None:
@@ -59,7 +59,7 @@ def main() -> None:
             "ratio_sparsegpt": round(
                 found["sparsegpt"]["peer_seconds"] / found["sparsegpt"]["seconds"], 2
             ),
-            "peer": "one calibration at each of 19 levels, same samples and length",
+            "peer": "one calibration at each of 20 levels, same samples and length",
             "samples": samples,
             **found,
         },

@@ -16,6 +16,7 @@ disk before it gives it its name, a plain copy does not: `ratio_flushed` is with
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -39,6 +40,7 @@ from transformers import AutoTokenizer, MistralConfig
 from resect import checkpoint, clinic, compression
 from resect.spec import ModelRef, Treatment
 
+CHUNK = 1 << 26  # bytes of memory that are held and freed at once
 SHAPES = {
     "self_attn.q_proj": (4096, 4096), "self_attn.k_proj": (1024, 4096),
     "self_attn.v_proj": (1024, 4096), "self_attn.o_proj": (4096, 4096),
@@ -94,9 +96,10 @@ def command(source: Path, out: Path) -> tuple[float, int]:
         nonlocal peak
         status = Path(f"/proc/{process.pid}/status")
         while process.poll() is None:
-            for line in status.read_text().splitlines():
-                if line.startswith("RssAnon"):
-                    peak = max(peak, int(line.split()[1]) * 1024)
+            with contextlib.suppress(OSError):  # it ended just now
+                for line in status.read_text().splitlines():
+                    if line.startswith("RssAnon"):
+                        peak = max(peak, int(line.split()[1]) * 1024)
             time.sleep(0.02)
 
     watcher = threading.Thread(target=sample)
@@ -110,13 +113,13 @@ def command(source: Path, out: Path) -> tuple[float, int]:
 
 def prune(source: Path, out: Path, scope: str) -> tuple[float, float]:
     """Seconds of pruning in this process, and of the flush to the disk after it."""
-    held = [clean(out, source)]
+    held = clean(out, source)
     flushing = 0.0
     put, flush = checkpoint.Writer.put, checkpoint._to_disk
 
-    def first(*arguments: Any) -> None:
-        held.clear()
-        put(*arguments)
+    def free(writer: checkpoint.Writer, name: str, parts: Any) -> None:
+        del held[: 1 + writer.source.entries[name].size // CHUNK]
+        put(writer, name, parts)
 
     def timed(path: Path) -> None:
         nonlocal flushing
@@ -124,7 +127,7 @@ def prune(source: Path, out: Path, scope: str) -> tuple[float, float]:
 
     treatment = Treatment.of(steps=f"magnitude:0.5,scope={scope}")
     ref = ModelRef(role="model", id=str(source))
-    putting = mock.patch.object(checkpoint.Writer, "put", first)
+    putting = mock.patch.object(checkpoint.Writer, "put", free)
     with putting, mock.patch.object(checkpoint, "_to_disk", timed):
         taken = machine.seconds(lambda: compression.compress_to(ref, treatment, out), 1)
     return taken - flushing, flushing
@@ -138,17 +141,18 @@ def copy(source: Path, out: Path) -> tuple[float, float]:
     return taken, machine.seconds(lambda: [checkpoint._to_disk(path) for path in paths], 1)
 
 
-def clean(out: Path, source: Path) -> npt.NDArray[np.uint8]:
+def clean(out: Path, source: Path) -> list[npt.NDArray[np.uint8]]:
     """Remove what an earlier run left and flush the disk: its writes must not slow the next.
 
-    What comes back is memory for a slice's pages, to be freed when the writing begins. A virtual
+    What comes back is memory for a slice's pages, to be freed as they are written. A virtual
     machine hands memory that is free back to its host within seconds, and getting it again can
     take ten times as long as the copy.
     """
     shutil.rmtree(out, ignore_errors=True)
     os.sync()
-    held = np.empty(min(size(source), 4 << 30), dtype=np.uint8)
-    held[::4096] = 1
+    held = [np.empty(CHUNK, dtype=np.uint8) for _ in range(min(size(source), 4 << 30) // CHUNK)]
+    for chunk in held:
+        chunk[::4096] = 1
     return held
 
 

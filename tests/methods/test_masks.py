@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from unittest import mock
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resect.errors import RequestError
-from resect.methods import pieces
+from resect.methods import masks, pieces
 from resect.methods.masks import Cutting, cuts, magnitude_bits, removed, zeros
 
 DTYPES = (torch.bfloat16, torch.float16, torch.float32)
@@ -90,6 +91,27 @@ def test_over_several_tensors_the_cut_is_that_of_all(weight, level, rows):
         for part in reversed(parts):
             cutting.zero_(part)
     assert torch.equal(torch.cat(parts), expected)
+
+
+@given(weights(), st.floats(0, 0.999))
+@settings(max_examples=40, deadline=None)
+def test_tensors_as_on_a_device_are_cut_as_arrays(weight, level):
+    """On a device words stay tensors; here a processor's do too."""
+    count = removed(weight.numel(), round(level, 3))
+    expected = weight.masked_fill(sorted_mask(weight, count), 0)
+    integers = {2: (torch.int16, 0x7FFF), 4: (torch.int32, 0x7FFFFFFF)}
+
+    def words(tensor: torch.Tensor) -> tuple[torch.Tensor, int]:
+        kind, magnitude = integers[tensor.itemsize]
+        return tensor.view(kind), magnitude
+
+    with pieces_of(7), mock.patch.object(masks, "words", words):
+        (cut,) = cuts(lambda: [weight], [count])
+        left = [part.reshape(-1).clone() for part in Cutting(cut).left(weight)]
+        assert zeros(weight) == int((weight == 0).sum())
+        Cutting(cut).zero_(weight)
+    assert torch.equal(torch.cat(left[::-1]).view_as(weight), expected)
+    assert torch.equal(weight, expected)
 
 
 @pytest.mark.parametrize(
