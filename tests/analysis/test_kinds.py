@@ -105,6 +105,15 @@ def test_perplexity_by_hand_and_never_judged():
     assert "never judged" in row["not_assessable"][0]["reason"]
 
 
+def test_windows_of_one_article_are_said_to_have_no_interval():
+    parts = [{"nll": 20.0 + i, "tokens": 10, "words": 5, "bytes": 40} for i in range(4)]
+    more = {"outcome": "", "text": "", "chosen": ["w"] * 4, "option_scores": [(-20.0,)] * 4}
+    for parent, said in (("a", True), (None, False)):
+        frame = given("m", 0.0, [0] * 4, parts, [None] * 4, parent=parent, **more)
+        found = run([frame], tasks={"t": info("score", "perplexity")})
+        assert any("hang together" in text for text in found["warnings"]) == said
+
+
 @pytest.mark.parametrize(("kind", "primary"), [("number", "exact_match"), ("code", "pass@1")])
 def test_right_or_wrong_tasks_have_accuracy_and_counts(kind, primary):
     scores = [np.arange(N) % 10 != 0, np.arange(N) % 2 == 0]

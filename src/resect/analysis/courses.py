@@ -131,9 +131,14 @@ def cell_warnings(rows: Sequence[CellRow]) -> list[str]:
 
 
 def curve_warnings(frame: TaskFrame, curves: Sequence[Curve], status: Status) -> list[str]:
-    """A sentence for each missing view, missing level and uneven set of items."""
+    """A sentence for each missing view, missing level, lone cluster and uneven set of items."""
     found = []
     views = frame.views()
+    if len(frame.items) > 1 and len(set(frame.clusters)) == 1:
+        found.append(
+            f"{frame.name}: all {len(frame.items)} items hang together (one parent), so intervals "
+            "from resampling have no width and say nothing; ask more."
+        )
     if frame.labels and views and "options" not in views:
         found.append(
             f"{frame.name}: no options view, so forgetting and losing the format "
