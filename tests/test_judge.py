@@ -36,6 +36,8 @@ class Server:
                 status = next(outer.status, 200)
                 said = {"choices": [{"message": {"role": "assistant", "content": outer.reply}}]}
                 self.send_response(status)
+                if status == 302:
+                    self.send_header("Location", f"{outer.url}/elsewhere")
                 self.end_headers()
                 self.wfile.write(json.dumps(said).encode())
 
@@ -98,6 +100,11 @@ def test_a_busy_server_is_asked_again_and_a_refusal_is_a_sentence(server):
     server.status = iter((401,))
     with pytest.raises(RequestError, match=r"refuses \(401 .*OPENAI_API_KEY"):
         ask([])
+    before = len(server.asked)
+    server.status = iter((302,))
+    with pytest.raises(RequestError, match="refuses"):
+        ask([])
+    assert len(server.asked) == before + 1  # not led on to another address
     server.status = iter((500,) * 3)
     with pytest.raises(RunError, match="gives no answer"):
         ask([])

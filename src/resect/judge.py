@@ -15,7 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from resect.errors import RequestError, RunError
@@ -25,6 +25,9 @@ from resect.record import Item, digest
 KEY = "OPENAI_API_KEY"
 LONGEST = 8000
 """Characters of a prompt and of an answer that a judge is shown."""
+
+ROOM = 1024
+"""Tokens of a reply; a judge may think before it grades."""
 
 _RULE = (
     "You grade the answer of a medical language model. Compare it with the reference answer. "
@@ -41,13 +44,23 @@ _WAITS = (1.0, 4.0, 10.0)
 Ask = Callable[[Sequence[Mapping[str, str]]], str]
 
 
+class _Nowhere(urllib.request.HTTPRedirectHandler):
+    """No redirect is followed: texts and key go to the address that was given."""
+
+    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
+        return None
+
+
+_STRAIGHT = urllib.request.build_opener(_Nowhere)
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """A chat endpoint: `url` up to `/v1`, a model's name, and the key (never stored)."""
 
     url: str
     model: str
-    key: str | None = None
+    key: str | None = field(default=None, repr=False)
     timeout: float = 120.0
     waits: tuple[float, ...] = _WAITS
 
@@ -57,7 +70,8 @@ class Endpoint:
 
     def __call__(self, messages: Sequence[Mapping[str, str]]) -> str:
         """The reply to a conversation, greedily; tried again where the server is busy or away."""
-        body = {"model": self.model, "messages": list(messages), "temperature": 0, "max_tokens": 64}
+        body = {"model": self.model, "messages": list(messages)}
+        body |= {"temperature": 0, "max_tokens": ROOM}
         for wait in (*self.waits, None):
             try:
                 return self._send(json.dumps(body).encode())
@@ -82,7 +96,7 @@ class Endpoint:
         if self.key:
             heads["Authorization"] = f"Bearer {self.key}"
         asked = urllib.request.Request(f"{self.url.rstrip('/')}/chat/completions", body, heads)
-        with urllib.request.urlopen(asked, timeout=self.timeout) as reply:
+        with _STRAIGHT.open(asked, timeout=self.timeout) as reply:
             return str(json.load(reply)["choices"][0]["message"]["content"] or "")
 
 
