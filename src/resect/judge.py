@@ -70,8 +70,8 @@ class Endpoint:
 
     def __call__(self, messages: Sequence[Mapping[str, str]]) -> str:
         """The reply to a conversation, greedily; tried again where the server is busy or away."""
-        body = {"model": self.model, "messages": list(messages)}
-        body |= {"temperature": 0, "max_tokens": ROOM}
+        sent = list(messages)
+        body = {"model": self.model, "messages": sent, "temperature": 0, "max_tokens": ROOM}
         for wait in (*self.waits, None):
             try:
                 return self._send(json.dumps(body).encode())
