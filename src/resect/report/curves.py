@@ -11,6 +11,7 @@ from resect.report.svg import COLOURS, GREY, Scale, colour, el, scale
 
 LEFT, RIGHT, HEAD = 34.0, 88.0, 44.0
 PLOT = 196.0
+_LETTERS = 70  # what there is room for below the title
 
 
 def curves(panel: CurvePanel) -> str:
@@ -25,6 +26,7 @@ def curves(panel: CurvePanel) -> str:
     inner = [
         svg.text(0, 13, panel.task, font_size="14", font_weight="600", class_="ink"),
         svg.text(0, 29, _subtitle(panel), font_size="11", fill=GREY, class_="soft"),
+        svg.text(svg.WIDTH, 13, _seeds(panel), text_anchor="end", fill=GREY, class_="soft"),
         _grid(panel, x, y, bottom),
         strip.flags(panel.marks, x, HEAD, top + PLOT),
         *[_band(one, x, y) for one in drawn],
@@ -52,9 +54,16 @@ def _subtitle(panel: CurvePanel) -> str:
     if len(counts) > 1:
         items = f", n = {counts[0]} to {counts[-1]}"
     unit = ", %" if panel.metric in SHARES else ""
+    before = f"{label(panel.metric)}{unit} by level of "
+    room = _LETTERS - len(before) - len(items)
+    name = panel.treatment
+    return before + (name if len(name) <= room else f"{name[: room - 1]}…") + items
+
+
+def _seeds(panel: CurvePanel) -> str:
+    """What line and band are where a treatment ran under several seeds."""
     most = max((one.seeds for one in panel.series), default=1)
-    seeds = f", mean of {most} seeds, band from lowest to highest" if most > 1 else ""
-    return f"{label(panel.metric)}{unit} by level of {panel.treatment}{items}{seeds}"
+    return f"mean of {most} seeds, band from lowest to highest" if most > 1 else ""
 
 
 def _grid(panel: CurvePanel, x: Scale, y: Scale, bottom: float) -> str:
