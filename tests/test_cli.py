@@ -237,7 +237,7 @@ def test_json_is_one_document_and_nothing_else(tiny_pair, tmp_path, capsys):
 @pytest.mark.parametrize("more", [[], ["--moe"]])
 def test_the_demo_runs_the_study_that_ships(more, monkeypatch):
     ran = []
-    monkeypatch.setattr(cli, "_run", lambda *given: ran.append(given))
+    monkeypatch.setattr(cli.asking, "_run", lambda *given: ran.append(given))
     assert main(["demo", *more, "--json"]) == 0
     ((study, out, engine, as_json, quiet),) = ran
     assert study == Study.load(clinic.DEMO_MOE if more else clinic.DEMO)

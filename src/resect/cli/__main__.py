@@ -1,0 +1,5 @@
+"""`python -m resect.cli`."""
+
+from resect.cli import entry
+
+entry()

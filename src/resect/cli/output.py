@@ -1,0 +1,48 @@
+"""What commands print: findings, lists, one JSON document."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+
+def show(run: Any, as_json: bool, quiet: bool) -> None:
+    """Print a run's findings and where its page is."""
+    if as_json:
+        print_json(run.summary())
+        return
+    if not quiet:
+        from resect.report import terminal
+
+        terminal.show(run.summary())
+    typer.echo(run.path / "report.html")
+
+
+def draw(run: Any, folder: Path, quiet: bool) -> None:
+    """Write a run's figures, and say so."""
+    from resect.report import figures
+
+    paths = figures.save(run.summary(), folder)
+    if not quiet:
+        typer.echo(f"{len(paths)} files in {folder}", err=True)
+    if not quiet and not any(path.suffix == ".png" for path in paths):
+        typer.echo("No chromium or chrome was found, so there is SVG and no PNG.", err=True)
+
+
+def show_list(rows: dict[str, dict[str, Any]], as_json: bool) -> None:
+    """Print what there is, one line each."""
+    if as_json:
+        print_json([{"name": name, **row} for name, row in rows.items()])
+        return
+    width = max(map(len, rows))
+    for name, row in rows.items():
+        typer.echo(f"{name:<{width}}  {row['summary']}")
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document."""
+    from resect.folder import to_json
+
+    typer.echo(to_json(value), nl=False)
