@@ -55,6 +55,15 @@ class Times:
         return done
 
 
+def lacks_cuda(name: str, peer: str, as_json: bool) -> bool:
+    """Whether there is no CUDA device, which is then the result that is shown."""
+    if torch.cuda.is_available():
+        return False
+    reason = "this benchmark needs a CUDA device, and there is none here"
+    show({"name": name, "ratio": None, "peer": peer, "reason": reason}, as_json)
+    return True
+
+
 def show(result: dict[str, Any], as_json: bool) -> None:
     """Print a result with the machine it came from."""
     whole = {**result, "machine": machine()}

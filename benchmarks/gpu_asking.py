@@ -41,10 +41,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--data_dir", type=Path)
     asked = parser.parse_args()
-    if not torch.cuda.is_available():
-        reason = "this benchmark needs a CUDA device, and there is none here"
-        result = {"name": "gpu_asking", "ratio": None, "peer": PEER, "reason": reason}
-        machine.show(result, asked.json)
+    if machine.lacks_cuda("gpu_asking", PEER, asked.json):
         return
     place = random_model.data_dir(asked.data_dir)
     blocks, count, few = (4, 128, 8) if asked.quick else (32, 512, 32)

@@ -52,10 +52,7 @@ def twenty_levels(model: Any) -> None:
 
 def main() -> None:
     asked = machine.arguments(__doc__)
-    if not torch.cuda.is_available():
-        reason = "this benchmark needs a CUDA device, and there is none here"
-        result = {"name": "gpu_pruning", "ratio": None, "peer": PEER, "reason": reason}
-        machine.show(result, asked.json)
+    if machine.lacks_cuda("gpu_pruning", PEER, asked.json):
         return
     blocks, samples = (2, 8) if asked.quick else (32, 128)
     config = MistralConfig(num_hidden_layers=blocks, num_key_value_heads=8)

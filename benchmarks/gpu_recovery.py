@@ -79,11 +79,7 @@ def plain(model: Any, data: list[Row], steps: int, folder: Path) -> None:
 
 def main() -> None:
     asked = machine.arguments(__doc__)
-    if not torch.cuda.is_available():
-        reason = "this benchmark needs a CUDA device, and there is none here"
-        machine.show(
-            {"name": "gpu_recovery", "ratio": None, "peer": PEER, "reason": reason}, asked.json
-        )
+    if machine.lacks_cuda("gpu_recovery", PEER, asked.json):
         return
     blocks, steps = (2, 4) if asked.quick else (32, 30)
     data, found = rows(BATCH * steps), {}

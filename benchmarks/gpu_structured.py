@@ -120,10 +120,7 @@ def semi_structured() -> list[dict[str, Any]]:
 
 def main() -> None:
     asked = machine.arguments(__doc__)
-    if not torch.cuda.is_available():
-        reason = "this benchmark needs a CUDA device, and there is none here"
-        result = {"name": "gpu_structured", "ratio": None, "peer": PEER, "reason": reason}
-        machine.show(result, asked.json)
+    if machine.lacks_cuda("gpu_structured", PEER, asked.json):
         return
     blocks = 2 if asked.quick else 32
     neurons = by_level(fresh(mistral(blocks), "cuda"), *NEURONS)

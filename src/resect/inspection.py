@@ -82,10 +82,10 @@ def _unpacked_zeros(model: PreTrainedModel, matrices: Sequence[Matrix]) -> int |
     """Exact zeros among the values that packed matrices stand for, None where they are not told."""
     gone = 0
     for matrix in matrices:
-        values = stored.dense(model.get_submodule(matrix.module), matrix.parameter)
+        values = stored.values(model, matrix)
         if values is None:
             return None
-        gone += zeros(values[matrix.index] if matrix.index else values)
+        gone += zeros(values)
     return gone
 
 

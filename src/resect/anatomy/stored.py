@@ -11,6 +11,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from resect.anatomy import Matrix
+
 
 def is_quantized(model: nn.Module) -> bool:
     """Whether a library has quantized (some of) a model's weights."""
@@ -50,6 +52,15 @@ def dense(module: nn.Module, parameter: str) -> Tensor | None:
     if value.is_floating_point() or value.dtype == torch.int8:
         return value.data  # type: ignore[no-any-return]
     return None
+
+
+def values(model: nn.Module, matrix: Matrix) -> Tensor | None:
+    """The values of one matrix (O, I) of a model, None where they are not known (see `dense`).
+
+    `matrix` may come from the anatomy of the same model unquantized, on meta.
+    """
+    found = dense(model.get_submodule(matrix.module), matrix.parameter)
+    return found[matrix.index] if found is not None and matrix.index else found
 
 
 def _plain(value: Tensor) -> Iterator[Tensor]:

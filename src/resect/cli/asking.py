@@ -27,7 +27,7 @@ from resect.cli.app import (
     Variants,
     app,
 )
-from resect.cli.output import show
+from resect.cli.output import noticing, show
 from resect.errors import RunError
 
 
@@ -186,13 +186,9 @@ def _run(
 
         return watched(planned, events, Console(stderr=True))
 
-    def notice(text: str) -> None:
-        if not quiet:
-            typer.echo(text, err=True)
-
     how: dict[str, Any] = {"engine": engine, "workers": workers, "address": address}
     run = api.run if goal is None else partial(search.search, goal=goal)
-    found = run(study, out=out, watch=watch, notice=notice, **how)
+    found = run(study, out=out, watch=watch, notice=noticing(quiet), **how)
     show(found, as_json, quiet)
     problem = found.failed()
     if problem:

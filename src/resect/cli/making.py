@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from resect.cli.app import Device, Json, Quiet, app
-from resect.cli.output import print_json
+from resect.cli.output import noticing, print_json, show_made
 
 
 @app.command()
@@ -43,14 +43,9 @@ def compress(
         seed=seed,
         device=device,
         data_dir=data_dir,
-        notice=lambda text: None if quiet else typer.echo(text, err=True),
+        notice=noticing(quiet),
     )
-    if as_json:
-        print_json(done)
-        return
-    if not quiet:
-        typer.echo(compression.shown(done))
-    typer.echo(out)
+    show_made(done, out, as_json, quiet)
 
 
 @app.command()
@@ -77,7 +72,7 @@ def recover(
     quiet: Quiet = False,
 ) -> None:
     """Tune a model back, zeros kept; killed and run again, it goes on."""
-    from resect import compression, progress, recovery, request
+    from resect import progress, recovery, request
     from resect.spec import Step
 
     ref, _ = request.model(model, revision, dtype, trust_remote_code, None, 1, 2, seed)
@@ -93,15 +88,10 @@ def recover(
             data_dir=data_dir,
             device=device,
             seed=seed,
-            notice=lambda text: None if quiet else typer.echo(text, err=True),
+            notice=noticing(quiet),
             progress=shown,
         )
-    if as_json:
-        print_json(done)
-        return
-    if not quiet:
-        typer.echo(compression.shown(done))
-    typer.echo(out)
+    show_made(done, out, as_json, quiet)
 
 
 @app.command()
@@ -111,7 +101,7 @@ def inspect(model: str, as_json: Json = False, quiet: Quiet = False) -> None:
     from resect.spec import ModelRef
 
     ref = ModelRef.of(role="model", id=model)
-    found = inspection.inspect(ref, lambda text: None if quiet else typer.echo(text, err=True))
+    found = inspection.inspect(ref, noticing(quiet))
     if as_json:
         print_json(found)
     else:

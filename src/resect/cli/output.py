@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,23 @@ def show(run: Any, as_json: bool, quiet: bool) -> None:
 
         terminal.show(run.summary())
     typer.echo(run.path / "report.html")
+
+
+def show_made(done: dict[str, Any], out: Path, as_json: bool, quiet: bool) -> None:
+    """Print what was done to a model and where it is."""
+    if as_json:
+        print_json(done)
+        return
+    if not quiet:
+        from resect import compression
+
+        typer.echo(compression.shown(done))
+    typer.echo(out)
+
+
+def noticing(quiet: bool) -> Callable[[str], None]:
+    """What prints a notice beside the findings, or keeps it to itself."""
+    return lambda text: None if quiet else typer.echo(text, err=True)
 
 
 def draw(run: Any, folder: Path, quiet: bool) -> None:

@@ -67,8 +67,7 @@ def _zeros(model: nn.Module, plain: nn.Module) -> list[int | None]:
         if plain is model:
             found.append(zeros(matrix.weight()))
             continue
-        values = stored.dense(model.get_submodule(matrix.module), matrix.parameter)
-        values = values[matrix.index] if values is not None and matrix.index else values
+        values = stored.values(model, matrix)
         found.append(None if values is None else zeros(values))
     return found
 

@@ -62,9 +62,8 @@ class Checkpoint(Method):
         loaded = models.load(self.ref, devices.of(model), self.notice_)
         plain = models.empty(loaded.model.config)
         matrices = anatomy.read(plain).matrices
-        values = [stored.dense(loaded.model.get_submodule(m.module), m.parameter) for m in matrices]
-        pairs = [(m, v) for m, v in zip(matrices, values, strict=True) if v is not None]
-        gone = sum(zeros(v[m.index] if m.index else v) for m, v in pairs)
+        held = (stored.values(loaded.model, matrix) for matrix in matrices)  # one at a time
+        gone = sum(zeros(values) for values in held if values is not None)
         targeted = sum(m.weight().numel() for m in matrices)
         scope = f"{len(matrices)} matrices of {self.ref.id}"
         report = StepReport(self.name, None, None, targeted, gone, scope, physical=True)

@@ -74,9 +74,9 @@ class Quantized(Method):
             inside += sum(size for key, size in held.items() if key.startswith(f"{name}."))
         for matrix in matrices:
             owner = model.get_submodule(matrix.module)
-            values = stored.dense(owner, matrix.parameter)
+            values = stored.values(model, matrix)
             if values is not None:
-                gone += zeros(values[matrix.index] if matrix.index else values)
+                gone += zeros(values)
             if getattr(owner, matrix.parameter).is_floating_point() and not _wrapped(owner, matrix):
                 left[matrix.name] = matrix.weight().numel()
         share = sum(left.values()) / targeted
