@@ -325,7 +325,9 @@ def test_parameters_bytes_and_memory_fall_as_the_level_says():
         model, _ = made("random", model, (gone / 16,)).apply(model, gone / 16)
         sizes.append(measure.size(model))
         if gone != 8:
-            peaks.append(workload.measured(model)["peak_memory"])
+            found = workload.measured(model)
+            # A process that compiles what it imports, as the first one does, holds more throughout.
+            peaks.append(found["peak_memory"] - found["idle_memory"])
     for gone, found in zip((8, 14), sizes[1:], strict=True):
         weights = 2 * gone * (3 * 32 * 5120 + 32)
         assert sizes[0].parameters - found.parameters == weights
