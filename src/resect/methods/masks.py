@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -30,6 +32,9 @@ from resect.methods.pieces import (
 )
 
 _HIGH, _LOW = 1 << 15, 1 << 16  # bins
+# numpy's: a sum of this length wakes torch's threads, which then wait actively for milliseconds
+# and take their core from whoever counts, cuts or writes next.
+Histogram = npt.NDArray[np.int64]
 
 
 class Cut(NamedTuple):
@@ -68,7 +73,7 @@ def cuts(weights: Callable[[], Iterable[Tensor]], counts: Sequence[int]) -> list
     holding one tensor and a histogram. 0 <= count <= total elements, in any order.
     """
     kinds = set()
-    coarse = torch.zeros(_HIGH, dtype=torch.int64)
+    coarse = np.zeros(_HIGH, dtype=np.int64)
     for weight in weights():
         kinds.add(weight.dtype)
         coarse += _histogram(weight, _high, _HIGH)
@@ -87,25 +92,25 @@ def cuts(weights: Callable[[], Iterable[Tensor]], counts: Sequence[int]) -> list
     return result
 
 
-def _locate(histogram: Tensor, count: int) -> tuple[int, int]:
+def _locate(histogram: Histogram, count: int) -> tuple[int, int]:
     """(bin in which the count-th smallest lies, how many of that bin go)."""
-    upto = histogram.cumsum(0)
-    found = int(torch.searchsorted(upto, count))
+    upto = histogram.cumsum()
+    found = int(np.searchsorted(upto, count))
     return found, count - (int(upto[found - 1]) if found else 0)
 
 
 def _histogram(
     weight: Tensor, key: Callable[[Tensor], Tensor], bins: int, times: int = 2
-) -> Tensor:
+) -> Histogram:
     """Counts (bins,) of the keys that `key` gives for the magnitude bits of a tensor."""
 
-    def count(parts: Sequence[Tensor]) -> Tensor:
+    def count(parts: Sequence[Tensor]) -> Histogram:
         found = torch.zeros(bins, dtype=torch.int64, device=weight.device)
         for piece in parts:
             found += torch.bincount(key(magnitude_bits(piece).reshape(-1)), minlength=bins)
-        return found.cpu()
+        return found.cpu().numpy()
 
-    return torch.stack(shares(count, pieces(weight, times))).sum(0)
+    return sum(shares(count, pieces(weight, times)), np.zeros(bins, dtype=np.int64))
 
 
 def _high(bits: Tensor) -> Tensor:
@@ -114,11 +119,11 @@ def _high(bits: Tensor) -> Tensor:
     return bits if bits.device.type == "cpu" else bits.long()
 
 
-def _refine(weights: Callable[[], Iterable[Tensor]], bins: list[int]) -> Tensor:
+def _refine(weights: Callable[[], Iterable[Tensor]], bins: list[int]) -> Histogram:
     """Histograms (len(bins), 65536) of the lower 16 bits of the weights in the given bins."""
     slot = torch.full((_HIGH,), -1, dtype=torch.int64)
     slot[bins] = torch.arange(len(bins))
-    fine = torch.zeros(len(bins) * _LOW, dtype=torch.int64)
+    fine = np.zeros(len(bins) * _LOW, dtype=np.int64)
     for weight in weights():
         slots = slot.to(weight.device)
 
@@ -128,7 +133,7 @@ def _refine(weights: Callable[[], Iterable[Tensor]], bins: list[int]) -> Tensor:
             return rows[chosen] * _LOW + (bits[chosen] & 0xFFFF)
 
         fine += _histogram(weight, low, len(fine), times=16)  # many bins, so more to a piece
-    return fine.view(len(bins), _LOW)
+    return fine.reshape(len(bins), _LOW)
 
 
 class Cutting:
@@ -165,10 +170,10 @@ class Cutting:
         library(whole).bitwise_and(whole, magnitude, out=bits)
         highest_gone, going = self._ties(bits)
         stay = bits > highest_gone
-        torch.as_tensor(stay).view(-1)[going] = False
+        stay.reshape(-1)[going] = False
         library(whole).multiply(whole, stay, out=out)  # a fill by booleans takes many times longer
 
-    def _ties(self, bits: Words) -> tuple[int, Tensor | slice]:
+    def _ties(self, bits: Words) -> tuple[int, Words | slice]:
         """The highest bits that go from a piece, and where above them the ties are that go too."""
         nowhere = slice(0)
         if not self.cut.gone:
@@ -181,7 +186,7 @@ class Cutting:
         self.kept -= standing - going
         if not going:
             return self.cut.bits - 1, nowhere
-        return self.cut.bits - 1, torch.as_tensor(ties).view(-1).nonzero().squeeze(1)[:going]
+        return self.cut.bits - 1, library(ties).where(ties.reshape(-1))[0][:going]
 
 
 def zeros(weight: Tensor) -> int:
