@@ -1,5 +1,7 @@
 """What the sentences say: how far first, then who keeps more, by role."""
 
+import re
+
 from answers_by_hand import YN, cell, flipped, run
 from lobotomy_logs import task
 
@@ -104,6 +106,28 @@ def test_a_censored_half_level_and_lower_case_names():
     assert "half of the skill of m is not seen gone up to 80 %" in found["headline"]
     assert "(interval from " in found["headline"]
     assert not any(s.startswith("M ") for s in found["sentences"])
+
+
+def test_the_half_levels_of_seeds_are_one_range_in_the_headline():
+    def seeds(*wrong):
+        frames = [cell("m", 0.0, GOLD, GOLD)]
+        return frames + [
+            cell("m", x, GOLD, flipped(GOLD, w)).assign(seed=seed)
+            for seed, last in enumerate(wrong) for x, w in ((0.2, 10), (0.6, last))
+        ]  # fmt: skip
+
+    def headline(*wrong):
+        return run(seeds(*wrong))["verdict"]["headline"]
+
+    gone = re.compile(r"under cut, half of the skill of m is gone at (\d+) to (\d+) %(.*?)\.")
+    low, high, rest = gone.search(headline(60, 80, 100)).groups()
+    assert 20 < int(low) < int(high) < 60
+    assert rest == " over 3 seeds"
+    assert (
+        gone.search(headline(12, 80, 100))[3]
+        == " with 2 of 3 seeds and not seen gone with the others"
+    )
+    assert "half of the skill of m is not seen gone with any of 2 seeds" in headline(12, 14)
 
 
 def test_bits_go_down_and_weights_are_removed():

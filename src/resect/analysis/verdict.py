@@ -115,16 +115,29 @@ def _against(rows: Sequence[Row], called: Mapping[str, str]) -> str:
 
 def _alone(summary: Row, called: Mapping[str, str], brief: bool) -> str:
     """The headline of a run without two models to compare; `brief` leaves out what is unknown."""
-    rows = _shown([row for row in summary["cliffs"] if _is_half(row)])
-    many = howfar.seeded(summary)
-    found = []
-    for row in rows:
+    groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
+    for row in _shown([row for row in summary["cliffs"] if _is_half(row)]):
         known = row["level"] is not None or row["censored"] or row["reason"] == NO_SKILL
         if row["treatment"] != "none" and (known or not brief):
-            model = called.get(row["model"], row["model"])
-            where = f"on {row['task']} {howfar.under(row, many)}, {_named(row, model)}"
-            found.append(where)
-    return "; ".join(found)
+            groups[row["task"], row["treatment"], row["model"]].append(row)
+    return "; ".join(
+        f"on {task} under {treatment}, {_of_seeds(rows, called.get(model, model))}"
+        for (task, treatment, model), rows in groups.items()
+    )
+
+
+def _of_seeds(rows: Sequence[Row], model: str) -> str:
+    """The half-level, or with several seeds the lowest and the highest of theirs."""
+    levels = sorted(100 * row["level"] for row in rows if row["level"] is not None)
+    beyond = sum(row["level"] is None and row["censored"] for row in rows)
+    if len(rows) == 1 or len(levels) + beyond < len(rows):
+        return _named(rows[0], model)
+    if not levels:
+        return f"half of the skill of {model} is not seen gone with any of {len(rows)} seeds"
+    where = f"half of the skill of {model} is gone at {levels[0]:.0f} to {levels[-1]:.0f} %"
+    if not beyond:
+        return f"{where} over {len(rows)} seeds"
+    return f"{where} with {len(levels)} of {len(rows)} seeds and not seen gone with the others"
 
 
 def _named(row: Row, model: str) -> str:
