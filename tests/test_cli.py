@@ -173,7 +173,7 @@ def test_a_wrong_model(make, sentence, tiny_pair, tmp_path, capsys):
         (["--levels", ""], "is not a number"),
         (["--method", "magnitude,scope=["], "unknown scope '['"),
         (["--method", "wanda"], "name a text with --calibration"),
-        (["--method", "wanda", "--calibration", "gone.txt"], "there is no calibration file"),
+        (["--method", "wanda", "--calibration", "gone.txt"], "there is no text file gone.txt"),
         (["--device", "tpu9"], "unknown device"),
         (["--engine", "slurm"], "unknown engine 'slurm'"),
         (["--dtype", "int3"], "dtype"),

@@ -130,7 +130,9 @@ def _file_of(data: str) -> Path | None:
     if path.is_file():
         return path
     if path.suffix or data.startswith((".", "/", "~")):
-        raise RequestError(f"there is no calibration file {data}: check --calibration.")
+        raise RequestError(
+            f"there is no text file {data}: give one that is there, a name on the hub, or clinic."
+        )
     return None
 
 
