@@ -235,6 +235,8 @@ def test_measured_levels_and_json():
         {"model": "m", "treatment": "cut", "level": 0.25, "measured_level": np.float32(0.25)},
         {"model": "m", "treatment": "cut", "level": 0.5, "measured_level": float("nan")},
     ]
+    rows = [row | {"seed": 0} for row in rows]
+    rows += [row | {"seed": 1, "measured_level": 0.26} for row in rows if row["level"] == 0.25]
     found = run(model("m", options=True), measurements=rows)
     text = pick(found["curves"], view="text")
     assert [row["measured_level"] for row in text] == [0.0, 0.25, None, None]

@@ -95,6 +95,27 @@ def test_measurements(store):
     assert store.measurements()[0]["parameters"] == 10
 
 
+def test_every_seed_has_the_measurements_of_its_own_state(store):
+    """Two seeds of one treatment and level are two states; a state of two tasks is one row."""
+    cut = replace(CELL, treatment="random", level=0.5)
+    plan = [
+        CELL,
+        *(replace(cut, seed=n, state=f"s{n}", cell=f"{n}{t}") for n in (0, 1) for t in "ab"),
+    ]
+    store.put_study([{"name": "m"}], {"t": INFO}, {"t": ITEMS}, plan, {})
+    for state, size in (("s", 40), ("s0", 30), ("s1", 31)):
+        store.put_measurement(
+            Measurement(
+                state=state, measured_level=0.0, parameters=10, zeros=0, targeted=8,
+                bytes_in_memory=size, bits_per_weight=32.0,
+            )
+        )  # fmt: skip
+    keys = ("treatment", "seed", "level", "bytes_in_memory")
+    assert [tuple(row[key] for key in keys) for row in store.measurements()] == [
+        ("none", 0, 0.0, 40), ("random", 0, 0.5, 30), ("random", 1, 0.5, 31),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("first", range(len(MIGRATIONS) + 1))
 def test_every_earlier_schema_becomes_the_newest(first, tmp_path):
     path = tmp_path / "results.sqlite"

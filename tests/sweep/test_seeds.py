@@ -31,6 +31,8 @@ def test_every_seed_is_a_course_of_its_own(tiny_pair, tmp_path):
     rows = [row for row in run.summary()["curves"] if row["level"] == 0.5]
     assert {row["treatment"] for row in rows} == {"neurons,criterion=random"}
     assert sorted({row["seed"] for row in rows}) == [0, 1, 2]
+    measured = [(r["treatment"], r["seed"]) for r in run.summary()["measurements"]]
+    assert measured == [("none", 0), *(("neurons,criterion=random", seed) for seed in range(3))]
     assert resect.Study.load(tmp_path / "study.yaml").treatments == study.treatments
     assert "mean of 3 seeds" in (tmp_path / "report.html").read_text()
 

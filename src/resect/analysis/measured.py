@@ -8,7 +8,7 @@ from typing import Any
 from resect.analysis.frame import clean_level
 
 MEASURED = (
-    "model", "role", "treatment", "level", "measured_level", "parameters", "zeros",
+    "model", "role", "treatment", "seed", "level", "measured_level", "parameters", "zeros",
     "bytes_on_disk", "bytes_in_memory", "peak_memory", "tokens_per_second", "bits_per_weight",
     "parts", "workload",
 )  # fmt: skip

@@ -103,19 +103,29 @@ def _settings(study: Mapping[str, Any]) -> tuple[float | None, float]:
 
 
 def _sizes(measured: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str, Any], tuple[str, float]]:
-    """Measured bytes by model, treatment and level: on disk where all have it, else in memory."""
+    """Measured bytes by model, treatment and level: on disk where all have it, else in memory.
+
+    Of several seeds the largest.
+    """
     for name in ("bytes_on_disk", "bytes_in_memory"):
         if measured and all(row[name] is not None for row in measured):
-            return {(r["model"], r["treatment"], r["level"]): (name, r[name]) for r in measured}
+            rising = sorted(measured, key=lambda row: row[name])
+            return {(r["model"], r["treatment"], r["level"]): (name, r[name]) for r in rising}
     return {}
 
 
 def _measured_levels(curves: list[dict[str, Any]], measured: list[dict[str, Any]]) -> None:
-    """Write the measured level beside the asked one."""
-    table = {(m["model"], m["treatment"], m["level"]): m["measured_level"] for m in measured}
+    """Write the measured level beside the asked one; the baseline is that of every seed."""
+    table = {_state(row): row["measured_level"] for row in measured}
     for row in curves:
-        treatment = "none" if row["level"] == 0.0 else row["treatment"]
-        row["measured_level"] = table.get((row["model"], treatment, row["level"]))
+        row["measured_level"] = table.get(_state(row))
+
+
+def _state(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Which state of a model a row is about."""
+    if row["level"] == 0.0:
+        return row["model"], "none"
+    return row["model"], row["treatment"], row["seed"], row["level"]
 
 
 def plain(value: Any) -> Any:

@@ -15,6 +15,7 @@ from resect.report.text import finite
 
 HEADS = ("Model", "Configuration", "Level", "Bytes", "Accuracy", "Precision", "Recall", "F1",
          "Points lost or gained")  # fmt: skip
+_STATE = ("treatment", "seed", "level")
 _SCORES = ("weighted_precision", "weighted_recall", "weighted_f1")
 
 
@@ -50,28 +51,27 @@ def _shown(rows: list[Row], most: int) -> list[Row]:
 
 def _row(summary: Summary, row: Row) -> tuple[str, ...]:
     uncut = row.get("level") == 0
-    treatment = "none" if uncut else str(row.get("treatment"))
     label = {model.name: model.label for model in reading.models(summary)}
-    size = next(
-        (
-            one.get("bytes_on_disk")
-            for one in reading.rows(summary, "measurements")
-            if (one.get("model"), one.get("treatment"), one.get("level"))
-            == (row.get("model"), treatment, row.get("level"))
-        ),
-        None,
-    )
+    sizes = {_state(one): one.get("bytes_on_disk") for one in reading.rows(summary, "measurements")}
     metrics = row.get("metrics") or {}
     moved = metrics.get("change") or {}
     return (
         label.get(str(row.get("model")), str(row.get("model"))),
-        "uncut" if uncut else treatment,
+        "uncut"
+        if uncut
+        else reading.treated(row.get("treatment"), [row.get("seed")], reading.seeded(summary)),
         text.level(row.get("level")),
-        text.size(size),
+        text.size(sizes.get(_state(row))),
         text.decimal(row.get("accuracy"), 4),
         *(text.decimal((metrics.get(name) or {}).get("value"), 4) for name in _SCORES),
         text.DASH if uncut else change({**moved, "difference": moved.get("value")}),
     )
+
+
+def _state(row: Row) -> tuple[Any, ...]:
+    """Which state of a model a row is about; the uncut one is every seed's."""
+    uncut = row.get("level") == 0
+    return row.get("model"), *([] if uncut else [row.get(key) for key in _STATE])
 
 
 def _majority(task: Row) -> list[tuple[str, ...]]:

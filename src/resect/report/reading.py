@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 Summary = Mapping[str, Any]
@@ -58,6 +58,21 @@ def treatments(summary: Summary) -> tuple[str, ...]:
     """Names of treatments with a curve; `none` only where there is nothing else."""
     found = distinct(str(row.get("treatment")) for row in rows(summary, "curves"))
     return tuple(t for t in found if t != "none") or found
+
+
+def seeded(summary: Summary) -> frozenset[str]:
+    """The treatments that ran with several seeds."""
+    found = {(str(row.get("treatment")), row.get("seed")) for row in rows(summary, "curves")}
+    names = [name for name, _ in found]
+    return frozenset(name for name in names if names.count(name) > 1)
+
+
+def treated(treatment: Any, seeds: Sequence[Any], many: Collection[str]) -> str:
+    """A treatment, with these of its seeds where it is among the `many` that had several."""
+    name = str(treatment)
+    if name not in many:
+        return name
+    return f"{name}, seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
 def course(summary: Summary, task: str, treatment: str) -> list[Row]:

@@ -191,8 +191,12 @@ def _divergence(row: Row | None) -> str:
 
 
 def size_table(summary: Summary, most: int | None = None) -> Table:
-    """What was measured on the models, at `most` levels of each course (None: all)."""
+    """What was measured on the models, at `most` levels of each course (None: all).
+
+    Seeds of one treatment and level of which all is equal share a row.
+    """
     label = {model.name: model.label for model in reading.models(summary)}
+    many = reading.seeded(summary)
     heads = (
         "Model",
         "Treatment",
@@ -206,7 +210,7 @@ def size_table(summary: Summary, most: int | None = None) -> Table:
         "Bits per weight",
         "Tokens per s",
     )
-    body = []
+    found: dict[tuple[str, ...], list[Any]] = {}
     for row in _measurements(summary, most):
         measured = finite(row.get("measured_level"))
         exact = (
@@ -214,21 +218,24 @@ def size_table(summary: Summary, most: int | None = None) -> Table:
             if measured is None
             else (text.percent(measured, 2) if measured < 1 else f"{measured:.2f} bits")
         )
-        body.append(
-            (
-                label.get(str(row.get("model")), str(row.get("model"))),
-                str(row.get("treatment")),
-                text.level(row.get("level")),
-                exact,
-                text.parameters(row.get("parameters")),
-                text.parameters(row.get("zeros")),
-                _compared(text.size, row, "bytes_on_disk"),
-                _compared(text.size, row, "bytes_in_memory"),
-                text.size(row.get("peak_memory")),
-                text.decimal(row.get("bits_per_weight")),
-                _compared(lambda value: text.decimal(value, 0), row, "tokens_per_second"),
-            )
+        shown = (
+            label.get(str(row.get("model")), str(row.get("model"))),
+            str(row.get("treatment")),
+            text.level(row.get("level")),
+            exact,
+            text.parameters(row.get("parameters")),
+            text.parameters(row.get("zeros")),
+            _compared(text.size, row, "bytes_on_disk"),
+            _compared(text.size, row, "bytes_in_memory"),
+            text.size(row.get("peak_memory")),
+            text.decimal(row.get("bits_per_weight")),
+            _compared(lambda value: text.decimal(value, 0), row, "tokens_per_second"),
         )
+        found.setdefault(shown, []).append(row.get("seed"))
+    body = [
+        (model, reading.treated(treatment, seeds, many), *rest)
+        for (model, treatment, *rest), seeds in found.items()
+    ]
     return without_empty(Table("Size and speed, measured", columns(heads), tuple(body)))
 
 
@@ -247,7 +254,7 @@ def _measurements(summary: Summary, most: int | None) -> list[Row]:
     for row in found:
         key = str(row.get("model")), str(row.get("treatment"))
         courses.setdefault(key, []).append(finite(row.get("level")))
-    kept = {key: reading.selected(levels, most) for key, levels in courses.items()}
+    kept = {key: reading.selected(reading.distinct(x), most) for key, x in courses.items()}
     return [
         row
         for row in found
@@ -257,11 +264,12 @@ def _measurements(summary: Summary, most: int | None) -> list[Row]:
 
 def troubled(summary: Summary) -> Table:
     """Cells that fell back or failed, with their reasons."""
+    many = reading.seeded(summary)
     body = tuple(
         (
             str(row.get("task")),
             str(row.get("model")),
-            str(row.get("treatment")),
+            reading.treated(row.get("treatment"), [row.get("seed")], many),
             str(row.get("view")),
             text.level(row.get("level")),
             str(row.get("status")),

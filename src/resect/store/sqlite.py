@@ -273,11 +273,11 @@ class Store:
         return {(item, said): score for item, said, score in found}
 
     def measurements(self) -> list[dict[str, Any]]:
-        """Measurements of the plan's states, one row a model, treatment and level, in order."""
-        query = """SELECT p.model, p.role, p.treatment, p.level, m.info
+        """Measurements of the plan, one row a model, treatment, seed and level, in order."""
+        query = """SELECT p.model, p.role, p.treatment, p.seed, p.level, m.info
                    FROM plan p JOIN measurements m ON m.state = p.state
-                   GROUP BY p.model, p.treatment, p.level ORDER BY min(p.position)"""
-        names = ("model", "role", "treatment", "level")
+                   GROUP BY p.model, p.treatment, p.seed, p.level ORDER BY min(p.position)"""
+        names = ("model", "role", "treatment", "seed", "level")
         return [
             {**json.loads(info), **dict(zip(names, where, strict=True))}
             for *where, info in self.db.execute(query)
