@@ -39,9 +39,10 @@ def run(
     frames: Sequence[pd.DataFrame],
     labels: Sequence[str] = YN,
     failed: Sequence[dict[str, Any]] = (),
+    degraded: Sequence[dict[str, Any]] = (),
     **more: Any,
 ) -> dict[str, Any]:
-    """Summarise cells by hand; every cell is a success apart from `failed` ones."""
+    """Summarise cells by hand; every cell is a success apart from `failed` and `degraded` ones."""
     answers = pd.concat(frames, ignore_index=True)
     keys = ["model", "role", "treatment", "level", "seed", "task"]
     cells = answers[keys].drop_duplicates().assign(status="success", reason=None, n=1)
@@ -49,6 +50,11 @@ def run(
     if failed:
         lost = pd.DataFrame([blank | {"role": row["model"]} | row for row in failed])
         cells = pd.concat([cells.astype(object), lost.astype(object)], ignore_index=True)
+    for row in degraded:
+        same = (cells[list(row)] == pd.Series(row)).all(axis=1)
+        cells = cells.assign(
+            status=cells["status"].mask(same, "degraded"), reason=cells["reason"].mask(same, "cut")
+        )
     asked: dict[str, Any] = {
         "study": {"name": "hand"},
         "models": [{"name": m, "role": m} for m in dict.fromkeys(answers["model"])],

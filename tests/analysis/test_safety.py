@@ -218,7 +218,6 @@ def test_the_design_effect_is_in_the_row_and_widens_it():
 
 def test_smallest_safe_uses_alpha_over_treatments_and_measured_bytes():
     frames = course(STEPS, treatment="wanda") + course(STEPS, treatment="neurons")[1:]
-    seeds = course(STEPS, treatment="wanda") + course(STEPS, treatment="wanda", seed=1)[1:]
     sizes = [
         {"model": "m", "treatment": t, "level": x, "bytes_on_disk": size, "bytes_in_memory": 100}
         for t, x, size in [
@@ -232,15 +231,85 @@ def test_smallest_safe_uses_alpha_over_treatments_and_measured_bytes():
     assert (row["treatment"], row["level"], row["bytes"]) == ("neurons", 0.2, 90)
     (unmeasured,) = run(frames)["smallest_safe"]
     assert (unmeasured["treatment"], unmeasured["level"]) == (None, None)
-    assert "methods cannot be ranked" in unmeasured["reason"]
-    found = run(seeds)
-    (one,) = found["smallest_safe"]
-    assert (one["level"], one["by"]) == (0.2, "level")
-    assert "not measured" in one["reason"]
-    said = next(s for s in found["verdict"]["sentences"] if "most cut" in s)
-    assert "among 2 courses (treatments and seeds)" in said
-    assert "with seed " in said
-    assert found["verdict"]["headline"].startswith("Under wanda, the worst of 2 seeds, m stays")
+    assert "levels of different treatments cannot be ranked" in unmeasured["reason"]
+
+
+def seeded(worst, more=()):
+    """`random` with five seeds, of which seed 0 makes `worst` mistakes of each label at 0.3."""
+    frames = course({0.0: 10})
+    for seed in range(5):
+        late = worst if seed == 0 else 10
+        frames += course({0.0: 10, 0.1: 10, 0.3: late}, treatment="random", seed=seed)[1:]
+    return [*frames, *more]
+
+
+def test_a_version_of_several_seeds_is_safe_where_every_seed_passes():
+    """One seed that fails at 0.3 is enough; with another treatment alpha is halved, not sixthed."""
+    rival = course({0.0: 10, 0.1: 10}, treatment="wanda")[1:]
+    (bad,) = run(seeded(30), resamples=20)["smallest_safe"]
+    assert (bad["treatment"], bad["level"], bad["treatments"]) == ("random", 0.1, 1)
+    assert (bad["alpha_each"], bad["candidates"]) == (0.025, 1)
+    found = run(seeded(10), resamples=20)
+    (good,) = found["smallest_safe"]
+    assert (good["level"], good["seed"], good["seeds"]) == (0.3, None, [0, 1, 2, 3, 4])
+    assert found["verdict"]["sentences"][5] == (
+        "The most cut safe version of m among the levels of 1 treatment, tested at alpha 0.025 "
+        "with every seed, is random at 30 % with any of the seeds 0, 1, 2, 3 and 4 (bytes were "
+        "not measured at every level: the most cut is taken)."
+    )
+    sizes = [
+        {"model": "m", "treatment": t, "seed": seed, "level": x, "bytes_on_disk": size}
+        | {"bytes_in_memory": 100}
+        for t, seed, x, size in [
+            ("none", 0, None, 100), ("wanda", 0, 0.1, 80),
+            *(("random", seed, 0.1, 90) for seed in range(5)),
+            *(("random", seed, 0.3, 76 - seed) for seed in range(5)),
+        ]
+    ]  # fmt: skip
+    found = run(seeded(10, rival), measurements=sizes, resamples=20)
+    (both,) = found["smallest_safe"]
+    assert (both["treatments"], both["alpha_each"], both["candidates"]) == (2, 0.0125, 3)
+    assert (both["treatment"], both["seed"], both["level"]) == ("random", None, 0.3)
+    assert both["bytes"] == 76  # of the largest seed
+    said = found["verdict"]["sentences"]
+    assert any(
+        "among 2 treatments, each at alpha 0.0125 with every seed, is random" in s for s in said
+    )
+    (other,) = run(seeded(30, rival), measurements=sizes, resamples=20)["smallest_safe"]
+    assert (other["treatment"], other["seed"], other["seeds"]) == ("wanda", 0, [0])
+
+
+def test_levels_are_ranked_within_one_whole_treatment_only():
+    """A fifth of the nodes in 4 bits is smaller than three tenths of them in 16."""
+    frames = course({0.0: 10, 0.3: 10}, treatment="nodes")
+    (one,) = run(frames)["smallest_safe"]
+    assert (one["treatment"], one["seed"], one["level"], one["by"]) == ("nodes", 0, 0.3, "level")
+    frames += course({0.0: 10, 0.2: 10}, treatment="nodes + bnb-nf4")[1:]
+    (two,) = run(frames)["smallest_safe"]
+    assert (two["treatment"], two["level"]) == (None, None)
+    assert "levels of different treatments cannot be ranked" in two["reason"]
+
+
+def test_a_degraded_level_is_called_so_wherever_it_is_called_safe():
+    frames = course({0.0: 10, 0.1: 10, 0.3: 10, 0.5: 60})
+    frames += course({0.0: 10, 0.1: 60}, treatment="other")[1:]
+    found = run(frames, degraded=[{"treatment": "cut", "level": 0.3}])
+    row = default(found, treatment="cut")
+    assert row["degraded"] == [{"level": 0.3, "task": "t", "reason": "cut"}]
+    assert row["reason"] == "degraded at 30 % on t (cut)"
+    assert "up to 30 % (on t; degraded at 30 %)" in found["verdict"]["headline"]
+    assert "degraded at 30 % on t (cut)" in found["verdict"]["sentences"][0]
+    (smallest,) = found["smallest_safe"]
+    assert (smallest["level"], smallest["degraded"]) == (0.3, row["degraded"])
+    assert smallest["reason"].endswith("; degraded at 30 % on t (cut)")
+    beyond = run(frames, degraded=[{"treatment": "cut", "level": 0.5}])
+    row = default(beyond, treatment="cut")
+    assert row["reason"] == "degraded at 50 % on t (cut)"  # it is where the course was stopped
+    assert "degraded" not in beyond["verdict"]["headline"]
+    assert beyond["smallest_safe"][0]["degraded"] == []
+    every = run(frames, degraded=[{"model": "m"}])
+    assert default(every, treatment="other")["reason"] == "degraded at 0 % and 10 % on t (cut)"
+    assert "already at 10 % (on t; degraded at 0 % and 10 %)" in every["verdict"]["headline"]
 
 
 def test_the_headline_tells_the_worst_seed():

@@ -49,7 +49,7 @@ def test_no_false_smallest_safe_over_twenty_treatments():
     assert wrong.mean() > alpha / 10  # the test is not merely asleep
 
 
-def simulated(rng, name, n, losses, treatment="cut"):
+def simulated(rng, name, n, losses, treatment="cut", seed=0):
     """Evidence of one task whose accuracy falls by `losses` below 0.8; all four tests real."""
     frame = TaskFrame(
         name,
@@ -67,8 +67,8 @@ def simulated(rng, name, n, losses, treatment="cut"):
         rise = rng.random(n) < gain / 0.2
         rows.append(np.where(base, ~fall, rise))
     codes = np.where(np.stack(rows), frame.gold, 1 - frame.gold).astype(np.int8)
-    keys = tuple(Key("m", treatment, 0, x, "text") for x in levels)
-    curve = Curve("m", "m", treatment, 0, "text", levels, keys, codes, frame)
+    keys = tuple(Key("m", treatment, seed, x, "text") for x in levels)
+    curve = Curve("m", "m", treatment, seed, "text", levels, keys, codes, frame)
     weights = item_weights(frame.clusters, 40, 0, name)
     return evidence(Sampled(curve, weights), None, task(name, YN, positive="yes"), MARGIN)
 
@@ -92,6 +92,21 @@ def test_the_whole_path_names_no_false_smallest_safe_over_twenty_treatments():
         found = [simulated(rng, "a", 400, (MARGIN,), f"t{i}") for i in range(20)]
         (row,) = smallest_safe(found, alpha, {})
         assert row["alpha_each"] == alpha / 20
+        named += row["treatment"] is not None
+    assert named / count <= alpha + 3 * np.sqrt(alpha * (1 - alpha) / count)
+
+
+def test_one_unsafe_seed_is_enough_and_harmless_seeds_do_not_hide_it():
+    """Four seeds lose nothing, one the margin: any seed is unsafe to save."""
+    rng, count, alpha = np.random.default_rng(11), 60, 0.025
+    named = 0
+    for _ in range(count):
+        found = [
+            simulated(rng, "a", 1000, (MARGIN if seed == 0 else 0,), "random", seed)
+            for seed in range(5)
+        ]
+        (row,) = smallest_safe(found, alpha, {})
+        assert (row["treatments"], row["alpha_each"]) == (1, alpha)
         named += row["treatment"] is not None
     assert named / count <= alpha + 3 * np.sqrt(alpha * (1 - alpha) / count)
 

@@ -13,6 +13,8 @@ import pytest
 import report_fixture as fixture
 
 from resect.report import (
+    card,
+    configurations,
     divergent,
     figures,
     glance,
@@ -23,6 +25,7 @@ from resect.report import (
     reading,
     safe,
     svg,
+    tables,
 )  # fmt: skip
 from resect.report.axes import axis, place
 
@@ -169,6 +172,88 @@ def test_many_treatments_have_a_key_and_markers_of_their_own(summary: dict[str, 
     ElementTree.fromstring(drawn)
     assert all(name in drawn for name in names)
     assert len({svg.marker(slot, 0, 0) for slot in range(8)}) == 8
+
+
+def test_several_seeds_are_one_version_and_say_so(summary: dict[str, Any]) -> None:
+    """Bytes of the largest seed, tables by seed where seeds differ, one claim for all of them."""
+
+    def spread(key: str) -> list[dict[str, Any]]:
+        rest = [row for row in summary[key] if row["level"]]
+        uncut = [row | {"seed": 0} for row in summary[key] if not row["level"]]
+        if key == "measurements":
+            uncut = [row | {"treatment": "none"} for row in uncut]
+        return uncut + [row | {"seed": seed} for row in rest for seed in range(3)]
+
+    sizes = [
+        row
+        | {"bytes_on_disk": 100 * (1 - row["level"]) + (row["seed"] == 2 and row["level"] > 0.8)}
+        for row in spread("measurements")
+    ]
+    tested = [row | {"seed": seed} for row in summary["safety"] for seed in range(3)]
+    model = next(one["model"] for one in tested if one["default"])
+    named = {
+        "model": model, "role": "specialist", "view": "text", "treatments": 1, "alpha": 0.025,
+        "alpha_each": 0.025, "treatment": "magnitude", "seed": None, "seeds": [0, 1, 2],
+        "level": 0.3, "by": "bytes_on_disk", "bytes": 70.0, "degraded": [], "reason": None,
+    }  # fmt: skip
+    given = summary | {
+        "curves": spread("curves"),
+        "measurements": sizes,
+        "safety": tested,
+        "smallest_safe": [named],
+    }
+    front = pareto.front(given)
+    assert front
+    assert {v.seeds for v in front.versions if not v.uncut} == {3}
+    keys = [(v.model, v.treatment, v.level) for v in front.versions]
+    assert len(keys) == len(set(keys))
+    largest = {v.level: v.x for v in front.versions if v.model.name == model}
+    assert largest[0.9] == pytest.approx(11)
+    assert largest[0.3] == pytest.approx(70)
+    (smallest,) = front.smallest
+    assert (smallest.level, smallest.called) == (0.3, "magnitude, 3 seeds")
+    assert "any seed" in pareto.draw(front)
+    assert safe.smallest(given) == [
+        "specialist: the smallest safe version of one treatment, tested at alpha 0.025, is "
+        "magnitude at 30 % with any of the seeds 0, 1, 2, 70\u202fB."
+    ]
+    rows = [row for row in tables.size_table(given).body if row[0] == "specialist"]
+    assert {row[1] for row in rows if row[2] == "30 %"} == {"magnitude, seeds 0, 1, 2"}
+    assert {row[1] for row in rows if row[2] == "90 %"} == {
+        "magnitude, seeds 0, 1", "magnitude, seed 2",
+    }  # fmt: skip
+    some = tables.size_table(given, 5)
+    assert len({row[2] for row in some.body if row[2] != "intact"}) == 5
+    (first, *_) = configurations.tables(given)
+    last = [row for row in first.body if row[0] == "specialist" and row[2] == "95 %"]
+    assert [row[1] for row in last] == [f"magnitude, seed {seed}" for seed in range(3)]
+    assert last[1][3] != last[2][3]
+    assert {one.treatment for one in safe.tests(given, "magnitude")} == {
+        f"magnitude, seed {seed}" for seed in range(3)
+    }
+    assert "every seed does" in card.render(given)[1]["limits"][2]
+    page.render(given, [])
+
+
+def test_a_degraded_version_is_called_so(summary: dict[str, Any]) -> None:
+    fell = [{"level": 0.3, "task": "pubmedqa", "reason": "3 prompts cut"}]
+    rows = [r | {"bytes_on_disk": 100 * (1 - r["level"])} for r in summary["measurements"]]
+    given = summary | {
+        "safety": [row | {"degraded": fell} for row in summary["safety"]],
+        "measurements": rows,
+        "curves": [
+            row | {"status": "degraded", "reason": "3 prompts cut"} if row["level"] == 0.3 else row
+            for row in summary["curves"]
+        ],
+    }
+    for tile in safe.reach(given, "magnitude"):
+        assert tile.says.endswith("; degraded at 30 %")
+    table = safe.safety_table(given)
+    assert [row[-1] for row in table.body] == ["30 %"] * len(table.body)
+    front = pareto.front(given)
+    assert front
+    assert {v.level for v in front.versions if v.degraded} == {0.3, 0.65}  # one was before
+    assert "within the margin, degraded" in pareto.draw(front)
 
 
 def test_divergences_stand_side_by_side(summary: dict[str, Any]) -> None:

@@ -116,6 +116,16 @@ def status_of(rows: Sequence[CellRow], task: str) -> Status:
     }
 
 
+def degraded(curve: Curve, status: Status) -> dict[Level, str]:
+    """The levels of a curve at which the model or its prompts fell back, with the reason."""
+    found = {}
+    for level, key in zip(curve.levels, curve.keys, strict=True):
+        state, reason = status.get((key.model, key.treatment, key.seed, level), ("", None))
+        if state == "degraded":
+            found[level] = reason or "no reason"
+    return found
+
+
 def cell_warnings(rows: Sequence[CellRow]) -> list[str]:
     """A sentence for each run of degraded or failed cells with one reason."""
     groups: dict[tuple[str, str, str, str, str | None], list[Level]] = defaultdict(list)

@@ -6,7 +6,8 @@ damage: a right answer, any answer, a positive found, an item without a confiden
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -73,12 +74,16 @@ class Test:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """The tests of one task in one view of one course; `reason` where it is not assessable."""
+    """The tests of one task in one view of one course; `reason` where it is not assessable.
+
+    `degraded` says why the cells of some levels are.
+    """
 
     curve: Curve
     skill: Interval
     tests: tuple[Test, ...]
     reason: str | None
+    degraded: Mapping[Level, str] = field(default_factory=dict)
 
 
 def evidence(sampled: Sampled, options: Curve | None, info: TaskInfo, margin: float) -> Evidence:

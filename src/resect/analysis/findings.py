@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from resect.analysis.across import Drawn, drawn
@@ -10,6 +11,7 @@ from resect.analysis.bias import bias
 from resect.analysis.breaks import breaks_first
 from resect.analysis.cliff import cliffs
 from resect.analysis.compare import absent, compare
+from resect.analysis.courses import degraded
 from resect.analysis.curves import Curve, Sampled
 from resect.analysis.divergences import divergences
 from resect.analysis.evidence import Evidence, evidence
@@ -71,7 +73,8 @@ def of_task(
         found["slices"] += slices(one, half)
         lent.append(drawn(one, task.info))
         options = table.get((curve.treatment, curve.seed, "options", curve.model))
-        gathered.append(evidence(one, options.curve if options else None, task.info, task.margin))
+        tests = evidence(one, options.curve if options else None, task.info, task.margin)
+        gathered.append(replace(tests, degraded=degraded(curve, task.status)))
     if sampled and sampled[0].curve.frame.skilled:
         found["breaks_first"] += breaks_first(sampled)
         for a, b in pairs:

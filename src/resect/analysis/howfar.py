@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from resect.analysis.words import at, called_test, points, removed, sentence
+from resect.analysis.words import at, called_test, degraded, listed, points, removed, sentence
 
 Row = Mapping[str, Any]
 
@@ -40,7 +40,7 @@ def _far(row: Row, called: Mapping[str, str], first: bool) -> str:
     within = _within(row)
     if row["state"] == "none":
         return f"{model} {_none(row, first)}"
-    where = _where(row, [_stopper(row)])
+    where = _where(row, [_stopper(row), _fell(row)])
     if row["safe_level"] is None:
         return f"{model} stays {within} {where}" if first else f"{model} too {where}"
     way = "down" if row["safe_level"] >= 1 else "up"
@@ -56,16 +56,17 @@ def _none(row: Row, first: bool) -> str:
     limit = row["limiting"]
     level = at(limit["level"])
     if "difference" not in limit:
-        return f"cannot be judged at {level}, since {limit['reason']} {_where(row)}"
+        return f"cannot be judged at {level}, since {limit['reason']} {_where(row, [_fell(row)])}"
     lost = beyond(limit)
     if lost and limit["main"]:
         of = "" if limit["test"] == "accuracy" else f" of {called_test(limit['test'])}"
         much = f"more than {points(limit['margin'])} points{of}"
-        return f"loses {much} already at {level} {_where(row)}"
+        return f"loses {much} already at {level} {_where(row, [_fell(row)])}"
     if lost:
         much = f"more than {points(limit['margin'])} points"
-        return f"raises {called_test(limit['test'])} by {much} already at {level} {_where(row)}"
-    where = _where(row, [_stopper(row)])
+        where = _where(row, [_fell(row)])
+        return f"raises {called_test(limit['test'])} by {much} already at {level} {where}"
+    where = _where(row, [_stopper(row), _fell(row)])
     items = f"with these {limit['n']} items"
     if not first:
         return f"cannot be shown to even at {level} {items} {where}"
@@ -85,6 +86,17 @@ def _stopper(row: Row) -> str:
     if limit is None or limit["main"]:
         return ""
     return f"stopped by {called_test(limit['test'])}"
+
+
+def _fell(row: Row) -> str:
+    """At which levels of its claim a course is degraded; the sentences say why."""
+    limit = row["limiting"] if row["state"] == "none" else None
+    claimed = (0.0, *row["passed"], *([limit["level"]] if limit else []))
+    levels = dict.fromkeys(one["level"] for one in row["degraded"] if one["level"] in claimed)
+    if not levels:
+        return ""
+    where = listed([at(x) for x in levels]) if len(levels) < 4 else f"{len(levels)} levels"
+    return f"degraded at {where}"
 
 
 def _where(row: Row, more: Sequence[str] = ()) -> str:
@@ -123,8 +135,8 @@ def sentences(summary: Row, called: Mapping[str, str]) -> list[str]:
     many = seeded(summary)
     found = [sentence(_course(row, called, many)) for row in summary["safety"] if row["default"]]
     found += [
-        sentence(_smallest(row, called, many))
-        for row in summary["smallest_safe"] if row["treatments"] > 1
+        sentence(_smallest(row, called, bool(many)))
+        for row in summary["smallest_safe"] if row["treatments"] > 1 or len(row["seeds"]) > 1
     ]  # fmt: skip
     return found
 
@@ -145,7 +157,7 @@ def _course(row: Row, called: Mapping[str, str], many: frozenset[str]) -> str:
         parts.append("no level asked was stopped, so the limit lies beyond")
     else:
         parts.append(_stopped(row["limiting"]))
-    return "; ".join([*parts, *([blind] if blind else [])])
+    return "; ".join(part for part in (*parts, degraded(row["degraded"]), blind) if part)
 
 
 def _stopped(limit: Row) -> str:
@@ -171,16 +183,18 @@ def _stopped(limit: Row) -> str:
     return f"{text}, and {limit['items_needed']} items would be needed"
 
 
-def _smallest(row: Row, called: Mapping[str, str], seeds: frozenset[str]) -> str:
+def _smallest(row: Row, called: Mapping[str, str], seeds: bool) -> str:
     model = called.get(row["model"], row["model"])
-    each = "courses (treatments and seeds)" if seeds else "treatments"
-    many = f"{row['treatments']} {each}, each at alpha {row['alpha_each']:g}"
+    count = row["treatments"]
+    many = f"{count} treatments, each" if count > 1 else "the levels of 1 treatment, tested"
+    many += f" at alpha {row['alpha_each']:g}{' with every seed' if seeds else ''}"
     if row["treatment"] is None:
         return f"no smallest safe version of {model} is named among {many}: {row['reason']}"
-    seed = f" with seed {row['seed']}" if row["treatment"] in seeds else ""
-    what = f"{row['treatment']}{seed} at {at(row['level'])}"
+    what = f"{row['treatment']} at {at(row['level'])}"
+    if len(row["seeds"]) > 1:
+        what += f" with any of the seeds {listed([str(seed) for seed in row['seeds']])}"
     if row["by"] == "level":
         return f"the most cut safe version of {model} among {many}, is {what} ({row['reason']})"
-    by = f"by {row['by'].replace('_', ' ')}" if row["by"] else ""
     note = f" ({row['reason']})" if row["reason"] else ""
-    return f"the smallest safe version of {model} among {many}, is {what}, {by}{note}"
+    by = row["by"].replace("_", " ")
+    return f"the smallest safe version of {model} among {many}, is {what}, by {by}{note}"

@@ -14,7 +14,7 @@ import numpy as np
 from resect.analysis.curves import Curve, damage, describe, say
 from resect.analysis.evidence import NO_SKILL, Evidence, Test, joint, row, shortfall
 from resect.analysis.frame import Level
-from resect.analysis.words import method
+from resect.analysis.words import degraded
 
 ALPHA = 0.025
 """One-sided, so that a drawn 95 % band and the verdict agree."""
@@ -22,6 +22,8 @@ ALPHA = 0.025
 Row = dict[str, Any]
 CourseKey = tuple[str, str, int, str]
 """Model, treatment, seed and view."""
+Seeds = dict[int, list[Evidence]]
+"""The tasks of one model under one treatment, by seed."""
 
 
 def safety(found: Sequence[Evidence], alpha: float, names: Sequence[str]) -> list[Row]:
@@ -115,9 +117,10 @@ def _course(tasks: Sequence[Evidence], alpha: float) -> Row:
             for e in tasks if e.reason is None for t in e.tests if t.reason
         ],
         "tests": [],
-        "reason": _notes(tasks, ready),
     }  # fmt: skip
     reached = levels[: len(passed) + 1] if ready else []
+    found["degraded"] = _degraded(tasks, reached)
+    found["reason"] = _notes(tasks, ready, found["degraded"])
     found["tests"] = [
         row(e.curve.frame.name, t, e.curve.levels.index(level), level, alpha)
         for level in reached for e, t in ready if level in e.curve.levels
@@ -160,7 +163,15 @@ def _limit(ready: Sequence[tuple[Evidence, Test]], level: Level, alpha: float) -
     return {"limiting_task": name, "limiting_test": t.name, "limiting": limiting}
 
 
-def _notes(tasks: Sequence[Evidence], ready: Sequence[Any]) -> str | None:
+def _degraded(tasks: Sequence[Evidence], levels: Sequence[Level]) -> list[Row]:
+    """The cells of the assessable tasks that fell back, among the uncut one and `levels`."""
+    return [
+        {"level": level, "task": e.curve.frame.name, "reason": e.degraded[level]}
+        for level in (0.0, *levels) for e in tasks if e.reason is None and level in e.degraded
+    ]  # fmt: skip
+
+
+def _notes(tasks: Sequence[Evidence], ready: Sequence[Any], fell: Sequence[Row]) -> str | None:
     """What to know about the tests of this course."""
     notes = []
     if not ready:
@@ -169,6 +180,8 @@ def _notes(tasks: Sequence[Evidence], ready: Sequence[Any]) -> str | None:
         frame = e.curve.frame
         if len(set(frame.clusters)) < len(frame.items):
             notes.append(f"{frame.name}: the tests allow for items that share a parent")
+    if fell:
+        notes.append(degraded(fell))
     return "; ".join(notes) or None
 
 
@@ -177,47 +190,64 @@ def smallest_safe(
     alpha: float,
     bytes_at: Mapping[tuple[str, str, Level], tuple[str, float]],
 ) -> list[Row]:
-    """The smallest safe version of every model among its T courses, each tested at alpha / T.
+    """The smallest safe version of every model among its T treatments, each tested at alpha / T.
 
-    Bonferroni over courses, fixed sequence within: the chance that any unsafe version is named
-    is at most alpha, so no items need to be held back. `bytes_at` maps (model, treatment, level)
-    to what was measured and how many; the smallest of all passed levels is taken, and of equals
-    the most damaged. Where bytes are missing, or never fall, levels decide among fractions of
-    one method: a fifth of the neurons and a fifth of the weights are not to be ranked.
+    Bonferroni over treatments, fixed sequence within: the chance that any unsafe version is named
+    is at most alpha, so no items need to be held back. A treatment with several seeds passes a
+    level where every seed does, so that choosing a seed is no choice that costs alpha
+    (intersection-union, Berger 1982). `bytes_at` maps (model, treatment, level) to what was
+    measured and how many, the largest of the seeds'; the smallest of all passed levels is taken,
+    and of equals the most damaged. Where bytes are missing, or never fall, levels decide within
+    one treatment: a fifth of the neurons and a fifth of the weights are not to be ranked.
     """
-    models: dict[str, dict[CourseKey, list[Evidence]]] = defaultdict(dict)
+    models: dict[str, dict[str, Seeds]] = defaultdict(lambda: defaultdict(dict))
     courses = by_course(found)
-    for key, tasks in courses.items():
-        if key[3] == "text" or (*key[:3], "text") not in courses:
-            models[key[0]][key] = tasks
+    for (model, treatment, seed, view), tasks in courses.items():
+        if view == "text" or (model, treatment, seed, "text") not in courses:
+            models[model][treatment][seed] = tasks
     return [_smallest(model, mine, alpha, bytes_at) for model, mine in models.items()]
 
 
 def _smallest(
     model: str,
-    courses: Mapping[CourseKey, Sequence[Evidence]],
+    treatments: Mapping[str, Seeds],
     alpha: float,
     bytes_at: Mapping[tuple[str, str, Level], tuple[str, float]],
 ) -> Row:
-    each = alpha / len(courses)
-    candidates = []
-    for (_, treatment, seed, _), tasks in courses.items():
-        for level in passed_levels(tasks, each):
+    each = alpha / len(treatments)
+    candidates: list[Row] = []
+    for treatment, seeds in treatments.items():
+        passed = min((passed_levels(tasks, each) for tasks in seeds.values()), key=len)
+        for level in passed:
             by, size = bytes_at.get((model, treatment, level), (None, None))
             candidates.append(
-                {"treatment": treatment, "seed": seed, "level": level, "by": by, "bytes": size}
+                {"treatment": treatment, **_named(seeds, level), "level": level}
+                | {"by": by, "bytes": size}
             )
     whole = bytes_at.get((model, "none", 0.0), (None, None))
-    first = next(iter(courses.values()))[0].curve
+    first = next(iter(next(iter(treatments.values())).values()))[0].curve
     found: Row = {
-        "model": model, "role": first.role, "view": first.view, "treatments": len(courses),
-        "alpha": alpha, "alpha_each": each, "rule": "alpha divided by the number of treatments",
-        "treatment": None, "seed": None, "level": None, "by": None, "bytes": None,
-        "baseline_bytes": whole[1], "candidates": len(candidates), "reason": None,
+        "model": model, "role": first.role, "view": first.view, "treatments": len(treatments),
+        "alpha": alpha, "alpha_each": each,
+        "rule": "alpha divided by the number of treatments, every seed of which has to pass",
+        "treatment": None, "seed": None, "seeds": [], "level": None, "by": None, "bytes": None,
+        "baseline_bytes": whole[1], "candidates": len(candidates), "degraded": [], "reason": None,
     }  # fmt: skip
     if not candidates:
         return found | {"reason": "no damaged version passes at this alpha"}
-    return found | _pick(candidates, whole)
+    found |= _pick(candidates, whole)
+    notes = [note for note in (found["reason"], degraded(found["degraded"])) if note]
+    return found | {"reason": "; ".join(notes) or None}
+
+
+def _named(seeds: Seeds, level: Level) -> Row:
+    """Whose version it is, and which of its cells fell back: those of any seed."""
+    fell = [row for tasks in seeds.values() for row in _degraded(tasks, [level])]
+    return {
+        "seed": next(iter(seeds)) if len(seeds) == 1 else None,
+        "seeds": sorted(seeds),
+        "degraded": [row for i, row in enumerate(fell) if row not in fell[:i]],
+    }
 
 
 def _pick(candidates: Sequence[Row], whole: tuple[str | None, float | None]) -> Row:
@@ -226,11 +256,9 @@ def _pick(candidates: Sequence[Row], whole: tuple[str | None, float | None]) -> 
     if len(smaller) == len(candidates) and min(c["bytes"] for c in smaller) < (whole[1] or 0):
         least = min(c["bytes"] for c in smaller)
         return dict([c for c in smaller if c["bytes"] == least][-1])
-    fractions = [c for c in candidates if c["level"] is not None and 0 < c["level"] < 1]
     missing = len(smaller) < len(candidates)
     why = "bytes were not measured at every level" if missing else "no version is smaller in bytes"
-    kinds = {method(str(c["treatment"])) for c in candidates}
-    if len(fractions) < len(candidates) or len(kinds) > 1:
-        return {"reason": f"{why}, and levels of different kinds or methods cannot be ranked"}
-    best = max(fractions, key=lambda c: float(c["level"]))
+    if len({c["treatment"] for c in candidates}) > 1:
+        return {"reason": f"{why}, and levels of different treatments cannot be ranked"}
+    best = max(candidates, key=lambda c: damage(c["level"]))
     return {**best, "by": "level", "reason": f"{why}: the most cut is taken"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -63,6 +64,18 @@ def at(level: float | None) -> str:
     if level is None:
         return "its only level"
     return f"{level:g} bits" if level >= 1 else f"{100 * level:.3g} %"
+
+
+def degraded(rows: Sequence[Row]) -> str:
+    """`degraded at 30 % and 50 % on t (prompts truncated)`, by reason; empty where nothing is."""
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row["reason"]].append(row)
+    return "; ".join(
+        f"degraded at {listed(list(dict.fromkeys(at(row['level']) for row in mine)))} "
+        f"on {listed(list(dict.fromkeys(row['task'] for row in mine)))} ({reason})"
+        for reason, mine in groups.items()
+    )
 
 
 def ends(low: float | None, high: float | None) -> str:

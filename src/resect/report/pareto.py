@@ -198,10 +198,11 @@ def _courses(given: Front, x: Scale, y: Scale) -> Iterator[str]:
 
 def _said(given: Front, v: Version) -> str:
     """A version in words, shown where the pointer rests on it."""
-    what = "uncut" if v.uncut else f"{v.treatment} {text.level(v.level)}"
+    what = "uncut" if v.uncut else f"{v.called} {text.level(v.level)}"
     safe = {True: ", within the margin", False: ", not shown to be within the margin", None: ""}
     size = f"{shown(given.axis, v.x)}, skill {text.decimal(v.quality, 3)}"
-    return f"{v.model.label}, {what}: {size}{safe[v.safe]}"
+    fell = ", degraded" if v.degraded else ""
+    return f"{v.model.label}, {what}: {size}{safe[v.safe]}{fell}"
 
 
 def _named(given: Front, x: Scale, y: Scale) -> Iterator[str]:
@@ -212,7 +213,9 @@ def _named(given: Front, x: Scale, y: Scale) -> Iterator[str]:
             continue
         who = f"{v.model.label}, " if several else ""
         level = "" if v.level is None else f" {text.level(v.level)}"
-        said = f"{who}uncut" if v.uncut else f"smallest safe: {who}{v.treatment}{level}"
+        notes = ", any seed" if v.seeds > 1 else ""
+        notes += ", degraded" if v.degraded else ""
+        said = f"{who}uncut" if v.uncut else f"smallest safe: {who}{v.treatment}{level}{notes}"
         at_x, at_y = x(v.x), y(v.quality)
         anchor = "end" if at_x > WIDTH / 2 else "start"
         place = {"text_anchor": anchor, "class_": "ink", "font_weight": "600"}

@@ -78,9 +78,10 @@ def _tile(model: Model, row: Row) -> Reach:
         why = "; ".join(_blind(one) for one in row.get("not_assessable") or ())
         return Reach(model, figure(row), "", why or str(row.get("reason") or ""), "", "unknown")
     seen = "by options" if row.get("view") == "options" else "by text"
-    said = f"stays within {within} of its uncut self, {seen}, on {tasks}"
-    if how == "none":
-        said = f"is shown to stay within {within} of its uncut self, {seen}, on {tasks}"
+    where = f"within {within} of its uncut self, {seen}, on {tasks}"
+    said = f"is shown to stay {where}" if how == "none" else f"stays {where}"
+    fell = _degraded(row)
+    said += f"; degraded at {fell}" if fell else ""
     limit = row.get("limiting")
     if not limit:
         swept = finite(row.get("safe_level")) is not None
@@ -91,6 +92,12 @@ def _tile(model: Model, row: Row) -> Reach:
     return Reach(
         model, figure(row), said, _stop(limit), _needs(limit), "none" if how == "none" else "some"
     )
+
+
+def _degraded(row: Row) -> str:
+    """The levels tested of a course at which the model or its prompts fell back."""
+    levels = (finite(one.get("level")) for one in row.get("degraded") or ())
+    return ", ".join(text.level(level) for level in reading.distinct(levels))
 
 
 def _blind(one: Any) -> str:
@@ -149,7 +156,7 @@ def task_reach(summary: Summary, treatment: str, model: Model, task: str) -> str
 def safety_table(summary: Summary) -> Table:
     """The safe level of each course in each view, what stopped it and what it could have proven."""
     label = {model.name: model.label for model in reading.models(summary)}
-    seeds = len({row.get("seed") for row in reading.rows(summary, "safety")}) > 1
+    many = reading.seeded(summary)
     body = []
     for row in reading.rows(summary, "safety"):
         limit = row.get("limiting") or {}
@@ -163,7 +170,7 @@ def safety_table(summary: Summary) -> Table:
         decides = " (decides)" if row.get("default") else ""
         body.append((
             name,
-            str(row.get("treatment")) + (f", seed {row.get('seed')}" if seeds else ""),
+            reading.treated(row.get("treatment"), [row.get("seed")], many),
             f"{row.get('view') or text.DASH}{decides}",
             figure(row),
             f"{by}{at}" if limit or task else text.DASH,
@@ -174,10 +181,12 @@ def safety_table(summary: Summary) -> Table:
             text.count(limit.get("items_needed")),
             text.decimal(row.get("alpha"), 4),
             blind or text.DASH,
+            _degraded(row) or text.DASH,
         ))  # fmt: skip
     heads = (
         "Model", "Treatment", "View", "Within the margin up to", "Stopped by", "Change, points",
         "Margin", "Power", "Provable margin", "Items needed", "Alpha, one-sided", "Not assessable",
+        "Degraded at",
     )  # fmt: skip
     alphas = reading.distinct(row[10] for row in body)
     caption = "Non-inferiority to the uncut model"
@@ -191,6 +200,7 @@ class Tests(NamedTuple):
     """Every test of one course: rows are task and test, cells pass or fail at a level."""
 
     model: Model
+    treatment: str
     view: str
     decides: bool
     levels: tuple[str, ...]
@@ -201,6 +211,7 @@ class Tests(NamedTuple):
 def tests(summary: Summary, treatment: str) -> list[Tests]:
     """The tests of each model and view under a treatment, up to the level that stopped it."""
     by_name = {model.name: model for model in reading.models(summary)}
+    many = reading.seeded(summary)
     found = []
     for row in reading.rows(summary, "safety"):
         model = by_name.get(str(row.get("model")))
@@ -216,8 +227,9 @@ def tests(summary: Summary, treatment: str) -> list[Tests]:
             row_cells = tuple(_tested(cells.get((task, test, level))) for level in shown)
             lines.append((task, TESTS.get(test, test), row_cells))
         names = tuple(text.level(level) for level in shown)
+        called = reading.treated(treatment, [row.get("seed")], many)
         found.append(
-            Tests(model, str(row.get("view")), bool(row.get("default")), names,
+            Tests(model, called, str(row.get("view")), bool(row.get("default")), names,
                   len(levels) - len(shown), tuple(lines))
         )  # fmt: skip
     return found
@@ -231,19 +243,24 @@ def _tested(test: Row | None) -> tuple[str, str]:
 
 
 def smallest(summary: Summary) -> list[str]:
-    """A sentence for each model on the smallest safe version among several treatments."""
+    """A sentence for each model on the smallest safe version among treatments, or over seeds."""
     label = {model.name: model.label for model in reading.models(summary)}
     found = []
     for row in reading.rows(summary, "smallest_safe"):
-        if (row.get("treatments") or 0) < 2:
+        count, seeds = row.get("treatments") or 0, list(row.get("seeds") or ())
+        if count < 2 and len(seeds) < 2:
             continue
         name = label.get(str(row.get("model")), str(row.get("model")))
-        among = f"among {row['treatments']} courses, each tested at alpha {row.get('alpha_each'):g}"
+        among = f"among {count} treatments, each" if count > 1 else "of one treatment,"
+        among += f" tested at alpha {row.get('alpha_each'):g}"
         if row.get("treatment") is None:
             found.append(f"{name}: no smallest safe version {among} ({row.get('reason')}).")
             continue
         size = f", {text.size(row['bytes'])}" if row.get("bytes") else ""
         note = f" ({row['reason']})" if row.get("reason") else ""
-        what = f"{row['treatment']} at {text.level(row.get('level'))}{size}"
+        what = f"{row['treatment']} at {text.level(row.get('level'))}"
+        if len(seeds) > 1:  # each of them passed, and the largest has this size
+            what += f" with any of the seeds {', '.join(map(str, seeds))}"
+        what += size
         found.append(f"{name}: the smallest safe version {among}, is {what}{note}.")
     return found

@@ -26,11 +26,16 @@ TITLES: dict[By, str] = {
 }
 
 
+VersionKey = tuple[str, str, float | None]
+"""Model, treatment and level."""
+
+
 class Version(NamedTuple):
     """One measured version: what it costs, what it is worth, and whether anything beats it.
 
     `safe`: shown to stay within the margin of the uncut model; None where no task could tell, and
-    for the uncut model itself.
+    for the uncut model itself. Of several `seeds` the costliest, their mean skill, and safe where
+    each is. `degraded`: some cell of it fell back.
     """
 
     model: Model
@@ -40,11 +45,18 @@ class Version(NamedTuple):
     quality: float
     safe: bool | None
     front: bool
+    seeds: int
+    degraded: bool
 
     @property
     def uncut(self) -> bool:
         """Whether nothing was done to it."""
         return self.level == 0
+
+    @property
+    def called(self) -> str:
+        """Its treatment, and how many seeds of it there are where that is more than one."""
+        return f"{self.treatment}, {self.seeds} seeds" if self.seeds > 1 else self.treatment
 
 
 class Front(NamedTuple):
@@ -76,23 +88,34 @@ def front(summary: Summary, by: By = "size") -> Front | None:
     views = {row.get("view") for row in reading.rows(summary, "curves")}
     view = "text" if "text" in views else "options"
     worth = _quality(summary, view)
-    versions = []
+    fell = {_key(r) for r in reading.rows(summary, "curves") if r.get("status") == "degraded"}
+    rising = name in ("zeros", "tokens_per_second")
     by_name = {model.name: model for model in reading.models(summary)}
+    places: dict[VersionKey, list[float]] = {}
     for row in found:
         x = _place(row, name)
-        model = by_name.get(str(row.get("model")))
-        level = finite(row.get("level"))
-        treatment = "none" if level == 0 else str(row.get("treatment"))
-        quality = worth.get((str(row.get("model")), treatment, level))
-        if x is not None and quality is not None and model is not None:
+        if x is not None:
+            places.setdefault(_key(row), []).append(x)
+    versions = []
+    for key, xs in places.items():
+        model, treatment, level = by_name.get(key[0]), key[1], key[2]
+        if model is not None and key in worth:
+            x = min(xs) if rising else max(xs)
             safe = _safe(summary, model, treatment, level)
-            versions.append(Version(model, treatment, level, x, quality, safe, False))
-    rising = name in ("zeros", "tokens_per_second")
+            versions.append(
+                Version(model, treatment, level, x, worth[key], safe, False, len(xs), key in fell)
+            )
     if len({v.x for v in versions}) < 2:
         return None
-    judged = tuple(_judged(list(dict.fromkeys(versions)), rising))
+    judged = tuple(_judged(versions, rising))
     smallest = tuple(v for v in judged if _is_smallest(summary, v, name))
     return Front(by, name, rising, view, judged, smallest)
+
+
+def _key(row: Row) -> VersionKey:
+    """Which version a row is about; the uncut model is that of every treatment."""
+    level = finite(row.get("level"))
+    return str(row.get("model")), "none" if level == 0 else str(row.get("treatment")), level
 
 
 def _safe(summary: Summary, model: Model, treatment: str, level: float | None) -> bool | None:
@@ -152,17 +175,14 @@ def _share_of_zeros(row: Row) -> float | None:
     return None if zeros is None or not whole else zeros / whole
 
 
-def _quality(summary: Summary, view: str) -> dict[tuple[str, str, float | None], float]:
+def _quality(summary: Summary, view: str) -> dict[VersionKey, float]:
     """Mean skill over all tasks, where every task has a value; over seeds too."""
     tasks = reading.tasks(summary)
-    found: dict[tuple[str, str, float | None], dict[str, list[float]]] = {}
+    found: dict[VersionKey, dict[str, list[float]]] = {}
     for row in reading.rows(summary, "curves"):
         skill = finite(row.get("skill"))
         if row.get("view") == view and skill is not None:
-            level = finite(row.get("level"))
-            treatment = "none" if level == 0 else str(row.get("treatment"))
-            key = str(row.get("model")), treatment, level
-            found.setdefault(key, {}).setdefault(str(row.get("task")), []).append(skill)
+            found.setdefault(_key(row), {}).setdefault(str(row.get("task")), []).append(skill)
     return {
         key: sum(sum(v) / len(v) for v in by_task.values()) / len(tasks)
         for key, by_task in found.items()
@@ -187,7 +207,7 @@ def table(given: Front) -> Table:
     """The versions that nothing in the run beats, from the best to the cheapest."""
     kept = sorted((v for v in given.versions if v.front), key=lambda v: -v.quality)
     body = tuple(
-        (v.model.label, "none" if v.uncut else v.treatment, text.level(v.level),
+        (v.model.label, "none" if v.uncut else v.called, text.level(v.level),
          shown(given.axis, v.x), text.decimal(v.quality, 3), _word(v))
         for v in kept
     )  # fmt: skip
@@ -199,7 +219,8 @@ def table(given: Front) -> Table:
 def _word(v: Version) -> str:
     if v.uncut:
         return "uncut"
-    return {True: "within the margin", False: "not shown", None: "not assessable"}[v.safe]
+    said = {True: "within the margin", False: "not shown", None: "not assessable"}[v.safe]
+    return f"{said}, degraded" if v.degraded else said
 
 
 def shown(name: str, value: float) -> str:
