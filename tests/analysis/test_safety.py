@@ -5,7 +5,8 @@ import pytest
 from answers_by_hand import YN, cell, flipped, run
 from lobotomy_logs import task
 
-from resect.analysis.paired import tango
+from resect.analysis.intervals import wilson
+from resect.analysis.paired import items_needed, tango
 from resect.errors import RequestError
 
 GOLD = ["yes", "no"] * 200
@@ -310,6 +311,17 @@ def test_a_degraded_level_is_called_so_wherever_it_is_called_safe():
     every = run(frames, degraded=[{"model": "m"}])
     assert default(every, treatment="other")["reason"] == "degraded at 0 % and 10 % on t (cut)"
     assert "already at 10 % (on t; degraded at 0 % and 10 %)" in every["verdict"]["headline"]
+
+
+def test_where_nothing_changed_the_items_needed_allow_for_what_was_not_seen():
+    """Of 20 items none changed: up to 16.1 % may (Wilson), not none, of which 73 would do."""
+    few = ["yes", "no"] * 10
+    found = default(run([cell("m", x, few, few) for x in (0.0, 0.1)], tasks={"t": task("t", YN)}))
+    share = wilson(0, 20).high
+    assert share == pytest.approx(1.96**2 / (20 + 1.96**2), rel=1e-4)
+    assert items_needed(0.05, 0.025, 0.0) == 73
+    assert found["limiting"]["items_needed"] == items_needed(0.05, 0.025, share) == 527
+    assert 0 < found["limiting"]["power"] < 0.1
 
 
 def test_the_headline_tells_the_worst_seed():

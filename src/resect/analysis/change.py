@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri, stdtr, stdtrit
 
-from resect.analysis.intervals import Floats
+from resect.analysis.intervals import Floats, wilson
 from resect.analysis.paired import (
     HUGE,
     Pairs,
@@ -124,17 +124,22 @@ class Counts:
     def power(self, at: int, margin: float, alpha: float) -> float:
         """Nam 1997."""
         b, c, n = self._read(at)
-        return power(margin, alpha, n, (b + c) / n)
+        return power(margin, alpha, n, _discordance(b, c, n))
 
     def needed(self, at: int, margin: float, alpha: float) -> int | None:
         """Nam 1997."""
         b, c, n = self._read(at)
-        found = items_needed(margin, alpha, (b + c) / n, min(0.0, (c - b) / n))
+        found = items_needed(margin, alpha, _discordance(b, c, n), min(0.0, (c - b) / n))
         return None if found is None else round(found * float(self.effect[at]))
 
     def _read(self, at: int) -> tuple[float, float, float]:
         b, c, n = (float(x[at] / self.effect[at]) for x in self.table)
         return b, c, n
+
+
+def _discordance(b: float, c: float, n: float) -> float:
+    """The share of items that changed; where none did, Wilson's upper bound of it."""
+    return (b + c) / n if b + c else wilson(0, n).high or 0.0
 
 
 @dataclass(frozen=True, eq=False)
