@@ -41,7 +41,7 @@ def test_card_says_how_a_safe_level_was_tested() -> None:
     row: dict[str, Any] = {"model": "m", "margin": 0.05, "alpha": 0.0125, "safe_level": None}
     tested = [row | {"treatment": name, "limiting_task": None, "assessable": []} for name in "ab"]
     shown, data = card.render(fixture.summary((0.0,)) | {"safety": tested})
-    assert "alpha divided by that number" in data["limits"][2]
+    assert "alpha divided by their number" in data["limits"][2]
     assert "0.0125" in data["limits"][2]
     assert "None" not in shown
 

@@ -68,8 +68,8 @@ def _statistics(summary: Summary) -> list[str]:
     alphas = sorted({text.decimal(row.get("alpha"), 4) for row in tested})
     said = f"Each model and treatment was tested at one-sided alpha {' and '.join(alphas)}"
     if len(treatments) > 1:
-        said += f"; the smallest safe version among the {len(treatments)} treatments needs alpha "
-        said += "divided by that number"
+        said += "; the smallest safe version of a model, chosen among its treatments, was tested "
+        said += "at alpha divided by their number"
     if reading.seeded(summary):
         said += "; a treatment with several seeds passes where every seed does"
     return [f"{said}."]
