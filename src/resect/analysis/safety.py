@@ -1,4 +1,4 @@
-"""The safe level of a course, and the smallest safe version among courses.
+"""The safe level of a course, and the smallest safe version among treatments.
 
 Shapes: L levels. Tests come from `evidence`; this file walks them upward and says what stopped.
 """
