@@ -13,9 +13,11 @@ from typing import Any
 
 import pandas as pd
 
+from resect.analysis.between import between
+from resect.analysis.reasked import reasked
 from resect.analysis.summary import summarise
 from resect.errors import RequestError
-from resect.record import Item, digest
+from resect.record import Item, TaskInfo, digest
 from resect.report import card, page
 from resect.store.sqlite import Store, plain_errors
 from resect.tasks import reader_of
@@ -69,6 +71,11 @@ class Run:
         with self.reading() as store:
             return store.answers()
 
+    def read(self) -> tuple[pd.DataFrame, dict[str, TaskInfo]]:
+        """The answers as reports read them, by the newest reader and the judge, and the tasks."""
+        with self.reading() as store:
+            return _read(store), store.tasks()
+
     def curves(self) -> pd.DataFrame:
         """One row a point of a curve: the scalar columns of `summary()["curves"]`."""
         rows = self.summary()["curves"]
@@ -96,11 +103,10 @@ class Run:
         """
         given = {"margin": margin, "alpha": alpha}
         with self.reading() as store:
-            facts, answers = store.facts(), _reread(store.answers(), store.items())
+            facts, answers = store.facts(), _read(store)
             if "study" not in facts:
                 raise RequestError(f"{self.path} holds no study: run one into it.")
             measurements = store.measurements()
-            answers = _judged(answers, store, facts.get("judge"))
             summary = summarise(
                 study=facts["study"] | {k: v for k, v in given.items() if v is not None},
                 models=_sized(store.models(), measurements),
@@ -140,6 +146,25 @@ class Run:
         return self.path / "report.html"
 
 
+def changes(first: Path, second: Path) -> dict[str, Any]:
+    """What changed from one run to another (docs/diff.md): the findings of two run folders or
+    summary.json files, and the answers where both folders have a store.
+    """
+    found = between(first, second)
+    without = [str(path) for path in (first, second) if not (path / "results.sqlite").is_file()]
+    answers = None
+    if not without:
+        names = {row["second"]: row["first"] for row in found["models"]}
+        answers = reasked(Run(first).read(), Run(second).read(), names)
+    return {
+        "schema": 1,
+        "in_common": bool(found["shared"].get("curves") or (answers and answers["cells"])),
+        **found,
+        "answers": answers,
+        "reason": f"there is no results.sqlite in {' and '.join(without)}" if without else None,
+    }
+
+
 def to_json(value: Any) -> str:
     """JSON as written to files and to stdout: UTF-8, no NaN."""
     return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -158,6 +183,11 @@ def write(path: Path, text: str) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _read(store: Store) -> pd.DataFrame:
+    answers = _reread(store.answers(), store.items())
+    return _judged(answers, store, store.facts().get("judge"))
 
 
 def _reread(answers: pd.DataFrame, items: Mapping[str, Item]) -> pd.DataFrame:

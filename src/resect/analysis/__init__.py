@@ -3,7 +3,7 @@
 Torch-free. `summarise` makes summary.json of a run's answers; `same_summary` compares two.
 """
 
-from resect.analysis.same import differences, same_summary
+from resect.analysis.same import same_summary
 from resect.analysis.summary import summarise
 
-__all__ = ["differences", "same_summary", "summarise"]
+__all__ = ["same_summary", "summarise"]

@@ -97,15 +97,24 @@ def export(
 
 
 @app.command()
-def diff(one: Path, other: Path, as_json: Json = False, quiet: Quiet = False) -> None:
-    """Say what differs between the findings of two runs."""
-    from resect.analysis.same import differences
+def diff(
+    one: Path,
+    other: Path,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every difference, a line each.")
+    ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say what changed between two runs, paired where rows and questions are the same."""
+    from resect.folder import changes
+    from resect.report import between
 
-    found = differences(one, other)
+    found = changes(one, other)
     if as_json:
         print_json(found)
     else:
-        typer.echo("\n".join(found) or "the same findings")
+        typer.echo("\n".join(between.lines(found, everything)))
 
 
 @app.command()
