@@ -13,12 +13,12 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from resect import devices, folder, models, sweep
-from resect.course import Course, Event, Notice, apply_all
-from resect.methods.base import Context
+from resect import folder, sweep
+from resect.compression import compressed
+from resect.course import Course, Event, Notice
 from resect.record import Provenance
 from resect.spec import Calibration, Dtype, ModelRef, Study, Treatment
-from resect.sweep.resolve import Resolved, check
+from resect.sweep.resolve import Resolved
 
 Watch = Callable[[list[Course], Iterator[Event]], Iterator[Event]]
 
@@ -68,7 +68,6 @@ def compress(
     Raises `RequestError` for a model or step that cannot be had.
     """
     treatment = Treatment.of(steps=" + ".join(map(str, steps)))
-    parts = check(treatment, calibration)
     ref = ModelRef.of(
         role="model",
         id=model,
@@ -76,15 +75,9 @@ def compress(
         dtype=dtype,
         trust_remote_code=trust_remote_code,
     )
-    device = devices.named(device)
-    empty = models.check(ref).model
-    for number, part in enumerate(parts):
-        part.fits(empty, treatment.doses(number))
-    loaded = models.load(ref, devices.fitting(device, empty))
-    asked = calibration if any(part.calibrated for part in parts) else None
-    context = Context.of(loaded, ref, asked, data_dir=Path(data_dir) if data_dir else None)
-    found, _ = apply_all(loaded.model, treatment.steps, seed, context)
-    return found
+    place = Path(data_dir) if data_dir else None
+    found, _ = compressed(ref, treatment, calibration, seed, device, place, warnings.warn)
+    return found.model
 
 
 def _declared(study: Study) -> dict[str, Any]:

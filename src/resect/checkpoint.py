@@ -6,6 +6,9 @@ memory-mapped weights-only loader; MXFP4 experts are dequantized. What is held i
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import glob
 import json
 import math
 import mmap
@@ -17,7 +20,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -33,6 +36,7 @@ _NAMES: dict[torch.dtype, str] = {
     torch.uint8: "U8", torch.bool: "BOOL", torch.float8_e4m3fn: "F8_E4M3",
     torch.float8_e5m2: "F8_E5M2",
 }  # fmt: skip
+_PART = ".part"
 _DTYPES = {name: dtype for dtype, name in _NAMES.items()}
 
 
@@ -71,9 +75,9 @@ class Checkpoint:
 
 def read(folder: Path) -> Checkpoint:
     """Open a model directory; raises `RequestError` where it holds no readable weights."""
-    files = weight_files(folder)
-    pickled = any(path.suffix == ".bin" for path in files)
     try:
+        files = weight_files(folder)
+        pickled = any(path.suffix == ".bin" for path in files)
         found = [e for path in files for e in (_bin if pickled else _safetensors)(path)]
     except (OSError, ValueError, KeyError, RuntimeError, struct.error) as error:
         raise RequestError(f"the weights in {folder} cannot be read: {error}.") from None
@@ -86,8 +90,31 @@ def read(folder: Path) -> Checkpoint:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The files a model is loaded from: safetensors, or `.bin` where there are none."""
-    return sorted(folder.glob("model*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
+    """The files a model is loaded from: safetensors, or `.bin` where there are none.
+
+    As transformers finds them: one file of the usual name, else those that an index names. Others
+    that lie beside them (another precision, an older upload) are not the model.
+    """
+    for name in ("model.safetensors", "pytorch_model.bin"):
+        index = folder / f"{name}.index.json"
+        if (folder / name).is_file():
+            return [folder / name]
+        if index.is_file():
+            shards = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+            return sorted({folder / shard for shard in shards})
+    return []
+
+
+def cast(source: Checkpoint, dtype: torch.dtype) -> Checkpoint:
+    """The same with its weights of floating point in `dtype`, each made when it is looked at."""
+
+    def as_dtype(entry: Entry) -> Entry:
+        if not entry.dtype.is_floating_point or entry.dtype == dtype:
+            return entry
+        return replace(entry, dtype=dtype, look=lambda: entry.look().to(dtype))
+
+    entries = {name: as_dtype(entry) for name, entry in source.entries.items()}
+    return replace(source, entries=entries)
 
 
 def _safetensors(path: Path) -> Iterator[Entry]:
@@ -173,7 +200,9 @@ def whole_folder(out: Path) -> Iterator[Path]:
     refuse_taken(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
+        _clear_abandoned(out)
+        made = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.", suffix=_PART))
+        held = _hold(made)
     except OSError as error:
         raise RequestError(
             f"{out} cannot be written ({error.strerror}): give another --out."
@@ -186,7 +215,30 @@ def whole_folder(out: Path) -> Iterator[Path]:
         os.replace(made, out)
         _to_disk(out.parent)
     finally:
+        os.close(held)
         shutil.rmtree(made, ignore_errors=True)
+
+
+def _hold(folder: Path) -> int:
+    """A handle that marks a folder as being written, until it is closed or this process ends.
+
+    Raises `BlockingIOError` where another process holds it.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _clear_abandoned(out: Path) -> None:
+    """Remove what a killed run left of the same output: it can be as large as the model."""
+    for left in out.parent.glob(f".{glob.escape(out.name)}.*{_PART}"):
+        with contextlib.suppress(OSError):  # somebody is writing it, or it is not ours
+            os.close(_hold(left))
+            shutil.rmtree(left)
 
 
 def _to_disk(path: Path) -> None:
@@ -273,14 +325,24 @@ def _write(file: int, data: memoryview, at: int) -> None:
         data, at = data[count:], at + count
 
 
-def copy_rest(source: Checkpoint, folder: Path) -> None:
-    """Configs, tokenizer and card: everything of a model directory but its weights."""
+def copy_rest(source: Checkpoint, folder: Path, dtype: str | None = None) -> None:
+    """Configs, tokenizer and card: everything of a model directory but its weights.
+
+    The config says `dtype` where one is given.
+    """
     for path in sorted(source.folder.iterdir()):
         weights = path.suffix in (".safetensors", ".bin", ".pt", ".pth", ".gguf")
         if path.is_file() and not weights and not path.name.endswith(".index.json"):
             shutil.copyfile(path, folder / path.name)
     config = folder / "config.json"
     fields = json.loads(config.read_text(encoding="utf-8"))
-    if fields.get("quantization_config", {}).get("quant_method") == "mxfp4":
+    unpacked = fields.get("quantization_config", {}).get("quant_method") == "mxfp4"
+    if unpacked:
         del fields["quantization_config"]
+    if dtype is not None:
+        for one in (fields, fields.get("text_config", {})):
+            for key in ("dtype", "torch_dtype"):  # the latter in configs of older releases
+                if key in one or (one is fields and key == "dtype"):
+                    one[key] = dtype
+    if unpacked or dtype is not None:
         config.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")

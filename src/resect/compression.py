@@ -7,17 +7,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
+from transformers import PreTrainedModel
 
 from resect import checkpoint, devices, methods, models
 from resect.course import apply_all
 from resect.errors import RequestError
 from resect.methods import stream
-from resect.methods.base import Context
+from resect.methods.base import Context, Method
 from resect.methods.calibrated import Calibrated
 from resect.methods.scored import Scored
+from resect.models import Loaded
 from resect.record import StepReport
 from resect.spec import Calibration, ModelRef, Treatment
 from resect.sweep.resolve import check
@@ -41,34 +43,22 @@ def compress_to(
     A single step that needs no activations is streamed, tensor by tensor, so that the model need
     not fit into memory. Raises `RequestError` before anything is written.
     """
-    parts = check(treatment, calibration)
+    parts, empty = _checked(ref, treatment, calibration)
     if not parts:
         raise RequestError("no step is given: name one with --step, like magnitude:0.5.")
     device = devices.named(device)
-    loaded = models.check(ref)
-    for number, part in enumerate(parts):
-        part.fits(loaded.model, treatment.doses(number))
     place = Path(models.where(ref))
     method = methods.make(treatment.steps[0], seed)
-    streams = isinstance(method, Scored) and not isinstance(method, Calibrated)
     with checkpoint.whole_folder(out) as folder:
-        if len(parts) == 1 and streams and place.exists():
-            source = checkpoint.read(place)
-            for note in source.notes:
-                notice(f"{ref.name}: {note}")
-            with torch.no_grad(), checkpoint.Writer(source, folder) as writer:
-                level = treatment.steps[0].level
-                report = stream.prune(source, loaded.model, method, level, writer)  # type: ignore[arg-type]
-            checkpoint.copy_rest(source, folder)
-            reports: tuple[StepReport, ...] = (report,)
+        if len(parts) == 1 and _streams(method) and place.exists():
+            level = treatment.steps[0].level
+            reports: tuple[StepReport, ...] = (_stream(ref, empty, method, level, folder, notice),)
         else:
-            whole = models.load(ref, devices.fitting(device, loaded.model), notice)
-            asked = calibration if any(part.calibrated for part in parts) else None
-            context = Context.of(whole, ref, asked, notice, data_dir)
-            with models.threads(whole.model):
-                model, reports = apply_all(whole.model, treatment.steps, seed, context)
-            model.save_pretrained(folder)
-            whole.tokenizer.save_pretrained(folder)
+            loaded, reports = compressed(
+                ref, treatment, calibration, seed, device, data_dir, notice
+            )
+            loaded.model.save_pretrained(folder)
+            loaded.tokenizer.save_pretrained(folder)
         done = {
             "resect": version("resect"),
             "source": {"id": ref.id, "revision": ref.revision, "bytes_on_disk": _bytes(place)},
@@ -80,6 +70,63 @@ def compress_to(
         }
         _provenance(folder, done)
     return done
+
+
+def compressed(
+    ref: ModelRef,
+    treatment: Treatment,
+    calibration: Calibration | None,
+    seed: int,
+    device: str,
+    data_dir: Path | None,
+    notice: Notice,
+) -> tuple[Loaded, tuple[StepReport, ...]]:
+    """The model after `treatment` in memory, with its tokenizer, and what each step did."""
+    parts, empty = _checked(ref, treatment, calibration)
+    whole = models.load(ref, devices.fitting(devices.named(device), empty), notice)
+    asked = calibration if any(part.calibrated for part in parts) else None
+    context = Context.of(whole, ref, asked, notice, data_dir)
+    with models.threads(whole.model):
+        model, reports = apply_all(whole.model, treatment.steps, seed, context)
+    return Loaded(model, whole.tokenizer), reports
+
+
+def _checked(
+    ref: ModelRef, treatment: Treatment, calibration: Calibration | None
+) -> tuple[list[Method], PreTrainedModel]:
+    """The methods of a treatment that fits the model, and the model without its data."""
+    parts = check(treatment, calibration)
+    empty = models.check(ref).model
+    for number, part in enumerate(parts):
+        part.fits(empty, treatment.doses(number))
+    return parts, empty
+
+
+def _streams(method: Method) -> TypeGuard[Scored]:
+    return isinstance(method, Scored) and not isinstance(method, Calibrated)
+
+
+@torch.no_grad()
+def _stream(
+    ref: ModelRef,
+    empty: PreTrainedModel,
+    method: Scored,
+    level: float | None,
+    folder: Path,
+    notice: Notice,
+) -> StepReport:
+    """Write the checkpoint of `ref` into `folder`, pruned tensor by tensor."""
+    source = checkpoint.read(Path(models.where(ref)))
+    for note in source.notes:
+        notice(f"{ref.name}: {note}")
+    source = stream.tied_once(source, empty)
+    dtype = None if ref.dtype == "auto" else ref.dtype
+    if dtype is not None:
+        source = checkpoint.cast(source, getattr(torch, dtype))
+    with checkpoint.Writer(source, folder) as writer:
+        report = stream.prune(source, empty, method, level, writer)
+    checkpoint.copy_rest(source, folder, dtype)
+    return report
 
 
 def _provenance(folder: Path, done: Mapping[str, Any]) -> None:

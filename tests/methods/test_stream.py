@@ -94,6 +94,65 @@ def test_a_tied_head_is_the_embedding(tmp_path):
         assert (memory.lm_head.weight == 0).float().mean() > 0.3
 
 
+@pytest.mark.parametrize("ends", ["lm_head=true", "embeddings=true"])
+def test_a_tied_tensor_that_a_file_holds_twice_stays_tied(ends, tmp_path):
+    source = tiny.save(tmp_path / "source", "mistral", tie_word_embeddings=True)
+    tensors = load_file(source / "model.safetensors")
+    tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"].clone()
+    save_file(tensors, source / "model.safetensors", metadata={"format": "pt"})
+    compress(source, f"magnitude:0.5,{ends}", tmp_path / "out")
+    streamed = AutoModelForCausalLM.from_pretrained(tmp_path / "out")
+    memory = resect.compress(str(source), f"magnitude:0.5,{ends}")
+    assert streamed.lm_head.weight is streamed.get_input_embeddings().weight
+    assert torch.equal(streamed.lm_head.weight, memory.lm_head.weight)
+    assert (streamed.lm_head.weight == 0).float().mean() == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("step", ["magnitude:0.5", "magnitude:0.5,scope=global", "random:0.4"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_a_dtype_that_is_asked_for_is_written(step, dtype, tmp_path):
+    """As loading in that type and pruning then; what config says is what the file holds."""
+    source = tiny.save(tmp_path / "source", "llama")
+    out = tmp_path / "out"
+    asked = ["--step", step, "--dtype", dtype, "--out", str(out), "--quiet"]
+    assert main(["compress", str(source), *asked]) == 0
+    streamed = AutoModelForCausalLM.from_pretrained(out)
+    memory = resect.compress(str(source), step, dtype=dtype)
+    assert streamed.dtype == memory.dtype == getattr(torch, dtype)
+    assert {t.dtype for t in load_file(out / "model.safetensors").values()} == {streamed.dtype}
+    for one, two in zip(streamed.parameters(), memory.parameters(), strict=True):
+        assert torch.equal(one, two)
+
+
+def test_files_that_are_not_the_model_are_left_out(tmp_path):
+    """Another precision lies beside the shards that the index names; transformers ignores it."""
+    model = tiny.model("llama")
+    source = tmp_path / "source"
+    model.save_pretrained(source, max_shard_size="20KB")
+    tiny.tokenizer().save_pretrained(source)
+    for path in list(source.glob("model-*.safetensors")):
+        other = {name: torch.ones_like(t) for name, t in load_file(path).items()}
+        stray = path.name.replace("model-", "model.fp16-")
+        save_file(other, source / stray, metadata={"format": "pt"})
+    compress(source, "magnitude:0", tmp_path / "out")
+    written = AutoModelForCausalLM.from_pretrained(tmp_path / "out")
+    for one, two in zip(written.parameters(), model.parameters(), strict=True):
+        assert torch.equal(one, two)
+
+
+def test_what_a_killed_run_left_is_cleared_and_what_is_being_written_is_not(tmp_path):
+    out = tmp_path / "out[1]"
+    left = tmp_path / ".out[1].killed.part"
+    left.mkdir()
+    (left / "large").write_bytes(b"x")
+    with checkpoint.whole_folder(out) as folder:
+        assert list(tmp_path.iterdir()) == [folder]
+        checkpoint._clear_abandoned(out)  # as another process would, that writes the same
+        assert list(tmp_path.iterdir()) == [folder]
+        (folder / "done").write_bytes(b"x")
+    assert list(tmp_path.iterdir()) == [out]
+
+
 def test_a_language_model_inside_a_larger_one(tmp_path):
     """Gemma 3 as it is published: other names on disk, and a vision tower that is left alone."""
     vision = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 3}

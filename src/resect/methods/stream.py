@@ -13,7 +13,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 from transformers.conversion_mapping import get_model_conversion_mapping
 from transformers.core_model_loading import WeightConverter, WeightRenaming
 
@@ -98,6 +100,30 @@ def _of_key(
                     # Kept apart, the tensor is the matrix itself.
                     yield replace(of_expert[number], index=(), transposed=False)
                 return
+
+
+def tied_once(source: Checkpoint, model: PreTrainedModel) -> Checkpoint:
+    """The checkpoint with a tied tensor once, where its files hold it under two names.
+
+    transformers ties what the config ties, unless the file holds two that differ. Without data it
+    cannot compare them and leaves them apart: `model` (on the meta device) is tied here. Were only
+    one of the two pruned, they would come apart.
+    """
+    parts = anatomy.read(model)
+    ends = (parts.embedding, parts.head)
+    if None in ends or not model.config.get_text_config().tie_word_embeddings:
+        return source
+    places = locate(source, model)
+    first, *others = dict.fromkeys(
+        places[end.name].key for end in ends if end and end.name in places
+    )
+    entries = source.entries
+    for other in others:
+        if not torch.equal(entries[first].look(), entries[other].look()):
+            return source
+        entries = {key: entry for key, entry in entries.items() if key != other}
+    model.tie_weights()
+    return replace(source, entries=entries)
 
 
 def prune(
