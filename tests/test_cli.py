@@ -238,6 +238,9 @@ def test_json_is_one_document_and_nothing_else(tiny_pair, tmp_path, capsys):
     shown = capsys.readouterr().out
     assert "the same findings" in shown
     assert "the same answers to 24 of 24 items in 8 cells" in shown
+    (tmp_path / "summary.json").write_text('{"curves": []}')
+    assert main(["diff", "summary.json", "summary.json", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["in_common"]
     (tmp_path / "out" / "results.sqlite").rename(tmp_path / "elsewhere.sqlite")
     assert main(["diff", "out", "out"]) == 0
     assert "No answers were compared: there is no results.sqlite in out" in capsys.readouterr().out

@@ -152,13 +152,14 @@ def changes(first: Path, second: Path) -> dict[str, Any]:
     """
     found = between(first, second)
     without = [str(path) for path in (first, second) if not (path / "results.sqlite").is_file()]
-    answers = None
+    answers, both = None, []
     if not without:
         names = {row["second"]: row["first"] for row in found["models"]}
         answers = reasked(Run(first).read(), Run(second).read(), names)
+        both = answers["cells"]
     return {
         "schema": 1,
-        "in_common": bool(found["shared"].get("curves") or (answers and answers["cells"])),
+        "in_common": found["same"] or bool(found["shared"].get("curves") or both),
         **found,
         "answers": answers,
         "reason": f"there is no results.sqlite in {' and '.join(without)}" if without else None,

@@ -77,6 +77,11 @@ def test_verdicts_come_first_then_rows_then_numbers_then_answers():
     ]
 
 
+def test_sentences_with_other_numbers_have_no_field():
+    found = lines(changes(values=[difference("value", "warnings", "", "3 a", "4 a", entry="3 a")]))
+    assert "  warnings: 1 rows" in found
+
+
 def test_a_part_is_cut_and_counted_unless_all_is_asked_for():
     many = [difference("value", f"list{i}", "n", 60, 50, model="m") for i in range(MOST + 5)]
     short, whole = lines(changes(values=many)), lines(changes(values=many), everything=True)

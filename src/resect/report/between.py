@@ -34,7 +34,7 @@ def lines(changes: Row, everything: bool = False) -> list[str]:
     if not changes["in_common"]:
         return [
             "The two runs have nothing in common: no model was asked the same task under the same "
-            "treatment at the same level in both."
+            "treatment, level and seed in both."
         ]
     found = [line for row in changes["models"] for line in _model(row)]
     if not any(changes[part] for part in ("verdicts", "only", "values", "reordered")):
@@ -146,12 +146,12 @@ def _numbers(values: Iterable[Row], shared: Mapping[str, int]) -> list[str]:
             fields.setdefault(row["field"], []).append(row)
         # the ends of an interval and reasons go with the value they stand beside
         leading = [f for f in fields if not f.endswith(("low", "high", "reason"))] or list(fields)
-        shown = [_most(field, fields[field]) for field in leading[:FIELDS]]
-        more = len(fields) - len(shown)
-        rest = f" and {more} more fields" if more else ""
+        shown = [_most(field, fields[field]) for field in leading[:FIELDS] if field]
+        more = len([field for field in fields if field]) - len(shown)
+        rest = f" and {_many(more, 'more field')}" if more else ""
         differing = len({_where(row) for row in rows})
         total = f" of {shared[section]:,}" if section in shared else ""
-        found.append(f"{section}: {differing:,}{total} rows, {', '.join(shown)}{rest}")
+        found.append(", ".join([f"{section}: {differing:,}{total} rows", *shown]) + rest)
     return found
 
 
@@ -160,11 +160,7 @@ def _most(field: str, rows: Sequence[Row]) -> str:
     pairs = [(text.finite(row["first"]), text.finite(row["second"])) for row in rows]
     apart = [abs(x - y) for x, y in pairs if x is not None and y is not None]
     name = text.plain(field)
-    return (
-        f"{name} (up to {max(apart):.3g})"
-        if apart
-        else f"{name} ({_many(len(rows), 'row')})".strip()
-    )
+    return f"{name} (up to {max(apart):.3g})" if apart else f"{name} ({_many(len(rows), 'row')})"
 
 
 # ── answers ─────────────────────────────────────────────────────────────────────────────────────
