@@ -200,6 +200,19 @@ def test_uneven_items_use_what_both_were_asked_and_say_so():
     assert any("80 of 100" in sentence for sentence in found["warnings"])
 
 
+def test_a_change_is_of_the_items_asked_at_both_levels():
+    gold = ["yes", "no"] * 50
+    said = [*gold[:50], *["no", "yes"] * 25]  # the first half right, the second wrong
+    frames = [cell("m", x, gold, said) for x in (0.0, 0.5)]
+    frames[1] = frames[1].iloc[:50]
+    found = run(frames)
+    (row,) = pick(found["curves"], level=0.5)
+    assert row["flips"] == 0
+    assert row["metrics"]["change"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+    (start,) = pick(found["curves"], level=0.0)
+    assert start["metrics"]["change"]["value"] == 0.0
+
+
 def test_variants_are_not_read_and_parents_cluster():
     extra = cell("m", 0.0, GOLD, flipped(GOLD, 50), variant="permuted")
     extra["item"] = extra["item"] + "v"

@@ -131,13 +131,11 @@ def _labelled(sampled: Sampled) -> list[dict[str, Any]]:
     labels = curve.frame.labels
     confusion = sk.confusion(counts)
     precision, recall, f1 = confusion.macro()
-    with np.errstate(all="ignore"):
-        accuracy = counts.right.sum(axis=0) / counts.asked.sum(axis=0)
     found = {
         "skill": intervals(sampled.skill),
         "macro_f1": intervals(f1),
         "no_answer": intervals(sk.no_answer(counts)),
-        "change": intervals(accuracy - accuracy[:, :1]),
+        "change": intervals(_change(sampled)),
     }
     weighted = confusion.weighted(counts)
     found |= {f"weighted_{name}": intervals(values) for name, values in weighted.items()}
@@ -171,6 +169,14 @@ def _labelled(sampled: Sampled) -> list[dict[str, Any]]:
             },
         })  # fmt: skip
     return rows
+
+
+def _change(sampled: Sampled) -> Floats:
+    """Accuracy minus that of level 0, (R + 1, L), over the items asked at both."""
+    curve = sampled.curve
+    asked = curve.codes != sk.MISSING
+    both, right = asked & asked[0], curve.right.astype(float)
+    return ratio(sampled.weights, (right - right[0]) * both, both.astype(float), curve.asked)
 
 
 def sk_reason(counts: sk.Tally, at: int) -> str | None:
