@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from resect.analysis.curves import say
+from resect.analysis.said import ENOUGH
 from resect.record import TaskInfo
 
 Row = Mapping[str, Any]
 HOLDS, FAILS, DEPENDS = "holds", "does not hold", "depends on the measure"
+UNKNOWN = "cannot be said"
 NOTICED = 0.05
 """A share that moves by less than this is called unchanged."""
 
@@ -124,31 +127,71 @@ def _extra_class(
 
 
 def _bias(task: str, label: str, found: Mapping[str, Any]) -> dict[str, Any]:
-    """Whether models lean to the positive label, and whether damage makes them."""
-    gold = found["gold"][task][label]
-    rows = [r for r in found["levels"] if r["task"] == task and r["reading"] == "study"]
-    parts, uncut, moves = [], [], []
-    for model in dict.fromkeys(row["model"] for row in rows):
-        shares = {r["level"]: r["prediction_share"][label] for r in rows if r["model"] == model}
-        if 0.0 not in shares or len(shares) < 2:
-            continue
-        start, top = shares[0.0], max(shares, key=shares.__getitem__)
-        low = min(shares, key=shares.__getitem__)
-        uncut.append(start > gold)
-        moves.append((shares[top] - start > NOTICED, start - shares[low] > NOTICED))
-        parts.append(
-            f"{model} says {label} to {start:.3f} uncut, at most {shares[top]:.3f} (level "
-            f"{top:g}), at least {shares[low]:.3f} (level {low:g})"
-        )
-    if not parts:
+    """Whether damage makes models say the positive label more often, of the answers they give.
+
+    It holds where every course does so clearly at some level and the opposite at none. It does
+    not where one clearly says it less often, or is shown to say it no more often at any level.
+    """
+    courses: dict[tuple[str, str, int], list[Row]] = {}
+    for row in found["said"]:
+        if row["task"] == task and row["label"] == label:
+            where = (row["model"], row["treatment"], row["seed"])
+            courses.setdefault(where, []).append(row)
+    swept = {where: rows for where, rows in courses.items() if len(rows) > 1}
+    if not swept:
         return {}
+    several = len(swept) > len({model for model, _, _ in swept})
+    words = [_moves(rows) for rows in swept.values()]
+    if all(word == "more" for word in words):
+        verdict = HOLDS
+    elif {"less", "both", "neither"} & set(words):
+        verdict = FAILS
+    else:
+        verdict = UNKNOWN
+    why = [f"{label} is right for {found['gold'][task][label]:.3f} of the items"]
+    for (model, treatment, seed), rows in swept.items():
+        name = f"{model} under {treatment}, seed {seed}" if several else model
+        why.append(_says_it(name, label, rows))
+    if "both" in words:
+        why.append("damage moves the answers both ways")
+    why.append(f"intervals are over items answered uncut and at the level, at least {ENOUGH}, and "
+               "hold for all levels of a model together")  # fmt: skip
     claim = f"on {task}, damaged models fall into saying {label} (affirmative bias)"
-    grows = all(up and not down for up, down in moves)
-    verdict = HOLDS if grows and all(uncut) else FAILS
-    why = [f"{label} is right for {gold:.3f} of the items", *parts]
-    if not grows and all(uncut):
-        why.append("the bias is there before any damage, and does not grow with it as a rule")
     return _claim(task, claim, verdict, why)
+
+
+def _moves(rows: Sequence[Row]) -> str:
+    """Where damage moves one course's answers: more, less, both, neither or unknown.
+
+    More is clearly more often than uncut, and more often than the label is right.
+    """
+    known = [row for row in rows if row["change"] is not None]
+    more = any(
+        row["low"] > 0
+        and row["change"] >= NOTICED
+        and row["baseline"] + row["change"] > row["right"]
+        for row in known
+    )
+    less = any(row["high"] < 0 and row["change"] <= -NOTICED for row in known)
+    if more or less:
+        return "both" if more and less else "more" if more else "less"
+    return "neither" if known and all(row["high"] < NOTICED for row in known) else "unknown"
+
+
+def _says_it(name: str, label: str, rows: Sequence[Row]) -> str:
+    """How often one course says the label: uncut, and where most and least often."""
+    start = rows[0]
+    known = [row for row in rows if row["change"] is not None]
+    if not known:
+        return f"{name} answers fewer than {ENOUGH} items both uncut and at any damaged level"
+    found = f"{name} says {label} in {start['share']:.3f} of its {start['answered']} answers uncut"
+    ends = (max(known, key=lambda row: row["share"]), min(known, key=lambda row: row["share"]))
+    for word, row in zip(("most", "least"), ends, strict=True):
+        found += (
+            f", {word} often in {row['share']:.3f} of {row['answered']} ({say(row['level'])}), "
+            f"{row['change']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}] on the same items"
+        )
+    return found
 
 
 def _claim(task: str, claim: str, verdict: str, why: Sequence[str]) -> dict[str, Any]:

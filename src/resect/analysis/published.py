@@ -25,6 +25,7 @@ from resect.analysis.frame import TaskFrame, frames
 from resect.analysis.intervals import NOTHING, Floats, Interval, Weights, interval, item_weights
 from resect.analysis.readers import in_words, parted
 from resect.analysis.robustness import area
+from resect.analysis.said import said
 from resect.record import TaskInfo
 
 POSITIVE, OBSERVED = "f1_positive", "f1_observed"
@@ -57,7 +58,7 @@ def published(
     if not len(answers) or "recorded" not in answers or answers["recorded"].isna().all():
         return None
     found: dict[str, Any] = {"areas": [], "levels": [], "comparisons": [], "gold": {}}
-    found["readers"] = []
+    found |= {"readers": [], "said": []}
     for name, info in tasks.items():
         rows = answers[(answers["task"] == name) & answers["recorded"].notna()]
         if info.kind != "label" or not len(rows):
@@ -69,6 +70,10 @@ def published(
             for one in readings[reader]:
                 found["levels"] += _levels(one, reader)
                 found["areas"].append(_areas(one, reader))
+        if info.positive in info.labels:
+            for one in readings["ours"]:
+                who = {**_who(one, "ours"), "seed": one.curve.seed}
+                found["said"] += [who | row for row in said(one.curve, str(info.positive))]
         for a, b in co.pairs(role_of):
             found["comparisons"] += _comparisons(readings, a, b)
         gold = readings["study"][0].curve.frame.gold if readings["study"] else np.zeros(0)
