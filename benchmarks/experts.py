@@ -64,7 +64,7 @@ MEASURES = {
     "right by options": Measure("curves", "options", within("accuracy")),
     "unread": Measure("curves", "text", within("metrics", "no_answer", "value")),
     "format loss": Measure("curves", "text", within("format_loss")),
-    "calibration error": Measure("trust", "options", within("calibration_error", "value")),
+    "calibration error": Measure("trust", "options", within("calibration_error", "counted")),
     "confident errors": Measure("trust", "options", within("wrong_and_confident", "value")),
     "lean": Measure("bias", "options", within("lean", "value")),
     "consistency": Measure("reliability", "options", within("consistency", "value")),

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binom
 
 from resect.analysis import skill as sk
-from resect.analysis.intervals import centred, item_weights, wilson
+from resect.analysis.intervals import item_weights, wilson
 from resect.analysis.robustness import area
 
 
@@ -39,13 +39,3 @@ def test_the_area_of_skill_covers_95_in_100(start):
         low, high = np.quantile(draws, [0.025, 0.975])
         hits += low <= truth <= high
     assert abs(hits / studies - 0.95) <= 3 * np.sqrt(0.95 * 0.05 / studies)
-
-
-def test_centred_resamples_have_the_mean_of_the_sample_and_stay_above_0():
-    rng = np.random.default_rng(1)
-    draws = np.abs(rng.normal(size=(2001, 3))) + 5
-    draws[0] = 4.5
-    found = centred(draws)
-    np.testing.assert_array_equal(found[0], draws[0])
-    np.testing.assert_allclose(found[1:].mean(axis=0), 4.5)
-    assert (centred(draws - 4.4)[1:] >= 0).all()

@@ -23,7 +23,7 @@ def test_detection_by_hand():
     answers = ["yes"] * 40 + [None] * 10 + ["yes"] * 15 + ["no"] * 35
     t = sk.tally_of(["yes"] * 50 + ["no"] * 50, answers, YN)
     found = detection(t, 0)
-    hit, alarm = norm.ppf(40.5 / 51), norm.ppf(15.5 / 51)
+    hit, alarm = norm.ppf(40.5 / 41), norm.ppf(15.5 / 51)  # of the answers given
     assert found.sensitivity[0, 0] == pytest.approx(hit - alarm)
     assert found.criterion[0, 0] == pytest.approx(-(hit + alarm) / 2)
     always = detection(sk.tally_of(GOLD, ["yes"] * 100, YN), 0)
@@ -32,14 +32,29 @@ def test_detection_by_hand():
     assert np.isnan(detection(sk.tally_of(["yes"] * 4, ["yes"] * 4, YN), 0).criterion[0, 0])
 
 
+def test_silence_is_no_lean_to_no():
+    rng = np.random.default_rng(0)
+    even = list(rng.choice(YN, 100))
+    fading = [said if i < 40 else None for i, said in enumerate(even)]
+    cells = [cell("m", x, GOLD, said) for x, said in ((0.0, GOLD), (0.4, fading))]
+    one_side = [g if g == "yes" and i < 40 else None for i, g in enumerate(GOLD)]
+    cells += [cell("m", 0.6, GOLD, one_side), cell("m", 0.8, GOLD, [None] * 100)]
+    _, faded, half, silent = run(cells)["bias"]
+    assert faded["criterion"]["low"] < 0 < faded["criterion"]["high"]
+    assert faded["sensitivity"]["low"] < 0 < faded["sensitivity"]["high"]
+    nothing = {"value": None, "low": None, "high": None}
+    for row in (half, silent):  # nothing was said to one side, or to none
+        assert row["criterion"] == row["sensitivity"] == nothing
+
+
 def test_letter_bias_by_hand():
     gold = list("ABCD") * 25
     always = sk.tally_of(gold, ["C"] * 100, ABCD)
-    assert lean(always)[0, 0] == pytest.approx(0.75)
-    assert recall_spread(always)[0, 0] == pytest.approx(np.std([0, 0, 1, 0]))
+    assert lean(always).counted[0, 0] == pytest.approx(0.75)
+    assert recall_spread(always).counted[0, 0] == pytest.approx(np.std([0, 0, 1, 0]))
     even = sk.tally_of(gold, gold, ABCD)
-    assert lean(even)[0, 0] == recall_spread(even)[0, 0] == 0
-    assert np.isnan(lean(sk.tally_of(gold, [None] * 100, ABCD))[0, 0])
+    assert lean(even).counted[0, 0] == recall_spread(even).counted[0, 0] == 0
+    assert np.isnan(lean(sk.tally_of(gold, [None] * 100, ABCD)).counted[0, 0])
 
 
 def test_bias_rows():

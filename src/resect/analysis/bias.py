@@ -12,7 +12,8 @@ from scipy.special import ndtri
 
 from resect.analysis import skill as sk
 from resect.analysis.curves import Sampled, describe
-from resect.analysis.intervals import Floats, Interval, centred, intervals, wilson
+from resect.analysis.distances import Distance, Size
+from resect.analysis.intervals import Floats, Interval, intervals, wilson
 
 LETTERS = frozenset("ABCDEFGHIJ")
 
@@ -27,14 +28,15 @@ class Detection(NamedTuple):
 def detection(t: sk.Tally, positive: int) -> Detection:
     """D' = z(H) - z(F) and c = -(z(H) + z(F)) / 2 for one label against the others.
 
-    H: share of gold-positive items answered positive, F: share of the others answered positive;
-    no answer is neither. Rates are (count + 1/2) / (items + 1), the log-linear correction
-    (Hautus 1995, Behavior Research Methods 27:46), so that 0 and 1 stay finite. A criterion
-    below 0 leans to yes. NaN where one side has no items.
+    H: share of the answered gold-positive items answered positive, F: the same of the answered
+    others. Silence is no answer to either question: counted as not saying yes it would look
+    like a lean to no. Rates are (count + 1/2) / (answers + 1), the log-linear correction (Hautus
+    1995, Behavior Research Methods 27:46), so that 0 and 1 stay finite. A criterion below 0
+    leans to yes. NaN where one side has no answers.
     """
-    hits, yes = t.right[positive], t.asked[positive]  # (R + 1, L)
+    hits, yes = t.right[positive], t.answered[positive]  # (R + 1, L)
     false = t.predicted[positive] - hits
-    no = t.asked.sum(axis=0) - yes
+    no = t.answered.sum(axis=0) - yes
     hit = ndtri((hits + 0.5) / (yes + 1))
     alarm = ndtri((false + 0.5) / (no + 1))
     both = (yes > 0) & (no > 0)
@@ -43,8 +45,8 @@ def detection(t: sk.Tally, positive: int) -> Detection:
     )
 
 
-def lean(t: sk.Tally) -> Floats:
-    """Distance of the answers given from the gold of the same items, (R + 1, L), from 0 to 1.
+def lean(t: sk.Tally) -> Distance:
+    """Distance of the answers given from the gold of the same items, from 0 to 1.
 
     Total variation, half the sum of |share of answers - share of gold| over labels, where the
     shares of gold are of all items asked. NaN without any answer.
@@ -52,11 +54,11 @@ def lean(t: sk.Tally) -> Floats:
     with np.errstate(all="ignore"):
         said = t.predicted / t.predicted.sum(axis=0)  # (K, R + 1, L)
         gold = t.asked / t.asked.sum(axis=0)
-        return np.asarray(np.abs(said - gold).sum(axis=0) / 2)
+        return Distance(np.moveaxis((said - gold) / 2, 0, -1), order=1)
 
 
-def recall_spread(t: sk.Tally) -> Floats:
-    """Standard deviation of recall over the labels that have items, (R + 1, L).
+def recall_spread(t: sk.Tally) -> Distance:
+    """Standard deviation of recall over the labels that have items.
 
     The selection bias RStd of Zheng et al. 2024 (arXiv:2309.03882): 0 where no letter is
     favoured, whatever the accuracy.
@@ -66,7 +68,7 @@ def recall_spread(t: sk.Tally) -> Floats:
         count = present.sum(axis=0)
         recall = np.where(present, t.right / t.asked, 0.0)
         apart = np.where(present, recall - recall.sum(axis=0) / count, 0.0)
-        return np.asarray(np.sqrt((apart**2).sum(axis=0) / count))
+        return Distance(np.moveaxis(apart / np.sqrt(count), 0, -1), order=2)
 
 
 def bias(sampled: Sampled, positive: str | None) -> list[dict[str, Any]]:
@@ -74,9 +76,8 @@ def bias(sampled: Sampled, positive: str | None) -> list[dict[str, Any]]:
     curve, t = sampled.curve, sampled.counts
     labels = curve.frame.labels
     letters = set(labels) <= LETTERS
-    with np.errstate(all="ignore"):
-        leaning = intervals(centred(lean(t)))
-        spread = intervals(centred(recall_spread(t)))
+    leaning = lean(t).sizes
+    spread = recall_spread(t).sizes if letters else []
     at_yes = labels.index(positive) if positive in labels else None
     signal = None if at_yes is None else [intervals(x) for x in detection(t, at_yes)]
     rows = []
@@ -117,5 +118,5 @@ def _favourite(labels: tuple[str, ...], said: list[int], gold: list[int]) -> dic
     return {"label": labels[best], "excess": over[best]}
 
 
-def _data(found: Interval) -> dict[str, Any]:
+def _data(found: Interval | Size) -> dict[str, Any]:
     return dict(found._asdict())

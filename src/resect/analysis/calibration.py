@@ -13,11 +13,13 @@ from functools import cached_property
 import numpy as np
 
 from resect.analysis.curves import Curve, Sampled
+from resect.analysis.distances import Distance
 from resect.analysis.encoding import Singles
-from resect.analysis.intervals import BLOCK, Floats, Weights, centred
+from resect.analysis.intervals import BLOCK, Floats, Weights
 from resect.analysis.skill import Codes
 
-BINS = 15
+BINS, FILLED = 15, 10
+"""Bins of a calibration error, and how many items each has at least: of fewer noise is unknown."""
 SURE = 0.8
 """From this probability on an answer counts as confident."""
 
@@ -71,12 +73,13 @@ def beliefs(curve: Curve) -> Beliefs | None:
     return Beliefs(curve.codes, frame.gold, table)
 
 
-def calibration_error(weights: Weights, found: Beliefs, bins: int = BINS) -> Floats:
-    """Expected calibration error over bins of equal mass, (R + 1, L).
+def calibration_error(weights: Weights, found: Beliefs, bins: int = BINS) -> Distance:
+    """Expected calibration error over up to `bins` bins of equal mass.
 
     Sum over bins of |sum of (confidence - right)| / items (Naeini et al. 2015; equal-mass bins:
     Nixon et al. 2019, arXiv:1904.01685). Bins are cut at the sample's quantiles, and resamples
-    keep them; their excess over the sample is taken off (`centred`).
+    keep them. A calibrated model has it too, the more the fewer items: the gaps of its bins are
+    noise, which the sizes leave out.
     """
     columns = []
     for at in range(len(found.codes)):
@@ -84,11 +87,12 @@ def calibration_error(weights: Weights, found: Beliefs, bins: int = BINS) -> Flo
         gap = np.where(known, found.confidence[at] - found.right[at], 0.0)
         order = np.argsort(found.confidence[at][known], kind="stable")
         place = np.full(known.shape, -1)
-        place[np.flatnonzero(known)[order]] = np.arange(len(order)) * bins // max(len(order), 1)
+        some = max(1, min(bins, len(order) // FILLED))  # the bins after them stay empty
+        place[np.flatnonzero(known)[order]] = np.arange(len(order)) * some // max(len(order), 1)
         inside = place == np.arange(bins)[:, None]  # (bins, N)
         sums = weights @ (inside * gap).T.astype(np.float32)  # (R + 1, bins)
-        columns.append(np.abs(sums).sum(axis=1) / _mass(weights, known))
-    return centred(np.stack(columns, axis=1))
+        columns.append(sums / _mass(weights, known)[:, None])
+    return Distance(np.stack(columns, axis=1), order=1)
 
 
 def brier_score(weights: Weights, found: Beliefs) -> Floats:
@@ -160,7 +164,8 @@ def auroc_of(sampled: Sampled, found: Beliefs) -> Floats:
     """The AUROC of a sampled curve, computed once."""
     if "auroc" not in sampled.memo:
         sampled.memo["auroc"] = discrimination(sampled.weights, found)
-    return sampled.memo["auroc"]
+    values: Floats = sampled.memo["auroc"]
+    return values
 
 
 def _area(weights: Weights, errors: Floats) -> Floats:
@@ -176,14 +181,15 @@ def _area(weights: Weights, errors: Floats) -> Floats:
 def calibrated(sampled: Sampled) -> Floats | None:
     """One minus the calibration error, (R + 1, L), None without probabilities."""
     found = beliefs(sampled.curve)
-    return None if found is None else 1 - error_of(sampled, found)
+    return None if found is None else 1 - error_of(sampled, found).draws
 
 
-def error_of(sampled: Sampled, found: Beliefs) -> Floats:
+def error_of(sampled: Sampled, found: Beliefs) -> Distance:
     """The calibration error of a sampled curve, computed once."""
     if "calibration_error" not in sampled.memo:
         sampled.memo["calibration_error"] = calibration_error(sampled.weights, found)
-    return sampled.memo["calibration_error"]
+    distance: Distance = sampled.memo["calibration_error"]
+    return distance
 
 
 def _mass(weights: Weights, known: np.ndarray) -> Floats:

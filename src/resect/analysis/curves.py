@@ -143,7 +143,7 @@ class Sampled:
 
     curve: Curve
     weights: Weights
-    memo: dict[str, Floats] = field(default_factory=dict)
+    memo: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def counts(self) -> sk.Tally:

@@ -105,20 +105,6 @@ def interval(draws: Floats) -> Interval:
     return Interval(float(draws[0]), float(low), float(high))
 
 
-def centred(draws: Floats) -> Floats:
-    """(R + 1, L) draws of a distance, resamples moved so that their mean is the sample's value.
-
-    A distance (a sum of absolute or squared parts) is larger in resamples than in the sample,
-    since noise can only add to it; left alone, its interval can miss its own estimate. Not below
-    0 (the bootstrap's estimate of bias: Efron and Tibshirani 1993, chapter 10).
-    """
-    with np.errstate(all="ignore"):
-        rest = draws[1:]
-        count = np.maximum((~np.isnan(rest)).sum(axis=0), 1)
-        excess = np.nansum(rest, axis=0) / count - draws[0]
-        return np.concatenate([draws[:1], np.maximum(rest - excess, 0.0)])
-
-
 def intervals(draws: Floats) -> list[Interval]:
     """`interval` of each column of (R + 1, L) draws."""
     if not np.isnan(draws).any():

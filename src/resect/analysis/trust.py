@@ -66,24 +66,22 @@ def _belief(sampled: Sampled) -> list[dict[str, Any]]:
     """Calibration, Brier, risk-coverage and confident errors of every level."""
     curve = sampled.curve
     found = cal.beliefs(curve)
-    names = ("calibration_error", "brier", "risk_coverage", "auroc")
+    names = ("brier", "risk_coverage", "auroc")
     if found is None:
         shares = ("confident", "wrong_and_confident", "wrong_if_confident")
         reason = NO_CHANCES if curve.view == "options" else "read in the options view"
-        blank = {**dict.fromkeys((*names, *shares)), "reason": reason}
+        blank = {**dict.fromkeys(("calibration_error", *names, *shares)), "reason": reason}
         return [dict(blank) for _ in curve.levels]
     draws = (
-        cal.error_of(sampled, found),
         cal.brier_score(sampled.weights, found),
         cal.risk_coverage(sampled.weights, found),
         cal.auroc_of(sampled, found),
     )
-    scored = [intervals(values) for values in draws]
+    errors, scored = cal.error_of(sampled, found).sizes, [intervals(values) for values in draws]
     rows = []
     for at in range(len(curve.levels)):
-        row: dict[str, Any] = {
-            name: values[at]._asdict() for name, values in zip(names, scored, strict=True)
-        }
+        row: dict[str, Any] = {"calibration_error": errors[at]._asdict()}
+        row |= {name: values[at]._asdict() for name, values in zip(names, scored, strict=True)}
         rows.append(row | confident(found.sure[at], found.right[at], found.known[at]))
     return rows
 

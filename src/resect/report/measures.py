@@ -23,12 +23,12 @@ BIAS_SAYS = {
     "shares": "Share of all items answered with each label; the dotted line in the same colour is "
     "how often that label is right. What is missing to 100 % is no answer.",
     "positive_share": "Of the answers given, how many are the task’s positive label.",
-    "sensitivity": "How well positive items are told from the others, apart from any leaning: "
-    "0 is not at all.",
-    "criterion": "The leaning itself: below 0 the model says the positive too easily, above 0 "
-    "too seldom.",
+    "sensitivity": "How well the answers given tell positive items from the others, apart from "
+    "any leaning: 0 is not at all.",
+    "criterion": "The leaning itself, of the answers given: below 0 the model says the positive "
+    "too easily, above 0 too seldom.",
     "letter_bias": "Spread of recall over the letters: 0 means that no position of the right "
-    "option is favoured.",
+    "option is favoured. What noise alone shows on as many items is taken off.",
 }
 TRUST = {
     "flips": "Flips",
@@ -50,8 +50,9 @@ TRUST_SAYS = {
     "errors above.",
     "risk_coverage": "Mean share of wrong answers over all coverages, the most confident answers "
     "kept first: 0 is perfect, and a model that cannot tell has its share of errors.",
-    "calibration_error": "Distance between stated probability and share right, 15 bins of equal "
-    "mass.",
+    "calibration_error": "Distance between stated probability and share right, in up to 15 bins "
+    "of equal mass. What noise alone shows on as many items is taken off: an interval that starts "
+    "at 0 can be of a calibrated model.",
     "brier": "Squared error of the probabilities over all options: 0 is perfect, 2 the worst.",
     "auroc": "How often a right answer was given with more confidence than a wrong one (AUROC): "
     "0.5 is no more than chance.",
