@@ -211,10 +211,19 @@ def test_the_design_effect_is_in_the_row_and_widens_it():
     found = run([f.assign(parent=parents) for f in course(STEPS)])
     row = default(found)["tests"][0]
     assert plain["design_effect"] == 1
-    assert row["design_effect"] == 10  # nothing changed, so it cannot be seen: the most it can be
+    assert row["design_effect"] == pytest.approx(1.9)  # nothing changed: the usual, 1 + 9 x 0.1
     assert (row["n"], row["lost"]) == (plain["n"], plain["lost"])
     assert row["low"] < plain["low"]
     assert "allow for items that share a parent" in default(found)["reason"]
+
+
+def test_so_few_parents_are_not_judged():
+    parents = np.repeat([f"p{i}" for i in range(10)], 40)
+    row = default(run([f.assign(parent=parents) for f in course(STEPS)]))
+    assert row["state"] == "not assessable"
+    assert row["not_assessable"] == [
+        {"task": "t", "reason": "its 400 items come from 10 parents and at least 20 are needed"}
+    ]
 
 
 def test_smallest_safe_uses_alpha_over_treatments_and_measured_bytes():

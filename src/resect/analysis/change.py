@@ -11,17 +11,18 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri, stdtr, stdtrit
 
+from resect.analysis.clusters import below, quantile, worth, z95
 from resect.analysis.intervals import Floats, wilson
 from resect.analysis.paired import (
     HUGE,
     Pairs,
-    design_effect,
     items_needed,
+    mcnemar,
     non_inferior,
     pairs,
     power,
+    score_z,
     tango,
 )
 
@@ -78,11 +79,14 @@ class Change(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """Right and wrong items: Tango's test, its table divided by the design effect."""
+    """Right and wrong items: Tango's test. Where they share parents its table is divided by the
+    design effect of the change, and Student's t takes the place of the normal.
+    """
 
     table: Pairs
     before: Floats
     effect: Floats
+    freedom: Floats
 
     @classmethod
     def of(cls, before: Mask, after: Mask, asked: Mask, clusters: NDArray[np.intp]) -> Counts:
@@ -90,7 +94,10 @@ class Counts:
         table = pairs(before, after, asked)
         with np.errstate(all="ignore"):
             start = (before & asked).sum(axis=1) / table.n
-        return cls(table, start, design_effect(before, after, asked, clusters))
+        change = after.astype(float) - before
+        each = [worth(row, here, clusters) for row, here in zip(change, asked, strict=True)]
+        effect, _, freedom = (np.array(column) for column in zip(*each, strict=True))
+        return cls(table, start, effect, freedom)
 
     @property
     def n(self) -> Floats:
@@ -110,12 +117,19 @@ class Counts:
     def p(self, margin: float) -> Floats:
         """Tango's score test."""
         b, c, n = (x / self.effect for x in self.table)
-        return non_inferior(b, c, n, margin)
+        return non_inferior(b, c, n, margin, self.freedom)
 
     def bounds(self, at: int, alpha: float) -> tuple[float, float]:
         """Tango's score interval."""
-        low, high = tango(*self._read(at), alpha)
+        low, high = tango(*self._read(at), alpha, float(self.freedom[at]))
         return float(low), float(high)
+
+    def unequal(self, at: int) -> float:
+        """Two-sided p of no change: exact McNemar, the score test where items share parents."""
+        b, c, n = self._read(at)
+        if np.isinf(self.freedom[at]) or not b + c:
+            return float(mcnemar(b, c))
+        return float(2 * below(-np.abs(score_z(b, c, n, 0)), self.freedom[at]))
 
     def provable(self, at: int, alpha: float) -> float:
         """Where the lower end of the interval lies."""
@@ -124,12 +138,15 @@ class Counts:
     def power(self, at: int, margin: float, alpha: float) -> float:
         """Nam 1997."""
         b, c, n = self._read(at)
-        return power(margin, alpha, n, _discordance(b, c, n))
+        freedom = float(self.freedom[at])
+        return power(margin, alpha, n, _discordance(b, c, n, freedom), freedom=freedom)
 
     def needed(self, at: int, margin: float, alpha: float) -> int | None:
         """Nam 1997."""
         b, c, n = self._read(at)
-        found = items_needed(margin, alpha, _discordance(b, c, n), min(0.0, (c - b) / n))
+        shift, freedom = min(0.0, (c - b) / n), float(self.freedom[at])
+        changed = _discordance(b, c, n, freedom)
+        found = items_needed(margin, alpha, changed, shift, freedom=freedom)
         return None if found is None else round(found * float(self.effect[at]))
 
     def _read(self, at: int) -> tuple[float, float, float]:
@@ -137,14 +154,14 @@ class Counts:
         return b, c, n
 
 
-def _discordance(b: float, c: float, n: float) -> float:
+def _discordance(b: float, c: float, n: float, freedom: float) -> float:
     """The share of items that changed; where none did, Wilson's upper bound of it."""
-    return (b + c) / n if b + c else wilson(0, n).high or 0.0
+    return (b + c) / n if b + c else wilson(0, n, z95(freedom)).high or 0.0
 
 
 @dataclass(frozen=True, eq=False)
 class Means:
-    """A mean, or a ratio of sums, of scores from 0 to 1: Student's paired test over clusters.
+    """A mean, or a ratio of sums, of scores from 0 to 1: Student's paired test over parents.
 
     `variance` is that of one item's change, by the delta method for a ratio. Under the margin it
     is never taken to be less than that of whole losses of rare items, margin x (1 - margin), as
@@ -156,14 +173,14 @@ class Means:
     value: Floats
     variance: Floats
     effect: Floats
-    clusters: Floats
+    freedom: Floats
 
     @classmethod
     def of(cls, top: Floats, bottom: Floats, asked: Mask, clusters: NDArray[np.intp]) -> Means:
         """The change from level 0 of top over bottom, (L, N) each, over the items `asked` (L, N).
 
         An item's influence on a ratio F is (top - F x bottom) over the mean bottom (Cochran 1977,
-        section 6.3); its change is that of its influence, and the sums of clusters vary.
+        section 6.3); its change is that of its influence.
         """
         rows = [
             _change(top[[0, at]], bottom[[0, at]], here, clusters) for at, here in enumerate(asked)
@@ -175,14 +192,14 @@ class Means:
         return None, None
 
     def p(self, margin: float) -> Floats:
-        """Student's t over clusters."""
+        """Student's t."""
         with np.errstate(all="ignore"):
             t = (self.value + margin) / self._error(margin)
-            return np.asarray(np.where(self.n > 0, stdtr(self._freedom, -t), np.nan))
+            return np.asarray(np.where(self.n > 0, below(-t, self._finite), np.nan))
 
     def bounds(self, at: int, alpha: float) -> tuple[float, float]:
         """Student's interval."""
-        far = float(stdtrit(self._freedom[at], 1 - alpha) * self._error(0.0)[at])
+        far = float(quantile(alpha, self._finite[at]) * self._error(0.0)[at])
         return float(self.value[at]) - far, float(self.value[at]) + far
 
     def provable(self, at: int, alpha: float) -> float:
@@ -197,20 +214,22 @@ class Means:
     def power(self, at: int, margin: float, alpha: float) -> float:
         """Student's t moved by the margin, with the error under it."""
         t = margin / float(self._error(margin)[at])
-        return float(1 - stdtr(self._freedom[at], stdtrit(self._freedom[at], 1 - alpha) - t))
+        return float(1 - below(quantile(alpha, self._finite[at]) - t, self._finite[at]))
 
     def needed(self, at: int, margin: float, alpha: float) -> int | None:
-        """(z + z)^2 x variance / distance^2, for items clustered as these are."""
+        """(z + z)^2 x variance / distance^2, for items that share parents as these do."""
         far = margin + min(0.0, float(self.value[at]))
         if far <= 0:
             return None
         error = float(self._error(margin)[at])
-        found = ((ndtri(1 - alpha) + ndtri(0.8)) * error / far) ** 2 * float(self.n[at])
+        wide = quantile(alpha, self.freedom[at]) + quantile(0.2, self.freedom[at])
+        found = float((wide * error / far) ** 2 * self.n[at])
         return int(np.ceil(found)) if found <= HUGE else None
 
     @property
-    def _freedom(self) -> Floats:
-        return np.maximum(self.clusters - 1, 1.0)
+    def _finite(self) -> Floats:
+        """Degrees of freedom also where no parents are shared: those of the variance itself."""
+        return np.where(np.isinf(self.freedom), np.maximum(self.n - 1, 1.0), self.freedom)
 
     def _error(self, margin: float) -> Floats:
         """Standard error of the change, (L,)."""
@@ -222,21 +241,17 @@ class Means:
 def _change(
     top: Floats, bottom: Floats, asked: Mask, clusters: NDArray[np.intp]
 ) -> tuple[float, ...]:
-    """Items, start, change, variance of one item's change, design effect and clusters."""
+    """Items, start, change, variance of one item's change, design effect and freedom."""
     n = int(asked.sum())
     below = bottom[:, asked].sum(axis=1)
     if not n or (below <= 0).any():
-        return 0.0, np.nan, np.nan, np.nan, 1.0, 0.0
+        return 0.0, np.nan, np.nan, np.nan, 1.0, np.inf
     ratio = top[:, asked].sum(axis=1) / below
     influence = (top - ratio[:, None] * bottom)[:, asked] / (below / n)[:, None]  # (2, n)
     change = influence[1] - influence[0]
     alone = float((change**2).sum()) / max(n - 1, 1)
-    group = clusters[asked]
-    sums = np.bincount(group, change)[np.unique(group)]
-    count = len(sums)
-    between = float((sums**2).sum()) * count / max(count - 1, 1) / n
-    size = np.bincount(group)
-    most = float((size**2).sum()) / n  # where nothing changed, clusters may move together
-    effect = max(1.0, between / alone) if alone > 0 else most
+    moved = np.zeros(len(asked))
+    moved[asked] = change
+    effect, _, freedom = worth(moved, asked, clusters)
     start, end = map(float, ratio)
-    return float(n), start, end - start, alone, effect, float(count)
+    return float(n), start, end - start, alone, effect, freedom

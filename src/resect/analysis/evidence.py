@@ -15,9 +15,10 @@ import numpy as np
 from resect.analysis import skill as sk
 from resect.analysis.calibration import beliefs
 from resect.analysis.change import Change, Counts, Means
+from resect.analysis.clusters import share, too_few
 from resect.analysis.curves import ONE_LABEL, Curve, Mask, Sampled, say
 from resect.analysis.frame import Level, TaskFrame
-from resect.analysis.intervals import Floats, Interval, interval, wilson
+from resect.analysis.intervals import Floats, Interval, interval
 from resect.record import TaskInfo
 
 ACCURACY = "accuracy"
@@ -91,7 +92,8 @@ def evidence(sampled: Sampled, options: Curve | None, info: TaskInfo, margin: fl
 
     A task is assessable only if the lower bound of its baseline's skill (of its accuracy where
     it has no labels) is at least twice the margin, and a further test only if the lower bound of
-    its good share at level 0 is: a test that could not fail is no pass.
+    its good share at level 0 is: a test that could not fail is no pass. Items that share parents
+    have to have enough of them.
     """
     curve = sampled.curve
     frame, codes = curve.frame, curve.codes
@@ -111,8 +113,9 @@ def evidence(sampled: Sampled, options: Curve | None, info: TaskInfo, margin: fl
     if frame.headline is not None:
         start = interval(sampled.metric_over(frame.headline, asked[0])[:, 0])
         if not frame.graded:
-            start = wilson(int((curve.right & asked)[0].sum()), int(asked[0].sum()))
-        return Evidence(curve, start, tuple(tests), _unassessable(start, margin))
+            start = share(curve.right[0], asked[0], frame.cluster)
+        reason = tests[0].reason or _unassessable(start, margin)
+        return Evidence(curve, start, tuple(tests), reason)
     start = interval(sampled.skill[:, 0])
     if info.positive in frame.labels:
         yes = frame.labels.index(info.positive)
@@ -124,7 +127,8 @@ def evidence(sampled: Sampled, options: Curve | None, info: TaskInfo, margin: fl
         scored = belief.known | (belief.codes == sk.NO_ANSWER)  # broken scores choose nothing
         bound = info.margin_confident_error
         tests.append(_test(frame, CONFIDENT, "options", bound, ~bold, scored))
-    return Evidence(curve, start, tuple(tests), few or _unassessable(start, margin))
+    reason = few or tests[0].reason or _unassessable(start, margin)
+    return Evidence(curve, start, tuple(tests), reason)
 
 
 def _unassessable(start: Interval, margin: float) -> str | None:
@@ -154,9 +158,9 @@ def _test(frame: TaskFrame, name: str, view: str, margin: float, good: Mask, ask
     here, absent = _here(asked)
     good = good & asked
     change = Counts.of(good[0], good, here, frame.cluster)
-    reason = None
-    if name in ERRORS:
-        start = wilson(int((good & asked)[0].sum()), int(asked[0].sum()))
+    reason = too_few(asked[0], frame.cluster)
+    if reason is None and name in ERRORS:
+        start = share(good[0], asked[0], frame.cluster)
         if start.low is None:
             reason = "no items at level 0"
         elif start.low < 2 * margin:
@@ -175,7 +179,8 @@ def _graded(curve: Curve, margin: float, asked: Mask) -> Test:
     top, bottom = curve.sums(frame.headline)
     bottom = np.where(asked, bottom, bottom[0])  # what a level lacks counts, and earned nothing
     change = Means.of(top, bottom, here, frame.cluster)
-    return Test(frame.primary, curve.view, margin, change, change.p(margin), absent, None)
+    reason = too_few(asked[0], frame.cluster)
+    return Test(frame.primary, curve.view, margin, change, change.p(margin), absent, reason)
 
 
 def row(task: str, test: Test, at: int, level: Level, alpha: float) -> dict[str, Any]:

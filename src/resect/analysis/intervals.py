@@ -21,6 +21,7 @@ Floats = NDArray[np.float64]
 Weights = NDArray[np.float32]
 
 LOW, HIGH = 0.025, 0.975
+Z = NormalDist().inv_cdf(HIGH)
 BLOCK = 200
 """Resamples handled at once where the work needs more memory than its result."""
 
@@ -36,7 +37,7 @@ class Interval(NamedTuple):
 NOTHING = Interval(None, None, None)
 
 
-def wilson(right: float, n: float, confidence: float = 0.95) -> Interval:
+def wilson(right: float, n: float, z: float = Z) -> Interval:
     """The Wilson score interval of `right` out of `n`; all None where `n` is 0.
 
     Wilson 1927 (JASA 22), in the form of Newcombe 1998 (Statistics in Medicine 17), method 3:
@@ -44,7 +45,6 @@ def wilson(right: float, n: float, confidence: float = 0.95) -> Interval:
     """
     if n <= 0:
         return NOTHING
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
     p = right / n
     middle = p + z * z / (2 * n)
     half = z * float(np.sqrt(p * (1 - p) / n + z * z / (4 * n * n)))

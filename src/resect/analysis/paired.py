@@ -2,7 +2,8 @@
 
 b counts items right before and wrong after (losses), c those wrong before and right after
 (gains), of n items asked both times. Flips, McNemar's test and the non-inferiority test all read
-this one table. Everything takes arrays of any one shape and returns that shape.
+this one table. Everything takes arrays of any one shape and returns that shape. Where items share
+parents a table is divided by its design effect, and `freedom` is that of their Student's t.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr, ndtr, ndtri
+from scipy.special import bdtr
 
+from resect.analysis.clusters import below, quantile
 from resect.analysis.intervals import Floats
 
 HUGE = 1_000_000
@@ -36,39 +38,6 @@ def pairs(before: NDArray[np.bool_], after: NDArray[np.bool_], asked: NDArray[np
     c = (~before & after & asked).sum(axis=-1)
     n = np.broadcast_to(asked, np.broadcast_shapes(before.shape, after.shape)).sum(axis=-1)
     return Pairs(*(np.asarray(x, dtype=float) for x in (b, c, n)))
-
-
-def design_effect(
-    before: NDArray[np.bool_],
-    after: NDArray[np.bool_],
-    asked: NDArray[np.bool_],
-    clusters: NDArray[np.intp],
-) -> Floats:
-    """By how much items that share a parent inflate the variance of c - b, (L,), at least 1.
-
-    `before` is (N,), `after` and `asked` are (L, N), `clusters` (N,) numbers from 0. The
-    variance between clusters of their sums of after - before, over the variance of independent
-    items (Kish 1965; Donner and Klar 2000). The tables that tests read are divided by it, as in
-    Rao and Scott 1992 (Biometrics 48:577). Where nothing changed it cannot be seen, and the
-    items of a cluster are taken to move together.
-    """
-    count = int(clusters.max()) + 1 if clusters.size else 0
-    if count == len(clusters):
-        return np.ones(len(after))
-    found = []
-    for now, here in zip(after, asked, strict=True):
-        size = np.bincount(clusters, here, count)
-        n, used = size.sum(), int((size > 0).sum())
-        change = np.where(here, now.astype(float) - before, 0.0)
-        mean = change.sum() / max(n, 1)
-        apart = np.bincount(clusters, change, count) - size * mean
-        alone = (change**2).sum() - n * mean**2
-        if alone > 0 and used > 1:
-            between = (apart**2).sum() * used / (used - 1)
-            found.append(max(1.0, float(between / alone)))
-        else:
-            found.append(float((size**2).sum() / max(n, 1)))
-    return np.asarray(np.maximum(1.0, np.array(found)))
 
 
 def mcnemar(b: Any, c: Any) -> Floats:
@@ -108,14 +77,16 @@ def score_z(b: Any, c: Any, n: Any, difference: Any) -> Floats:
         return np.asarray(np.where(n > 0, top / _spread(b, c, n, difference), np.nan))
 
 
-def tango(b: Any, c: Any, n: Any, alpha: float = 0.025) -> tuple[Floats, Floats]:
+def tango(
+    b: Any, c: Any, n: Any, alpha: float = 0.025, freedom: float = np.inf
+) -> tuple[Floats, Floats]:
     """Bounds of p(after) - p(before), each at one-sided `alpha` (0.025: a 95 % interval).
 
     Tango 1998: the differences that the score test does not reject, found by halving. NaN where
     n is 0.
     """
     b, c, n = (np.asarray(x, dtype=float) for x in np.broadcast_arrays(b, c, n))
-    z = float(ndtri(1 - alpha))
+    z = float(quantile(alpha, freedom))
     with np.errstate(all="ignore"):
         estimate = (c - b) / n
         return _bound(b, c, n, estimate, z, -1.0), _bound(b, c, n, estimate, z, 1.0)
@@ -132,30 +103,42 @@ def _bound(b: Floats, c: Floats, n: Floats, estimate: Floats, z: float, end: flo
     return np.asarray(np.where(n > 0, (outer + inner) / 2, np.nan))
 
 
-def non_inferior(b: Any, c: Any, n: Any, margin: Any) -> Floats:
+def non_inferior(b: Any, c: Any, n: Any, margin: Any, freedom: Any = np.inf) -> Floats:
     """One-sided p-value of H0: p(after) <= p(before) - margin; small means non-inferior.
 
     Below alpha exactly where the lower bound of `tango` at this alpha lies above -margin.
     """
     margin = np.asarray(margin, dtype=float)
-    return np.asarray(ndtr(-score_z(b, c, n, -margin)))
+    return below(-score_z(b, c, n, -margin), freedom)
 
 
-def power(margin: float, alpha: float, n: float, discordance: float, shift: float = 0.0) -> float:
+def power(
+    margin: float,
+    alpha: float,
+    n: float,
+    discordance: float,
+    shift: float = 0.0,
+    freedom: float = np.inf,
+) -> float:
     """Probability that the test passes if p(after) - p(before) is `shift`.
 
     Nam 1997 (Biometrics 53:1422): the score test's variance under the margin and under the
     truth, both at `discordance` = (b + c) / n.
     """
     null, true = _variances(margin, discordance, shift)
-    far = (margin + shift) * np.sqrt(n) - ndtri(1 - alpha) * np.sqrt(null)
+    far = (margin + shift) * np.sqrt(n) - quantile(alpha, freedom) * np.sqrt(null)
     if true <= 0:
         return float(far > 0)
-    return float(ndtr(far / np.sqrt(true)))
+    return float(below(far / np.sqrt(true), freedom))
 
 
 def items_needed(
-    margin: float, alpha: float, discordance: float, shift: float = 0.0, target: float = 0.8
+    margin: float,
+    alpha: float,
+    discordance: float,
+    shift: float = 0.0,
+    target: float = 0.8,
+    freedom: float = np.inf,
 ) -> int | None:
     """Items at which `power` reaches `target` (Nam 1997).
 
@@ -164,7 +147,7 @@ def items_needed(
     if margin + shift <= 0:
         return None
     null, true = _variances(margin, discordance, shift)
-    wide = ndtri(1 - alpha) * np.sqrt(null) + ndtri(target) * np.sqrt(true)
+    wide = quantile(alpha, freedom) * np.sqrt(null) + quantile(1 - target, freedom) * np.sqrt(true)
     needed = (wide / (margin + shift)) ** 2
     return int(np.ceil(needed)) if needed <= HUGE else None
 

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from resect.analysis import skill as sk
+from resect.analysis.clusters import share
 from resect.analysis.curves import ONE_LABEL, Curve, Sampled, describe, ratio
 from resect.analysis.frame import Key
-from resect.analysis.intervals import NOTHING, Floats, Interval, intervals, wilson
+from resect.analysis.intervals import NOTHING, Floats, Interval, intervals
 from resect.analysis.kept import answered
 from resect.analysis.metrics import measurable
 
@@ -60,10 +61,10 @@ def _counted(curve: Curve, at: int, key: Key, metrics: dict[str, Any]) -> dict[s
         "outcomes": frame.outcomes.get(key, {}) if curve.view == "text" else {},
     }
     for name, hits in frame.ends.get(key, {}).items():
-        metrics[name] = metric(wilson(int(hits[asked].sum()), int(asked.sum())))
+        metrics[name] = metric(share(hits, asked, frame.cluster))
     if frame.graded or not frame.skilled:
         return row
-    accuracy = wilson(int(right[asked].sum()), int(asked.sum()))
+    accuracy = share(right, asked, frame.cluster)
     row["accuracy"], row["accuracy_low"], row["accuracy_high"] = accuracy
     if at > 0:
         both = asked & (curve.codes[0] != sk.MISSING)
@@ -74,7 +75,7 @@ def _counted(curve: Curve, at: int, key: Key, metrics: dict[str, Any]) -> dict[s
         lost, forgotten = ~right & (other == gold), ~right & (other != gold)
         row["format_loss"], row["forgotten"] = _share(lost[both]), _share(forgotten[both])
         for name, hits in (("format_loss", lost), ("forgotten", forgotten)):
-            metrics[name] = metric(wilson(int(hits[both].sum()), int(both.sum())))
+            metrics[name] = metric(share(hits, both, frame.cluster))
     return row
 
 
@@ -108,8 +109,8 @@ def _graded(sampled: Sampled) -> list[dict[str, Any]]:
 def _accuracies(curve: Curve) -> list[Interval]:
     """Share of items right at each level, Wilson: resamples of none right would all be 0."""
     asked = curve.codes != sk.MISSING
-    pairs = zip((curve.right & asked).sum(axis=1), asked.sum(axis=1), strict=True)
-    return [wilson(int(right), int(n)) for right, n in pairs]
+    rows = zip(curve.right, asked, strict=True)
+    return [share(right, here, curve.frame.cluster) for right, here in rows]
 
 
 def if_answered(sampled: Sampled) -> Floats:

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from resect.analysis import skill as sk
+from resect.analysis.clusters import share
 from resect.analysis.curves import Curve, Mask, Sampled, describe, ratio
-from resect.analysis.intervals import Floats, wilson
+from resect.analysis.intervals import Floats
 from resect.analysis.variants import coded
 
 ORDER = "order"
@@ -116,8 +117,8 @@ def reliability(sampled: Sampled) -> list[dict[str, Any]]:
     for at in np.flatnonzero(curve.present):
         row = describe(curve, level=curve.levels[at])
         for name, rate in found.items():
-            n = int(rate.bottom[at].sum())
-            shown = wilson(int(rate.top[at].sum()), n)._asdict()
-            row[name] = {**shown, "n": n, "guess": rate.guess}
+            hits, among = rate.top[at] > 0, rate.bottom[at] > 0
+            shown = share(hits, among, curve.frame.cluster)._asdict()
+            row[name] = {**shown, "n": int(among.sum()), "guess": rate.guess}
         rows.append(row)
     return rows

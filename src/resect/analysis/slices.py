@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from resect.analysis import skill as sk
+from resect.analysis.clusters import share
 from resect.analysis.curves import Mask, Sampled, describe
 from resect.analysis.frame import TaskFrame
-from resect.analysis.intervals import Interval, interval, wilson
+from resect.analysis.intervals import Interval, interval
 
 VALUES = range(2, 41)
 """How many values a tag may have to be a slice."""
@@ -63,8 +64,7 @@ def _rates(sampled: Sampled, levels: Sequence[int], inside: Mask) -> list[Interv
     if frame.graded and frame.headline is not None:
         draws = sampled.metric_over(frame.headline, inside)
         return [interval(draws[:, at]) for at in levels]
-    n = int(inside.sum())
-    return [wilson(int(sampled.curve.right[at][inside].sum()), n) for at in levels]
+    return [share(sampled.curve.right[at], inside, frame.cluster) for at in levels]
 
 
 def tags_of(frame: TaskFrame) -> dict[str, dict[str, Mask]]:

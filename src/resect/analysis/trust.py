@@ -8,12 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from resect.analysis import calibration as cal
 from resect.analysis import skill as sk
-from resect.analysis.curves import Curve, Mask, Sampled, describe
-from resect.analysis.intervals import intervals, wilson
-from resect.analysis.paired import mcnemar, pairs
+from resect.analysis.change import Counts
+from resect.analysis.clusters import share
+from resect.analysis.curves import Curve, Sampled, describe
+from resect.analysis.intervals import intervals
 
 NO_CHANCES = "no option probabilities are kept"
 
@@ -40,7 +42,7 @@ def trust(sampled: Sampled) -> list[dict[str, Any]]:
 
 
 def changes(curve: Curve, before: int, after: int) -> dict[str, Any]:
-    """The paired table of two levels: lost b, gained c, flips (b + c) / n, exact McNemar p.
+    """The paired table of two levels: lost b, gained c, flips (b + c) / n, McNemar p.
 
     Flips: Dutta et al. 2024 (arXiv:2407.09141). `changed` counts every other answer given, also
     from wrong to wrong; only labels can be told to be other ones. Items that can be right in part
@@ -48,8 +50,9 @@ def changes(curve: Curve, before: int, after: int) -> dict[str, Any]:
     """
     one, two = curve.codes[before], curve.codes[after]
     asked = (one != sk.MISSING) & (two != sk.MISSING)
-    table = pairs(one == curve.frame.gold, two == curve.frame.gold, asked)
-    b, c, n = (int(x) for x in table)
+    gold, cluster = curve.frame.gold, curve.frame.cluster
+    found = Counts.of(one == gold, (two == gold)[None], asked[None], cluster)
+    b, c, n = (int(x[0]) for x in found.table)
     return {
         "level": curve.levels[before],
         "n": n,
@@ -57,7 +60,7 @@ def changes(curve: Curve, before: int, after: int) -> dict[str, Any]:
         "gained": c,
         "flips": (b + c) / n if n else None,
         "accuracy_change": (c - b) / n if n else None,
-        "p": float(mcnemar(b, c)),
+        "p": found.unequal(0),
         "changed": float(np.mean((one != two)[asked])) if n and curve.frame.labels else None,
     }
 
@@ -82,20 +85,22 @@ def _belief(sampled: Sampled) -> list[dict[str, Any]]:
     for at in range(len(curve.levels)):
         row: dict[str, Any] = {"calibration_error": errors[at]._asdict()}
         row |= {name: values[at]._asdict() for name, values in zip(names, scored, strict=True)}
-        rows.append(row | confident(found.sure[at], found.right[at], found.known[at]))
+        rows.append(row | confident(found, at, curve.frame.cluster))
     return rows
 
 
-def confident(sure: Mask, right: Mask, known: Mask) -> dict[str, Any]:
-    """Confident answers and errors of one level (N,), with Wilson intervals.
+def confident(found: cal.Beliefs, at: int, clusters: NDArray[np.intp]) -> dict[str, Any]:
+    """Confident answers and errors of one level, with Wilson intervals.
 
     `wrong_and_confident` is a share of all items, `wrong_if_confident` of the confident ones
     only, and `confident` their coverage: the second alone can fall while the first rises.
     """
-    n, bold, bad = int(known.sum()), int(sure.sum()), int((sure & ~right).sum())
+    known, sure = found.known[at], found.sure[at]
+    bad = sure & ~found.right[at]
+    among = share(bad, sure, clusters)
     return {
-        "confident": wilson(bold, n)._asdict(),
-        "wrong_and_confident": wilson(bad, n)._asdict(),
-        "wrong_if_confident": {**wilson(bad, bold)._asdict(), "n": bold},
+        "confident": share(sure, known, clusters)._asdict(),
+        "wrong_and_confident": share(bad, known, clusters)._asdict(),
+        "wrong_if_confident": {**among._asdict(), "n": int(sure.sum())},
         "reason": None,
     }

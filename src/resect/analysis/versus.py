@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr
 
 from resect.analysis import skill as sk
-from resect.analysis.change import Mask, Means
+from resect.analysis.change import Counts, Mask, Means
 from resect.analysis.frame import Key, TaskFrame
-from resect.analysis.paired import design_effect, mcnemar, pairs, score_z, tango
 
 
 def asked_both(frame: TaskFrame, left: Key, right: Key) -> Mask:
@@ -24,9 +22,9 @@ def versus(frame: TaskFrame, left: Key, right: Key) -> dict[str, Any]:
     """Accuracy of `left` (a) minus `right` (b): Tango's interval, exact McNemar.
 
     Where items share a parent the table is divided by its design effect, and p is of the score
-    test: an exact test of counts has no such correction. Where items can be right in part the
-    metric is the task's own, with Student's paired interval and test. p is 1 where nothing
-    changed. At least one item must have been asked of both.
+    test by Student's t: an exact test of counts has no such correction. Where items can be right
+    in part the metric is the task's own, with Student's paired interval and test. p is 1 where
+    nothing changed. At least one item must have been asked of both.
     """
     asked = asked_both(frame, left, right)
     found = (_parts if frame.graded else _counts)(frame, left, right, asked)
@@ -38,24 +36,20 @@ def versus(frame: TaskFrame, left: Key, right: Key) -> dict[str, Any]:
 def _counts(frame: TaskFrame, left: Key, right: Key, asked: Mask) -> dict[str, Any]:
     """Items that only one of two cells has right."""
     ours, theirs = frame.codes[left] == frame.gold, frame.codes[right] == frame.gold
-    table = pairs(theirs, ours, asked)
-    effect = float(design_effect(theirs, ours[None], asked[None], frame.cluster)[0])
-    lost, gained, n = (x / effect for x in table)
-    low, high = tango(lost, gained, n)
-    p = mcnemar(lost, gained)
-    if effect > 1:
-        p = 2 * ndtr(-np.abs(score_z(lost, gained, n, 0)))
+    change = Counts.of(theirs, ours[None], asked[None], frame.cluster)
+    only_b, only_a = change.counts(0)
+    low, high = change.bounds(0, 0.025)
     return {
         "metric": "accuracy" if frame.labels else frame.primary,
         "accuracy_a": float(np.mean(ours[asked])),
         "accuracy_b": float(np.mean(theirs[asked])),
-        "only_a": int(table.c),
-        "only_b": int(table.b),
-        "difference": float((table.c - table.b) / table.n),
-        "low": float(low),
-        "high": float(high),
-        "p": float(p),
-        "design_effect": effect,
+        "only_a": only_a,
+        "only_b": only_b,
+        "difference": float(change.value[0]),
+        "low": low,
+        "high": high,
+        "p": change.unequal(0),
+        "design_effect": float(change.effect[0]),
     }
 
 
