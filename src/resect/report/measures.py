@@ -51,8 +51,8 @@ TRUST_SAYS = {
     "risk_coverage": "Mean share of wrong answers over all coverages, the most confident answers "
     "kept first: 0 is perfect, and a model that cannot tell has its share of errors.",
     "calibration_error": "Distance between stated probability and share right, in up to 15 bins "
-    "of equal mass. What noise alone shows on as many items is taken off: an interval that starts "
-    "at 0 can be of a calibrated model.",
+    "of equal mass. What noise alone shows on as many items is taken off, and the table has the "
+    "error as counted too: an interval that starts at 0 can be of a calibrated model.",
     "brier": "Squared error of the probabilities over all options: 0 is perfect, 2 the worst.",
     "auroc": "How often a right answer was given with more confidence than a wrong one (AUROC): "
     "0.5 is no more than chance.",
@@ -187,7 +187,7 @@ def trust_table(summary: Summary, treatment: str, most: int = 5) -> Table:
                         body.append(_trusted(row, task, model))
     heads = (
         "Task", "Model", "View", "Level", "Lost", "Gained", "Flips", "Change, points",
-        "McNemar p", "Confident", "Wrong of these", "Calibration error", "Brier",
+        "McNemar p", "Confident", "Wrong of these", "Calibration error", "As counted", "Brier",
     )  # fmt: skip
     caption = "Changed answers since the uncut model, and errors made with confidence"
     return without_empty(Table(caption, columns(heads), tuple(body)))
@@ -199,7 +199,7 @@ def _trusted(row: Row, task: str, model: Model) -> tuple[str, ...]:
     of = sure.get("n")
     p = finite(since.get("p"))
     wrong = text.interval(sure.get("value"), sure.get("low"), sure.get("high"), share=True)
-    calibration, brier = (_value(row.get(key)) for key in ("calibration_error", "brier"))
+    calibration = row.get("calibration_error") or {}
     return (
         task,
         model.label,
@@ -212,6 +212,7 @@ def _trusted(row: Row, task: str, model: Model) -> tuple[str, ...]:
         text.DASH if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}",
         f"{text.count(of)} of {text.count(row.get('n'))}" if of is not None else text.DASH,
         wrong,
-        text.decimal(calibration, 3),
-        text.decimal(brier, 3),
+        text.decimal(_value(calibration), 3),
+        text.decimal(finite(calibration.get("counted")), 3),
+        text.decimal(_value(row.get("brier")), 3),
     )
