@@ -8,6 +8,7 @@ from answers_by_hand import YN, cell, flipped, run
 from scipy.optimize import isotonic_regression
 
 from resect.analysis.cliff import crossing, falling, half
+from resect.analysis.intervals import wilson
 from resect.analysis.robustness import area
 
 GOLD = ["yes", "no"] * 50
@@ -211,6 +212,14 @@ def test_a_change_is_of_the_items_asked_at_both_levels():
     assert row["metrics"]["change"] == {"value": 0.0, "low": 0.0, "high": 0.0}
     (start,) = pick(found["curves"], level=0.0)
     assert start["metrics"]["change"]["value"] == 0.0
+
+
+def test_no_silence_in_few_items_does_not_exclude_silence():
+    gold = ["yes", "no"] * 6
+    found = run([cell("m", 0.0, gold, gold), cell("m", 0.5, gold, [None] * 12)])
+    whole, silent = (row["metrics"]["no_answer"] for row in found["curves"])
+    assert whole == dict(wilson(0, 12)._asdict())
+    assert silent == dict(wilson(12, 12)._asdict())
 
 
 def test_variants_are_not_read_and_parents_cluster():

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from resect.analysis.calibration import calibrated, told_apart
-from resect.analysis.curves import Mask, Sampled, ratio, retention
+from resect.analysis.curves import Sampled, ratio, retention
 from resect.analysis.intervals import Floats
 from resect.analysis.metrics import METRICS
 from resect.analysis.reliability import above_guessing
@@ -39,11 +39,11 @@ class Measure(NamedTuple):
     falls: bool = True
 
 
-def answered(sampled: Sampled, items: Mask | None = None) -> Floats:
-    """Share of items (N,) that got an answer, (R + 1, L); of those asked at every level."""
+def answered(sampled: Sampled) -> Floats:
+    """Share of items that got an answer, (R + 1, L); of those asked at every level."""
     codes = sampled.curve.codes
     given, asked = (codes >= 0).astype(float), (codes != MISSING).astype(float)
-    return ratio(sampled.weights, given, asked, sampled.curve.shared if items is None else items)
+    return ratio(sampled.weights, given, asked, sampled.curve.shared)
 
 
 def complete(sampled: Sampled) -> Floats | None:

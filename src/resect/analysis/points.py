@@ -15,7 +15,6 @@ from resect.analysis.clusters import share
 from resect.analysis.curves import ONE_LABEL, Curve, Sampled, describe, ratio
 from resect.analysis.frame import Key
 from resect.analysis.intervals import NOTHING, Floats, Interval, intervals
-from resect.analysis.kept import answered
 from resect.analysis.metrics import measurable
 
 Status = Mapping[tuple[str, str, int, float | None], tuple[str, str | None]]
@@ -53,14 +52,18 @@ def _counted(curve: Curve, at: int, key: Key, metrics: dict[str, Any]) -> dict[s
     """What needs no resampling: accuracy, flips, and the two views against each other.
 
     The shares of format loss and forgetting go into `metrics` too, with Wilson intervals, and so
-    do those of texts that only the token limit ended.
+    do those without an answer and of texts that only the token limit ended.
     """
     codes, gold, frame = curve.codes[at], curve.frame.gold, curve.frame
     asked, right = codes != sk.MISSING, codes == gold
     row: dict[str, Any] = {
         "outcomes": frame.outcomes.get(key, {}) if curve.view == "text" else {},
     }
-    for name, hits in frame.ends.get(key, {}).items():
+    shares = dict(frame.ends.get(key, {}))
+    told = any(frame.outcomes.get(k) for k in curve.keys)
+    if frame.labels or (frame.skilled and told):
+        shares["no_answer"] = codes == sk.NO_ANSWER
+    for name, hits in shares.items():
         metrics[name] = metric(share(hits, asked, frame.cluster))
     if frame.graded or not frame.skilled:
         return row
@@ -97,7 +100,6 @@ def _graded(sampled: Sampled) -> list[dict[str, Any]]:
         if frame.primary != "accuracy":
             found.setdefault(frame.primary, found["skill"])
         if any(frame.outcomes.get(key) for key in curve.keys):
-            found["no_answer"] = intervals(1 - answered(sampled, curve.asked))
             found["if_answered"] = intervals(if_answered(sampled))
     rows = []
     for at in range(len(curve.levels)):
@@ -135,7 +137,6 @@ def _labelled(sampled: Sampled) -> list[dict[str, Any]]:
     found = {
         "skill": intervals(sampled.skill),
         "macro_f1": intervals(f1),
-        "no_answer": intervals(sk.no_answer(counts)),
         "change": intervals(_change(sampled)),
     }
     weighted = confusion.weighted(counts)

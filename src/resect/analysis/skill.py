@@ -119,13 +119,6 @@ def confusion(t: Tally) -> Confusion:
     )
 
 
-def no_answer(t: Tally) -> Floats:
-    """Share of the asked items without an answer, (R, L); NaN where nothing was asked."""
-    asked = t.asked.sum(axis=0)
-    with np.errstate(all="ignore"):
-        return np.asarray((asked - t.answered.sum(axis=0)) / asked)
-
-
 def encode(values: Sequence[str | None], labels: Sequence[str]) -> Codes:
     """Labels to codes (N,); whatever is not one of the labels is no answer."""
     place = {label: code for code, label in enumerate(labels)}
