@@ -119,7 +119,7 @@ def test_what_is_wrong_breaks_before_what_is_silent():
 
 def test_answering_diverges_where_only_wrong_answers_stay_silent_less():
     """Level 0.4 silences everything that was wrong and little that was right: skill is kept."""
-    base = flipped(GOLD, 40)
+    base = flipped(GOLD, 30)
     quiet = [None if a != g else a for a, g in zip(base, GOLD, strict=True)]
     found = run([cell("m", 0.0, GOLD, base), cell("m", 0.4, GOLD, quiet)])
     (row,) = pick(found["cliffs"], kind="divergence")
@@ -142,3 +142,19 @@ def test_all_cliffs_are_refused_without_skill_and_without_levels():
     assert row["first"] is None
     single = run([cell("m", 0.0, GOLD, GOLD), cell("m", 0.5, GOLD, GOLD).assign(level=4.0)])
     assert all("bits" in row["reason"] and row["level"] is None for row in single["cliffs"])
+
+
+def test_what_share_is_left_of_an_unsure_start_is_not_told():
+    def kept(wrong):
+        few = GOLD[:100]
+        found = run([cell("m", x, few, flipped(few, w)) for x, w in ((0.0, wrong), (0.5, 25))])
+        (area,) = pick(found["robustness"], kind="retention")
+        (half,) = pick(found["cliffs"], kind="half", metric="skill")
+        assert area["reason"] == half["reason"]
+        return area["value"], area["reason"]
+
+    assert kept(10) == (pytest.approx(0.5), None)  # from skill .6 to 0
+    value, reason = kept(19)  # skill .24, the lower end a fifth of it
+    assert value is None
+    assert reason.startswith("the start, 0.24 [0.0")
+    assert reason.endswith("], is too unsure to say what share of it is left")
