@@ -123,3 +123,15 @@ def test_uncut_models_on_items_of_one_parent_are_told_apart_less_surely():
     assert row["design_effect"] > 1
     assert row["low"] < plain["low"]
     assert row["p"] > plain["p"] > 0
+
+
+def test_uncut_models_are_called_by_the_test_that_gives_p():
+    few = GOLD[:40]
+    found = []
+    for only in (5, 6):
+        worse = [None if i < only else g for i, g in enumerate(few)]
+        (row,) = run([cell("a", 0.0, few, few), cell("b", 0.0, few, worse)])["uncut"]
+        assert (row["only_a"], row["only_b"]) == (only, 0)
+        assert row["low"] > 0
+        found.append((row["p"], row["verdict"]))
+    assert found == [(0.0625, "no evidence"), (0.03125, "a better")]
