@@ -1,4 +1,4 @@
-"""Holm over tasks, the smallest difference that could be shown, and more than two models."""
+"""Holm, how many items a verdict takes, what could be shown, and more than two models."""
 
 import numpy as np
 import pandas as pd
@@ -7,9 +7,13 @@ from answers_by_hand import YN, cell, flipped, run
 from lobotomy_logs import task
 
 from resect.analysis import summarise
-from resect.analysis.compare import adjusted, detectable
+from resect.analysis.compare import adjusted, compare, detectable
 from resect.analysis.courses import pairs
-from resect.analysis.holm import bootstrap_p, holm
+from resect.analysis.curves import Curve, Sampled, build
+from resect.analysis.enough import too_few, weight
+from resect.analysis.frame import Key, TaskFrame
+from resect.analysis.holm import adjust, bootstrap_p, holm
+from resect.analysis.intervals import item_weights
 
 GOLD = ["yes", "no"] * 50
 
@@ -48,6 +52,7 @@ def test_a_ratio_that_bursts_in_a_few_resamples_does_not_draw_out_what_could_be_
     draws[5:15] = 50.0
     assert detectable(draws) == pytest.approx(calm, rel=0.1)
     assert detectable(np.array([np.nan, 1.0])) is None
+    assert detectable(np.zeros(100)) is None
 
 
 def test_a_difference_of_2_8_errors_is_found_four_times_in_five():
@@ -59,19 +64,31 @@ def test_a_difference_of_2_8_errors_is_found_four_times_in_five():
 def row(task, kind, low, high, p):
     keys = {"a": "x", "b": "y", "treatment": "cut", "seed": 0, "view": "text", "family": None}
     ends = {"difference": (low + high) / 2, "low": low, "high": high, "p": p, "p_holm": None}
-    return {**keys, **ends, "task": task, "kind": kind}
+    return {**keys, **ends, "task": task, "kind": kind, "verdict": "raw"}
 
 
 def test_an_adjusted_verdict_needs_both_kinds_after_holm():
     rows = [
         row("t", "absolute", 0.01, 0.03, 0.001), row("t", "retention", 0.01, 0.03, 0.002),
-        row("u", "absolute", 0.01, 0.03, 0.03), row("u", "retention", 0.01, 0.03, 0.04),
-        row("v", "absolute", -0.01, 0.03, 0.4), row("v", "retention", -0.01, 0.03, 0.3),
+        row("u", "absolute", 0.01, 0.03, 0.02), row("u", "retention", 0.01, 0.03, 0.03),
+        row("v", "absolute", -0.01, 0.03, 0.4), row("v", "retention", 0.01, 0.03, 0.003),
     ]  # fmt: skip
     adjusted(rows)
-    assert [r["verdict_holm"] for r in rows[::2]] == ["a better", "no evidence", "no evidence"]
-    assert rows[2]["p_holm"] == pytest.approx(0.06)
-    assert all(r["family"] == 3 for r in rows)
+    found = [r["verdict_holm"] for r in rows[::2]]
+    assert found == ["a better", "no evidence", "depends on the measure"]
+    # both kinds of the three tasks: .001 x 6, .002 x 5, .003 x 4, .02 x 3, .03 x 2, .4
+    expected = [0.006, 0.01, 0.06, 0.06, 0.4, 0.012]
+    assert [r["p_holm"] for r in rows] == pytest.approx(expected)
+    assert all(r["family"] == 6 for r in rows)
+
+
+def test_the_view_that_is_not_read_first_is_a_family_of_its_own():
+    rows = [row("t", "absolute", 0.01, 0.03, 0.01), row("t", "absolute", 0.01, 0.03, 0.02)]
+    rows[1]["view"] = "options"
+    rows.append(row("u", "absolute", 0.01, 0.03, 0.03) | {"view": "options"})  # only asked so
+    adjust(rows)
+    assert [r["family"] for r in rows] == [2, 1, 2]
+    assert [r["p_holm"] for r in rows] == pytest.approx([0.02, 0.02, 0.03])
 
 
 def test_holm_runs_over_tasks_and_both_words_are_kept():
@@ -82,7 +99,7 @@ def test_holm_runs_over_tasks_and_both_words_are_kept():
         frames += model("b", [(0.0, 5), (0.5, 20)], "base", name)
     found = run(frames, tasks=tasks)["comparisons"]
     assert {r["verdict"] for r in found} == {r["verdict_holm"] for r in found} == {"a better"}
-    assert all(r["family"] == 2 and r["p_holm"] >= r["p"] for r in found)
+    assert all(r["family"] == 4 and r["p_holm"] >= r["p"] for r in found)
     assert all(0 < r["detectable"] < 1 for r in found)
 
 
@@ -135,3 +152,74 @@ def test_uncut_models_are_called_by_the_test_that_gives_p():
         assert row["low"] > 0
         found.append((row["p"], row["verdict"]))
     assert found == [(0.0625, "no evidence"), (0.03125, "a better")]
+
+
+def curve(gold, options=None, clusters=None):
+    """A curve of one model that is right everywhere at level 0."""
+    codes = np.asarray(gold, dtype=np.int8)
+    ids = tuple(f"i{i:03d}" for i in range(len(codes)))
+    key = Key("m", "none", 0, 0.0, "text")
+    frame = TaskFrame(
+        "t", tuple("ABC"), ids, tuple(clusters or ids), codes, {key: codes},
+        meant=options or (tuple("ABC"),) * len(codes),
+    )  # fmt: skip
+    return Curve("m", "m", "cut", 0, "text", (0.0,), (key,), codes[None], frame)
+
+
+def test_the_weight_of_an_item_by_hand():
+    every = np.ones(6, dtype=bool)
+    # three of A, two of B, one of C: a third a label, shared by its items
+    found = weight(curve([0, 0, 0, 1, 1, 2]), every)
+    assert found == pytest.approx([1 / 9, 1 / 9, 1 / 9, 1 / 6, 1 / 6, 1 / 3])
+    # four items with three options weigh 4/6, two with two options 2/6
+    options = (tuple("ABC"),) * 4 + (tuple("AB"),) * 2
+    found = weight(curve([0, 0, 1, 2, 0, 1], options), every)
+    assert found == pytest.approx([1 / 9, 1 / 9, 2 / 9, 2 / 9, 1 / 6, 1 / 6])
+    some = np.array([True, True, True, False, False, False])
+    assert weight(curve([0, 1, 1, 2, 2, 2]), some) == pytest.approx([0.5, 0.25, 0.25, 0, 0, 0])
+
+
+def test_a_rare_label_and_parents_need_more_items():
+    def why(gold, clusters=None):
+        same, every = curve(gold, clusters=clusters), np.ones(len(gold), dtype=bool)
+        return too_few(same, same, every)
+
+    assert why([0, 1] * 24) == "48 items are too few, it takes about 50 like them"
+    assert why([0, 1] * 25) == "the two differ on 0 of 50 items, it takes 6"
+    # six items of the rare label share a third: each weighs 1/18
+    assert (
+        why([0] * 34 + [1] * 20 + [2] * 6) == "60 items are too few, it takes about 167 like them"
+    )
+    pairs = [f"p{i // 2}" for i in range(60)]
+    assert why([0, 1] * 30, pairs) == "60 items are too few, it takes about 100 like them"
+
+
+def test_two_equal_models_are_seldom_told_apart():
+    """The share of studies in which either kind is called, and after Holm over two tasks."""
+    rng, studies = np.random.default_rng(3), 150
+    levels, knows = (0.0, 0.3, 0.6), np.array([0.9, 0.8, 0.4])
+    raw = sure = 0
+    for _ in range(studies):
+        rows = []
+        for name in "tu":
+            gold = rng.integers(2, size=60).astype(np.int8)
+            gold[:50] = [0, 1] * 25
+            codes, hard = {}, rng.random(60)
+            for m in "ab":
+                own = np.where(rng.random(60) < 0.5, hard, rng.random(60))
+                said = np.where(own < knows[:, None], gold, rng.integers(2, size=(3, 60)))
+                for x, one in zip(levels, said, strict=True):
+                    key = Key(m, "cut" if x else "none", 0, x, "text")
+                    codes[key] = one.astype(np.int8)
+            ids = tuple(f"i{i:02d}" for i in range(60))
+            frame = TaskFrame(name, YN, ids, ids, gold, codes)
+            weights = item_weights(ids, 200, int(rng.integers(10**6)), name)
+            a, b = (Sampled(build(frame, m, m, "cut", 0, levels)[0], weights) for m in "ab")
+            rows += compare(a, b)
+        adjusted(rows)
+        assert all(r["verdict"] for r in rows)
+        raw += sum(r["low"] > 0 or r["high"] < 0 for r in rows)
+        sure += any(r["verdict_holm"] != "no evidence" for r in rows)
+    error = np.sqrt(0.06 * 0.94 / studies)
+    assert raw / studies / 4 <= 0.06 + 3 * error / 2
+    assert sure / studies <= 0.06 + 3 * error

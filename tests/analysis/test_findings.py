@@ -116,7 +116,7 @@ def test_a_level_that_only_the_other_model_has_is_left_out_of_their_comparison()
     assert not pick(found["curves"], model="b", level=0.75)
     for row in found["comparisons"]:
         assert "over the 3 levels that both were asked at" in row["reason"]
-        assert (row["difference"], row["verdict"]) == (0, "no evidence")
+        assert row["difference"] == 0
     gap = run(model("b", HALVING[:3]), study={"treatments": [{"name": "cut", "levels": [0.75]}]})
     assert all("0.75" in row["reason"] for row in gap["robustness"])
 
@@ -148,10 +148,28 @@ def test_scores_that_are_not_finite_are_asked_without_an_answer(said):
     assert row["metrics"]["no_answer"]["value"] == 0.5
 
 
-def test_a_model_against_itself_shows_no_evidence_and_no_width():
-    for row in run(model("a") + model("b"))["comparisons"]:
+def test_a_model_against_itself_shows_no_width_and_allows_no_verdict():
+    found = run(model("a") + model("b"))
+    for row in found["comparisons"]:
         assert (row["difference"], row["low"], row["high"]) == (0, 0, 0)
-        assert row["verdict"] == "no evidence"
+        assert row["verdict"] is row["verdict_holm"] is row["p"] is row["detectable"] is None
+        assert row["reason"] == "no verdict: the two differ on 0 of 100 items, it takes 6"
+    assert "keeps more on t (the two differ on 0 of 100 items" in found["verdict"]["headline"]
+
+
+def test_twelve_items_allow_no_verdict():
+    few, lost = GOLD[:12], flipped(GOLD[:12], 2)
+    frames = [
+        cell(m, x, few, lost if (m, x) == ("b", 0.5) else few) for m in "ab" for x in (0, 0.5)
+    ]
+    found = run(frames)
+    for row in found["comparisons"]:
+        assert row["low"] > 0  # what the bootstrap alone would call a side
+        assert (row["verdict"], row["p"]) == (None, None)
+        assert row["reason"] == "no verdict: 12 items are too few, it takes about 50 like them"
+    said = " ".join([found["verdict"]["headline"], *found["verdict"]["sentences"]])
+    assert "keeps more on t (12 items are too few" in found["verdict"]["headline"]
+    assert "better" not in said
 
 
 def test_verdicts_agree_or_depend_on_the_measure():

@@ -5,6 +5,8 @@ import re
 from answers_by_hand import YN, cell, flipped, run
 from lobotomy_logs import task
 
+from resect.analysis.verdict import verdict
+
 GOLD = ["yes", "no"] * 200
 NAMED = [{"name": "Doc-7B", "role": "specialist"}, {"name": "Gen-7B", "role": "base"}]
 
@@ -47,10 +49,11 @@ def test_what_is_not_assessable_is_said():
 
 def test_no_evidence_comes_with_what_could_have_been_shown():
     steps = {0.0: 5, 0.25: 6, 0.5: 40}
-    found = run(
-        frames("Doc-7B", "specialist", steps) + frames("Gen-7B", "base", {**steps, 0.25: 5}),
-        models=NAMED,
-    )["verdict"]
+    others = [  # as many wrong, from the other end
+        cell("Gen-7B", x, GOLD, flipped(GOLD[::-1], w)[::-1]).assign(role="base")
+        for x, w in steps.items()
+    ]
+    found = run(frames("Doc-7B", "specialist", steps) + others, models=NAMED)["verdict"]
     assert any("no evidence, where differences of 0.0" in s for s in found["sentences"])
 
 
@@ -119,15 +122,52 @@ def test_the_half_levels_of_seeds_are_one_range_in_the_headline():
     def headline(*wrong):
         return run(seeds(*wrong))["verdict"]["headline"]
 
-    gone = re.compile(r"under cut, half of the skill of m is gone at (\d+) to (\d+) %(.*?)\.")
-    low, high, rest = gone.search(headline(60, 80, 100)).groups()
-    assert 20 < int(low) < int(high) < 60
-    assert rest == " over 3 seeds"
-    assert (
-        gone.search(headline(12, 80, 100))[3]
-        == " with 2 of 3 seeds and not seen gone with the others"
-    )
+    # skill 1, .9, then .4, .2 and 0: half lies 80 %, 57 % and 44 % of the way from 20 to 60 %
+    gone = r"half of the skill of m is gone at 38 to 52 % \[(\d+) %, (\d+) %\] with all 3 seeds"
+    low, high = re.search(gone, headline(60, 80, 100)).groups()
+    assert int(low) < 38 < 52 < int(high)  # the lowest and the highest end of the three
+    one = r"is gone at 43 % \[(\d+) %, (\d+) %\] with all 2 seeds"
+    low, high = re.search(one, headline(80, 80)).groups()
+    assert int(low) < 43 < int(high)
+    some = r"is gone at 38 to 43 % \[.*\] with 2 of 3 seeds, is not seen gone with 1 of 3 seeds"
+    assert re.search(some, headline(12, 80, 100))
     assert "half of the skill of m is not seen gone with any of 2 seeds" in headline(12, 14)
+
+
+def test_a_seed_without_a_half_level_is_counted():
+    frames = [cell("m", 0.0, GOLD, GOLD).assign(seed=s, treatment="none") for s in (0, 1)]
+    frames += [cell("m", 0.6, GOLD, flipped(GOLD, 100)).assign(seed=s) for s in (0, 1)]
+    lost = {"model": "m", "treatment": "cut", "level": 0.6, "seed": 2}
+    found = run(frames, failed=[lost])["verdict"]["headline"]
+    assert "is gone at 30 % [27 %, 33 %] with 2 of 3 seeds, cannot be said" in found
+    assert "with 1 of 3 seeds (" in found
+
+
+def test_seeds_that_differ_get_one_word_for_each_task():
+    def headline(*wrong):
+        found = frames("Doc-7B", "specialist", {0.0: 5}) + frames("Gen-7B", "base", {0.0: 5})
+        for seed, w in enumerate(wrong):
+            found += [f.assign(seed=seed) for f in frames("Doc-7B", "specialist", {0.5: w})]
+            found += [f.assign(seed=seed) for f in frames("Gen-7B", "base", {0.5: 40})]
+        return run(found, models=NAMED)["verdict"]["headline"].split(". ")[1]
+
+    assert headline(10, 12) == "Under cut, the specialist keeps more than its base on t."
+    assert headline(10, 41, 45) == (
+        "Under cut, on t it differs between seeds (the specialist keeps more with 1 of 3, "
+        "its base keeps more with 1 of 3, no verdict with 1 of 3)."
+    )
+
+
+def test_the_headline_reads_verdicts_after_holm():
+    found = run(
+        frames("Doc-7B", "specialist", {0.0: 5, 0.5: 40})
+        + frames("Gen-7B", "base", {0.0: 5, 0.5: 43}),
+        models=NAMED,
+    )
+    rows = found["comparisons"]
+    summary = {**found, "comparisons": [r | {"verdict_holm": "no evidence"} for r in rows]}
+    assert rows[0]["verdict"] == "a better"
+    assert "no evidence that the specialist keeps more" in verdict(summary)["headline"]
 
 
 def test_bits_go_down_and_weights_are_removed():

@@ -180,6 +180,7 @@ def _findings(levels: tuple[float, ...]) -> dict[str, list[dict[str, Any]]]:
                     | {"metric": "skill", "kind": kind, "a": ROLES[0][0], "b": ROLES[1][0]}
                     | {"difference": gap, "low": gap - 0.035, "high": gap + 0.033}
                     | {"verdict": words.get(name, "no evidence"), "reason": None}
+                    | {"verdict_holm": words.get(name, "no evidence")}
                 )
     return {"robustness": robustness, "comparisons": comparisons, "cliffs": cliffs}
 

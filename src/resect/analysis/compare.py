@@ -9,12 +9,16 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from resect.analysis.curves import Curve, Sampled, thinned
+from resect.analysis.curves import Curve, Mask, Sampled, thinned
+from resect.analysis.enough import too_few
 from resect.analysis.holm import LEVEL, adjust, bootstrap_p
 from resect.analysis.intervals import NOTHING, Floats, Interval, interval
 from resect.analysis.robustness import KINDS, areas
 
 A, B, NEITHER, DEPENDS = "a better", "b better", "no evidence", "depends on the measure"
+
+NO_VERDICT = "no verdict: "
+"""How the reason begins where there is a difference and no word on it."""
 
 ERRORS = 2.8
 """Standard errors of the smallest difference that a test at 0.05 finds four times in five."""
@@ -34,10 +38,12 @@ def detectable(draws: Floats) -> float | None:
 
     1.96 for the test and 0.84 for a power of 80 % (Bloom 1995, Evaluation Review 19:547). The
     standard error is the width of the 95 % interval over 3.92: that of a ratio whose
-    denominator comes near 0 in a few resamples is not drawn out by these few.
+    denominator comes near 0 in a few resamples is not drawn out by these few. None where the
+    interval has no width: two models that agree on everything show nothing of what a difference
+    would look like.
     """
     found = interval(draws)
-    if found.low is None or found.high is None:
+    if found.low is None or found.high is None or found.low == found.high:
         return None
     return ERRORS * (found.high - found.low) / 3.92
 
@@ -46,7 +52,8 @@ def compare(left: Sampled, right: Sampled) -> list[dict[str, Any]]:
     """A minus b in both kinds of robustness, as rows of summary.json.
 
     Paired: both use the items asked at every level of both, under the same weights. A verdict is
-    given where both kinds agree; where they do not it depends on the measure.
+    given where both kinds agree; where they do not it depends on the measure. There is none, and
+    no p-value, where the items are too few.
     """
     left, right, apart = _common(left, right)
     a, b = left.curve, right.curve
@@ -62,20 +69,26 @@ def compare(left: Sampled, right: Sampled) -> list[dict[str, Any]]:
         elif area_a is not None and area_b is not None:
             drawn = area_a - area_b
         found.append((kind, drawn, NOTHING if drawn is None else interval(drawn), why))
-    verdicts = _together([word(difference) for _, _, difference, _ in found])
-    note = "; ".join(x for x in (apart, thinned(a, items, a.asked | b.asked)) if x) or None
+    lack = _lacking(a, b, items, [(kind, difference) for kind, _, difference, _ in found])
+    verdict = None if lack else _together([word(difference) for _, _, difference, _ in found])
+    note = "; ".join(x for x in (lack, apart, thinned(a, items, a.asked | b.asked)) if x) or None
     rows = []
     for kind, drawn, difference, why in found:
-        reason = why or note
-        if verdicts is None and reason is None:
-            other = next(k for k, _, d, _ in found if d.value is None)
-            reason = f"no verdict: the {other} comparison cannot be made"
-        row = _row(a, b, kind, difference, reason)
-        row["verdict"] = verdicts
+        row = _row(a, b, kind, difference, why or note) | {"verdict": verdict}
         if drawn is not None:
-            row |= {"p": bootstrap_p(drawn), "detectable": detectable(drawn)}
+            p = bootstrap_p(drawn) if verdict else None
+            row |= {"p": p, "detectable": detectable(drawn)}
         rows.append(row)
     return rows
+
+
+def _lacking(a: Curve, b: Curve, items: Mask, found: Sequence[tuple[str, Interval]]) -> str | None:
+    """Why there is no verdict: a kind that cannot be compared, or too few items."""
+    absent = [kind for kind, difference in found if difference.value is None]
+    if absent:
+        return f"{NO_VERDICT}the {' and '.join(absent)} comparison cannot be made"
+    few = too_few(a, b, items)
+    return f"{NO_VERDICT}{few}" if few else None
 
 
 def _common(left: Sampled, right: Sampled) -> tuple[Sampled, Sampled, str | None]:
@@ -90,10 +103,11 @@ def _common(left: Sampled, right: Sampled) -> tuple[Sampled, Sampled, str | None
 
 
 def adjusted(rows: Sequence[dict[str, Any]]) -> None:
-    """Write the verdicts after Holm's correction over tasks into rows of all tasks.
+    """Write the verdicts after Holm's correction into rows of all tasks.
 
     The word of one kind is its side of 0 where its adjusted p-value is at most 0.05 and its
-    interval leaves 0 out; both kinds have to agree as before.
+    interval leaves 0 out; both kinds have to agree as before. With both kinds in one family,
+    "depends on the measure" is as rare by chance as a side.
     """
     adjust(rows)
     pairs: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
@@ -107,7 +121,7 @@ def adjusted(rows: Sequence[dict[str, Any]]) -> None:
             sure = row["p_holm"] is not None and row["p_holm"] <= LEVEL
             words.append(raw if raw is None or sure else NEITHER)
         for row in both:
-            row["verdict_holm"] = _together(words)
+            row["verdict_holm"] = row["verdict"] and _together(words)
 
 
 def _together(words: list[str | None]) -> str | None:

@@ -1,4 +1,4 @@
-"""Many comparisons at once: Holm's step-down correction over the tasks of one pair."""
+"""Many comparisons at once: Holm's step-down correction over the tasks and kinds of one pair."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from resect.analysis.intervals import Floats
+from resect.analysis.words import first_view
 
 LEVEL = 0.05
 """Two-sided family-wise error of the adjusted verdicts."""
@@ -39,14 +40,18 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def adjust(rows: Sequence[dict[str, Any]]) -> None:
-    """Write `p_holm` and `family` into comparison rows: one family for each pair of models,
-    treatment, seed, view and kind, over its tasks. Rows without a p-value are in no family.
+    """Write `p_holm` and `family` into comparison rows.
+
+    A family is what is read together: both kinds of all tasks of one pair of models, treatment
+    and seed, in the view that is read first; the other views are a family of their own. Rows
+    without a p-value are in no family.
     """
+    first = first_view(rows)
     families: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         if row["p"] is not None:
-            keys = ("a", "b", "treatment", "seed", "view", "kind")
-            families[tuple(row[key] for key in keys)].append(row)
+            keys = ("a", "b", "treatment", "seed")
+            families[(*(row[key] for key in keys), first(row))].append(row)
     for family in families.values():
         for row, p in zip(family, holm([row["p"] for row in family]), strict=True):
             row["p_holm"], row["family"] = p, len(family)

@@ -11,10 +11,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from resect.analysis import howfar
-from resect.analysis.compare import DEPENDS, NEITHER, A, B
+from resect.analysis.compare import DEPENDS, NEITHER, NO_VERDICT, A, B
 from resect.analysis.curves import NO_SKILL, damage
 from resect.analysis.raced import reliability
-from resect.analysis.words import at, called_test, ends, listed, names, points, sentence, signed
+from resect.analysis.words import (
+    at,
+    called_test,
+    ends,
+    first_view,
+    listed,
+    names,
+    points,
+    sentence,
+    signed,
+)
 
 Row = dict[str, Any]
 SILENT = 0.2
@@ -25,8 +35,17 @@ WORDS = {
     A: "{a} keeps more than {b} on {tasks}",
     B: "{b} keeps more than {a} on {tasks}",
     DEPENDS: "on {tasks} it depends on the measure (what is left, or what share is left)",
-    None: "no comparison of {a} with {b} could be made on {tasks}",
 }
+"""One word on one or several tasks."""
+
+OF_SEEDS = {
+    A: "{a} keeps more",
+    B: "{b} keeps more",
+    NEITHER: "no evidence",
+    DEPENDS: "it depends on the measure",
+    None: "no verdict",
+}
+"""The same words where they differ between seeds."""
 
 
 def verdict(summary: Row) -> Row:
@@ -92,52 +111,92 @@ def _uncut(row: Row, called: Mapping[str, str]) -> str:
     word = {A: f"{a} is better", B: f"{b} is better"}.get(row["verdict"], "no evidence of either")
     return (
         f"uncut on {row['task']} ({row['view']}), the {called_test(row['metric'])} of {a} minus "
-        f"that of {b} is {points(row['difference'], True)} points {ends}: {word}"
+        f"that of {b} is {points(row['difference'], True)} points {ends}, p {row['p']:.2g}: {word}"
     )
 
 
 def _against(rows: Sequence[Row], called: Mapping[str, str]) -> str:
-    """Which of two models keeps more, by treatment and task."""
-    groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
+    """Which of two models keeps more, by treatment and task, after Holm's correction."""
+    groups: dict[tuple[str, str, str], dict[str, list[Row]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
     for row in rows:
-        groups[row["treatment"], row["a"], row["b"]].append(row)
+        groups[row["treatment"], row["a"], row["b"]][row["task"]].append(row)
     parts = []
     for (treatment, a, b), group in groups.items():
-        clauses = []
-        for word, text in WORDS.items():
-            tasks = list(dict.fromkeys(r["task"] for r in group if r["verdict"] == word))
-            if tasks:
-                who = {"a": called.get(a, a), "b": called.get(b, b)}
-                clauses.append(text.format(**who, tasks=listed(tasks)))
-        parts.append(f"under {treatment}, {'; '.join(clauses)}" if clauses else "")
+        who = {"a": called.get(a, a), "b": called.get(b, b)}
+        clauses: dict[str, list[str]] = {text: [] for text in WORDS.values()}
+        for task, seeds in group.items():
+            clauses.setdefault(_said(seeds), []).append(task)
+        said = [text.format(**who, tasks=listed(tasks)) for text, tasks in clauses.items() if tasks]
+        parts.append(f"under {treatment}, {'; '.join(said)}")
     return "; ".join(parts)
+
+
+def _said(seeds: Sequence[Row]) -> str:
+    """What is said of one task, with places for the models and tasks: one word for all seeds."""
+    words = [row["verdict_holm"] for row in seeds]
+    if len(set(words)) > 1:
+        counts = [
+            f"{text} with {words.count(word)} of {len(words)}"
+            for word, text in OF_SEEDS.items() if word in words
+        ]  # fmt: skip
+        return f"on {{tasks}} it differs between seeds ({', '.join(counts)})"
+    if words[0] is not None:
+        return WORDS[words[0]]
+    reason = (seeds[0]["reason"] or "").split("; ")[0]
+    if not reason.startswith(NO_VERDICT):
+        return "no comparison of {a} with {b} could be made on {tasks}"
+    why = reason.removeprefix(NO_VERDICT)
+    return f"no verdict on which of {{a}} and {{b}} keeps more on {{tasks}} ({why})"
 
 
 def _alone(summary: Row, called: Mapping[str, str], brief: bool) -> str:
     """The headline of a run without two models to compare; `brief` leaves out what is unknown."""
     groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
     for row in _shown([row for row in summary["cliffs"] if _is_half(row)]):
-        known = row["level"] is not None or row["censored"] or row["reason"] == NO_SKILL
-        if row["treatment"] != "none" and (known or not brief):
+        if row["treatment"] != "none":
             groups[row["task"], row["treatment"], row["model"]].append(row)
     return "; ".join(
         f"on {task} under {treatment}, {_of_seeds(rows, called.get(model, model))}"
         for (task, treatment, model), rows in groups.items()
+        if not brief or any(map(_known, rows))
     )
 
 
+def _known(row: Row) -> bool:
+    """Whether anything can be said of a half-level."""
+    return row["level"] is not None or row["censored"] or row["reason"] == NO_SKILL
+
+
 def _of_seeds(rows: Sequence[Row], model: str) -> str:
-    """The half-level, or with several seeds the lowest and the highest of theirs."""
-    levels = sorted(100 * row["level"] for row in rows if row["level"] is not None)
-    beyond = sum(row["level"] is None and row["censored"] for row in rows)
-    if len(rows) == 1 or len(levels) + beyond < len(rows):
+    """The half-level; with several seeds the range of theirs, and of all their intervals."""
+    if len(rows) == 1:
         return _named(rows[0], model)
-    if not levels:
-        return f"half of the skill of {model} is not seen gone with any of {len(rows)} seeds"
-    where = f"half of the skill of {model} is gone at {levels[0]:.0f} to {levels[-1]:.0f} %"
-    if not beyond:
-        return f"{where} over {len(rows)} seeds"
-    return f"{where} with {len(levels)} of {len(rows)} seeds and not seen gone with the others"
+    gone = [row for row in rows if row["level"] is not None]
+    beyond = [row for row in rows if row["level"] is None and row["censored"]]
+    unknown = [row for row in rows if row["level"] is None and not row["censored"]]
+    parts = []
+    if gone:
+        shown = list(dict.fromkeys(f"{100 * f(r['level'] for r in gone):.0f}" for f in (min, max)))
+        highs = [row["high"] for row in gone]
+        high = None if None in highs else max(highs)
+        where = ends(min(row["low"] for row in gone), high)
+        parts.append(f"is gone at {' to '.join(shown)} % {where} with {_many(gone, rows)}")
+    if beyond:
+        parts.append(f"is not seen gone with {_many(beyond, rows, 'any of')}")
+    if unknown:
+        why = list(dict.fromkeys(row["reason"] for row in unknown))
+        parts.append(
+            f"cannot be said to be gone with {_many(unknown, rows, 'any of')} ({'; '.join(why)})"
+        )
+    return f"half of the skill of {model} {', '.join(parts)}"
+
+
+def _many(some: Sequence[Row], rows: Sequence[Row], every: str = "all") -> str:
+    """`all 5 seeds` or `any of 5 seeds`, `2 of 5 seeds`."""
+    count = len(rows)
+    return f"{every} {count} seeds" if len(some) == count else f"{len(some)} of {count} seeds"
 
 
 def _named(row: Row, model: str) -> str:
@@ -153,13 +212,8 @@ def _is_half(row: Row) -> bool:
 
 
 def _shown(rows: Sequence[Row]) -> list[Row]:
-    """One view for each task and model (or pair): the text that users get, else the options."""
-
-    def of(row: Row) -> tuple[Any, ...]:
-        return tuple(row.get(key) for key in ("task", "model", "a", "b"))
-
-    text = {of(row) for row in rows if row["view"] == "text"}
-    return [row for row in rows if row["view"] == "text" or of(row) not in text]
+    """The rows of the view that is read first."""
+    return list(filter(first_view(rows), rows))
 
 
 def _pairs(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
@@ -176,7 +230,8 @@ def _versus(absolute: Row, retention: Row, called: Mapping[str, str]) -> str:
     where = f"{absolute['task']} ({absolute['view']}) under {absolute['treatment']}"
     kept = signed(absolute) or f"not computable ({absolute['reason']})"
     share = signed(retention) or f"not computable ({retention['reason']})"
-    word = absolute["verdict"] or "no verdict"
+    both = absolute["difference"] is not None and retention["difference"] is not None
+    word = absolute["verdict"] or (absolute["reason"] if both else "no verdict")
     ending = {A: f"{a} is better by both", B: f"{b} is better by both"}.get(word, word)
     if word == NEITHER and absolute["detectable"] and retention["detectable"]:
         ending += (
@@ -184,8 +239,8 @@ def _versus(absolute: Row, retention: Row, called: Mapping[str, str]) -> str:
             f"{retention['detectable']:.3f} could have been shown"
         )
     if absolute["verdict_holm"] not in (None, absolute["verdict"]):
-        many = max(row["family"] or 1 for row in (absolute, retention))
-        ending += f" (after Holm's correction over {many} tasks: {absolute['verdict_holm']})"
+        many = absolute["family"]
+        ending += f" (after Holm's correction over {many} tests: {absolute['verdict_holm']})"
     return sentence(
         f"on {where}, {a} minus {b}: skill left {kept}, share of skill left {share}; {ending}"
     )

@@ -31,7 +31,7 @@ def differences(panel: DifferencePanel) -> str:
         dashed = "5 3.5" if row.view == "options" else None
         halo = {"class_": "halo ink", "stroke": "#ffffff", "stroke_width": "3"}
         halo |= {"paint_order": "stroke"}
-        word = _worded(row.verdict or "cannot be compared", panel)
+        word = _worded(row.word, panel)
         inner.append(svg.text(0, y - 4, f"{row.task} · {row.view}", **halo))
         bold = {"text_anchor": "end", "font_weight": "600"}
         inner.append(svg.text(svg.WIDTH, y - 4, word, **bold, **halo))

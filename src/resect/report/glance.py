@@ -122,20 +122,21 @@ def breaks_table(summary: Summary, treatment: str) -> Table:
     return without_empty(Table("What breaks first", columns(heads), tuple(body)))
 
 
-def verdict_word(
-    summary: Summary, task: str, treatment: str, view: str, key: str = "verdict"
-) -> str:
-    """The verdict on one task with models' labels in place of a and b; a dash without one."""
+def verdict_word(summary: Summary, task: str, treatment: str, view: str) -> str:
+    """The verdict on one task, as the headline reads it: after Holm's correction, one for all
+    seeds of a pair, with models' labels in place of a and b; a dash without one.
+    """
     label = {model.name: model.label for model in reading.models(summary)}
     wanted = (task, treatment, view)
-    words = []
+    words: dict[tuple[str, str], list[str]] = {}
     for row in reading.rows(summary, "comparisons"):
         if (str(row.get("task")), str(row.get("treatment")), row.get("view")) == wanted:
-            verdict = row.get(key)
             a, b = (label.get(str(row.get(side)), str(row.get(side))) for side in ("a", "b"))
             named = {"a better": f"{a} better", "b better": f"{b} better"}
-            words.append(named.get(str(verdict), str(verdict)) if verdict else "cannot be compared")
-    return "; ".join(reading.distinct(words)) or text.DASH
+            word = str(row.get("verdict_holm") or "no verdict")
+            words.setdefault((a, b), []).append(named.get(word, word))
+    each = [w[0] if len(set(w)) == 1 else "differs between seeds" for w in words.values()]
+    return "; ".join(reading.distinct(each)) or text.DASH
 
 
 def slices_table(summary: Summary, treatment: str) -> Table:

@@ -117,6 +117,11 @@ class Difference(NamedTuple):
     verdict: str | None
     reason: str
 
+    @property
+    def word(self) -> str:
+        """The verdict, or whether a number or only the word is missing."""
+        return self.verdict or ("cannot be compared" if self.difference is None else "no verdict")
+
 
 class DifferencePanel(NamedTuple):
     """The comparisons of one pair in one kind (`absolute` or `retention`) under one treatment."""

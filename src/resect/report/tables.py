@@ -134,7 +134,7 @@ def difference_table(panel: panels.DifferencePanel) -> Table:
             row.task,
             row.view,
             text.interval(row.difference, row.low, row.high),
-            row.verdict or "cannot be compared",
+            row.word,
             row.reason or text.DASH,
         )
         for row in panel.rows
