@@ -17,6 +17,7 @@ from transformers import PreTrainedModel
 
 from resect import measure, methods, models, tasks
 from resect.ask import Asker, Budget
+from resect.ask.faithful import departure
 from resect.errors import RunError
 from resect.measure import workload
 from resect.methods.base import Context, Method
@@ -141,14 +142,17 @@ def _levels(
     askers: dict[str, Asker] = {}
     budget = Budget(course.batch_tokens, notice)
     gauge = Gauge(course, loaded.model, notice)
+    odd: list[str | None] = []
     for standing in stand(course, loaded, list(by_level), notice):
         cells = by_level[standing.level, standing.treatment]
         # before it is asked: packed weights may be laid out anew when they are first used
         yield Measured(gauge.read(cells[0].spec.state.id, standing))
+        odd = odd or [departure(standing.model)]
         for cell in cells:
             if cell.info.name not in askers:
                 askers[cell.info.name] = asker(loaded, cell.info, cell.items, budget)
-            yield from _run(course, cell, standing, askers[cell.info.name])
+            notes = [*filter(None, odd), *askers[cell.info.name].notes()]
+            yield from _run(course, cell, standing, askers[cell.info.name], notes)
 
 
 def stand(
@@ -210,9 +214,11 @@ def asker(
     return Asker(loaded.tokenizer, items, info.max_new_tokens, info.stop, budget, room)
 
 
-def _run(course: Course, cell: Cell, standing: Standing, asker: Asker) -> Iterator[Event]:
+def _run(
+    course: Course, cell: Cell, standing: Standing, asker: Asker, notes: Sequence[str]
+) -> Iterator[Event]:
     started = time.perf_counter()
-    notes = [note for report in standing.reports for note in report.notes] + asker.notes()
+    notes = [note for report in standing.reports for note in report.notes] + [*notes]
     task = tasks.get(cell.info.name)
     asking, keys = cell.spec.asking, cell.spec.items  # hashes: once, not once an answer
     try:
