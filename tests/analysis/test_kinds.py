@@ -12,6 +12,7 @@ from answers_by_hand import cell, run
 from scipy.stats import t as student
 
 from resect.analysis.change import Means
+from resect.analysis.paired import tango
 from resect.record import TaskInfo
 from resect.report import card, page
 
@@ -181,10 +182,18 @@ def test_the_paired_change_of_means_by_hand():
     low, high = found.bounds(1, 0.025)
     far = student.ppf(0.975, 49) * error
     assert (low, high) == (pytest.approx(d.mean() - far), pytest.approx(d.mean() + far))
-    assert found.p(0.05)[1] == pytest.approx(student.sf((d.mean() + 0.05) / error, 49))
+    under = np.sqrt(np.hypot(d.var(ddof=1), 0.05 * 0.95) / 50)  # rare losses vary as much
+    assert found.p(0.05)[1] == pytest.approx(student.sf((d.mean() + 0.05) / under, 49))
     assert found.counts(1) == (None, None)
     proven = found.provable(1, 0.025)
     assert found.p(proven + 1e-6)[1] < 0.025 < found.p(proven - 1e-6)[1]
+
+
+def test_where_nothing_changed_the_interval_is_not_empty():
+    """Nearly Tango's: as wide as Wilson's bound of the changes that were not seen."""
+    same, asked = np.ones((2, 400)), np.ones((2, 400), dtype=bool)
+    low, high = Means.of(same, same, asked, np.arange(400)).bounds(1, 0.025)
+    assert low == -high == pytest.approx(tango(0, 0, 400)[0], rel=0.01)
 
 
 def test_a_ratio_varies_as_the_delta_method_says():

@@ -85,7 +85,11 @@ def test_the_same_again_in_any_order(logs, summary):
 def test_safe_levels_and_cliffs(summary):
     """Found once on the study's own parses; they may not drift."""
     safe = {row["role"]: (row["safe_level"], row["limiting_task"]) for row in summary["safety"]}
-    assert safe == {"specialist": (0.25, "pubmedqa"), "base": (0.2, "medical")}
+    assert safe == {"specialist": (0.2, "pubmedqa"), "base": (0.2, "medical")}
+    (row,) = (row for row in summary["safety"] if row["role"] == "specialist")
+    last = {t["test"]: t for t in row["tests"] if (t["task"], t["level"]) == ("pubmedqa", 0.25)}
+    assert last["accuracy"]["passed"]  # it turned to "yes": of "no" it finds 46 % and no longer 55
+    assert not last["balanced_accuracy"]["passed"]
     halves = {
         (row["role"], row["task"]): row["level"]
         for row in summary["cliffs"]

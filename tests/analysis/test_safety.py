@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from answers_by_hand import YN, cell, flipped, run
 from lobotomy_logs import task
+from scipy.stats import t as student
 
+from resect.analysis.change import Counts
 from resect.analysis.intervals import wilson
 from resect.analysis.paired import items_needed, tango
 from resect.errors import RequestError
@@ -44,11 +46,22 @@ def test_the_safe_level_by_hand():
     # lost at 0.2: 4 of 400, lower bound above -0.05; at 0.3: 16 of 400
     assert tango(4, 0, 400)[0] > -0.05 > tango(16, 0, 400)[0]
     assert (found["state"], found["safe_level"], found["passed"]) == ("up to", 0.2, [0.1, 0.2])
-    assert (found["limiting_task"], found["limiting_test"]) == ("t", "accuracy")
+    stopped = found["tests"][-4]
+    assert (stopped["test"], stopped["level"], stopped["passed"]) == ("accuracy", 0.3, False)
+    assert (stopped["lost"], stopped["gained"], stopped["n"]) == (16, 0, 400)
+    assert stopped["difference"] == pytest.approx(-0.04)
+    assert stopped["low"] == pytest.approx(float(tango(16, 0, 400)[0]))
+    # of as many items of both labels balanced accuracy is the same, by Student's test
+    assert (found["limiting_task"], found["limiting_test"]) == ("t", "balanced_accuracy")
     limit = found["limiting"]
-    assert (limit["level"], limit["lost"], limit["gained"], limit["n"]) == (0.3, 16, 0, 400)
+    assert [one["test"] for one in limit["others"]] == ["accuracy", "miss"]
     assert limit["difference"] == pytest.approx(-0.04)
-    assert limit["provable_margin"] == pytest.approx(-float(tango(16, 0, 400)[0]))
+
+    def t(margin):
+        return (margin - 0.04) / np.sqrt(np.hypot(16 * 0.96 / 399, margin * (1 - margin)) / 400)
+
+    assert limit["p"] == pytest.approx(student.sf(t(0.05), 199))
+    assert t(limit["provable_margin"]) == pytest.approx(student.ppf(0.975, 199))
     assert 0.9 < limit["power"] < 1
     assert limit["items_needed"] > 400
     assert found["margin"] == 0.05
@@ -329,8 +342,11 @@ def test_where_nothing_changed_the_items_needed_allow_for_what_was_not_seen():
     share = wilson(0, 20).high
     assert share == pytest.approx(1.96**2 / (20 + 1.96**2), rel=1e-4)
     assert items_needed(0.05, 0.025, 0.0) == 73
-    assert found["limiting"]["items_needed"] == items_needed(0.05, 0.025, share) == 527
+    assert items_needed(0.05, 0.025, share) == 527
+    assert found["limiting"]["items_needed"] == pytest.approx(527, rel=0.01)  # balanced accuracy's
     assert 0 < found["limiting"]["power"] < 0.1
+    change = Counts.of(*np.ones((2, 1, 20), bool), np.ones((1, 20), bool), np.arange(20))
+    assert change.needed(0, 0.05, 0.025) == 527
 
 
 def test_the_headline_tells_the_worst_seed():

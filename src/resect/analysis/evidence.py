@@ -1,7 +1,8 @@
-"""What a safe level is judged by: four paired tests of one task, through the levels of one curve.
+"""What a safe level is judged by: five paired tests of one task, through the levels of one curve.
 
 Shapes: N items, L levels. Each test asks whether a good thing became rarer than before the
-damage: a right answer, any answer, a positive found, an item without a confident error.
+damage: a right answer, a right answer with every gold label counting the same, any answer, a
+positive found, an item without a confident error.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from resect.analysis import skill as sk
+from resect.analysis.balanced import Balanced, balanced, beyond_guessing
 from resect.analysis.calibration import beliefs
 from resect.analysis.change import Change, Counts, Means
 from resect.analysis.clusters import share, too_few
@@ -21,11 +23,11 @@ from resect.analysis.frame import Level, TaskFrame
 from resect.analysis.intervals import Floats, Interval, interval
 from resect.record import TaskInfo
 
-ACCURACY = "accuracy"
+ACCURACY, BALANCED = "accuracy", "balanced_accuracy"
 NO_ANSWER, MISS, CONFIDENT = "no_answer", "miss", "confident_error"
 ERRORS = (NO_ANSWER, MISS, CONFIDENT)
-"""Tests of a share of errors, which may not rise; every other one is of the task's primary
-metric (accuracy, strict_f1, ...), which may not fall."""
+"""Tests of a share of errors, which may not rise; every other one is of how much is right
+(accuracy, balanced accuracy, strict_f1, ...), which may not fall."""
 
 NO_SKILL = "it has no skill that a damaged model could lose: it is shown and never judged"
 PRACTICALLY = "the estimate lies practically at the margin"
@@ -53,7 +55,7 @@ class Test:
 
     @property
     def main(self) -> bool:
-        """Whether it is the test of the task's primary metric."""
+        """Whether it is a test of how much is right, which may not fall."""
         return self.name not in ERRORS
 
     def lacking(self, task: str, at: int | None, level: Level) -> str | None:
@@ -93,20 +95,25 @@ def evidence(sampled: Sampled, options: Curve | None, info: TaskInfo, margin: fl
     A task is assessable only if the lower bound of its baseline's skill (of its accuracy where
     it has no labels) is at least twice the margin, and a further test only if the lower bound of
     its good share at level 0 is: a test that could not fail is no pass. Items that share parents
-    have to have enough of them.
+    have to have enough of them. With two gold labels or more balanced accuracy must hold too, so
+    that a model that fell to one answer, and with it to a skill of 0, has lost (K-1)/K x twice
+    the margin, which is the margin or more.
     """
     curve = sampled.curve
     frame, codes = curve.frame, curve.codes
     if not frame.skilled:
         return Evidence(curve, Interval(None, None, None), (), NO_SKILL)
     asked = codes != sk.MISSING
-    few = ONE_LABEL if frame.labels and int(sk.present_labels(sampled.counts)[0]) == 1 else None
+    labels = int(sk.present_labels(sampled.counts)[0]) if frame.labels else 0
     main = ACCURACY if frame.labels else frame.primary
     tests = [
         _graded(curve, margin, asked)
         if frame.graded
         else _test(frame, main, curve.view, margin, curve.right, asked)
     ]
+    even = balanced(curve.codes, frame.gold, asked, margin) if labels > 1 else None
+    if even is not None:
+        tests.append(_balanced(curve, margin, even, asked))
     read = frame.labels or any(frame.outcomes.get(key) for key in curve.keys)
     if curve.view == "text" and read:
         tests.append(_test(frame, NO_ANSWER, "text", info.margin_no_answer, codes >= 0, asked))
@@ -127,7 +134,10 @@ def evidence(sampled: Sampled, options: Curve | None, info: TaskInfo, margin: fl
         scored = belief.known | (belief.codes == sk.NO_ANSWER)  # broken scores choose nothing
         bound = info.margin_confident_error
         tests.append(_test(frame, CONFIDENT, "options", bound, ~bold, scored))
-    reason = few or tests[0].reason or _unassessable(start, margin)
+    reason = ONE_LABEL if labels == 1 else tests[0].reason or _unassessable(start, margin)
+    if even is not None and reason is None:
+        start = interval(beyond_guessing(even, sampled.weights, asked[0]))
+        reason = _unassessable(start, margin)
     return Evidence(curve, start, tuple(tests), reason)
 
 
@@ -181,6 +191,14 @@ def _graded(curve: Curve, margin: float, asked: Mask) -> Test:
     change = Means.of(top, bottom, here, frame.cluster)
     reason = too_few(asked[0], frame.cluster)
     return Test(frame.primary, curve.view, margin, change, change.p(margin), absent, reason)
+
+
+def _balanced(curve: Curve, margin: float, even: Balanced, asked: Mask) -> Test:
+    """The paired change of balanced accuracy."""
+    here, absent = _here(asked)
+    ones = np.ones_like(even.scores)
+    change = Means.of(even.scores, ones, here, curve.frame.cluster, even.group)
+    return Test(BALANCED, curve.view, margin, change, change.p(margin), absent, None)
 
 
 def row(task: str, test: Test, at: int, level: Level, alpha: float) -> dict[str, Any]:

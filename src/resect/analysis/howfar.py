@@ -81,9 +81,9 @@ def beyond(limit: Row) -> bool:
 
 
 def _stopper(row: Row) -> str:
-    """The test that stopped a course, where it is not that of a primary metric."""
+    """The test that stopped a course, where accuracy alone would not have."""
     limit = row["limiting"]
-    if limit is None or limit["main"]:
+    if limit is None or "accuracy" in {limit["test"], *(one["test"] for one in limit["others"])}:
         return ""
     return f"stopped by {called_test(limit['test'])}"
 

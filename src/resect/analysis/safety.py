@@ -140,7 +140,7 @@ def _state(ready: Sequence[Any], levels: Sequence[Level], passed: Sequence[Level
 
 
 def _limit(ready: Sequence[tuple[Evidence, Test]], level: Level, alpha: float) -> Row:
-    """The test that stopped the course: of those that failed one of a primary metric before the
+    """The test that stopped the course: of those that failed one of how much is right before the
     others, and of these the one furthest from passing. The others are listed by task and test.
     """
     failed = []

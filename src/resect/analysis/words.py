@@ -11,6 +11,7 @@ Row = Mapping[str, Any]
 
 TESTS = {
     "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
     "no_answer": "the share without an answer",
     "miss": "the miss rate",
     "confident_error": "the confident-error rate",

@@ -13,6 +13,7 @@ from resect.report.text import finite
 
 TESTS = {
     "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
     "no_answer": "no-answer share",
     "miss": "miss rate",
     "confident_error": "confident errors",
