@@ -142,3 +142,44 @@ def test_tags_and_words_that_never_repeat_take_no_longer():
         begin = time.perf_counter()
         parse(text, YES_NO, None, "does " + " ".join(f"{w}x" for w in words) + "?")
         assert time.perf_counter() - begin < 1
+
+
+OPTIONS = {"A": "Kidney", "B": "Liver failure", "C": "Heart", "D": "Lung"}
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "outcome"),
+    [
+        ("A. Kidney\nB. Liver failure\nC. Heart", None, "echo"),
+        ("A) Kidney B) Liver fail", None, "echo"),  # cut short
+        ("A. Kidney", "A", "answer"),
+        ("A. Kidney\nB", "A", "answer"),
+        ("A. Kidney\nBecause the liver", "A", "answer"),
+        ("C. Heart\nD. Lung", "C", "answer"),  # it began at what it chose
+    ],
+)
+def test_a_copy_of_the_options_is_no_answer(text, answer, outcome):
+    assert parse(text, "ABCD", OPTIONS, "Which organ?")[:2] == (answer, outcome)
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("It is not clear", None),
+        ("This is not known.", None),
+        ("This has not yet been established", None),
+        ("There is not enough evidence", None),
+        ("It is not possible to say", None),
+        ("Mortality was not clearly reduced", "no"),
+        ("It is not effective", "no"),
+        ("Aspirin does not reduce mortality", "no"),
+    ],
+)
+def test_what_is_not_known_is_not_denied(text, answer):
+    asked = "Does aspirin reduce mortality?"
+    assert parse(text, ("yes", "no", "maybe"), question=asked).answer == answer
+
+
+def test_a_doubt_that_is_asked_about_can_be_denied():
+    asked = "Is the mechanism of aspirin known?"
+    assert parse("The mechanism is not known", ("yes", "no"), question=asked).answer == "no"

@@ -28,7 +28,7 @@ from resect.parse.reading import WINDOW, Found, Reading, visible
 from resect.parse.residue import without_answer
 from resect.parse.statements import by_polarity, declines
 
-VERSION = 4
+VERSION = 5
 """Part of every stored reading; rises when a reading can change."""
 
 _TIERS: tuple[tuple[str, Callable[[Reading], Found | None]], ...] = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from resect.parse.reading import Found, Reading
+from resect.parse.reading import Found, Reading, fold
 
 
 def _verdict(listed: list[str], outcome: str) -> Found | None:
@@ -16,11 +16,29 @@ def _verdict(listed: list[str], outcome: str) -> Found | None:
 
 
 def leading(reading: Reading) -> Found | None:
-    """A label, or a list of them, opens the text."""
+    """A label, or a list of them, opens the text; a copy of the options commits to none."""
+    if _is_copy(reading):
+        return None, "echo"
     match = reading.patterns.leading.match(reading.shown)
     listed = reading.listed(match) if match else []
     loop = len(listed) > 1 and reading.shown[0] in ".,;:/-"  # ". A. A", begun before the label
     return _verdict(listed + listed[:loop], "answer")
+
+
+def _is_copy(reading: Reading) -> bool:
+    """Whether the text goes through the options with their letters, the first and on to the next.
+
+    A letter alone, or the first option alone, is an answer.
+    """
+    first, second, *_ = [*reading.labels, "", ""]
+    if not {first, second} <= reading.options.keys():
+        return False
+    head = fold(f"{first} {reading.options[first]} {second}")
+    following = fold(reading.options[second])
+    rest = reading.folded[len(head) :].strip()
+    return reading.folded.startswith(f"{head} ") and bool(
+        rest and following.startswith(rest[: len(following)])
+    )
 
 
 _OPTIONS = re.compile(r"\W*(?:options|choices)[ \t]*:", re.IGNORECASE)

@@ -11,6 +11,11 @@ _IS = word_set("is are was were")
 _PERFECT = word_set("has have had")
 _PRONOUNS = word_set("it they we this these that he she")
 _DENIALS = word_set("not never missing absent lack lacks fails failed unlikely")
+# What "not (yet) ..." of says nothing about the world either: "it is not clear".
+_DOUBT = word_set(
+    "clear known certain sure understood established determined studied investigated evaluated "
+    "examined tested assessed addressed enough sufficient sufficiently"
+)
 # What "no ..." of says nothing about the world.
 _UNKNOWN = word_set("data information answer answers comment details result results response")
 # Stems of what studies find; "no ..." of these denies, "is (significantly) ..." affirms.
@@ -70,7 +75,7 @@ def _denies(said: list[str], told: frozenset[str], topic: frozenset[str]) -> boo
             listed = i > 0 and said[i - 1] in ("or", "and")
             unknown = _UNKNOWN.intersection(said[i + 1 : i + 2])
             return bool(told.intersection(after)) and not listed and not unknown
-        if not i:
+        if not i or (word in ("not", "never") and _doubts(said[i + 1 :], topic)):
             continue
         if word in _DENIALS and (_about(said[:i], topic) or told.intersection(after)):
             return True
@@ -79,6 +84,15 @@ def _denies(said: list[str], told: frozenset[str], topic: frozenset[str]) -> boo
         if "diffe" in after[:2] and _ALIKE & topic and "diffe" not in topic:
             return True
     return False
+
+
+def _doubts(after: list[str], topic: frozenset[str]) -> bool:
+    """Whether "not" denies only that something is known: "not yet established", "not possible to
+    say". A word of the question is what is asked about.
+    """
+    near = _DOUBT.intersection(after[:3])
+    told = after[:2] in (["possible", "to"], ["able", "to"]) and after[2:3] in (["say"], ["tell"])
+    return told or bool(near and topic.isdisjoint(map(stem, near)))
 
 
 def _affirms(said: list[str], asked: list[str], topic: frozenset[str]) -> bool:
