@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from answers_by_hand import YN, cell, run
 from scipy.stats import norm
 from scipy.stats import t as student
 
@@ -187,3 +188,48 @@ def test_equal_models_are_told_apart_at_most_once_in_twenty(count):
     for left, right in zip(one, two, strict=True):
         told += Counts.of(left, right[None], asked, parents(count, size)).unequal(0) < 0.05
     assert told / trials <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / trials)
+
+
+def found_in(row, *path):
+    for key in path:
+        row = row[key]
+    return row["low"], row["high"]
+
+
+def test_every_share_of_a_summary_allows_for_parents():
+    """Parents of four items that are answered alike: each interval is that of fewer items."""
+    gold = [YN[i // 4 % 2] for i in range(160)]
+    frames = []
+    for level, wrong in ((0.0, 5), (0.5, 12)):
+        said = [YN[1 - YN.index(g)] if i // 4 % 40 < wrong else g for i, g in enumerate(gold)]
+        bold = [(-3.0, -0.1) if x == "no" else (-0.1, -3.0) for x in said]
+        tags = [{"half": str(i // 80)} for i in range(160)]
+        more = {"option_scores": bold, "tags": tags, "stopped": "length"}
+        frames.append(cell("m", level, gold, said, said, **more))
+    alone = run(frames)
+    found = run([f.assign(parent=[f"p{i // 4}" for i in range(160)]) for f in frames])
+    paths = (
+        ("curves", "metrics", "cut_off"),
+        ("bias", "predicted", "yes"),
+        ("bias", "positive_share"),
+        ("trust", "confident"),
+        ("trust", "wrong_and_confident"),
+    )
+    for table, *path in paths:
+        view = "options" if table == "trust" else "text"
+        one, two = (
+            next(r for r in x[table] if r["view"] == view and r["level"] == 0.5)
+            for x in (alone, found)
+        )
+        (low, high), (plain_low, plain_high) = found_in(two, *path), found_in(one, *path)
+        assert high - low > 1.2 * (plain_high - plain_low), path
+    one, two = (x["curves"][0] for x in (alone, found))
+    assert two["accuracy_low"] < one["accuracy_low"]
+    assert two["accuracy_high"] > one["accuracy_high"]
+    values = [x["slices"][0]["values"][0]["damaged"] for x in (alone, found)]
+    assert values[1]["low"] < values[0]["low"]
+    ps = [
+        next(r for r in x["trust"] if r["level"] == 0.5)["since_baseline"]["p"]
+        for x in (alone, found)
+    ]
+    assert ps[1] > 100 * ps[0]

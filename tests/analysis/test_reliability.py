@@ -110,6 +110,23 @@ def test_abstention_is_j():
     assert row["tasks"] == {"unanswerable": ["fake"], "answerable": ["t"]}
 
 
+def test_abstaining_on_one_parent_of_many_items_is_less_sure():
+    fake = [ABSTAIN if i // 4 % 2 else "A" for i in range(120)]
+    frames = [
+        cell("m", 0.0, [ABSTAIN] * 120, fake, task="fake", meant=[(*ABCD[:3], ABSTAIN)] * 120),
+        cell("m", 0.0, ["A"] * 120, ["A"] * 120, task="t", meant=[(*ABCD, ABSTAIN)] * 120),
+    ]
+    tasks = {"fake": task("fake", (*ABCD, ABSTAIN)), "t": task("t", (*ABCD, ABSTAIN))}
+    together = [f"p{i // 4}" for i in range(120)]
+    shown = []
+    for parent in (None, together):
+        given = [frame.assign(parent=parent) for frame in frames]
+        (row,) = run(given, labels=ABCD, tasks=tasks)["abstention"]
+        shown.append(row["levels"][0]["unanswerable"])
+    assert shown[0]["value"] == shown[1]["value"] == 0.5
+    assert shown[1]["low"] == pytest.approx(0.5 - (0.5 - shown[0]["low"]) * 2, abs=0.02)
+
+
 def test_newcombe_equals_the_published_example():
     """Newcombe 1998, table II, method 10: 56/70 minus 48/80."""
     found = _difference(wilson(56, 70), wilson(48, 80))

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import starmap
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from resect.analysis.clusters import share
 from resect.analysis.curves import Curve, Sampled, damage, retention, unordered
 from resect.analysis.frame import Level
-from resect.analysis.intervals import NOTHING, Floats, Interval, interval, intervals, wilson
+from resect.analysis.intervals import NOTHING, Floats, Interval, interval, intervals
 from resect.analysis.race import race
 from resect.analysis.robustness import area
 from resect.record import TaskInfo
@@ -154,19 +154,37 @@ def abstention(found: Sequence[Drawn]) -> list[dict[str, Any]]:
             "levels": [],
         }
         for i, level in enumerate(levels):
-            counts = [tuple(float(x[0, i]) for x in rates[side][:2]) for side in SIDES]
+            ends = [_declined(sides[side], side, level) for side in SIDES]
+            counts = [int(rates[side].given[0, i]) for side in SIDES]
             guesses = [float(rates[side].guess[0, i]) for side in SIDES]
-            if all(n for _, n in counts):
-                ends = list(starmap(wilson, counts))
+            if all(counts):
                 row["levels"].append({
                     "level": level,
-                    **{s: {**e._asdict(), "n": int(n)}
-                       for s, e, (_, n) in zip(SIDES, ends, counts, strict=True)},
+                    **{s: {**e._asdict(), "n": n}
+                       for s, e, n in zip(SIDES, ends, counts, strict=True)},
                     "j": {**_difference(*ends)._asdict(), "guess": guesses[0] - guesses[1]},
                 })  # fmt: skip
         row["first"] = _abstention_race(sides["answerable"], levels, values)
         rows.append(row)
     return rows
+
+
+def _declined(group: Sequence[Drawn], side: str, level: Level) -> Interval:
+    """The share declined of all answers of one side; those to one question hang together."""
+    hits, clusters, before = [], [], 0
+    for one in group:
+        curve, frame = one.curve, one.curve.frame
+        found = frame.declined[side].get(curve.keys[curve.levels.index(level)])
+        if found is not None:
+            gone, given = (part.astype(int) for part in found[:2])
+            at = np.repeat(np.arange(len(given)), given)
+            place = np.arange(len(at)) - np.repeat(np.cumsum(given) - given, given)
+            hits.append(place < gone[at])
+            clusters.append(frame.cluster[at] + before)
+            before += len(given)
+    flags = np.concatenate(hits) if hits else np.zeros(0, dtype=bool)
+    shared = np.concatenate(clusters) if hits else np.zeros(0, dtype=np.intp)
+    return share(flags, np.ones(len(flags), dtype=bool), shared)
 
 
 class _Rates(NamedTuple):

@@ -11,9 +11,10 @@ import numpy as np
 from scipy.special import ndtri
 
 from resect.analysis import skill as sk
+from resect.analysis.clusters import share
 from resect.analysis.curves import Sampled, describe
 from resect.analysis.distances import Distance, Size
-from resect.analysis.intervals import Floats, Interval, intervals, wilson
+from resect.analysis.intervals import Floats, Interval, intervals
 
 LETTERS = frozenset("ABCDEFGHIJ")
 
@@ -84,13 +85,14 @@ def bias(sampled: Sampled, positive: str | None) -> list[dict[str, Any]]:
     for at in np.flatnonzero(curve.present):
         gold = [int(x) for x in t.asked[:, 0, at]]
         said = [int(x) for x in t.predicted[:, 0, at]]
-        n, answered = sum(gold), sum(said)
+        n, codes, cluster = sum(gold), curve.codes[at], curve.frame.cluster
+        given = [share(codes == i, codes != sk.MISSING, cluster) for i in range(len(labels))]
         row = describe(
             curve,
             level=curve.levels[at],
             n=n,
-            answered=answered,
-            predicted={x: _data(wilson(s, n)) for x, s in zip(labels, said, strict=True)},
+            answered=sum(said),
+            predicted={x: _data(found) for x, found in zip(labels, given, strict=True)},
             gold={x: g / n for x, g in zip(labels, gold, strict=True)},
             lean=_data(leaning[at]),
             favourite=_favourite(labels, said, gold),
@@ -103,7 +105,7 @@ def bias(sampled: Sampled, positive: str | None) -> list[dict[str, Any]]:
         )
         if at_yes is not None and signal is not None:
             row["positive"] = positive
-            row["positive_share"] = _data(wilson(said[at_yes], answered))
+            row["positive_share"] = _data(share(codes == at_yes, codes >= 0, cluster))
             row["sensitivity"], row["criterion"] = (_data(x[at]) for x in signal)
         rows.append(row)
     return rows
