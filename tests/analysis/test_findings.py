@@ -172,6 +172,16 @@ def test_twelve_items_allow_no_verdict():
     assert "better" not in said
 
 
+def test_what_is_left_alone_has_a_p_and_no_verdict():
+    unsure = [(0.0, 19), (0.5, 25)]  # skill .24: too unsure to say what share of it is left
+    left, share = run(model("a", [(0.0, 5), (0.5, 6)]) + model("b", unsure))["comparisons"]
+    assert left["reason"] == "no verdict: the retention comparison cannot be made"
+    assert share["reason"].startswith("b: the start, 0.24 [")
+    assert (left["verdict"], left["verdict_holm"], left["family"]) == (None, None, 1)
+    assert left["p"] < 0.05
+    assert share["p"] is None
+
+
 def test_verdicts_agree_or_depend_on_the_measure():
     tougher = [(0.0, 5), (0.25, 5), (0.5, 6), (0.75, 10)]
     found = run(model("a", tougher) + model("b"))["comparisons"]

@@ -158,6 +158,17 @@ def test_seeds_that_differ_get_one_word_for_each_task():
     )
 
 
+def test_treatments_of_which_the_same_is_said_are_named_together():
+    gold = GOLD[:12]
+    few = [cell(m, 0.0, gold, gold).assign(role=m) for m in "ab"]
+    for way in ("cut", "other", "more"):
+        few += [cell(m, 0.5, gold, flipped(gold, 1), treatment=way) for m in "ab"]
+    assert run(few)["verdict"]["headline"].endswith(
+        "Under cut, more and other, no verdict on which of a and b keeps more on t (12 items are "
+        "too few, it takes about 50 like them)."
+    )
+
+
 def test_the_headline_reads_verdicts_after_holm():
     found = run(
         frames("Doc-7B", "specialist", {0.0: 5, 0.5: 40})

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from resect.analysis.curves import Curve, Mask, Sampled, thinned
+from resect.analysis.curves import Curve, Sampled, thinned
 from resect.analysis.enough import too_few
 from resect.analysis.holm import LEVEL, adjust, bootstrap_p
 from resect.analysis.intervals import NOTHING, Floats, Interval, interval
@@ -69,26 +69,20 @@ def compare(left: Sampled, right: Sampled) -> list[dict[str, Any]]:
         elif area_a is not None and area_b is not None:
             drawn = area_a - area_b
         found.append((kind, drawn, NOTHING if drawn is None else interval(drawn), why))
-    lack = _lacking(a, b, items, [(kind, difference) for kind, _, difference, _ in found])
+    absent = [kind for kind, drawn, _, _ in found if drawn is None]
+    few = too_few(a, b, items) if len(absent) < len(found) else None
+    lack = few or (f"the {' and '.join(absent)} comparison cannot be made" if absent else None)
     verdict = None if lack else _together([word(difference) for _, _, difference, _ in found])
-    note = "; ".join(x for x in (lack, apart, thinned(a, items, a.asked | b.asked)) if x) or None
+    notes = (lack and NO_VERDICT + lack, apart, thinned(a, items, a.asked | b.asked))
+    note = "; ".join(x for x in notes if x) or None
     rows = []
     for kind, drawn, difference, why in found:
         row = _row(a, b, kind, difference, why or note) | {"verdict": verdict}
         if drawn is not None:
-            p = bootstrap_p(drawn) if verdict else None
+            p = None if few else bootstrap_p(drawn)
             row |= {"p": p, "detectable": detectable(drawn)}
         rows.append(row)
     return rows
-
-
-def _lacking(a: Curve, b: Curve, items: Mask, found: Sequence[tuple[str, Interval]]) -> str | None:
-    """Why there is no verdict: a kind that cannot be compared, or too few items."""
-    absent = [kind for kind, difference in found if difference.value is None]
-    if absent:
-        return f"{NO_VERDICT}the {' and '.join(absent)} comparison cannot be made"
-    few = too_few(a, b, items)
-    return f"{NO_VERDICT}{few}" if few else None
 
 
 def _common(left: Sampled, right: Sampled) -> tuple[Sampled, Sampled, str | None]:

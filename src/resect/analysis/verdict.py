@@ -122,15 +122,15 @@ def _against(rows: Sequence[Row], called: Mapping[str, str]) -> str:
     )
     for row in rows:
         groups[row["treatment"], row["a"], row["b"]][row["task"]].append(row)
-    parts = []
+    same: dict[str, list[str]] = defaultdict(list)
     for (treatment, a, b), group in groups.items():
         who = {"a": called.get(a, a), "b": called.get(b, b)}
         clauses: dict[str, list[str]] = {text: [] for text in WORDS.values()}
         for task, seeds in group.items():
             clauses.setdefault(_said(seeds), []).append(task)
         said = [text.format(**who, tasks=listed(tasks)) for text, tasks in clauses.items() if tasks]
-        parts.append(f"under {treatment}, {'; '.join(said)}")
-    return "; ".join(parts)
+        same["; ".join(said)].append(treatment)
+    return "; ".join(f"under {listed(under)}, {said}" for said, under in same.items())
 
 
 def _said(seeds: Sequence[Row]) -> str:
