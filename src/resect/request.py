@@ -51,6 +51,11 @@ def study(
     given = {name: value for name, value in calibration.items() if value is not None}
     if given:
         asked["calibration"] = {**(asked.get("calibration") or {}), **given}
+        if "data" not in asked["calibration"]:
+            raise RequestError(
+                f"--{next(iter(given))} is of a text to calibrate on, and none is named: add "
+                "--calibration (clinic, a text file, c4)."
+            )
     asked.update({name: value for name, value in fields.items() if value is not None})
     asked.setdefault("name", _name(asked))
     return Study.of(**asked)

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from resect.errors import RequestError
+from resect.errors import RequestError, unknown
 
 
 class Frozen(BaseModel):
@@ -20,7 +20,11 @@ class Frozen(BaseModel):
         try:
             return cls(**fields)
         except ValidationError as error:
-            first = error.errors()[0]
+            found = error.errors()
+            for one in found:  # a slip of the pen explains what is missing
+                if one["type"] == "extra_forbidden" and len(one["loc"]) == 1:
+                    raise unknown("field", str(one["loc"][0]), cls.model_fields) from None
+            first = found[0]
             where = ".".join(str(part) for part in first["loc"])
             what = first["msg"].removeprefix("Value error, ")
             at = f" at {where}" if where else ""

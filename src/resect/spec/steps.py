@@ -27,6 +27,8 @@ def level(value: Any) -> float:
         raise RequestError(f"level {value!r} is not a number: give a decimal like 0.5.") from None
     if not number.is_finite() or number < 0:
         raise RequestError(f"level {value} is out of range: give a fraction removed in [0, 1).")
+    if number and not round(number, 6):
+        raise RequestError(f"level {value} is too small: six decimals are the finest.")
     return float(round(number, 6))
 
 

@@ -164,7 +164,7 @@ class Study(Frozen):
         `smoke` is its small version: the fields of its section `smoke` stand in for its own.
         """
         try:
-            fields = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+            fields = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
         except FileNotFoundError:
             raise RequestError(f"no study file at {path}: give the path of a YAML file.") from None
         except (OSError, UnicodeDecodeError) as error:
@@ -199,6 +199,19 @@ class Study(Frozen):
         if resolved:
             fields["resolved"] = dict(resolved)
         return yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain YAML in which no key stands twice: the first of two would be dropped unseen."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            name = key.value if isinstance(key, yaml.ScalarNode) else None
+            if name in seen and name != "<<":
+                raise yaml.MarkedYAMLError(None, None, f"{name} stands twice", key.start_mark)
+            seen.add(name)
+        return super().construct_mapping(node, deep)
 
 
 def _smaller(fields: Mapping[str, Any], small: Any, path: str | Path) -> dict[str, Any]:
