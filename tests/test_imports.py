@@ -31,12 +31,13 @@ ALLOWED: dict[str, set[str]] = {
     "methods": {
         "anatomy", "calibration", "checkpoint", "devices", "errors", "models", "record", "spec",
     },
+    "adapters": set(),
     "recover": {
-        "devices",
+        "adapters", "ask", "devices", "kernels",
         "anatomy", "clinic", "errors", "methods", "models", "record", "spec", "tasks",
     },
     "recovery": {
-        "devices",
+        "adapters", "devices",
         "checkpoint", "errors", "methods", "models", "record", "recover", "spec", "tasks",
     },
     "measure": {"devices", "anatomy", "errors", "methods", "models", "record"},
@@ -53,7 +54,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "inspection": {"anatomy", "checkpoint", "errors", "methods", "models", "spec"},
     "compression": {
-        "devices",
+        "adapters", "devices",
         "checkpoint", "course", "errors", "methods", "models", "record", "spec",
         "sweep",
     },

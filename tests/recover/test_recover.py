@@ -131,6 +131,30 @@ class TestTraining:
         assert [label for label in rows[0].labels if label != -100] == rows[0].ids[-3:]
         assert rows[0].ids[-1] == tiny.tokenizer().eos_token_id
 
+    def test_what_is_learnt_is_what_is_asked(self):
+        """A tokenizer of Mistral's family puts a blank before every text that it encodes alone."""
+        from tokenizers import Tokenizer, normalizers
+        from tokenizers import models as kinds
+        from transformers import PreTrainedTokenizerFast
+
+        from resect.ask.prompts import tokenize
+
+        words = ["<unk>", "<s>", "</s>", "▁", *"Answeryo:.", "▁y", "▁ye", "▁yes", "ye", "yes"]
+        merges = [("▁", "y"), ("▁y", "e"), ("▁ye", "s"), ("y", "e"), ("ye", "s")]
+        vocabulary = {word: number for number, word in enumerate(dict.fromkeys(words))}
+        backend = Tokenizer(kinds.BPE(vocab=vocabulary, merges=merges, unk_token="<unk>"))
+        backend.normalizer = normalizers.Sequence(
+            [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
+        )
+        tokenizer = PreTrainedTokenizerFast(
+            tokenizer_object=backend, unk_token="<unk>", bos_token="<s>", eos_token="</s>"
+        )
+        (row,) = data.rows([data.Example("Answer:", " yes", "a")], tokenizer, 99)
+        (asked,) = tokenize(tokenizer, [Item("1", "Answer:", "yes", ("yes",), (" yes",))], 4)
+        assert row.ids == [*asked.ids, *asked.choices[0], tokenizer.eos_token_id]
+        assert tokenizer.convert_ids_to_tokens(row.ids[-2:]) == ["▁yes", "</s>"]
+        assert row.labels == [-100] * len(asked.ids) + row.ids[-2:]
+
     def test_training_that_gets_no_better_ends_early(self, questions):
         step = f"lora,data={questions},lr=1e-9,steps=200,held_out=0.3,evaluations=50,patience=2"
         _, (report,) = tuned(tiny.model("llama"), step)

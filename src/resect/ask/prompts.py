@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
@@ -34,8 +35,7 @@ def tokenize(
 ) -> list[Prompt]:
     """Prompts and choices to ids, prompts cut from the left where the model's positions end.
 
-    The ids of the whole text decide, as in lm-evaluation-harness: a choice is what comes after
-    as many ids as the prompt alone has. Special tokens that a tokenizer puts before a text stay,
+    Special tokens that a tokenizer puts before a text stay,
     also before a cut prompt; those that it puts after a text are left out. A chat template that
     writes the first ones itself does not have them twice. Raises `RequestError` for a choice that
     adds no token, where the model has no room for a prompt, for turns without a template, and for
@@ -45,17 +45,12 @@ def tokenize(
         return []
     start = special_prefix(tokenizer)
     shown = [rendered(tokenizer, item) for item in items]
-    prompts = _encode(tokenizer, shown)
-    pairs = zip(shown, items, strict=True)
-    whole = iter(_encode(tokenizer, [text + c for text, item in pairs for c in item.choices]))
+    parts = split(tokenizer, shown, [item.choices for item in items])
     found = []
-    for item, ids in zip(items, prompts, strict=True):
-        texts = [next(whole) for _ in item.choices]
-        choices = [text[len(ids) :] for text in texts]
+    for item, (ids, choices, merged) in zip(items, parts, strict=True):
         if not all(choices):
             empty = item.choices[choices.index([])]
             raise RequestError(f"option {empty!r} adds no token to the prompt of {item.id}.")
-        merged = any(text[: len(ids)] != ids for text in texts)
         ids = ids if ids or start else _nothing(tokenizer, item)
         room = (positions or 1 << 30) - max([max_new_tokens, *map(len, choices)]) - len(start)
         if room < 1:
@@ -65,6 +60,31 @@ def tokenize(
         ids = ids[len(start) :] if item.turns and ids[: len(start)] == start else ids
         found.append(Prompt(start + ids[-room:], choices, len(ids) > room, merged))
     return found
+
+
+class Split(NamedTuple):
+    """Ids of a text and of every continuation, without special tokens; `merged` as in `Prompt`."""
+
+    ids: list[int]
+    after: list[list[int]]
+    merged: bool
+
+
+def split(
+    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], after: Sequence[Sequence[str]]
+) -> Iterator[Split]:
+    """Every text and its continuations to ids.
+
+    The ids of the whole decide, as in lm-evaluation-harness: a continuation is what comes after as
+    many ids as the text alone has. Alone it would be encoded as the beginning of a text.
+    """
+    begun = _encode(tokenizer, list(texts))
+    pairs = zip(texts, after, strict=True)
+    whole = iter(_encode(tokenizer, [text + more for text, ends in pairs for more in ends]))
+    for ids, ends in zip(begun, after, strict=True):
+        found = [next(whole) for _ in ends]
+        merged = any(one[: len(ids)] != ids for one in found)
+        yield Split(ids, [one[len(ids) :] for one in found], merged)
 
 
 def rendered(tokenizer: PreTrainedTokenizerBase, item: Item) -> str:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
+from resect.ask import prompts as asked
 from resect.errors import RequestError
 from resect.record import Item, digest
 
@@ -162,19 +163,20 @@ class Row(NamedTuple):
 def rows(
     examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase, max_length: int
 ) -> list[Row]:
-    """Completion-only rows; the end of text is learnt too. Longer ones are cut on the right,
-    and left out where nothing of the completion would be left.
+    """Completion-only rows, in the very ids that are asked; the end of text is learnt too.
+
+    Longer ones are cut on the right, and left out where nothing of the completion would be left.
     """
     end = [tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else []
-    prompts = tokenizer([e.prompt for e in examples]).input_ids
-    plain = tokenizer([e.completion for e in examples], add_special_tokens=False).input_ids
+    start = asked.special_prefix(tokenizer)
+    prompts, completions = [e.prompt for e in examples], [(e.completion,) for e in examples]
     found = []
-    for prompt, completion in zip(prompts, plain, strict=True):
-        prompt = prompt[:-1] if end and prompt[-1:] == end else prompt
-        ids = [*prompt, *completion, *end][:max_length]
-        labels = ([-100] * len(prompt) + [*completion, *end])[:max_length]
-        if any(label != -100 for label in labels):
-            found.append(Row(ids, labels))
+    for ids, (completion,), _ in asked.split(tokenizer, prompts, completions):
+        prompt = [*start, *ids]
+        if completion and len(prompt) < max_length:
+            labels = [-100] * len(prompt) + [*completion, *end]
+            whole = [*prompt, *completion, *end]
+            found.append(Row(whole[:max_length], labels[:max_length]))
     if not found:
         raise RequestError(f"no example fits into {max_length} tokens: raise max_length.")
     return found
