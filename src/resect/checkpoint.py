@@ -117,6 +117,12 @@ def cast(source: Checkpoint, dtype: torch.dtype) -> Checkpoint:
     return replace(source, entries=entries)
 
 
+def bytes_of(folder: Path) -> int:
+    """Bytes of the files that a model is loaded from, those of an adapter it carries included."""
+    files = [*weight_files(folder), *folder.glob("adapter_model.safetensors")]
+    return sum(path.stat().st_size for path in files)
+
+
 def _safetensors(path: Path) -> Iterator[Entry]:
     with path.open("rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))

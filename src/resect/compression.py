@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 import torch
 from transformers import PreTrainedModel
 
-from resect import checkpoint, devices, methods, models
+from resect import adapters, checkpoint, devices, methods, models
 from resect.course import apply_all
 from resect.errors import RequestError
 from resect.methods import stream
@@ -57,7 +57,7 @@ def compress_to(
             loaded, reports = compressed(
                 ref, treatment, calibration, seed, device, data_dir, notice
             )
-            loaded.model.save_pretrained(folder)
+            adapters.save(loaded.model, folder)
             loaded.tokenizer.save_pretrained(folder)
         done = {
             "resect": version("resect"),
@@ -135,7 +135,7 @@ def _provenance(folder: Path, done: Mapping[str, Any]) -> None:
 
 def _bytes(folder: Path) -> int | None:
     """Bytes of the weight files; None for a model that is not a directory here."""
-    return sum(path.stat().st_size for path in checkpoint.weight_files(folder)) or None
+    return checkpoint.bytes_of(folder) or None
 
 
 def shown(done: Mapping[str, Any]) -> str:

@@ -50,7 +50,7 @@ def inspect(ref: ModelRef, notice: Callable[[str], None] = lambda _: None) -> di
         "family": config.model_type,
         "packed_by": _packer(config) if packed else None,
         "parameters": total,
-        "bytes_on_disk": sum(path.stat().st_size for path in checkpoint.weight_files(place)),
+        "bytes_on_disk": checkpoint.bytes_of(place),
         "bits_per_weight": 8 * source.bytes_on_disk / total,
         "zeros": None if gone is None else gone / targeted,
         "targeted": targeted,

@@ -1,15 +1,16 @@
-"""A kernel of bitsandbytes that gives wrong numbers on the CPU, put right before a model runs."""
+"""What bitsandbytes does to 4 bits on the CPU: a kernel put right, a layout that stays."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from resect.errors import RunError
 
@@ -47,6 +48,25 @@ def right_four_bits() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch tells of every override
         _LIBRARY.impl("dequantize_4bit", unpacked, "CPU", with_keyset=True, allow_override=True)
+
+
+@contextmanager
+def as_packed(model: nn.Module) -> Iterator[None]:
+    """4-bit weights stay as they were packed, as long as it is used.
+
+    On some processors bitsandbytes (0.50) lays them out anew when they are first asked without
+    gradients, with scales of bfloat16, and turns that back only roughly: training would go on over
+    other weights after each look at the held-out rows, and those would be saved.
+    """
+    name = "support_avx512bf16_for_cpu"
+    fast = [module for module in model.modules() if getattr(module, name, False)]
+    for module in fast:
+        setattr(module, name, False)
+    try:
+        yield
+    finally:
+        for module in fast:
+            setattr(module, name, True)
 
 
 def _wrong() -> bool:

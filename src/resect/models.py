@@ -12,6 +12,7 @@ import hashlib
 import re
 import warnings
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, NamedTuple
@@ -40,6 +41,7 @@ _READ = (
     *_TOKENIZERS,
     *("config.json", "generation_config.json", "tokenizer_config.json", "merges.txt"),
     *("special_tokens_map.json", "chat_template.jinja"),
+    *("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"),
 )
 transformers_logging.disable_progress_bar()
 
@@ -271,6 +273,8 @@ def _check_directory(ref: ModelRef, place: Path) -> None:
         raise RequestError(f"{ref.id} is a file: give the model's directory.")
     if not (place / "config.json").is_file():
         raise RequestError(f"{ref.id} is no model directory: it has no config.json.")
+    if (place / "adapter_config.json").is_file() and find_spec("peft") is None:
+        raise RequestError(f"{ref.id} carries an adapter: pip install 'resect[recover]' for it.")
     if not any((place / name).exists() for name in _TOKENIZERS):
         raise RequestError(f"{ref.id} has no tokenizer: save it beside the weights.")
     if _weights(place, "model*.safetensors"):

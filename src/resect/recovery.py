@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from resect import checkpoint, devices, methods, models, tasks
+from resect import adapters, checkpoint, devices, methods, models, tasks
 from resect.errors import RequestError
 from resect.methods.base import Context
 from resect.record import digest
@@ -73,7 +73,10 @@ def recover_to(
         "steps": [asdict(report)],
     }
     with checkpoint.whole_folder(out) as folder:
-        model.save_pretrained(folder)
+        if adapter:
+            model.save_pretrained(folder)
+        else:
+            adapters.save(model, folder)
         whole.tokenizer.save_pretrained(folder)
         text = json.dumps(done, indent=2) + "\n"
         (folder / "resect.json").write_text(text, encoding="utf-8")

@@ -61,6 +61,7 @@ class Quantized(Method):
             except (ImportError, RuntimeError, ValueError) as error:
                 reason = str(error).splitlines()[0] if str(error) else type(error).__name__
                 raise RunError(f"{self.library} cannot quantize this model: {reason}") from None
+        found.name_or_path = found.config.name_or_path = model.name_or_path  # the folder is gone
         return Applied(models.settled(found), self.report(found))
 
     @torch.no_grad()

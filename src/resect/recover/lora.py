@@ -10,9 +10,10 @@ from typing import Any
 from torch import nn
 from transformers import PreTrainedModel
 
-from resect import anatomy, models
+from resect import adapters, anatomy, kernels, models
 from resect.anatomy import stored
 from resect.errors import RequestError
+from resect.methods.base import Context
 from resect.recover.base import Recover
 from resect.recover.training import Teacher, Trained
 from resect.recover.zeros import keep_zeros_
@@ -45,6 +46,12 @@ class Lora(Recover):
             ) from None
         places(model, self.targets)
 
+    def prepare(self, model: PreTrainedModel, levels: Sequence[float], context: Context) -> None:
+        """Tokenize the examples; one adapter is all that a model may carry."""
+        if adapters.carried(model):
+            raise RequestError("the model carries an adapter already: train the one without it.")
+        super().prepare(model, levels, context)
+
     def tune(self, model: PreTrainedModel) -> tuple[Any, Trained]:
         """Through peft: linear layers by name, fused experts as parameters."""
         from peft import LoraConfig, get_peft_model
@@ -58,18 +65,18 @@ class Lora(Recover):
             target_parameters=parameters or None,
             task_type="CAUSAL_LM",
         )
-        if stored.is_quantized(model):
-            model.add_adapter(config)
-            model.enable_input_require_grads()
-            return model, self.train(model, self.teacher(model))
-        teacher = self.teacher(model)
+        packed, teacher = stored.is_quantized(model), self.teacher(model)
         tuned = get_peft_model(model, config)
-        masked = keep_zeros_(tuned)
+        masked = 0 if packed else keep_zeros_(tuned)
         if masked and not self.merge:
             raise RequestError(
                 "an adapter of a pruned model holds only together with its mask: merge it."
             )
-        done = self.train(tuned, teacher)
+        with kernels.as_packed(tuned):
+            done = self.train(tuned, teacher)
+        self.where_ = ", the adapter apart" if packed or not self.merge else ""
+        if packed:
+            return adapters.apart(tuned), done
         return (tuned.merge_and_unload() if self.merge else tuned), done
 
     def teacher(self, model: PreTrainedModel) -> Teacher | None:
@@ -78,7 +85,7 @@ class Lora(Recover):
 
     def describe(self, done: Trained) -> str:
         """What was trained, and where the adapter went."""
-        return super().describe(done) + f", rank {self.rank}"
+        return super().describe(done) + f", rank {self.rank}" + self.where_
 
 
 def places(model: nn.Module, targets: str) -> tuple[list[str], list[str]]:
