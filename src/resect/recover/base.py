@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,11 @@ from resect.recover.training import Progress, Recipe, Teacher, Trained
 
 
 @dataclass(eq=False)
-class Recover(Method):
+class Recover(Recipe, Method):
     """Tune a model back on `data`: `clinic`, a .jsonl[.gz] file, or a hub set.
 
     `question` and `answer` name its columns, `examples` how many of them (0: all), `max_length`
-    their tokens; `held_out` is the share that training is stopped by. The rest is `Recipe`'s.
+    their tokens; `held_out` is the share that training is stopped by. The rest is its `Recipe`.
     """
 
     data: str = ""
@@ -39,19 +39,9 @@ class Recover(Method):
     examples: int = 0
     max_length: int = 1024
     held_out: float = 0.02
-    lr: float = 2e-4
-    epochs: float = 1.0
-    steps: int = 0
-    batch_size: int = 8
-    accumulation: int = 1
-    warmup: float = 0.05
-    weight_decay: float = 0.0
-    evaluations: int = 8
-    patience: int = 3
-    checkpointing: bool = False
-    seed: int = 0
 
     random = True
+    version = 2  # learns the tokens that are asked; all weights are trained in 32 bits
 
     def __post_init__(self) -> None:
         if not self.data:
@@ -68,11 +58,6 @@ class Recover(Method):
         )
         self.folder: Path | None = None  # where states are kept to be gone on from
         self.progress: Callable[[Progress], None] = lambda _: None
-
-    @property
-    def recipe(self) -> Recipe:
-        """How it is trained."""
-        return Recipe(**{field.name: getattr(self, field.name) for field in fields(Recipe)})
 
     @cached_property
     def examples_(self) -> list[Example]:
@@ -121,11 +106,13 @@ class Recover(Method):
         model: Any,
         teacher: Teacher | None = None,
         after_step: Callable[[], None] | None = None,
+        dtype: torch.dtype | None = None,
     ) -> Trained:
-        """Run the recipe on a model in place."""
+        """Run the recipe on a model in place; `dtype` of its products, the model's own if None."""
         with self._place() as folder:
             return training.train(
-                model, self.rows_, self.held_, self.recipe, folder, pad=self.pad_,
+                model, self.rows_, self.held_, self, folder, pad=self.pad_,
+                dtype=dtype or model.dtype,
                 teacher=teacher, after_step=after_step, progress=self.progress,
             )  # fmt: skip
 

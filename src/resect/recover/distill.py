@@ -17,7 +17,7 @@ from resect.spec import ModelRef
 @dataclass(eq=False)
 class Distill(Lora):
     """Loss: (1 - hard) T^2 KL(teacher || student) on the completion's tokens + hard x their own
-    (Hinton et al. 2015, arXiv:1503.02531). `teacher` names another model than the uncut one.
+    (Hinton et al. 2015, arXiv:1503.02531). `teacher_id` names another model than the uncut one.
     """
 
     teacher_id: str = ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import shutil
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,7 +34,7 @@ _NO_ROOM = (
 _WHOLE = "whole"  # marks a saved state that was written to its end
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Recipe:
     """How it is trained. `batch_size` x `accumulation` rows make a step; `steps` 0: by `epochs`.
 
@@ -41,7 +42,7 @@ class Recipe:
     these without a better loss before it ends early, 0 for never.
     """
 
-    lr: float
+    lr: float = 2e-4
     epochs: float = 1.0
     steps: int = 0
     batch_size: int = 8
@@ -87,14 +88,17 @@ def train(
     folder: Path,
     *,
     pad: int,
+    dtype: torch.dtype,
     teacher: Teacher | None = None,
     after_step: Callable[[], None] | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Trained:
     """Train in place; states are kept in `folder` and gone on from where there is one.
 
-    `after_step` is called after every update. A run that was killed and taken up again ends with
-    the same weights. Raises `RunError` where memory ends or the loss is not a number.
+    `dtype` is that of the products on a GPU, whatever the weights are held in. `after_step` is
+    called after every update. The model's config comes back as it was. A run that was killed and
+    taken up again ends with the same weights. Raises `RunError` where memory ends or the loss is
+    not a number.
     """
     a_step = recipe.batch_size * recipe.accumulation
     steps = recipe.steps or max(1, math.ceil(len(rows) * recipe.epochs / a_step))
@@ -103,23 +107,20 @@ def train(
     callbacks: list[Any] = [watch]
     if watched and recipe.patience:
         callbacks.append(EarlyStoppingCallback(early_stopping_patience=recipe.patience))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # option names of newer versions
-        asked = _arguments(model, recipe, folder, steps, watched)
-    trainer = _Distilling(
-        teacher,
-        model=model,
-        args=asked,
-        train_dataset=_Rows(rows),
-        eval_dataset=_Rows(held_out) if watched else None,
-        data_collator=lambda batch: collate(batch, pad),
-        callbacks=callbacks,
-    )
-    trainer.remove_callback(PrinterCallback)  # it prints to stdout, which belongs to the result
-    trainer.model_accepts_loss_kwargs = teacher is None and trainer.model_accepts_loss_kwargs
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _quiet(), _as_it_was(model, recipe):
+            trainer = _Distilling(
+                teacher,
+                model=model,
+                args=_arguments(model, dtype, recipe, folder, steps, watched),
+                train_dataset=_Rows(rows),
+                eval_dataset=_Rows(held_out) if watched else None,
+                data_collator=lambda batch: collate(batch, pad),
+                callbacks=callbacks,
+            )
+            trainer.remove_callback(PrinterCallback)  # stdout belongs to the result
+            own = trainer.model_accepts_loss_kwargs
+            trainer.model_accepts_loss_kwargs = teacher is None and own
             trainer.train(resume_from_checkpoint=_last(folder))
     except torch.OutOfMemoryError:
         raise RunError(_NO_ROOM) from None
@@ -134,12 +135,60 @@ def train(
     return Trained(done, loss, trainer.state.best_metric, done < steps)
 
 
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without warnings: of option names of newer versions, mostly."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextlib.contextmanager
+def _as_it_was(model: Any, recipe: Recipe) -> Iterator[None]:
+    """Trainer switches the cache of keys and values off for good: afterwards it is as before."""
+    config, before = model.config, vars(model.config).get("use_cache")
+    try:
+        yield
+    finally:
+        if recipe.checkpointing:
+            model.gradient_checkpointing_disable()
+            model.disable_input_require_grads()
+        if before is None:
+            vars(config).pop("use_cache", None)
+        else:
+            config.use_cache = before
+
+
+class _OnePlace(TrainingArguments):
+    """Trainer moves a model to the first CUDA device, and copies it to all where there are
+    several: n times the batch, and masks of zeros that know one copy. This one stays at `place`.
+    """
+
+    place: torch.device | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model lies."""
+        return self.place or super().device
+
+    @property
+    def n_gpu(self) -> int:
+        """At most one."""
+        return min(1, super().n_gpu)
+
+    def stay(self, place: torch.device) -> None:
+        """Keep to `place`, and accelerate with it."""
+        self.place = self.distributed_state.device = place
+        if place.type == "cuda":
+            torch.cuda.set_device(place)  # the first one was made the current one
+
+
 def _arguments(
-    model: Any, recipe: Recipe, folder: Path, steps: int, watched: bool
+    model: Any, dtype: torch.dtype, recipe: Recipe, folder: Path, steps: int, watched: bool
 ) -> TrainingArguments:
     """The recipe in Trainer's words."""
     every = max(1, math.ceil(steps / recipe.evaluations))
-    return TrainingArguments(
+    asked = _OnePlace(
         output_dir=str(folder),
         max_steps=steps,
         per_device_train_batch_size=recipe.batch_size,
@@ -150,8 +199,8 @@ def _arguments(
         weight_decay=recipe.weight_decay,
         warmup_steps=math.ceil(recipe.warmup * steps),
         lr_scheduler_type="linear",
-        bf16=model.device.type == "cuda" and model.dtype == torch.bfloat16,
-        fp16=model.device.type == "cuda" and model.dtype == torch.float16,
+        bf16=model.device.type == "cuda" and dtype == torch.bfloat16,
+        fp16=model.device.type == "cuda" and dtype == torch.float16,
         use_cpu=model.device.type == "cpu",
         eval_strategy="steps" if watched else "no",
         eval_steps=every,
@@ -170,6 +219,8 @@ def _arguments(
         data_seed=recipe.seed,
         label_names=["labels"],
     )
+    asked.stay(model.device)
+    return asked
 
 
 def _last(folder: Path) -> str | None:
