@@ -7,7 +7,6 @@ Legend: N sequences, T tokens of each, D hidden size, I inputs of a matrix.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 import tempfile
@@ -26,7 +25,7 @@ from resect.anatomy import Block
 from resect.errors import RequestError
 from resect.record import digest
 from resect.spec import Calibration
-from resect.tasks import Source
+from resect.tasks import Source, offline
 
 _TASK = "task:"
 
@@ -176,9 +175,8 @@ def _document(row: Mapping[str, Any]) -> str:
 
 
 def _file(path: Path) -> Iterator[str]:
-    opened = gzip.open if path.suffix == ".gz" else open
     try:
-        with opened(path, "rt", encoding="utf-8") as file:
+        with offline.opened(path) as file:
             if ".jsonl" not in path.name:
                 yield file.read()
                 return

@@ -113,3 +113,24 @@ def test_a_study_of_own_questions(tmp_path):
     (task,) = found.summary()["tasks"]
     assert (task["n"], task["gold"]) == (6, {"A": 3, "B": 3})
     assert task["floors"]["chance"] == 0.5
+
+
+def test_a_mark_at_the_start_of_a_file_is_no_part_of_it(tmp_path):
+    """As editors on Windows write UTF-8: questions, training data, calibration, texts."""
+    from resect import calibration
+    from resect.recover.data import Source as Training
+
+    rows = {"own": GOOD, "text": {"text": "the liver"}, "pair": {"question": "q", "answer": "a"}}
+    paths = {name: tmp_path / f"{name}.jsonl" for name in rows}
+    for name, path in paths.items():
+        path.write_text(f"{json.dumps(rows[name])}\n", encoding="utf-8-sig")
+    (tmp_path / "plain.txt").write_text("the liver", encoding="utf-8-sig")
+    packed = tmp_path / "own.jsonl.gz"
+    packed.write_bytes(gzip.compress(paths["own"].read_bytes()))
+    for path in (paths["own"], packed):
+        assert [item.gold for item in tasks.get(str(path)).items(Source())] == ["A"]
+    for path in (paths["text"], tmp_path / "plain.txt"):
+        items = tasks.get(f"perplexity:{path}").items(Source())
+        assert [item.choices for item in items] == [("the liver",)]
+        assert list(calibration._file(path)) == ["the liver"]
+    assert [e.question for e in Training(str(paths["pair"])).examples()] == ["q"]

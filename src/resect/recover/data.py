@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 import random
@@ -20,6 +19,7 @@ from transformers import PreTrainedTokenizerBase
 from resect.ask import prompts as asked
 from resect.errors import RequestError
 from resect.record import Item, digest
+from resect.tasks import offline
 
 _SHORT = 20  # characters below which an equal question may be chance
 _PAIRS = (("prompt", "completion"), ("question", "answer"), ("instruction", "output"))
@@ -95,10 +95,9 @@ def _file_of(name: str) -> Path | None:
 
 
 def _lines(path: Path) -> Iterator[Mapping[str, object]]:
-    opened = gzip.open if path.suffix == ".gz" else open
     done = 0
     try:
-        with opened(path, "rt", encoding="utf-8") as file:
+        with offline.opened(path) as file:
             for line in file:
                 row = json.loads(line) if line.strip() else {}
                 if not isinstance(row, dict):

@@ -7,7 +7,7 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 from resect.errors import RequestError
 
@@ -27,6 +27,15 @@ def rows(data_dir: Path | None, name: str, needed: Kinds) -> Iterator[dict[str, 
     yield from lines(path, needed)
 
 
+def opened(path: Path) -> TextIO:
+    """A text file of a user's own for reading: UTF-8, with or without the mark that editors on
+    Windows put first; decompressed where its name ends in .gz.
+    """
+    if path.suffix == ".gz":
+        return cast(TextIO, gzip.open(path, "rt", encoding="utf-8-sig"))
+    return path.open(encoding="utf-8-sig")
+
+
 def lines(path: Path, needed: Kinds) -> Iterator[dict[str, Any]]:
     """Records of a JSON Lines file, compressed where its name ends in .gz; empty lines are none.
 
@@ -34,13 +43,8 @@ def lines(path: Path, needed: Kinds) -> Iterator[dict[str, Any]]:
     """
     if not path.is_file():
         raise RequestError(f"there is no file {path}: check the path.")
-    zipped = path.suffix == ".gz"
     try:
-        with (
-            gzip.open(path, "rt", encoding="utf-8")
-            if zipped
-            else path.open(encoding="utf-8") as file
-        ):
+        with opened(path) as file:
             for number, line in enumerate(file, start=1):
                 if not line.strip():
                     continue

@@ -10,7 +10,6 @@ and the bits per byte between models too.
 
 from __future__ import annotations
 
-import gzip
 import json
 import math
 import re
@@ -201,10 +200,9 @@ def _joined(name: str, revision: str | None) -> str:
 
 def _file(path: Path) -> Iterator[tuple[str, str]]:
     """Documents of a text or JSON Lines file."""
-    opened = gzip.open if path.suffix == ".gz" else open
     lines = path.name.removesuffix(".gz").endswith(".jsonl")
     try:
-        with opened(path, "rt", encoding="utf-8") as file:
+        with offline.opened(path) as file:
             if not lines:
                 yield path.name, file.read()
                 return
