@@ -113,6 +113,19 @@ def test_treatments_may_be_for_some_models(tiny_pair, tmp_path):
         study(tiny_pair, treatments=[{"steps": "magnitude", "roles": ["teacher"]}])
 
 
+def test_a_search_keeps_the_seed_and_the_models_of_a_treatment(tiny_pair, tmp_path):
+    given = study(
+        tiny_pair, levels=None, limit=4, seed=5,
+        treatments=[
+            {"steps": "random", "levels": "0:0.6:0.2", "roles": ["base"], "seed": 3},
+            {"steps": "random", "levels": "0:0.6:0.2", "roles": ["specialist"], "seeds": 2},
+        ],
+    )  # fmt: skip
+    run = search.search(given, "half", tmp_path / "run", notice=lambda _: None)
+    found = {(row["role"], row["seed"]) for row in run.summary()["curves"]}
+    assert found == {("base", 3), ("specialist", 0), ("specialist", 1)}
+
+
 def test_a_wrong_search_is_one_sentence(tiny_pair, tmp_path, capsys):
     path = tmp_path / "study.yaml"
     fields = yaml.safe_load(study(tiny_pair).dump())

@@ -35,7 +35,9 @@ def search(study: Study, goal: str, out: Path | None = None, **how: Any) -> Run:
     if not swept:
         raise RequestError("there is nothing to search: no treatment of the study is swept.")
     following = {"half": _for_half, "safe": _for_safe}[goal]
-    asked: Asked = {(role, number): [] for role in study.models for number in swept}
+    asked: Asked = {
+        (role, number): [] for number in swept for role in treated(study, study.treatments[number])
+    }
     found: Run | None = None
     while True:
         summary = found.summary() if found else None
@@ -59,11 +61,17 @@ def narrowed(study: Study, asked: Asked) -> Study:
         if one.swept is None:
             treatments.append(one)
             continue
-        for role in study.models:
-            levels = asked[role, number]
-            if levels:
-                treatments.append(Treatment.of(steps=one.steps, levels=levels, roles=(role,)))
+        treatments += [
+            one.model_copy(update={"levels": tuple(asked[role, number]), "roles": (role,)})
+            for role in treated(study, one)
+            if asked[role, number]
+        ]
     return Study.of(**{**study.model_dump(exclude={"treatments"}), "treatments": treatments})
+
+
+def treated(study: Study, treatment: Treatment) -> list[str]:
+    """The roles of the models that a treatment is for."""
+    return [role for role in study.models if treatment.treats(role)]
 
 
 def saved(study: Study, asked: Asked) -> str:
@@ -141,16 +149,16 @@ def _rows(
     number: int,
     **also: Any,
 ) -> list[Mapping[str, Any]]:
-    """Rows of a list in the summary that speak of one model under one treatment."""
+    """Rows of a list in the summary that speak of one model under one treatment and its seed."""
     model = next(one["name"] for one in summary["models"] if one["role"] == role)
     names = {_bare(t["name"]) for t in summary["study"]["treatments"]}
-    name = _bare(study.treatments[number].name)
+    treatment = study.treatments[number]
+    name, seed = _bare(treatment.name), study.seed_of(treatment)
     assert name in names
     return [
         row
         for row in rows
-        if row["model"] == model
-        and (_bare(row["treatment"]) == name or row.get("level") == 0)
+        if (row["model"], _bare(row["treatment"]), row["seed"]) == (model, name, seed)
         and all(row[key] == value for key, value in also.items())
     ]
 
