@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from resect.cli.app import Alpha, Json, Margin, Quiet, app
-from resect.cli.output import draw, print_json, show, show_list
+from resect.cli.output import draw, noticing, print_json, show, show_list
 
 
 @app.command()
@@ -89,7 +89,7 @@ def export(
     from resect.store.export import export
 
     with Run(run).reading() as store:
-        written = [str(path) for path in export(store, to, out)]
+        written = [str(path) for path in export(store, to, out, noticing(quiet))]
     if as_json:
         print_json(written)
     elif not quiet:

@@ -48,12 +48,13 @@ def _ordered(row: Recorded, info: TaskInfo) -> Recorded:
     if row.labels == info.labels or not row.labels:
         return row
     lacking = [label for label in row.labels if label not in info.labels]
-    if lacking:
+    if lacking and row.variant is None:  # which may have one more
         raise RequestError(
             f"{row.source}: item {row.item} has the label {lacking[0]}, which {info.name} has not "
             f"({', '.join(info.labels)}): give all rows the same labels."
         )
-    order = sorted(range(len(row.labels)), key=lambda i: info.labels.index(row.labels[i]))
+    place = {label: i for i, label in enumerate((*info.labels, *lacking))}
+    order = sorted(range(len(row.labels)), key=lambda i: place[row.labels[i]])
     if order == list(range(len(order))):
         return row
     scores = row.option_scores

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from resect.errors import RequestError
+from resect.errors import RequestError, unknown
 from resect.record import digest
 from resect.recorded.row import Recorded
 from resect.spec import level as exact
+from resect.tasks.variants import VARIANTS
 
 _CUTTER = re.compile(
     r"(?<![a-z])(?:magnitude|wanda|sparsegpt|ria|random|neurons|heads|experts|prun|spars)", re.I
@@ -56,6 +57,7 @@ def checked(rows: Sequence[Recorded]) -> list[Recorded]:
         seen.add(key)
         found.append(row)
     _doses(found)
+    _asked_again(found)
     return found
 
 
@@ -73,6 +75,21 @@ def _measured(row: Recorded) -> None:
         raise RequestError(
             f"{row.source}: item {row.item} names a label twice: {', '.join(row.labels)}."
         )
+
+
+def _asked_again(rows: Sequence[Recorded]) -> None:
+    """Every variant has a name that is known, and is of a question that was asked."""
+    asked = {(row.task, row.item) for row in rows if row.variant is None}
+    for row in rows:
+        if row.variant is None:
+            continue
+        if row.variant not in VARIANTS:
+            raise unknown("variant", row.variant, VARIANTS)
+        if (row.task, row.parent) not in asked:
+            raise RequestError(
+                f"{row.source}: item {row.item} of {row.task} is the {row.variant} variant of "
+                f"{row.parent or 'no question'}, which has no answer: name the question as parent."
+            )
 
 
 def _doses(rows: Sequence[Recorded]) -> None:

@@ -7,6 +7,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from resect.errors import RequestError
 from resect.record import Item, TaskInfo
@@ -20,10 +21,13 @@ _SHOWN = re.compile(r"(?:^[ \t]*|\banswer(?: is)?:? )\(?[CD](?=[.):,]|[ \t]*$)",
 
 
 def infos(rows: Sequence[Recorded], known: Mapping[str, TaskInfo]) -> dict[str, TaskInfo]:
-    """What each task is, in the order of the rows: as its format knows it, else from the rows."""
+    """What each task is, in the order of the rows: as its format knows it, else from the rows of
+    its own questions. A variant may have labels that they have not.
+    """
     by_task: dict[str, list[Recorded]] = defaultdict(list)
     for row in rows:
-        by_task[row.task].append(row)
+        if row.variant is None:
+            by_task[row.task].append(row)
     return {task: known.get(task) or _info(task, got) for task, got in by_task.items()}
 
 
@@ -46,6 +50,15 @@ def _info(task: str, rows: Sequence[Recorded]) -> TaskInfo:
         scored=said,  # type: ignore[arg-type]
         positive="yes" if "yes" in labels else None,
     )
+
+
+def exported(fields: Any, source: str) -> TaskInfo:
+    """What a task is, as `resect export` wrote it. Raises `RequestError`."""
+    try:
+        lists = {name: tuple(fields[name]) for name in ("labels", "stop")}
+        return TaskInfo(**{**fields, **lists})
+    except (KeyError, TypeError):
+        raise RequestError(f"{source} does not describe its task as resect writes it.") from None
 
 
 def labels_of(gold: Mapping[str, str], rows: Sequence[Recorded] = ()) -> tuple[str, ...]:
@@ -111,6 +124,8 @@ def _item(row: Recorded, info: TaskInfo) -> Item:
         tags=dict(row.tags),
         means=dict(row.means),
         parent=row.parent,
+        variant=row.variant,
+        context=row.context,
     )
 
 

@@ -22,7 +22,8 @@ from resect.recorded.check import bits, checked, gaps, identity
 from resect.recorded.describe import infos, items
 from resect.recorded.roles import control, roles
 from resect.recorded.row import Found, Recorded
-from resect.tasks.base import READER, LabelTask
+from resect.tasks import Task, get
+from resect.tasks.base import LabelTask
 
 RESAMPLES = 2000
 OUTPUTS = ("summary.json", "report.html", "card.md", "card.json")
@@ -155,32 +156,53 @@ class _Readings:
 
     def __init__(self, tasks: Mapping[str, TaskInfo]) -> None:
         self.tasks = tasks
-        self.reader = LabelTask()
+        self.readers = {name: _reader(info) for name, info in tasks.items()}
         self.known: dict[tuple[str, str, str], Reading] = {}
 
     def of(self, row: Recorded, item: Item) -> Reading:
         if row.text is None:
             return Reading(None, "", "", None)
-        key = (row.task, row.item, row.text)
-        if self.tasks[row.task].kind != "label":
+        key, reader = (row.task, row.item, row.text), self.readers[row.task]
+        if reader is None:
             plain = float(row.text.strip() == row.gold.strip())
             return Reading(None, "", "", plain if row.score is None else row.score)
         if key not in self.known:
-            self.known[key] = self.reader.read(row.text, item)
+            self.known[key] = reader.read(row.text, item, row.stopped)
         return self.known[key]
+
+    def name(self, task: str) -> str:
+        """The version of what reads the texts of a task."""
+        reader = self.readers[task]
+        return "recorded" if reader is None else reader.reader
+
+
+def _reader(info: TaskInfo) -> Task | None:
+    """What reads the texts of a task: all labels alike, else the task of ours that it is; None
+    where it is none, so that only the recorded score is known.
+    """
+    if info.kind == "label":
+        return LabelTask()
+    try:
+        ours = get(info.name)
+        same = (ours.info.kind, ours.info.primary) == (info.kind, info.primary)
+    except RequestError:
+        return None
+    return ours if same and ours.rereads else None
 
 
 def _answers(cell: Cell, readings: _Readings) -> Iterator[Answer]:
     for row, item in zip(cell.rows, cell.items, strict=True):
-        raw = RawAnswer(row.text or "", None, 0, row.option_scores)
+        raw = RawAnswer(row.text or "", row.stopped, 0, row.option_scores)
         best = _chosen(row, readings.tasks[row.task].scored)
         best = None if best is None else item.meaning(best)
         asking, key = cell.result.asking, item.key
-        yield Answer(asking, key, raw, readings.of(row, item), READER, best, row.recorded)
+        reader = readings.name(row.task)
+        yield Answer(asking, key, raw, readings.of(row, item), reader, best, row.recorded)
 
 
 def _chosen(row: Recorded, scored: str) -> str | None:
-    """The label of the best option score; `text-normalised` divides by the bytes of the choice.
+    """The label of the best option score; `text-normalised` divides by the bytes of the choice,
+    without the blank that sets it apart.
 
     None, no answer, where a score is not finite: a model that overflowed chose nothing.
     """
@@ -188,7 +210,8 @@ def _chosen(row: Recorded, scored: str) -> str | None:
         return None
     values = list(row.option_scores)
     if scored == "text-normalised" and row.choices:
-        values = [v / (len(c.encode()) or 1) for v, c in zip(values, row.choices, strict=True)]
+        sizes = [len(choice.removeprefix(" ").encode()) or 1 for choice in row.choices]
+        values = [value / size for value, size in zip(values, sizes, strict=True)]
     return row.labels[max(range(len(values)), key=values.__getitem__)]
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from resect.errors import RequestError
 from resect.record import TaskInfo
 from resect.recorded import files
-from resect.recorded.describe import LETTERS, LONGEST_LABEL, MOST_LABELS
+from resect.recorded.describe import LETTERS, LONGEST_LABEL, MOST_LABELS, exported
 from resect.recorded.lm_eval_names import RESULTS, SAMPLES, Subject, readings, subject_of
 from resect.recorded.lm_eval_scored import accuracies, arguments, differing, scored, several
 from resect.recorded.row import Found, Recorded
@@ -38,6 +38,7 @@ def read(path: Path) -> Found:
     infos: dict[str, TaskInfo] = {}
     stated: list[dict[str, Any]] = []
     sources: dict[str, str] = {}
+    order: dict[str, int] = {}
     for file in files.read(path, lambda name: name in newest):
         who, said = subject_of(file.name, results, path)
         task = _task(file.name)
@@ -48,8 +49,9 @@ def read(path: Path) -> Found:
         stated += _stated(who, task, (said.get("results") or {}).get(task) or {}, computed)
         ours = _ours(config)
         if ours:
-            info = _info(ours, file.name)
+            info = exported(ours.get("info"), f"the results file of {file.name}")
             infos[info.name] = info
+            order.setdefault(info.name, list(said["configs"]).index(task))
         sources[file.name] = file.sha256
     # the id is that of the uncut model where it is there
     ids = {
@@ -57,6 +59,8 @@ def read(path: Path) -> Found:
         for model, got in whose.items()
     }
     notes += [*readings(who for got in whose.values() for who in got), *differing(stated)]
+    # our own tasks in the order of their run, not of their files' names
+    rows.sort(key=lambda row: order.get(row.task, 0))
     return Found(_merged(rows), sources, infos, ids, tuple(stated), tuple(notes))
 
 
@@ -222,6 +226,9 @@ def _own(base: Recorded, doc: Mapping[str, Any], ours: Mapping[str, Any]) -> Rec
         score=doc["score"],
         means=doc.get("means") or {},
         parent=doc.get("parent"),
+        variant=doc.get("variant"),
+        context=doc.get("context") or "",
+        stopped=doc.get("stopped"),
     )
 
 
@@ -260,14 +267,3 @@ def _ours(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
     metadata = config.get("metadata")
     found = metadata.get("resect") if isinstance(metadata, dict) else None
     return found if isinstance(found, dict) else None
-
-
-def _info(ours: Mapping[str, Any], source: str) -> TaskInfo:
-    try:
-        fields = ours["info"]
-        lists = {name: tuple(fields[name]) for name in ("labels", "stop")}
-        return TaskInfo(**{**fields, **lists})
-    except (KeyError, TypeError):
-        raise RequestError(
-            f"the results file of {source} does not describe its task as resect writes it."
-        ) from None

@@ -5,17 +5,25 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from resect.errors import RequestError
+from resect.record import TaskInfo
 from resect.recorded import files
 from resect.recorded.align import named
+from resect.recorded.describe import exported
 from resect.recorded.row import Found, Recorded
 
 ENDINGS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz")
 NEEDED = ("model", "task", "item", "gold")
-WORDS = (*NEEDED, "role", "treatment", "text", "recorded", "prompt", "question", "parent")
+WORDS = (
+    *NEEDED, "role", "treatment", "text", "recorded", "prompt", "question", "context", "parent",
+    "variant",
+)  # fmt: skip
+STOPPED = ("eos", "stop", "length")
+ANSWERS, ASIDE, TASKS = "answers.csv", ("cells.csv", "measurements.csv"), "answers.tasks.json"
+"""What `resect export` writes: the answers, what no audit reads, and what the tasks are."""
 
 
 def matches(names: list[str]) -> bool:
@@ -27,10 +35,38 @@ def read(path: Path) -> Found:
     """All rows of the JSON Lines and CSV files below `path`."""
     rows: list[Recorded] = []
     sources = {}
-    for file in files.read(path, lambda name: name.endswith(ENDINGS)):
+    there = {PurePosixPath(name) for name in files.names(path)}
+
+    def wanted(name: str) -> bool:
+        place = PurePosixPath(name)
+        aside = place.name in ASIDE and place.with_name(ANSWERS) in there
+        return name.endswith(ENDINGS) and not aside
+
+    for file in files.read(path, wanted):
         rows += [_row(row, f"{file.name} {where}", file.name) for where, row in _records(file)]
         sources[file.name] = file.sha256
-    return Found(rows, sources)
+    return Found(rows, sources, _tasks(path))
+
+
+def _tasks(path: Path) -> dict[str, TaskInfo]:
+    """What the tasks are, as an export says it; answers given alone have it beside them."""
+    beside = path.with_name(TASKS)
+    if path.is_dir() or path.name.endswith(files.ARCHIVES):
+        found = list(files.read(path, lambda name: PurePosixPath(name).name == TASKS))
+    elif path.name == ANSWERS and beside.is_file():
+        found = [files.one(TASKS, files.content(beside))]
+    else:
+        found = []
+    told: dict[str, TaskInfo] = {}
+    for file in found:
+        try:
+            table = json.loads(files.text(file))
+        except ValueError:
+            raise RequestError(f"{file.name} is cut short or damaged: export again.") from None
+        if not isinstance(table, dict):
+            raise RequestError(f"{file.name} names no tasks: export again.")
+        told |= {name: exported(fields, file.name) for name, fields in table.items()}
+    return told
 
 
 def _records(file: files.File) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -83,17 +119,21 @@ def _row(row: Mapping[str, Any], where: str, source: str) -> Recorded:
         prompt=words.get("prompt", ""),
         question=words.get("question", ""),
         score=score,
-        scored=_scored(row.get("scored"), where),
+        scored=_one_of(row.get("scored"), ("letter", "text", "text-normalised"), where, "scored"),
         means=means,
         parent=words.get("parent"),
+        variant=words.get("variant"),
+        context=words.get("context", ""),
+        stopped=_one_of(row.get("stopped"), STOPPED, where, "stopped"),
         source=source,
     )
 
 
-def _scored(value: Any, where: str) -> str | None:
-    if value not in (None, "letter", "text", "text-normalised"):
-        raise RequestError(f"{where}: scored is letter, text or text-normalised, not {value!r}.")
-    return None if value is None else str(value)
+def _one_of(value: Any, known: tuple[str, ...], where: str, name: str) -> Any:
+    if value is not None and value not in known:
+        said = f"{', '.join(known[:-1])} or {known[-1]}"
+        raise RequestError(f"{where}: {name} is {said}, not {value!r}.")
+    return value
 
 
 def _word(value: Any, where: str, name: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from resect.record import TaskInfo
+from resect.record import Stopped, TaskInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,9 @@ class Recorded:
     `option_scores[i]` the log-likelihood of `choices[i]`, which stands for `labels[i]`.
     `recorded` is how the recording study itself read the text, None where unknown; `score` its
     own 0 or 1, used only where a task has no labels; `scored` says what the options view scores
-    (`TaskInfo.scored`). `means` and `parent` are the item's. `source` names the file.
+    (`TaskInfo.scored`). `stopped` is why the text
+    ended (`RawAnswer.stopped`). `means`, `parent`, `variant` and `context` are the item's. `source`
+    names the file.
     """
 
     model: str
@@ -41,6 +43,9 @@ class Recorded:
     scored: str | None = None
     means: Mapping[str, str] = field(default_factory=dict)
     parent: str | None = None
+    variant: str | None = None
+    context: str = ""
+    stopped: Stopped = None
     source: str = ""
 
 

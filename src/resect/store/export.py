@@ -1,16 +1,21 @@
 """A run's answers for other tools: CSV, Parquet, or the sample files of lm-evaluation-harness.
 
-CSV is the plain format that `resect audit` reads back; so are the lm-eval files.
+CSV is the plain format that `resect audit` reads back; so are the lm-eval files. An export is
+written whole or not at all.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import json
 import math
+import os
 import re
-from collections.abc import Iterator, Mapping
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -29,8 +34,11 @@ _READ = ("answer", "outcome", "tier", "score", "chosen")
 _LISTED = ("options", "labels", "means", "choices", "option_scores", "tags")
 
 
-def export(store: Store, to: str, out: Path) -> list[Path]:
-    """Write the run into the folder `out`; the files written. Raises `RequestError`."""
+def export(store: Store, to: str, out: Path, notice: Callable[[str], None] = print) -> list[Path]:
+    """Write the run into the folder `out`; the files written. Raises `RequestError`.
+
+    `notice` is told of tasks that the format cannot hold.
+    """
     if to not in FORMATS:
         raise unknown("export format", to, FORMATS)
     if to == "parquet" and not find_spec("pyarrow"):
@@ -38,13 +46,52 @@ def export(store: Store, to: str, out: Path) -> list[Path]:
     answers = store.answers()
     if not len(answers):
         raise RequestError("the run has no answers yet: nothing to export.")
+    if to != "parquet":
+        answers = _with_gold(answers, store.tasks(), to, notice)
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        if to == "lm-eval":
-            return list(_lm_eval(store, answers, out))
-        return list(_tables(store, answers, to, out))
+        with _whole(out) as made:
+            if to == "lm-eval":
+                written = list(_lm_eval(store, answers, made))
+            else:
+                written = list(_tables(store, answers, to, made))
     except OSError as error:
         raise RequestError(f"{out} cannot be written ({error.strerror}): give another.") from None
+    return [out / path.relative_to(made) for path in written]
+
+
+@contextlib.contextmanager
+def _whole(out: Path) -> Iterator[Path]:
+    """A folder inside `out` whose files move up when all of them are written."""
+    fresh = not out.exists()
+    out.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(dir=out, prefix=".export."))
+    try:
+        yield made
+        for path in sorted(made.rglob("*")):
+            place = out / path.relative_to(made)
+            if path.is_dir():
+                place.mkdir(exist_ok=True)
+            else:
+                os.replace(path, place)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+        if fresh:
+            with contextlib.suppress(OSError):  # it holds the export
+                out.rmdir()
+
+
+def _with_gold(
+    answers: pd.DataFrame, infos: Mapping[str, TaskInfo], to: str, notice: Callable[[str], None]
+) -> pd.DataFrame:
+    """The answers without those of perplexity, which no audit could read: it has no gold."""
+    lacking = [name for name, info in infos.items() if info.kind == "score"]
+    kept = answers[~answers["task"].isin(lacking)]
+    names = ", ".join(lacking)
+    if not len(kept):
+        raise RequestError(f"{to} needs gold answers, which {names} has not: take parquet.")
+    if lacking:
+        notice(f"{names}: left out, as {to} needs gold answers; parquet holds it.")
+    return kept
 
 
 def _tables(store: Store, answers: pd.DataFrame, to: str, out: Path) -> Iterator[Path]:
@@ -63,6 +110,10 @@ def _tables(store: Store, answers: pd.DataFrame, to: str, out: Path) -> Iterator
             else:
                 table.to_parquet(path, index=False)
             yield path
+    told = {name: asdict(info) for name, info in store.tasks().items()}
+    path = out / "answers.tasks.json"
+    path.write_text(json.dumps(told, indent=1, ensure_ascii=False), encoding="utf-8")
+    yield path
 
 
 def _plain(store: Store, answers: pd.DataFrame) -> pd.DataFrame:
@@ -81,13 +132,15 @@ def _plain(store: Store, answers: pd.DataFrame) -> pd.DataFrame:
             "item": item.id,
             "gold": item.gold,
             "text": row["text"] if row["outcome"] or row["text"] else None,
-            **{name: doc[name] for name in ("options", "labels", "means", "choices", "parent")},
+            **{name: doc[name] for name in ("options", "labels", "means", "choices")},
+            **{name: doc[name] for name in ("parent", "variant")},
             "option_scores": _value(row["option_scores"]),
             "scored": infos[row["task"]].scored,
             "tags": doc["tags"],
             "recorded": doc["recorded"],
             "prompt": item.prompt,
             "question": item.question,
+            "context": item.context or None,
             **{name: _value(row[name]) for name in _READ},
             **{name: row[name] for name in ("seed", "status", "stopped", "tokens")},
         })  # fmt: skip
@@ -98,7 +151,7 @@ def _plain(store: Store, answers: pd.DataFrame) -> pd.DataFrame:
 
 
 def _lm_eval(store: Store, answers: pd.DataFrame, out: Path) -> Iterator[Path]:
-    """One folder a model, treatment and level; a task with both views is two files."""
+    """One folder a model, treatment and level; one file a task, variant and view."""
     infos, items = store.tasks(), store.items()
     ids = {model["name"]: model.get("id") or model["name"] for model in store.models()}
     time = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S.%f")
@@ -113,11 +166,13 @@ def _lm_eval(store: Store, answers: pd.DataFrame, out: Path) -> Iterator[Path]:
             "level": _value(first["level"]),
         }
         dose = "" if who["level"] is None else f"{who['level']:g}"
-        place = out / re.sub(r"[^\w.+-]+", "-", f"{who['model']}__{who['treatment']}__{dose}")
+        place = out / _file_name(f"{who['model']}__{who['treatment']}__{dose}")
         place.mkdir(exist_ok=True)
         results: dict[str, Any] = {"results": {}, "configs": {}, "versions": {}, "n-shot": {}}
-        for task, rows in cell.groupby("task", sort=False):
-            for name, lines, scores in _views(str(task), rows, items):
+        # variants stand apart, so that the scores of a file are of its task's own questions
+        for (task, variant), rows in cell.groupby(["task", "variant"], sort=False, dropna=False):
+            called = f"{task}_{variant}" if isinstance(variant, str) else str(task)
+            for name, lines, scores in _views(_file_name(called), rows, items):
                 path = place / f"samples_{name}_{time}.jsonl"
                 path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
                 yield path
@@ -132,22 +187,23 @@ def _lm_eval(store: Store, answers: pd.DataFrame, out: Path) -> Iterator[Path]:
 
 
 def _views(
-    task: str, rows: pd.DataFrame, items: Mapping[str, Item]
+    name: str, rows: pd.DataFrame, items: Mapping[str, Item]
 ) -> Iterator[tuple[str, list[str], dict[str, float]]]:
-    """Name, sample lines and scores of each view a task was asked in."""
+    """Name, sample lines and scores of each view that was asked."""
     texts, options = [], []
     for number, row in enumerate(_records(rows)):
         item = items[row["item"]]
         doc = _doc(row, item)
         if row["outcome"] or row["text"]:
             texts.append(_text_sample(number, row, item, doc))
-        if row["option_scores"] is not None and item.gold in item.labels:
-            options.append(_option_sample(number, row, item, doc))
+        right = _right(item)
+        if row["option_scores"] is not None and right is not None:
+            options.append(_option_sample(number, row, item, doc, right))
     if texts:
-        yield task, [_line(x) for x in texts], {"exact_match": _mean(texts, "exact_match")}
+        yield name, [_line(x) for x in texts], {"exact_match": _mean(texts, "exact_match")}
     if options:
-        scores = {name: _mean(options, name) for name in ("acc", "acc_norm")}
-        yield f"{task}_options", [_line(x) for x in options], scores
+        scores = {metric: _mean(options, metric) for metric in ("acc", "acc_norm")}
+        yield f"{name}_options", [_line(x) for x in options], scores
 
 
 def _text_sample(
@@ -165,9 +221,9 @@ def _text_sample(
 
 
 def _option_sample(
-    number: int, row: Mapping[str, Any], item: Item, doc: dict[str, Any]
+    number: int, row: Mapping[str, Any], item: Item, doc: dict[str, Any], gold: int
 ) -> dict[str, Any]:
-    scores, gold = row["option_scores"], item.labels.index(str(item.gold))
+    scores = row["option_scores"]
     choices = item.choices or tuple(f" {label}" for label in item.labels)
     sizes = [len(choice.removeprefix(" ")) or 1 for choice in choices]
     pairs = enumerate(zip(choices, scores, strict=True))
@@ -189,6 +245,13 @@ def _option_sample(
     }
 
 
+def _right(item: Item) -> int | None:
+    """The place of the right label: the gold, else the first that means it."""
+    if item.gold in item.labels:
+        return item.labels.index(item.gold)
+    return next((i for i, x in enumerate(item.labels) if item.meaning(x) == item.gold), None)
+
+
 def _head(number: int, item: Item, doc: dict[str, Any], target: str) -> dict[str, Any]:
     shown = json.dumps(doc, indent=2, ensure_ascii=False)
     return {
@@ -205,15 +268,18 @@ def _doc(row: Mapping[str, Any], item: Item) -> dict[str, Any]:
     return {
         "id": item.id,
         "question": item.question,
+        "context": item.context,
         "gold": item.gold,
         "labels": list(item.labels),
         "options": None if item.options is None else dict(item.options),
         "choices": list(item.choices),
         "means": dict(item.means),
         "parent": item.parent,
+        "variant": item.variant,
         "tags": dict(item.tags),
         "recorded": _value(row.get("recorded")),
         "score": _value(row["score"]),
+        "stopped": _value(row["stopped"]),
     }
 
 
@@ -256,6 +322,12 @@ def _mean(samples: list[dict[str, Any]], name: str) -> float:
 
 def _line(sample: Mapping[str, Any]) -> str:
     return json.dumps(sample, ensure_ascii=False)
+
+
+def _file_name(name: str) -> str:
+    """The name as one of a file or folder; of what had to be changed or cut a hash says which."""
+    plain = re.sub(r"[^\w.+-]+", "-", name, flags=re.ASCII)[-80:]
+    return plain if plain == name else f"{plain}-{_hash(name)[:8]}"
 
 
 def _hash(text: str) -> str:
