@@ -65,7 +65,7 @@ ALLOWED: dict[str, set[str]] = {
     "recorded": {"errors", "folder", "parents", "record", "spec", "tasks"},
     "request": {"errors", "spec"},
     "progress": {"course", "recover"},
-    "api": {"devices", "course", "folder", "methods", "models", "record", "spec", "sweep"},
+    "api": {"compression", "course", "folder", "record", "spec", "sweep"},
     "search": {"api", "errors", "folder", "spec"},
     "cli": {
         "analysis", "api", "clinic", "compression", "errors", "folder", "inspection", "judge",
