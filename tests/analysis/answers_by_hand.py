@@ -1,13 +1,15 @@
-"""Small answer frames written by hand."""
+"""Small answer frames and lists written by hand."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from lobotomy_logs import task
 
+from resect.analysis import skill as sk
 from resect.analysis import summarise
 
 YN = ("yes", "no")
@@ -75,3 +77,20 @@ def flipped(gold: Sequence[str], wrong: int) -> list[str | None]:
         found.append(other if seen[g] < wrong else g)
         seen[g] += 1
     return found
+
+
+def tally_of(gold: Sequence[str], answers: Sequence[str | None], labels: Sequence[str]) -> sk.Tally:
+    """The counts of one list of answers (None is no answer), R = L = 1."""
+    ones = np.ones((1, len(gold)), dtype=np.float32)
+    codes = sk.encode(answers, labels)[None, :]
+    return sk.tally(ones, codes, sk.encode(gold, labels), len(labels))
+
+
+def skill_of(gold: Sequence[str], answers: Sequence[str | None], labels: Sequence[str]) -> float:
+    """The skill of one list of answers against its gold labels."""
+    return float(sk.skill(tally_of(gold, answers, labels))[0, 0])
+
+
+def macro_f1_of(gold: Sequence[str], answers: Sequence[str | None], labels: Sequence[str]) -> float:
+    """Macro-F1 of one list of answers over the fixed labels."""
+    return float(sk.confusion(tally_of(gold, answers, labels)).macro()[2][0, 0])

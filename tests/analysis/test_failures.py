@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from answers_by_hand import YN, cell, flipped, run
+from answers_by_hand import YN, cell, flipped, run, skill_of, tally_of
 from lobotomy_logs import task
 from scipy.stats import norm
 
-from resect.analysis import skill as sk
 from resect.analysis.bias import detection, lean, recall_spread
 from resect.analysis.divergences import lost_from
 from resect.analysis.intervals import wilson
@@ -21,15 +20,15 @@ def pick(rows, **keys):
 
 def test_detection_by_hand():
     answers = ["yes"] * 40 + [None] * 10 + ["yes"] * 15 + ["no"] * 35
-    t = sk.tally_of(["yes"] * 50 + ["no"] * 50, answers, YN)
+    t = tally_of(["yes"] * 50 + ["no"] * 50, answers, YN)
     found = detection(t, 0)
     hit, alarm = norm.ppf(40.5 / 41), norm.ppf(15.5 / 51)  # of the answers given
     assert found.sensitivity[0, 0] == pytest.approx(hit - alarm)
     assert found.criterion[0, 0] == pytest.approx(-(hit + alarm) / 2)
-    always = detection(sk.tally_of(GOLD, ["yes"] * 100, YN), 0)
+    always = detection(tally_of(GOLD, ["yes"] * 100, YN), 0)
     assert always.sensitivity[0, 0] == pytest.approx(0)
     assert always.criterion[0, 0] < -2  # leans to yes
-    assert np.isnan(detection(sk.tally_of(["yes"] * 4, ["yes"] * 4, YN), 0).criterion[0, 0])
+    assert np.isnan(detection(tally_of(["yes"] * 4, ["yes"] * 4, YN), 0).criterion[0, 0])
 
 
 def test_silence_is_no_lean_to_no():
@@ -49,12 +48,12 @@ def test_silence_is_no_lean_to_no():
 
 def test_letter_bias_by_hand():
     gold = list("ABCD") * 25
-    always = sk.tally_of(gold, ["C"] * 100, ABCD)
+    always = tally_of(gold, ["C"] * 100, ABCD)
     assert lean(always).counted[0, 0] == pytest.approx(0.75)
     assert recall_spread(always).counted[0, 0] == pytest.approx(np.std([0, 0, 1, 0]))
-    even = sk.tally_of(gold, gold, ABCD)
+    even = tally_of(gold, gold, ABCD)
     assert lean(even).counted[0, 0] == recall_spread(even).counted[0, 0] == 0
-    assert np.isnan(lean(sk.tally_of(gold, [None] * 100, ABCD)).counted[0, 0])
+    assert np.isnan(lean(tally_of(gold, [None] * 100, ABCD)).counted[0, 0])
 
 
 def test_bias_rows():
@@ -158,7 +157,7 @@ def test_a_control_has_no_skill_and_never_beats_an_intact_model(name):
     labels = ("yes", "no", "maybe")
     rng = np.random.default_rng(CONTROLS.index(name))
     gold = ["yes"] * 110 + ["no"] * 68 + ["maybe"] * 22
-    found = [sk.skill_of(gold, control(name, gold, labels, rng), labels) for _ in range(300)]
+    found = [skill_of(gold, control(name, gold, labels, rng), labels) for _ in range(300)]
     expected = 3 * np.std(found) / np.sqrt(300)
     assert abs(np.mean(found)) <= expected + (1e-9 if name != "garbage" else 0.05)
     intact = [labels[(labels.index(g) + (i % 5 == 0)) % 3] for i, g in enumerate(gold)]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from answers_by_hand import macro_f1_of, skill_of, tally_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +17,7 @@ def test_skill_by_hand():
     gold = ["yes", "yes", "yes", "yes", "no", "no", "maybe"]
     answers = ["yes", "yes", "no", None, "no", "yes", "no"]
     # yes: (1 + 1 - 1/2 + 0) / 4 = 3/8; no: (1 - 1/2) / 2 = 1/4; maybe: -1/2
-    assert sk.skill_of(gold, answers, YNM) == pytest.approx((3 / 8 + 1 / 4 - 1 / 2) / 3, abs=1e-12)
+    assert skill_of(gold, answers, YNM) == pytest.approx((3 / 8 + 1 / 4 - 1 / 2) / 3, abs=1e-12)
 
 
 def test_skill_is_the_balanced_mean_of_credit():
@@ -30,7 +31,7 @@ def test_skill_is_the_balanced_mean_of_credit():
 
 
 def test_labels_without_items_do_not_count_for_skill():
-    assert sk.skill_of(["yes", "no"], ["yes", None], YNM) == 0.5
+    assert skill_of(["yes", "no"], ["yes", None], YNM) == 0.5
 
 
 def test_weights_equal_repeating_the_items():
@@ -41,16 +42,16 @@ def test_weights_equal_repeating_the_items():
     counts = sk.tally(weights, codes, labels, 3)
     long_gold = list(np.repeat(np.array(gold, dtype=object), times))
     long_answers = list(np.repeat(np.array(answers, dtype=object), times))
-    assert sk.skill(counts)[0, 0] == pytest.approx(sk.skill_of(long_gold, long_answers, YNM))
+    assert sk.skill(counts)[0, 0] == pytest.approx(skill_of(long_gold, long_answers, YNM))
     f1 = sk.confusion(counts).macro()[2][0, 0]
-    assert f1 == pytest.approx(sk.macro_f1_of(long_gold, long_answers, YNM))
+    assert f1 == pytest.approx(macro_f1_of(long_gold, long_answers, YNM))
 
 
 def test_macro_f1_by_hand_over_the_fixed_labels():
     gold, answers = ["A", "A", "B", "C"], ["A", None, "A", "C"]
     # A: 2·1/(2 + 2) = 1/2; B: 0/(0 + 1) = 0; C: 1; D: 0/0 = 0; no answer is no class
-    assert sk.macro_f1_of(gold, answers, ABCD) == pytest.approx((0.5 + 0 + 1 + 0) / 4)
-    found = sk.confusion(sk.tally_of(gold, answers, ABCD))
+    assert macro_f1_of(gold, answers, ABCD) == pytest.approx((0.5 + 0 + 1 + 0) / 4)
+    found = sk.confusion(tally_of(gold, answers, ABCD))
     assert found.precision[:, 0, 0].tolist() == [0.5, 0, 1, 0]
     assert found.recall[:, 0, 0].tolist() == [0.5, 0, 1, 0]
 
@@ -58,13 +59,13 @@ def test_macro_f1_by_hand_over_the_fixed_labels():
 @given(gold_lists)
 @settings(max_examples=50, deadline=None)
 def test_silence_has_no_skill(gold):
-    assert sk.skill_of(gold, [None] * len(gold), ABCD) == 0.0
+    assert skill_of(gold, [None] * len(gold), ABCD) == 0.0
 
 
 @given(gold_lists, st.sampled_from(ABCD))
 @settings(max_examples=50, deadline=None)
 def test_a_constant_answer_has_exactly_no_skill(gold, label):
-    assert sk.skill_of(gold, [label] * len(gold), ABCD) == 0.0
+    assert skill_of(gold, [label] * len(gold), ABCD) == 0.0
 
 
 @given(
@@ -73,14 +74,14 @@ def test_a_constant_answer_has_exactly_no_skill(gold, label):
 )
 @settings(max_examples=50, deadline=None)
 def test_a_constant_answer_has_no_skill_where_labels_have_no_items(gold, said):
-    assert sk.skill_of(gold, [said] * len(gold), ABCD) == 0.0
+    assert skill_of(gold, [said] * len(gold), ABCD) == 0.0
 
 
 def test_skill_where_a_label_has_no_items_by_hand():
     gold, answers = ["A", "A", "B", "B"], ["A", "B", "D", None]
     # two labels: a wrong A or B counts -1, a D (no item has it) and silence 0
-    assert sk.skill_of(gold, answers, ABCD) == pytest.approx(((1 - 1) / 2 + 0) / 2)
-    assert sk.skill_of(gold, ["A", "A", "A", "B"], ABCD) == pytest.approx((1 + 0) / 2)
+    assert skill_of(gold, answers, ABCD) == pytest.approx(((1 - 1) / 2 + 0) / 2)
+    assert skill_of(gold, ["A", "A", "A", "B"], ABCD) == pytest.approx((1 + 0) / 2)
 
 
 def test_a_label_that_only_a_resample_lacks_counts_nothing_there():
@@ -91,7 +92,7 @@ def test_a_label_that_only_a_resample_lacks_counts_nothing_there():
 
 
 def test_one_gold_label_has_no_skill():
-    assert np.isnan(sk.skill_of(["yes"] * 5, ["yes"] * 5, YNM))
+    assert np.isnan(skill_of(["yes"] * 5, ["yes"] * 5, YNM))
 
 
 def test_guessing_over_all_labels_has_no_skill_where_some_have_no_items():
@@ -105,7 +106,7 @@ def test_guessing_over_all_labels_has_no_skill_where_some_have_no_items():
 @given(gold_lists)
 @settings(max_examples=20, deadline=None)
 def test_a_perfect_model_has_skill_one(gold):
-    assert sk.skill_of(gold, gold, ABCD) == 1.0
+    assert skill_of(gold, gold, ABCD) == 1.0
 
 
 def test_guessing_has_no_skill_in_expectation():

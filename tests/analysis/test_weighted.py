@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+from answers_by_hand import tally_of
 from sklearn.metrics import precision_recall_fscore_support
 
 from resect.analysis import skill as sk
@@ -16,7 +17,7 @@ def test_they_are_those_of_scikit_learn():
     rng = np.random.default_rng(3)
     gold = list(rng.choice(list("ABCD"), 200, p=[0.5, 0.3, 0.15, 0.05]))
     said = [g if rng.random() < 0.6 else str(rng.choice(list("ABCX"))) for g in gold]
-    counts = sk.tally_of(gold, [s if s != "X" else None for s in said], "ABCD")
+    counts = tally_of(gold, [s if s != "X" else None for s in said], "ABCD")
     found = sk.confusion(counts).weighted(counts)
     theirs = precision_recall_fscore_support(
         gold, said, labels=list("ABCD"), average="weighted", zero_division=0
@@ -29,7 +30,7 @@ def test_the_majority_of_medmcqa_is_as_published(data_dir):
     """Accuracy .3223, precision .1038, recall .3223, F1 .1571 on the 4,183 questions of dev."""
     with gzip.open(data_dir / "medmcqa_dev.jsonl.gz", "rt", encoding="utf-8") as file:
         gold = [json.loads(line)["answer"] for line in file]
-    counts = sk.tally_of(gold, ["A"] * len(gold), "ABCD")
+    counts = tally_of(gold, ["A"] * len(gold), "ABCD")
     found = {n: float(v[0, 0]) for n, v in sk.confusion(counts).weighted(counts).items()}
     assert {n: round(v, 4) for n, v in found.items()} == {
         "precision": 0.1038, "recall": 0.3223, "f1": 0.1571,

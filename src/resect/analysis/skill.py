@@ -123,19 +123,3 @@ def encode(values: Sequence[str | None], labels: Sequence[str]) -> Codes:
     """Labels to codes (N,); whatever is not one of the labels is no answer."""
     place = {label: code for code, label in enumerate(labels)}
     return np.array([place.get(v, NO_ANSWER) if v else NO_ANSWER for v in values], dtype=np.int8)
-
-
-def tally_of(gold: Sequence[str], answers: Sequence[str | None], labels: Sequence[str]) -> Tally:
-    """The counts of one list of answers, R = L = 1."""
-    ones = np.ones((1, len(gold)), dtype=np.float32)
-    return tally(ones, encode(answers, labels)[None, :], encode(gold, labels), len(labels))
-
-
-def skill_of(gold: Sequence[str], answers: Sequence[str | None], labels: Sequence[str]) -> float:
-    """The skill of one list of answers (None is no answer) against its gold labels."""
-    return float(skill(tally_of(gold, answers, labels))[0, 0])
-
-
-def macro_f1_of(gold: Sequence[str], answers: Sequence[str | None], labels: Sequence[str]) -> float:
-    """Macro-F1 of one list of answers over the fixed labels."""
-    return float(confusion(tally_of(gold, answers, labels)).macro()[2][0, 0])
