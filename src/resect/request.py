@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from resect.errors import RequestError
-from resect.spec import Calibration, ModelRef, Step, Study, Treatment
+from resect.spec import Calibration, ModelRef, Study, Treatment
 from resect.spec import levels as read_levels
 
 _DEFAULT_LEVELS = "0:0.95:0.05"
@@ -20,7 +20,6 @@ def study(
     smoke: bool,
     models: Mapping[str, str | None],
     methods: Sequence[str] | None,
-    takes_level: Callable[[Step], bool],
     levels: str | None,
     tasks: Sequence[str] | None,
     every_model: Mapping[str, Any],
@@ -29,7 +28,6 @@ def study(
 ) -> Study:
     """The study asked for. What is None was not given; a mistake is one `RequestError`.
 
-    `takes_level` says whether a step's method has levels, so that only those are swept unasked;
     `smoke` takes the file's small version; `every_model` goes into each model's reference,
     `calibration` into the study's.
     """
@@ -43,7 +41,7 @@ def study(
         raise RequestError("no model is named: give a study file, or --specialist and --base.")
     for ref in asked["models"].values():
         ref.update({name: value for name, value in every_model.items() if value is not None})
-    asked["treatments"] = _treatments(asked.get("treatments", ()), methods, levels, takes_level)
+    asked["treatments"] = _treatments(asked.get("treatments", ()), methods, levels)
     if tasks:
         asked["tasks"] = [name for part in tasks for name in part.split(",")]
     if not asked.get("tasks"):
@@ -117,24 +115,19 @@ def _treatments(
     listed: Sequence[Mapping[str, Any]],
     methods: Sequence[str] | None,
     levels: str | None,
-    takes_level: Callable[[Step], bool],
 ) -> list[Treatment]:
     """The file's treatments, or those of `methods`; `levels` go to what is left to sweep."""
-
-    def swept(one: Treatment) -> bool:
-        return one.free and any(step.level is None and takes_level(step) for step in one.steps)
-
     found = [Treatment.of(**fields) for fields in listed]
     if methods is not None or not found:
         usual = next((t.levels for t in found if t.levels), _DEFAULT_LEVELS)
         named = [Treatment.of(steps=steps) for steps in methods or ["magnitude"]]
-        found = [Treatment.of(steps=t.steps, levels=usual) if swept(t) else t for t in named]
+        found = [Treatment.of(steps=t.steps, levels=usual) if t.free else t for t in named]
     if levels is None:
         return found
-    if not any(map(swept, found)):
+    if not any(t.free for t in found):
         raise RequestError(f"levels are given, but no step of {found[0].name!r} is left to sweep.")
     dose = read_levels(levels)
-    return [t.model_copy(update={"levels": dose}) if swept(t) else t for t in found]
+    return [t.model_copy(update={"levels": dose}) if t.free else t for t in found]
 
 
 def _name(asked: Mapping[str, Any]) -> str:

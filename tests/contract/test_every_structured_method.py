@@ -150,7 +150,7 @@ class TestStructured:
         ("neurons:0.5,criterion=random,target=clinic,distractor=clinic", "reads no target"),
         ("neurons:0.5,target=clinic", "belong together"),
         ("neurons:0.5,criterion=random,order=reverse", "random removal has no reverse"),
-        ("neurons:0.5,multiple_of=0", "a whole number from 1"),
+        ("neurons:0.5,multiple_of=0", "a number of at least 1"),
         ("neurons:0.5,target=task:nothing,distractor=clinic", "unknown task"),
         ("heads:0.5,by=layer", "unknown by"),
         ("blocks:0.5,criterion=norm", "unknown criterion"),

@@ -159,6 +159,29 @@ def test_sparsegpt_equals_the_published_algorithm(pattern, block):
     torch.testing.assert_close(found.double(), expected, rtol=2e-3, atol=2e-4)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "block", "whole"),
+    [(Pattern(3, 6), 8, 6), (Pattern(2, 4), 10, 8), (Pattern(1, 12), 8, 12)],
+)
+def test_sparsegpt_splits_no_neighbours_between_blocks(pattern, block, whole):
+    torch.manual_seed(0)
+    x, w = torch.randn(200, 24).double(), torch.randn(10, 24).double()
+    found = sparsegpt(w.float(), (x.T @ x).float(), 0.5, pattern, block=block)
+    expected = published(w, x.T @ x, 0.5, pattern, whole)
+    assert torch.equal(found == 0, expected == 0)
+    torch.testing.assert_close(found.double(), expected, rtol=2e-3, atol=2e-4)
+
+
+def test_sparsegpt_without_damping_finds_its_own():
+    """A singular Hessian and `damp=0`: damped a little, and said."""
+    method = methods.make(Step.parse("sparsegpt:0.5,damp=0"))
+    model = tiny.model("llama")
+    matrix = anatomy.read(model).matrices[0]
+    size = matrix.weight().shape[1]
+    note = method.prune(matrix, Moments(1, torch.ones(size, size)), 0.5)
+    assert "damped by" in note
+
+
 def test_sparsegpt_of_a_model():
     """Hessians from plain hooks in float64; every matrix's mask, and the weights as updated."""
     model = tiny.model("mistral")

@@ -57,7 +57,7 @@ def test_what_goes_by_no_seed_has_none(tiny_pair):
 
 
 def test_levels_given_beside_a_file_keep_seeds_and_roles(tmp_path):
-    from resect import methods, request
+    from resect import request
 
     place = tmp_path / "study.yaml"
     place.write_text(
@@ -66,7 +66,7 @@ def test_levels_given_beside_a_file_keep_seeds_and_roles(tmp_path):
     )
     study = request.study(
         place, smoke=False, models={}, methods=None, levels="0.1,0.2", tasks=None, every_model={},
-        takes_level=methods.takes_level, calibration={}, fields={},
+        calibration={}, fields={},
     )  # fmt: skip
     assert [t.seed for t in study.treatments] == [0, 1]
     assert all(t.roles == ("other",) and t.levels == (0.1, 0.2) for t in study.treatments)

@@ -97,14 +97,13 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Run a study, from a YAML file or from options; what is stored is not run again."""
-    from resect import methods, request
+    from resect import request
 
     asked = request.study(
         study,
         smoke=smoke,
         models={"specialist": specialist, "base": base},
         methods=method,
-        takes_level=methods.takes_level,
         levels=levels,
         tasks=task,
         every_model={"dtype": dtype, "trust_remote_code": trust_remote_code or None},

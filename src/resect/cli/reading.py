@@ -120,7 +120,7 @@ def diff(
 @app.command()
 def methods(as_json: Json = False, quiet: Quiet = False) -> None:
     """List the methods, one line each."""
-    from resect.methods import METHODS
+    from resect.spec import METHODS
 
     show_list({n: {"summary": e.summary, "level": e.dose} for n, e in METHODS.items()}, as_json)
 

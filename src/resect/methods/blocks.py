@@ -18,6 +18,7 @@ from resect.anatomy.blocks import keep_
 from resect.calibration import Tokens, blocks_in_turn, squares
 from resect.errors import RequestError, unknown
 from resect.methods.base import Context
+from resect.methods.declared import Seed
 from resect.methods.seeded import uniform
 from resect.methods.structured import Group, Structured
 
@@ -31,7 +32,7 @@ class Blocks(Structured):
     name = "blocks"
     unit = _ALL
 
-    def __init__(self, criterion: str = "influence", seed: int = 0) -> None:
+    def __init__(self, criterion: str = "influence", seed: Seed = 0) -> None:
         if criterion not in _CRITERIA:
             raise unknown("criterion", str(criterion), _CRITERIA)
         self.criterion = criterion

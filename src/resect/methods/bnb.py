@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from transformers import BitsAndBytesConfig, PreTrainedModel
 
-from resect.errors import RequestError, unknown
+from resect.errors import unknown
+from resect.methods.declared import Size
 from resect.methods.quantized import Quantized
 
 _COMPUTE = ("auto", "float32", "bfloat16", "float16")
@@ -20,7 +21,7 @@ class Int8(Quantized):
     library = "bitsandbytes"
     bits = 8.0
 
-    def __init__(self, threshold: float = 6.0) -> None:
+    def __init__(self, threshold: Size = 6.0) -> None:
         self.threshold = threshold
 
     def config(self, model: PreTrainedModel) -> Any:
@@ -44,8 +45,6 @@ class Nf4(Quantized):
     def __init__(self, double_quant: bool = True, compute_dtype: str = "auto") -> None:
         if compute_dtype not in _COMPUTE:
             raise unknown("compute_dtype", str(compute_dtype), _COMPUTE)
-        if not isinstance(double_quant, bool):
-            raise RequestError(f"double_quant={double_quant}: give true or false.")
         self.double_quant, self.compute_dtype = double_quant, compute_dtype
 
     def config(self, model: PreTrainedModel) -> Any:

@@ -32,6 +32,7 @@ from resect.calibration import Seen, Tokens, blocks_in_turn, name_of, squares
 from resect.errors import RequestError, unknown
 from resect.methods import naee
 from resect.methods.base import Context
+from resect.methods.declared import Seed, Whole
 from resect.methods.masks import removed
 from resect.methods.seeded import uniform
 from resect.methods.structured import Group, Structured
@@ -90,9 +91,9 @@ class Experts(Structured):
         self,
         criterion: str = "reap",
         data: str = "",
-        nsamples: int = 128,
-        seqlen: int = 2048,
-        seed: int = 0,
+        nsamples: Whole = 128,
+        seqlen: Whole = 2048,
+        seed: Seed = 0,
     ) -> None:
         known = (*CRITERIA, "naee", "random")
         if criterion not in known:

@@ -19,6 +19,7 @@ from resect.anatomy.heads import Attention
 from resect.calibration import Tokens, blocks_in_turn, squares
 from resect.errors import RequestError, unknown
 from resect.methods.base import Context
+from resect.methods.declared import Seed
 from resect.methods.masks import removed
 from resect.methods.seeded import uniform
 from resect.methods.structured import Group, Structured
@@ -37,7 +38,7 @@ class Heads(Structured):
 
     name = "heads"
 
-    def __init__(self, criterion: str = "norm", by: str = "group", seed: int = 0) -> None:
+    def __init__(self, criterion: str = "norm", by: str = "group", seed: Seed = 0) -> None:
         for option, given, known in (("criterion", criterion, _CRITERIA), ("by", by, _BY)):
             if given not in known:
                 raise unknown(option, str(given), known)

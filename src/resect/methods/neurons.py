@@ -27,7 +27,8 @@ from resect.anatomy.config import follow_
 from resect.anatomy.mlp import Mlp
 from resect.calibration import Tokens, blocks_in_turn, name_of, sizes
 from resect.errors import RequestError, unknown
-from resect.methods.base import Context
+from resect.methods.base import Context, Method
+from resect.methods.declared import Count, Seed, Whole
 from resect.methods.masks import removed
 from resect.methods.seeded import uniform
 from resect.methods.structured import Group, Structured
@@ -57,10 +58,10 @@ class Neurons(Structured):
         order: str = "selective",
         target: str = "",
         distractor: str = "",
-        nsamples: int = 128,
-        seqlen: int = 0,
-        multiple_of: int = 1,
-        seed: int = 0,
+        nsamples: Whole = 128,
+        seqlen: Count = 0,
+        multiple_of: Whole = 1,
+        seed: Seed = 0,
     ) -> None:
         for option, given, known in (
             ("criterion", criterion, _CRITERIA),
@@ -68,8 +69,6 @@ class Neurons(Structured):
         ):
             if given not in known:
                 raise unknown(option, str(given), known)
-        if type(multiple_of) is not int or multiple_of < 1:
-            raise RequestError(f"multiple_of is {multiple_of!r}: give a whole number from 1.")
         self.criterion, self.order = criterion, order
         self.multiple_of, self.seed = multiple_of, seed
         self.random = criterion == "random"
@@ -95,6 +94,7 @@ class Neurons(Structured):
 
     def fits(self, model: PreTrainedModel, levels: Sequence[float]) -> None:
         """The model must have MLPs whose width its config says; texts must be named."""
+        Method.fits(self, model, levels)  # every count of neurons can be had
         mlp.widths(model)
         if self.compares and not self.named and not is_clinic(model):
             raise RequestError(
@@ -176,7 +176,7 @@ class Nodes(Neurons):
 
     name = "nodes"
 
-    def __init__(self, multiple_of: int = 1) -> None:
+    def __init__(self, multiple_of: Whole = 1) -> None:
         super().__init__("magnitude", multiple_of=multiple_of)
 
 

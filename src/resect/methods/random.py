@@ -9,6 +9,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from resect.anatomy import Matrix
+from resect.methods.declared import Seed
 from resect.methods.scope import Targets
 from resect.methods.scored import Scored
 from resect.methods.seeded import uniform
@@ -28,7 +29,7 @@ class Random(Scored):
         exclude: str = "",
         lm_head: bool = False,
         embeddings: bool = False,
-        seed: int = 0,
+        seed: Seed = 0,
     ) -> None:
         super().__init__(scope, pattern, Targets(include, exclude, lm_head, embeddings))
         self.seed = seed

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from resect.calibration import Moments
 from resect.methods.calibrated import Calibrated
+from resect.methods.declared import Size
 from resect.methods.scope import Targets
 
 
@@ -28,7 +29,7 @@ class Ria(Calibrated):
         include: str = "*",
         exclude: str = "",
         inputs: str = "pruned",
-        power: float = 0.5,
+        power: Size = 0.5,
     ) -> None:
         super().__init__(scope, pattern, Targets(include, exclude), inputs)
         self.power = power

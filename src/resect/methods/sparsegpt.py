@@ -14,6 +14,7 @@ from resect.anatomy import Matrix
 from resect.calibration import Moments, gram
 from resect.errors import RunError
 from resect.methods.calibrated import Calibrated
+from resect.methods.declared import Size, Whole
 from resect.methods.masks import Pattern, all_but_n_of_m, lowest, removed
 from resect.methods.scope import Targets
 
@@ -33,8 +34,8 @@ class SparseGpt(Calibrated):
         include: str = "*",
         exclude: str = "",
         inputs: str = "pruned",
-        damp: float = 0.01,
-        block: int = 128,
+        damp: Size = 0.01,
+        block: Whole = 128,
     ) -> None:
         super().__init__("block", pattern, Targets(include, exclude), inputs)
         self.damp, self.block = damp, block
@@ -54,7 +55,7 @@ class SparseGpt(Calibrated):
                 found = sparsegpt(weight, second, level, self.pattern, damp, self.block)
                 break
             except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
-                damp *= 10
+                damp = max(10 * damp, 1e-4)
                 note = f"Hessian of {matrix.name} not positive definite: damped by {damp:g}"
                 if damp > 10:
                     raise RunError(
@@ -83,6 +84,8 @@ def sparsegpt(
     inverse, dead = inverse_factor(second.to(w), damp)
     w[:, dead] = 0
     columns = w.shape[1]
+    if pattern is not None:  # no group of neighbours lies in two blocks
+        block = max(block - block % pattern.of, pattern.of)
     done = 0
     for start in range(0, columns, block):
         end = min(start + block, columns)

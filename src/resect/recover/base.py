@@ -17,6 +17,7 @@ from resect import anatomy, models
 from resect.anatomy import stored
 from resect.errors import RequestError
 from resect.methods.base import Applied, Context, Method
+from resect.methods.declared import Count
 from resect.methods.masks import zeros
 from resect.record import Item, StepReport
 from resect.recover import data as examples_of
@@ -36,7 +37,7 @@ class Recover(Recipe, Method):
     data: str = ""
     question: str = ""
     answer: str = ""
-    examples: int = 0
+    examples: Count = 0
     max_length: int = 1024
     held_out: float = 0.02
 

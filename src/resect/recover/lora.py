@@ -14,6 +14,7 @@ from resect import adapters, anatomy, kernels, models
 from resect.anatomy import stored
 from resect.errors import RequestError
 from resect.methods.base import Context
+from resect.methods.declared import Share, Whole
 from resect.recover.base import Recover
 from resect.recover.training import Teacher, Trained
 from resect.recover.zeros import keep_zeros_
@@ -27,9 +28,9 @@ class Lora(Recover):
     `targets` are shell patterns on matrix names, joined by `|`.
     """
 
-    rank: int = 16
-    alpha: int = 32
-    dropout: float = 0.0
+    rank: Whole = 16
+    alpha: Whole = 32
+    dropout: Share = 0.0
     targets: str = "*"
 
     name = "lora"

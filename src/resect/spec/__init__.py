@@ -6,20 +6,24 @@
 from __future__ import annotations
 
 from resect.spec.identity import CellSpec, StateSpec
-from resect.spec.steps import BASELINE, Step, Treatment, level, levels
+from resect.spec.methods import METHODS
+from resect.spec.steps import BASELINE, Scalar, Step, Treatment, level, levels, written
 from resect.spec.study import Calibration, Dtype, Measure, ModelRef, Study
 
 __all__ = [
     "BASELINE",
+    "METHODS",
     "Calibration",
     "CellSpec",
     "Dtype",
     "Measure",
     "ModelRef",
+    "Scalar",
     "StateSpec",
     "Step",
     "Study",
     "Treatment",
     "level",
     "levels",
+    "written",
 ]

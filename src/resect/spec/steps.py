@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 
 from resect.errors import RequestError
 from resect.spec.base import Frozen
+from resect.spec.methods import METHODS
 
 Scalar = str | int | float | bool
 
@@ -78,7 +79,7 @@ def _scalar(text: str) -> Scalar:
     return text
 
 
-def _written(value: Scalar) -> str:
+def written(value: Scalar) -> str:
     """An option's value as `_scalar` reads it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -115,15 +116,22 @@ class Step(Frozen):
             options["id"], dose = dose, None
         return cls.of(method=match["method"], level=dose, options=options)
 
+    @property
+    def open(self) -> bool:
+        """Whether its method has a level, and neither the step nor a pattern fixes it."""
+        entry = METHODS.get(self.method)  # an unknown name is refused where it is looked up
+        dosed = entry is None or entry.dose is not None
+        return dosed and self.level is None and "pattern" not in self.options
+
     def __str__(self) -> str:
         named = {k: v for k, v in self.options.items() if k != "id"}
         dose = self.options.get("id", "" if self.level is None else f"{self.level:g}")
         whole = f"{self.method}:{dose}" if dose != "" else self.method
-        return whole + "".join(f",{k}={_written(named[k])}" for k in sorted(named))
+        return whole + "".join(f",{k}={written(named[k])}" for k in sorted(named))
 
 
 class Treatment(Frozen):
-    """Steps in order. With `levels`, the first step without a level is the swept one.
+    """Steps in order. With `levels`, the first step whose level is open is the swept one.
 
     `roles`: the models that are treated so, all where none is named. `seed`: that of random steps,
     the study's where it is None; study YAML may say `seeds: 5` for the same under 0 to 4.
@@ -161,19 +169,15 @@ class Treatment(Frozen):
 
     @property
     def free(self) -> bool:
-        """Whether a step has neither a level nor a pattern that fixes it."""
-        return self._open() is not None
+        """Whether a step is left to sweep."""
+        return any(step.open for step in self.steps)
 
     @property
     def swept(self) -> int | None:
         """Index of the swept step, None where nothing is swept."""
-        return self._open() if self.levels else None
-
-    def _open(self) -> int | None:
-        for number, step in enumerate(self.steps):
-            if step.level is None and "pattern" not in step.options:
-                return number
-        return None
+        if not self.levels:
+            return None
+        return next((number for number, step in enumerate(self.steps) if step.open), None)
 
     def doses(self, number: int) -> tuple[float, ...]:
         """The levels above 0 that step `number` is brought to."""
