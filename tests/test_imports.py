@@ -56,7 +56,6 @@ ALLOWED: dict[str, set[str]] = {
     "compression": {
         "adapters", "devices",
         "checkpoint", "course", "errors", "methods", "models", "record", "spec",
-        "sweep",
     },
     "analysis": {"errors", "record"},
     "report": {"errors", "record"},

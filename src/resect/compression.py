@@ -18,11 +18,11 @@ from resect.errors import RequestError
 from resect.methods import stream
 from resect.methods.base import Context, Method
 from resect.methods.calibrated import Calibrated
+from resect.methods.possible import check, fits
 from resect.methods.scored import Scored
 from resect.models import Loaded
 from resect.record import StepReport
 from resect.spec import Calibration, ModelRef, Treatment
-from resect.sweep.resolve import check
 
 Notice = Callable[[str], None]
 
@@ -97,8 +97,7 @@ def _checked(
     """The methods of a treatment that fits the model, and the model without its data."""
     parts = check(treatment, calibration)
     empty = models.check(ref).model
-    for number, part in enumerate(parts):
-        part.fits(empty, treatment.doses(number))
+    fits(parts, treatment, empty)
     return parts, empty
 
 

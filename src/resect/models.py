@@ -89,7 +89,9 @@ def check(ref: ModelRef) -> Loaded:
         shared = _shared(ref)
         config = AutoConfig.from_pretrained(where(ref), **shared)
         tokenizer = AutoTokenizer.from_pretrained(where(ref), padding_side="left", **shared)
-        return Loaded(empty(config), _padded(tokenizer))
+        found = empty(config)
+        found.config.quantization_config = config.quantization_config  # so that one can tell
+        return Loaded(found, _padded(tokenizer))
     return _load(ref, {"device_map": "meta"})
 
 

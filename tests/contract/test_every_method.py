@@ -8,7 +8,7 @@ import pytest
 import tiny
 import torch
 
-from resect import anatomy, methods
+from resect import anatomy, methods, models
 from resect.calibration import Tokens
 from resect.methods.base import Context
 from resect.methods.masks import removed
@@ -152,7 +152,7 @@ def test_random_follows_its_seed(pristine):
         ("magnitude:0.5,scop=layer", "did you mean scope"),
         ("magnitude:0.5,scope=rows", "unknown scope 'rows': did you mean row"),
         ("magnitude,pattern=4:2", "pattern '4:2' cannot be read"),
-        ("magnitude,pattern=2", "pattern 2 cannot be read"),
+        ("magnitude,pattern=2", "pattern '2' cannot be read"),
         ("magnitude:0.5,pattern=2:4", "takes no level"),
         ("wanda:0.5,inputs=sparse", "unknown inputs 'sparse'"),
         ("wanda", "has no level"),
@@ -164,9 +164,17 @@ def test_a_wrong_step_is_named(step, sentence):
         methods.check(Step.parse(step))
 
 
-def test_a_pattern_that_does_not_fit_and_an_empty_scope(pristine):
+@pytest.mark.parametrize("name", sorted({step.method for step in CASES}))
+def test_a_pattern_that_does_not_fit_and_an_empty_scope(name):
+    """Names and shapes are known before a weight is read."""
     model = tiny.model("llama", intermediate_size=50)
-    with pytest.raises(methods.RequestError, match="divide by 4"):
-        methods.make(Step.parse("magnitude,pattern=2:4")).apply(model, None)
-    with pytest.raises(methods.RequestError, match="no matrix matches"):
-        methods.make(Step.parse("random,include=*nothing*")).apply(pristine, 0.5)
+    empty, cut = models.empty(model.config), methods.make(Step.parse(f"{name},pattern=2:4"))
+    for one in (empty, model):
+        with pytest.raises(methods.RequestError, match=r"by 4, those of .*\.0\.mlp\.down_proj"):
+            cut.fits(one, [])
+        with pytest.raises(methods.RequestError, match="no matrix matches"):
+            methods.make(Step.parse(f"{name},include=*nothing*")).fits(one, [0.5])
+        methods.make(Step.parse(f"{name},pattern=2:4,exclude=*.down_proj")).fits(one, [])
+    if name == "magnitude":
+        with pytest.raises(methods.RequestError, match="divide by 4"):
+            cut.apply(model, None)

@@ -16,8 +16,8 @@ from resect.course import apply_all
 from resect.errors import RequestError
 from resect.measure import workload
 from resect.methods.base import Context
+from resect.methods.possible import check, fits
 from resect.spec import ModelRef, Step, Treatment
-from resect.sweep.resolve import check
 
 # what theory says of a weight in a matrix inside the blocks, tables left out
 BITS = {
@@ -192,9 +192,69 @@ def test_nothing_but_an_adapter_follows_packed_weights():
         check(Treatment.of(steps="bnb-nf4 + magnitude:0.5"), None)
     with pytest.raises(RequestError, match="bnb-int8 needs plain weights"):
         check(Treatment.of(steps="bnb-nf4 + bnb-int8"), None)
-    packed, _ = quantized(tiny.model("llama"), "bnb-nf4")
-    with pytest.raises(RequestError, match="quantized already"):
-        methods.make(Step.parse("bnb-int8")).fits(packed, [])
+
+
+PLAIN = ("magnitude:0.5,scope=row", "random:0.5", "wanda:0.5", "ria:0.5", "sparsegpt:0.5",
+         "nodes:0.5", "neurons:0.5,criterion=random", "heads:0.5", "blocks:0.5", "experts:0.5",
+         "bnb-nf4", "bnb-int8", "torchao-int8", "torchao-int4", "finetune,data=clinic")  # fmt: skip
+ANY = ("lora,data=clinic", "distill,data=clinic", "checkpoint:clinic:base")
+
+
+@pytest.fixture(scope="module")
+def four_bits(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("four") / "bits"
+    found, _ = quantized(tiny.model("llama"), "bnb-nf4")
+    found.save_pretrained(folder)
+    tiny.tokenizer().save_pretrained(folder)
+    return folder, found
+
+
+def test_every_method_has_said_whether_it_takes_packed_weights():
+    assert {Step.parse(step).method for step in PLAIN + ANY} == set(methods.METHODS)
+
+
+@pytest.mark.parametrize("step", PLAIN)
+def test_a_packed_model_is_left_alone(step, four_bits):
+    """As loaded, and as it is looked at before anything is loaded."""
+    folder, loaded = four_bits
+    method = methods.make(Step.parse(step))
+    for model in (loaded, models.check(ModelRef(role="m", id=str(folder))).model):
+        with pytest.raises(RequestError, match=r"quantized already|these are packed"):
+            method.fits(model, [0.5])
+
+
+@pytest.mark.parametrize("step", ANY)
+def test_an_adapter_or_another_model_goes_with_a_packed_one(step, four_bits):
+    folder, _ = four_bits
+    method = methods.make(Step.parse(step))
+    method.fits(models.check(ModelRef(role="m", id=str(folder))).model, [])
+
+
+def test_compress_refuses_a_packed_checkpoint(four_bits, tmp_path, capsys):
+    out = tmp_path / "out"
+    asked = ["compress", str(four_bits[0]), "--step", "random:0.5", "--out", str(out)]
+    assert main(asked) == 2
+    assert "random needs plain weights: the model is quantized already" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_what_comes_after_another_checkpoint_is_judged_by_that_one(four_bits, tmp_path):
+    packed, plain = (models.check(ModelRef(role="m", id=str(at))).model for at in (
+        four_bits[0], tiny.save(tmp_path / "plain", "llama")))  # fmt: skip
+    for model, other in ((packed, tmp_path / "plain"), (plain, tmp_path / "plain")):
+        treatment = Treatment.of(steps=f"checkpoint:{other} + magnitude:0.5")
+        fits(check(treatment, None), treatment, model)
+    narrow = tiny.save(tmp_path / "narrow", "llama", intermediate_size=50)
+    treatment = Treatment.of(steps=f"checkpoint:{narrow} + magnitude,pattern=2:4")
+    with pytest.raises(RequestError, match="divide by 4"):
+        fits(check(treatment, None), treatment, plain)
+
+
+def test_mxfp4_is_unpacked_and_can_be_pruned(tmp_path):
+    folder, _ = tiny.save_mxfp4(tmp_path)
+    model = models.check(ModelRef(role="m", id=str(folder))).model
+    assert not stored.is_quantized(model)
+    methods.make(Step.parse("magnitude:0.5")).fits(model, [0.5])
 
 
 @pytest.mark.parametrize(
@@ -202,7 +262,7 @@ def test_nothing_but_an_adapter_follows_packed_weights():
     [
         ("bnb-nf4:4", "takes no level"),
         ("bnb-nf4,compute_dtype=float", "did you mean float"),
-        ("bnb-nf4,double_quant=yes", "give true or false"),
+        ("bnb-nf4,double_quant=maybe", "give true or false"),
         ("torchao-int4,group_size=100", "32, 64, 128 or 256"),
         ("checkpoint", "write checkpoint:DIRECTORY_OR_HUB_ID"),
         ("magnitude:half", "level 'half' is not a number"),

@@ -15,8 +15,8 @@ from resect.anatomy import Matrix
 
 
 def is_quantized(model: nn.Module) -> bool:
-    """Whether a library has quantized (some of) a model's weights."""
-    return getattr(model, "hf_quantizer", None) is not None
+    """Whether a library has quantized (some of) a model's weights; the model may be on meta."""
+    return bool(getattr(getattr(model, "config", None), "quantization_config", None))
 
 
 def sizes(model: nn.Module) -> dict[str, int]:

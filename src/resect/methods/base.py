@@ -11,7 +11,9 @@ from typing import NamedTuple
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from resect import calibration
+from resect.anatomy import stored
 from resect.calibration import Tokens
+from resect.errors import RequestError
 from resect.models import Loaded, positions
 from resect.record import Item, StepReport
 from resect.spec import Calibration, ModelRef
@@ -68,7 +70,7 @@ class Method:
       others get a pristine copy for every level. Going straight to a level equals walking to it.
     - `rebuilds`: other shapes or classes come back.
     - `terminal`: the weights are no plain numbers afterwards (4-bit); only a step that is
-      `on_quantized` (an adapter) may follow.
+      `on_quantized` (an adapter, another model in their place) may follow.
     - `random`: the study's seed is part of a cell's identity.
     - `calibrated`: needs the study's calibration text, which is part of it too.
     - `fixed`: the level that the options fix (an N:M pattern), None where it is free.
@@ -96,8 +98,16 @@ class Method:
     def fits(self, model: PreTrainedModel, levels: Sequence[float]) -> None:
         """Raises `RequestError` for a model, or a level of it, that cannot be had. May be on meta.
 
-        `levels` are those that will be asked for; empty where the method takes none.
+        `levels` are those that will be asked for; empty where the method takes none. Packed
+        weights are refused here by all that is not `on_quantized`: zeros among their bytes would
+        be other weights.
         """
+        if not self.on_quantized and stored.is_quantized(model):
+            raise RequestError(f"{self.name} needs plain weights: the model is quantized already.")
+
+    def replaced(self, model: PreTrainedModel) -> PreTrainedModel:
+        """The model that the steps after this one meet: another only where one is named."""
+        return model
 
     def apart_from(self, items: Sequence[Item], task: str) -> None:
         """Raises `RequestError` where an item that is asked is among what this learns from."""

@@ -26,6 +26,7 @@ class Checkpoint(Method):
 
     name = "checkpoint"
     rebuilds = True
+    on_quantized = True
 
     def __init__(self, id: str = "", revision: str | None = None, dtype: str = "auto") -> None:
         if not id:
@@ -45,6 +46,10 @@ class Checkpoint(Method):
     def sources(self, data_dir: Path | None = None) -> tuple[str, ...]:
         """The fingerprint of its weights."""
         return (self.found_[0].fingerprint,)
+
+    def replaced(self, model: PreTrainedModel) -> PreTrainedModel:
+        """The model of the reference, without its data."""
+        return self.found_[1].model
 
     def prepare(self, model: PreTrainedModel, levels: Sequence[float], context: Context) -> None:
         """Compare the tokenizers, and say so where its card names another parent."""

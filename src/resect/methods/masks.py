@@ -232,11 +232,7 @@ def lowest(score: Tensor, count: int) -> Tensor:
 def all_but_n_of_m(score: Tensor, keep: int, of: int) -> Tensor:
     """Mask (O, I), true for all but the `keep` highest scores of every `of` neighbours of a row."""
     rows, columns = score.shape
-    if columns % of:
-        raise RequestError(
-            f"{keep}:{of} needs rows that divide by {of}, one has {columns} weights: "
-            "leave that matrix out with exclude=."
-        )
+    Pattern(keep, of).check(columns)
     order = score.reshape(rows, columns // of, of).argsort(dim=-1, stable=True)
     mask = torch.zeros_like(order, dtype=torch.bool)
     mask.scatter_(2, order[..., : of - keep], True)
@@ -256,6 +252,14 @@ class Pattern(NamedTuple):
         if not (keep.isdigit() and of.isdigit() and 0 < int(keep) < int(of)):
             raise RequestError(f"pattern {text!r} cannot be read: write kept:of, like 2:4.")
         return cls(int(keep), int(of))
+
+    def check(self, columns: int, name: str = "a matrix") -> None:
+        """Raises `RequestError` where rows of so many weights cannot be divided."""
+        if columns % self.of:
+            raise RequestError(
+                f"{self.keep}:{self.of} needs rows that divide by {self.of}, those of {name} have "
+                f"{columns} weights: leave it out with exclude=."
+            )
 
     @property
     def level(self) -> float:

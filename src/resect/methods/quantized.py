@@ -37,9 +37,8 @@ class Quantized(Method):
         raise NotImplementedError
 
     def fits(self, model: PreTrainedModel, levels: Sequence[float]) -> None:
-        """The library must be here, and the weights not packed already."""
-        if stored.is_quantized(model):
-            raise RequestError(f"{self.name} needs plain weights: the model is quantized already.")
+        """The library must be here too."""
+        super().fits(model, levels)
         try:
             self.config(model)
         except ImportError as error:

@@ -5,7 +5,7 @@ A method's own file holds only its score. Legend: O out, I in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -43,6 +43,13 @@ class Scored(Method):
         self.pattern = None if pattern is None else Pattern.parse(pattern)
         self.targets = targets
         self.fixed = None if self.pattern is None else self.pattern.level
+
+    def fits(self, model: PreTrainedModel, levels: Sequence[float]) -> None:
+        """Something must be targeted, in rows that a pattern divides."""
+        super().fits(model, levels)
+        for matrix in self.targets.of(model):
+            if self.pattern is not None:
+                self.pattern.check(matrix.weight().shape[1], matrix.name)
 
     def begin(self, matrices: Callable[[], Iterable[Matrix]], level: float) -> None:
         """What one level needs to know of all matrices together; may read them more than once."""

@@ -63,6 +63,7 @@ class Structured(Method):
 
     def fits(self, model: PreTrainedModel, levels: Sequence[float]) -> None:
         """The model must have such parts, and keep enough of every group at every level."""
+        super().fits(model, levels)
         groups = self.groups(model)
         for level in levels:
             for group in groups:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from resect import calibration, devices, methods, models, parents, tasks
 from resect.course import asker
 from resect.errors import RequestError
+from resect.methods import possible
 from resect.methods.base import Method
 from resect.models import Identity
 from resect.record import Item, TaskInfo
-from resect.spec import Calibration, ModelRef, Study, Treatment
+from resect.spec import ModelRef, Study, Treatment
 from resect.tasks import Source, variants
 
 
@@ -70,8 +71,9 @@ def resolve(study: Study) -> Resolved:
         places[role] = devices.fitting(device, loaded.model)
         tiny[role] = models.is_tiny(loaded.model)
         for treatment in (one for one in study.treatments if one.treats(role)):
-            for number, method in enumerate(chains[treatment.key].methods):
-                method.fits(loaded.model, treatment.doses(number))
+            parts = chains[treatment.key].methods
+            possible.fits(parts, treatment, loaded.model)
+            for method in parts:
                 for name, got in items.items():
                     method.apart_from(got, name)
         for name, got in items.items():
@@ -81,37 +83,12 @@ def resolve(study: Study) -> Resolved:
     return Resolved(study, device, names, identities, infos, items, keys, chains, places, tiny)
 
 
-def check(treatment: Treatment, text: Calibration | None, seed: int = 0) -> list[Method]:
-    """The methods of a treatment; refuses one that cannot be run, with `text` to calibrate on."""
-    if treatment.levels and treatment.swept is None:
-        raise RequestError(f"levels are given, but no step of {treatment.name!r} is left to sweep.")
-    found = []
-    for number, step in enumerate(treatment.steps):
-        swept = number == treatment.swept
-        found.append(methods.check(step, swept, seed))
-        if swept:
-            for level in treatment.levels:
-                methods.check(step.model_copy(update={"level": level}))
-        before = [s.method for s, m in zip(treatment.steps, found[:-1], strict=False) if m.terminal]
-        if before and not found[-1].on_quantized:
-            raise RequestError(
-                f"{step.method} needs plain weights, which {before[0]} does not leave: "
-                f"put {before[0]} last."
-            )
-    if text is None and any(method.calibrated for method in found):
-        raise RequestError(
-            f"{treatment.name} looks at activations: name a text with --calibration "
-            "(clinic, a text file, c4)."
-        )
-    return found
-
-
 def _chains(study: Study) -> dict[str, Chain]:
     found: dict[str, Chain] = {}
     text = None
     taken: set[tuple[str, str]] = set()
     for treatment in study.treatments:
-        parts = check(treatment, study.calibration, study.seed_of(treatment))
+        parts = possible.check(treatment, study.calibration, study.seed_of(treatment))
         places = {(treatment.key, role) for role in study.models if treatment.treats(role)}
         if places & taken:
             raise RequestError(f"treatment {treatment.key} is named twice: join its levels.")
