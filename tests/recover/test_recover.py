@@ -315,7 +315,7 @@ class TestCommand:
             ("magnitude:0.5", "does not tune back"),
             ("lora,rnk=4", "did you mean rank"),
             ("lora,held_out=2", "give a share"),
-            ("lora,lr=0", "lr=0 must be above 0"),
+            ("lora,lr=0", "lr=0.0 must be above 0"),
             ("lora,targets=*nothing*", "no matrix matches"),
             ("distill,hard=3", "hard in"),
             ("finetune,epochs=0", "nothing to train"),
