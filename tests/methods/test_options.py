@@ -34,6 +34,9 @@ from resect.spec import Step
         ("lora,data=clinic,dropout=1.5", "dropout=1.5: give a number of at most 1"),
         ("lora,data=clinic,checkpointing=2", "checkpointing=2: give true or false"),
         ("distill,data=clinic,temperature=hot", "distill cannot take temperature=hot"),
+        ("finetune,data=clinic,lr=0", "lr=0: give a number above 0"),
+        ("finetune,data=clinic,patience=-1", "patience=-1: give a number of at least 0"),
+        ("distill,data=clinic,hard=2", "hard=2: give a number of at most 1"),
         ("finetune,data=clinic,epochs=yes", "epochs=yes: give a number"),
     ],
 )

@@ -315,9 +315,9 @@ class TestCommand:
             ("magnitude:0.5", "does not tune back"),
             ("lora,rnk=4", "did you mean rank"),
             ("lora,held_out=2", "give a share"),
-            ("lora,lr=0", "lr=0.0 must be above 0"),
+            ("lora,lr=0", "lr=0: give a number above 0"),
             ("lora,targets=*nothing*", "no matrix matches"),
-            ("distill,hard=3", "hard in"),
+            ("distill,hard=3", "hard=3: give a number of at most 1"),
             ("finetune,epochs=0", "nothing to train"),
         ],
     )

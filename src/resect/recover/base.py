@@ -17,7 +17,7 @@ from resect import anatomy, models
 from resect.anatomy import stored
 from resect.errors import RequestError
 from resect.methods.base import Applied, Context, Method
-from resect.methods.declared import Count
+from resect.methods.declared import Count, Whole
 from resect.methods.masks import zeros
 from resect.record import Item, StepReport
 from resect.recover import data as examples_of
@@ -38,7 +38,7 @@ class Recover(Recipe, Method):
     question: str = ""
     answer: str = ""
     examples: Count = 0
-    max_length: int = 1024
+    max_length: Whole = 1024
     held_out: float = 0.02
 
     random = True
@@ -49,9 +49,6 @@ class Recover(Recipe, Method):
             raise RequestError(f"{self.name} needs data: write {self.name},data=FILE.jsonl.")
         if not 0 <= self.held_out < 1:
             raise RequestError(f"held_out={self.held_out}: give a share of the examples in [0, 1).")
-        for option in ("lr", "batch_size", "accumulation", "max_length", "evaluations"):
-            if not getattr(self, option) > 0:
-                raise RequestError(f"{option}={getattr(self, option)} must be above 0.")
         if not (self.epochs > 0 or self.steps > 0):
             raise RequestError("nothing to train: give epochs= or steps= above 0.")
         self.source = examples_of.Source(

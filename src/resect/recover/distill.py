@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 
 from resect import devices, models
 from resect.errors import RequestError
+from resect.methods.declared import Above, Share
 from resect.recover.lora import Lora
 from resect.recover.training import Teacher
 from resect.spec import ModelRef
@@ -21,15 +22,10 @@ class Distill(Lora):
     """
 
     teacher_id: str = ""
-    temperature: float = 2.0
-    hard: float = 0.0
+    temperature: Above = 2.0
+    hard: Share = 0.0
 
     name = "distill"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.temperature > 0 or not 0 <= self.hard <= 1:
-            raise RequestError("distill: temperature must be above 0, and hard in [0, 1].")
 
     def sources(self, data_dir: Path | None = None) -> tuple[str, ...]:
         """The training data, and the teacher where it is another model."""

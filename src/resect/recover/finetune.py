@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 
 from resect.anatomy import stored
 from resect.errors import RequestError
+from resect.methods.declared import Above
 from resect.recover.base import Recover
 from resect.recover.training import Trained
 from resect.recover.zeros import remember_zeros
@@ -24,7 +25,7 @@ class Finetune(Recover):
     is in the model's own type.
     """
 
-    lr: float = 2e-5
+    lr: Above = 2e-5
 
     name = "finetune"
 

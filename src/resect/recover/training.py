@@ -25,6 +25,7 @@ from transformers import (
 )
 
 from resect.errors import RunError
+from resect.methods.declared import Above, Count, Seed, Share, Size, Whole
 from resect.recover.data import Row, collate
 
 _NO_ROOM = (
@@ -42,17 +43,17 @@ class Recipe:
     these without a better loss before it ends early, 0 for never.
     """
 
-    lr: float = 2e-4
-    epochs: float = 1.0
-    steps: int = 0
-    batch_size: int = 8
-    accumulation: int = 1
-    warmup: float = 0.05
-    weight_decay: float = 0.0
-    evaluations: int = 8
-    patience: int = 3
+    lr: Above = 2e-4
+    epochs: Size = 1.0
+    steps: Count = 0
+    batch_size: Whole = 8
+    accumulation: Whole = 1
+    warmup: Share = 0.05
+    weight_decay: Size = 0.0
+    evaluations: Whole = 8
+    patience: Count = 3
     checkpointing: bool = False
-    seed: int = 0
+    seed: Seed = 0
 
 
 class Progress(NamedTuple):
