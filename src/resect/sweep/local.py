@@ -16,6 +16,7 @@ import torch
 
 from resect.course import Course, Event, Notice, walk
 from resect.devices import SPREAD
+from resect.errors import RequestError, RunError
 from resect.sweep.share import Taken, split
 
 _ENOUGH = 4000  # missing answers from which a process of its own is worth its start
@@ -80,8 +81,10 @@ class Local:
                     yield what
                 elif kind == "notice":
                     self.notice(what)
-                elif kind == "error":
-                    raise what
+                elif kind == "refused":
+                    raise RequestError(what)
+                elif kind == "failed":
+                    raise RunError(what)
                 elif kind == "end":
                     del busy[worker]
                     if waiting:
@@ -89,6 +92,7 @@ class Local:
                     else:
                         worker.stop()
                 elif worker in busy:  # lost
+                    worker.stop()
                     left = busy.pop(worker).rest()
                     if left is not None:
                         fresh = _Worker(said, worker.place)
@@ -131,7 +135,7 @@ class _Worker:
         while True:
             try:
                 kind, what = pickle.load(self.process.stdout)
-            except (EOFError, pickle.UnpicklingError, OSError):
+            except Exception:  # what is cut off, or was never an event, can raise anything
                 self.said.put((self, "lost", None))
                 return
             self.said.put((self, kind, what))

@@ -8,14 +8,20 @@ from __future__ import annotations
 import os
 import pickle
 import sys
+import traceback
 from typing import Any, BinaryIO
 
 
 def main() -> int:
-    """Courses in, (kind, event) pairs out: `event`, `notice`, `error` and, after each, `end`."""
+    """Courses in, (kind, event) pairs out: `event`, `notice` and, after each, `end`.
+
+    What goes wrong is said as text, `refused` where the request is wrong and else `failed`: an
+    exception of a library may not come through a pipe.
+    """
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints goes to stderr
     from resect.course import walk
+    from resect.errors import RequestError, RunError
 
     source: BinaryIO = sys.stdin.buffer
     while True:
@@ -29,13 +35,20 @@ def main() -> int:
             _say(out, "end", None)
         except BrokenPipeError:
             return 1  # the driver is gone: what it had is stored
+        except RequestError as error:
+            _say(out, "refused", str(error))
+            return 1
+        except RunError as error:
+            _say(out, "failed", str(error))
+            return 1
         except BaseException as error:
-            _say(out, "error", error)
+            traceback.print_exc()
+            _say(out, "failed", f"a worker ended with {type(error).__name__}: {error}")
             return 1
 
 
 def _say(out: BinaryIO, kind: str, what: Any) -> None:
-    pickle.dump((kind, what), out)
+    out.write(pickle.dumps((kind, what)))  # whole or not at all
     out.flush()
 
 
