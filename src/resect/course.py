@@ -153,6 +153,7 @@ def _levels(
                 askers[cell.info.name] = asker(loaded, cell.info, cell.items, budget)
             notes = [*filter(None, odd), *askers[cell.info.name].notes()]
             yield from _run(course, cell, standing, askers[cell.info.name], notes)
+        del standing  # the next level is made without this one's model in memory
 
 
 def stand(
@@ -181,15 +182,20 @@ def stand(
         return
     trunk, leaf = methods.make(steps[swept], course.seed), steps[swept + 1 :]
     trunk.prepare(model, [level for level, _ in levels if level], context)
-    pristine = None if trunk.nested else copy.deepcopy(model)
-    for level, name in levels:
-        model = model if pristine is None else copy.deepcopy(pristine)
-        model, report = trunk.apply(model, level)
+
+    def at(level: float | None, name: str) -> Standing:
+        nonlocal model
+        found, report = trunk.apply(model if trunk.nested else copy.deepcopy(model), level)
+        if trunk.nested:
+            model = found
         if not leaf:
-            yield Standing(level, name, model, (*reports, report), report)
-            continue
-        tip, more = apply_all(copy.deepcopy(model), leaf, course.seed, context)
-        yield Standing(level, name, tip, (*reports, report, *more), report)
+            return Standing(level, name, found, (*reports, report), report)
+        tip = copy.deepcopy(found) if trunk.nested else found
+        tip, more = apply_all(tip, leaf, course.seed, context)
+        return Standing(level, name, tip, (*reports, report, *more), report)
+
+    for level, name in levels:
+        yield at(level, name)  # not kept here: it is gone before the next one is made
 
 
 def apply_all(
