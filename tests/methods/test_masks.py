@@ -133,3 +133,14 @@ def test_bits_order_like_magnitudes():
 def test_other_types_are_refused_in_a_sentence():
     with pytest.raises(RequestError, match="bfloat16, float16 or float32"):
         magnitude_bits(torch.zeros(3, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_weights_that_are_not_numbers_are_counted_and_stay(dtype):
+    weight = torch.tensor([[1.0, float("nan"), 2.0, float("inf")], [-float("nan"), 0, -9, 3]])
+    weight = weight.to(dtype)
+    cut, none = cuts(lambda: [weight], [4, 0])
+    assert (cut.broken, none.broken) == (2, 2)
+    Cutting(cut).zero_(weight)
+    assert weight.isnan().sum() == 2
+    assert weight.isinf().sum() == 1

@@ -79,6 +79,11 @@ class Magnitude(Scored):
         else:
             yield from self._cutting(matrix, level).left(matrix.weight())
 
+    def notes(self, level: float) -> tuple[str, ...]:
+        """That some of the weights are not numbers, which the cut saw on its way."""
+        found = sum(cut.broken for (_, at), cut in self.cuts_.items() if at == level)
+        return (f"targeted weights that are not numbers: {found:,}",) if found else ()
+
     def _cutting(self, matrix: Matrix, level: float) -> Cutting:
         if self.shared_ is not None:
             return self.shared_

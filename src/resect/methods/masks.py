@@ -32,6 +32,7 @@ from resect.methods.pieces import (
 )
 
 _HIGH, _LOW = 1 << 15, 1 << 16  # bins
+_INFINITE = {torch.float16: 0x7C00, torch.bfloat16: 0x7F80, torch.float32: 0x7F80}  # upper bits
 # numpy's: a sum of this length wakes torch's threads, which then wait actively for milliseconds
 # and take their core from whoever counts, cuts or writes next.
 Histogram = npt.NDArray[np.int64]
@@ -41,12 +42,13 @@ class Cut(NamedTuple):
     """Where one level cuts: magnitudes below `bits` go; of those equal, the first `gone` go.
 
     `kept` is how many of the equal stay. Counts are exact, and a larger level's zeros contain a
-    smaller level's.
+    smaller level's. `broken`: how many of the weights are not numbers.
     """
 
     bits: int
     gone: int
     kept: int
+    broken: int
 
 
 def removed(total: int, level: float) -> int:
@@ -79,16 +81,18 @@ def cuts(weights: Callable[[], Iterable[Tensor]], counts: Sequence[int]) -> list
         coarse += _histogram(weight, _high, _HIGH)
     if len(kinds) > 1:
         raise RequestError("weights of different types cannot share a threshold: use one dtype.")
+    # the NaN that arithmetic makes has a bit above infinity's in its upper half, in 32 bits too
+    broken = sum(int(coarse[_INFINITE[kind] + 1 :].sum()) for kind in kinds)
     first = [_locate(coarse, count) for count in counts]
     if torch.float32 not in kinds:
-        return [Cut(found, rest, int(coarse[found]) - rest) for found, rest in first]
+        return [Cut(found, rest, int(coarse[found]) - rest, broken) for found, rest in first]
     bins = sorted({found for found, _ in first})
     fine = _refine(weights, bins)
     result = []
     for found, rest in first:
         histogram = fine[bins.index(found)]
         low, gone = _locate(histogram, rest)
-        result.append(Cut((found << 16) | low, gone, int(histogram[low]) - gone))
+        result.append(Cut((found << 16) | low, gone, int(histogram[low]) - gone, broken))
     return result
 
 

@@ -80,7 +80,11 @@ class Scored(Method):
         self.begin(lambda: matrices, level)
         for matrix in reversed(matrices):
             self.zero_(matrix, level)
-        return Applied(model, self.report(model, level))
+        return Applied(model, self.report(model, level, self.notes(level)))
+
+    def notes(self, level: float) -> tuple[str, ...]:
+        """What was found on the way to this level that a reader must know."""
+        return ()
 
     def dose(self, level: float | None) -> float:
         """The level to apply: the one asked, or the one the pattern fixes."""

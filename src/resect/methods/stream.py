@@ -143,9 +143,8 @@ def prune(
         out.put(key, reversed(pieces(source.entries[key].look(), HANDED_OVER)))
     measured = counted.zeros / counted.targeted
     scope = method.describe(len(wanted))
-    return StepReport(
-        method.name, level, measured, counted.targeted, counted.zeros, scope, source.notes
-    )
+    notes = (*source.notes, *method.notes(level))
+    return StepReport(method.name, level, measured, counted.targeted, counted.zeros, scope, notes)
 
 
 class Counted:
