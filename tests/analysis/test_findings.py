@@ -150,6 +150,7 @@ def test_scores_that_are_not_finite_are_asked_without_an_answer(said):
 
 def test_a_model_against_itself_shows_no_width_and_allows_no_verdict():
     found = run(model("a") + model("b"))
+    assert [row["kind"] for row in found["comparisons"]] == ["absolute", "retention"]
     for row in found["comparisons"]:
         assert (row["difference"], row["low"], row["high"]) == (0, 0, 0)
         assert row["verdict"] is row["verdict_holm"] is row["p"] is row["detectable"] is None
@@ -163,6 +164,7 @@ def test_twelve_items_allow_no_verdict():
         cell(m, x, few, lost if (m, x) == ("b", 0.5) else few) for m in "ab" for x in (0, 0.5)
     ]
     found = run(frames)
+    assert found["comparisons"]
     for row in found["comparisons"]:
         assert row["low"] > 0  # what the bootstrap alone would call a side
         assert (row["verdict"], row["p"]) == (None, None)

@@ -259,12 +259,14 @@ def test_growing_silent_is_no_sign_of_being_unreliable_first():
 
     (row,) = pick(run_with_variants(silent, also)["reliability_first"], metric="consistency")
     assert (row["first"], row["clear"]) == (None, False)
+    assert row["levels"]
     for at in row["levels"]:
         assert at["reliability"]["value"] == pytest.approx(at["utility"]["value"])
 
 
 def test_always_the_same_letter_is_never_consistent():
     found = run_with_variants(lambda gold, level: ["A"] * 80, lambda gold, level: ["A"] * 80)
+    assert found["reliability"]
     for row in found["reliability"]:
         assert row["consistency"]["value"] == 0
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -103,25 +101,40 @@ def test_a_larger_limit_and_another_task_reuse_what_is_there(tiny_pair, tmp_path
 
 
 def test_kill_and_resume_give_the_same_summary(done, tiny_pair, tmp_path):
-    """kill -9 in the middle, again and again; what is stored is kept and the end is the same."""
+    """kill -9 after a batch and before one; what is stored is kept and the end is the same."""
     study = tmp_path / "study.yaml"
     study.write_text(a_study(tiny_pair).dump())
     out = tmp_path / "killed"
-    command = [sys.executable, "-m", "resect.cli", "run", str(study), "--out", str(out), "--quiet"]
-    counts = []
-    for _ in range(2):
-        process = subprocess.Popen(command)
-        before = counts[-1] if counts else 0
-        while process.poll() is None and stored(out) <= before:
-            time.sleep(0.02)
-        if process.poll() is None:
-            os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+    arguments = ["run", str(study), "--out", str(out), "--quiet"]
+    counts = [0]
+    for moment in ("after 3", "before 5"):
+        ended = subprocess.run([sys.executable, "-c", KILLED, moment, *arguments])
+        assert ended.returncode == -signal.SIGKILL
         counts.append(stored(out))
-    assert counts[0] > 0, "killed before anything was stored: the test shows nothing"
-    assert counts[0] < 2 * 4 * 2 * 12, "finished before it was killed: the test shows nothing"
-    subprocess.run(command, check=True)
+    assert 0 < counts[1] < counts[2] < 2 * 4 * 2 * 12
+    subprocess.run([sys.executable, "-m", "resect.cli", *arguments], check=True)
     assert resect.same_summary(done.path, out)
+
+
+KILLED = """
+import os, signal, sys
+from resect.cli import main
+from resect.store.sqlite import Store
+
+put, (when, batch), batches = Store.put_answers, sys.argv[1].split(), []
+
+def killed(self, answers):
+    batches.append(answers)
+    for moment in ("before", "after"):
+        if (when, int(batch)) == (moment, len(batches)):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if moment == "before":
+            put(self, answers)
+
+Store.put_answers = killed
+sys.exit(main(sys.argv[2:]))
+"""
+"""The command line, killed before or after it stores its Nth batch of answers."""
 
 
 def stored(out: Path) -> int:
