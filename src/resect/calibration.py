@@ -25,7 +25,7 @@ from resect.anatomy import Block
 from resect.errors import RequestError
 from resect.record import digest
 from resect.spec import Calibration
-from resect.tasks import Source, offline
+from resect.tasks import Source, hub, offline
 
 _TASK = "task:"
 
@@ -108,7 +108,8 @@ def tokens(
 
 
 def name_of(asked: Calibration, data_dir: Path | None = None) -> str:
-    """Hash of what was asked for and of the content of a file or of a task's training texts.
+    """Hash of what was asked for and of the content of a file or of a task's training texts; of a
+    hub set the commit.
 
     Raises `RequestError` where they are not there.
     """
@@ -116,6 +117,8 @@ def name_of(asked: Calibration, data_dir: Path | None = None) -> str:
     for part in asked.data.split("|"):
         path = _file_of(part)
         content.update(path.read_bytes() if path else b"")
+        if path is None and part != "clinic" and not part.startswith(_TASK):
+            content.update(hub.revision(*_on_hub(part)).encode())
         for text in texts(part, data_dir) if part.startswith(_TASK) else ():
             content.update(text.encode() + b"\0")
     return digest([asked.model_dump(), content.hexdigest()])
@@ -154,11 +157,14 @@ def texts(data: str, data_dir: Path | None = None) -> Iterator[str]:
     elif path is not None:
         yield from _file(path)
     else:
-        from resect.tasks import hub
-
-        name, _, config = {"c4": "allenai/c4:en"}.get(data, data).partition(":")
-        for row in hub.rows(name, config or None, "train", streaming=True):
+        for row in hub.rows(*_on_hub(data), "train", streaming=True):
             yield _document(row)
+
+
+def _on_hub(data: str) -> tuple[str, str | None]:
+    """Name and config of the hub set that a source names."""
+    name, _, config = {"c4": "allenai/c4:en"}.get(data, data).partition(":")
+    return name, config or None
 
 
 def _document(row: Mapping[str, Any]) -> str:

@@ -130,9 +130,10 @@ class Run:
         failed = cells[cells["status"] == "failed"]
         if failed.empty:
             return None
+        others = "shows the others" if len(failed) < len(cells) else "has no answers to show"
         return (
             f"{len(failed)} of {len(cells)} cells failed ({failed['reason'].iloc[0]}): "
-            f"{self.path / 'report.html'} shows the others, run again to try them once more."
+            f"{self.path / 'report.html'} {others}, run again to try them once more."
         )
 
     def report(self, margin: float | None = None, alpha: float | None = None) -> Path:

@@ -40,7 +40,7 @@ _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 _READ = (
     *_TOKENIZERS,
     *("config.json", "generation_config.json", "tokenizer_config.json", "merges.txt"),
-    *("special_tokens_map.json", "chat_template.jinja"),
+    *("special_tokens_map.json", "chat_template.jinja", "added_tokens.json"),
     *("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"),
 )
 transformers_logging.disable_progress_bar()
@@ -103,7 +103,8 @@ def identify(ref: ModelRef) -> tuple[Identity, Loaded]:
     dtype = ref.dtype if ref.dtype != "auto" else str(loaded.model.dtype).removeprefix("torch.")
     if place.exists():
         parent = _parent(place / "README.md")
-        return Identity(_hash_directory(place), None, dtype, parent), loaded
+        found = _hash_directory(place, ref.trust_remote_code)
+        return Identity(found, None, dtype, parent), loaded
     commit = getattr(config, "_commit_hash", None) or ref.revision or "main"
     card = cached_file(
         ref.id, "README.md", revision=commit, _raise_exceptions_for_missing_entries=False
@@ -317,10 +318,11 @@ def _is_zip(path: Path) -> bool:
         return file.read(2) == b"PK"
 
 
-def _hash_directory(place: Path) -> str:
-    """SHA-256 over names and contents of what loading reads."""
+def _hash_directory(place: Path, with_code: bool) -> str:
+    """SHA-256 over names and contents of what loading reads; its own code only where that runs."""
     kept = [place / name for name in _READ]
     kept += _weights(place, "model*.safetensors*") or _weights(place, "pytorch_model*.bin*")
+    kept += sorted(place.glob("*.py")) if with_code else []
     found = hashlib.sha256()
     for path in filter(Path.is_file, kept):
         found.update(f"{path.name}\0{path.stat().st_size}\0".encode())

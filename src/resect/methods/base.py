@@ -73,6 +73,7 @@ class Method:
       `on_quantized` (an adapter, another model in their place) may follow.
     - `random`: the study's seed is part of a cell's identity.
     - `calibrated`: needs the study's calibration text, which is part of it too.
+    - `library`: the package that makes the result, whose version is then part of it too.
     - `fixed`: the level that the options fix (an N:M pattern), None where it is free.
     - `version` rises when results change.
     """
@@ -84,6 +85,7 @@ class Method:
     on_quantized = False
     random = False
     calibrated = False
+    library = ""
     fixed: float | None = None
     version = 1
 

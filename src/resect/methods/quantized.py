@@ -30,7 +30,6 @@ class Quantized(Method):
     rebuilds = True
     terminal = True
     bits = 0.0
-    library = ""
 
     def config(self, model: PreTrainedModel) -> Any:
         """The library's own quantization config for a model."""

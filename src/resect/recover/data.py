@@ -19,7 +19,7 @@ from transformers import PreTrainedTokenizerBase
 from resect.ask import prompts as asked
 from resect.errors import RequestError
 from resect.record import Item, digest
-from resect.tasks import offline
+from resect.tasks import hub, offline
 
 _SHORT = 20  # characters below which an equal question may be chance
 _PAIRS = (("prompt", "completion"), ("question", "answer"), ("instruction", "output"))
@@ -42,9 +42,15 @@ class Source(NamedTuple):
     limit: int | None = None
 
     def fingerprint(self) -> str:
-        """Hash of what was asked for and, for a file, of its content; `RequestError` without it."""
+        """Hash of what was asked for and of a file's content, or of a hub set's commit.
+
+        Raises `RequestError` for a file that is not there.
+        """
         path = _file_of(self.name)
-        content = hashlib.sha256(path.read_bytes()).hexdigest() if path else ""
+        if path:
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+        else:
+            content = "" if self.name == "clinic" else hub.revision(*_on_hub(self.name))
         return digest([list(self), content])
 
     def examples(self) -> list[Example]:
@@ -113,10 +119,13 @@ def _lines(path: Path) -> Iterator[Mapping[str, object]]:
 
 
 def _hub(name: str) -> Iterator[Mapping[str, object]]:
-    from resect.tasks import hub
+    yield from hub.rows(*_on_hub(name), "train")
 
+
+def _on_hub(name: str) -> tuple[str, str | None]:
+    """Name and config of the hub set that a source names."""
     repository, _, config = name.partition(":")
-    yield from hub.rows(repository, config or None, "train")
+    return repository, config or None
 
 
 # ── apart from the items ────────────────────────────────────────────────────────────────────────

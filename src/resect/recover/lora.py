@@ -34,6 +34,7 @@ class Lora(Recover):
     targets: str = "*"
 
     name = "lora"
+    library = "peft"
     on_quantized = True
     merge = True
 

@@ -6,10 +6,10 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -28,6 +28,13 @@ _ANSWERS = """
 
 
 _PLANNED = ("cell", "state", "model", "role", "treatment", "level", "seed", "task")
+
+
+class Held(NamedTuple):
+    """What is held of a measured state: the name of its shape, and whether the workload was run."""
+
+    shape: str | None
+    workload: bool
 
 
 @contextlib.contextmanager
@@ -175,8 +182,10 @@ class Store:
             self.db.execute(f"INSERT OR REPLACE INTO cells VALUES ({marks})", row)
 
     def put_measurement(self, measurement: Measurement) -> None:
-        """Keep what was measured of one state."""
+        """Keep what was measured of one state; sizes alone do not replace memory and speed."""
         with self.db:
+            if measurement.workload is None:
+                measurement = replace(measurement, **self._workload(measurement.state))
             self.db.execute(
                 "INSERT OR REPLACE INTO measurements VALUES (?, ?)",
                 (measurement.state, json.dumps(asdict(measurement))),
@@ -210,10 +219,20 @@ class Store:
         query = "SELECT 1 FROM cells WHERE id = ? AND status != 'failed'"
         return self.db.execute(query, (cell,)).fetchone() is not None
 
-    def measured(self, state: str) -> bool:
-        """Whether the state was measured."""
-        query = "SELECT 1 FROM measurements WHERE state = ?"
-        return self.db.execute(query, (state,)).fetchone() is not None
+    def measured(self, state: str) -> Held | None:
+        """What is held of a state, None where it was not measured."""
+        found = self._measurement(state)
+        return None if found is None else Held(found.get("shape"), bool(found.get("workload")))
+
+    def _measurement(self, state: str) -> dict[str, Any] | None:
+        query = "SELECT info FROM measurements WHERE state = ?"
+        row = self.db.execute(query, (state,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def _workload(self, state: str) -> dict[str, Any]:
+        """What the workload showed of a state, if it was run."""
+        found = self._measurement(state) or {}
+        return {key: found.get(key) for key in ("peak_memory", "tokens_per_second", "workload")}
 
     # ── what analysis reads ──
 
@@ -253,7 +272,8 @@ class Store:
 
     def answers(self) -> pd.DataFrame:
         """One row an answer of the plan's cells (failed cells left out), with its item's fields."""
-        frame = pd.read_sql_query(_ANSWERS, self.db)
+        # of no rows, or of none with a level, pandas does not know that levels are numbers
+        frame = pd.read_sql_query(_ANSWERS, self.db).astype({"level": float})
         items = self.items()
         for name in ("id", "gold", "parent", "variant", "tags", "prompt", "options"):
             column = {key: getattr(item, name) for key, item in items.items()}

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from dataclasses import replace
 from importlib.metadata import version
-from typing import Protocol
+from typing import Any, Protocol
 
 from resect import devices
 from resect.ask import first_budget
 from resect.course import Cell, Course
 from resect.spec import BASELINE, CellSpec, StateSpec, Treatment
+from resect.store.sqlite import Held
 from resect.sweep.resolve import UNTOUCHED, Resolved
 
 
@@ -25,8 +26,8 @@ class Stored(Protocol):
         """Whether this very cell ended well."""
         ...
 
-    def measured(self, state: str) -> bool:
-        """Whether this state was measured."""
+    def measured(self, state: str) -> Held | None:
+        """What is held of a measured state."""
         ...
 
 
@@ -68,19 +69,46 @@ def due(planned: Sequence[Course], stored: Stored) -> list[Course]:
 
     A cell that stands in several places (one model in two roles, say) is run in the first.
     """
-    left, taken = [], set()
+    left, taken, gauged = [], set(), _Gauged(planned, stored)
     for course in planned:
         cells = []
         for cell in course.cells:
             got = stored.answered(cell.spec.asking)
             missing = frozenset(i for i, key in enumerate(cell.spec.items) if key not in got)
-            ended = stored.finished(cell.spec.id) and stored.measured(cell.spec.state.id)
+            ended = stored.finished(cell.spec.id) and gauged.enough(course, cell.spec.state.id)
             if (missing or not ended) and cell.spec.id not in taken:
                 cells.append(replace(cell, missing=missing))
                 taken.add(cell.spec.id)
         if cells:
             left.append(replace(course, cells=tuple(cells)))
     return left
+
+
+class _Gauged:
+    """Which states need no more measuring: what is held of each against what its study asks.
+
+    Memory and speed are shared by the states of one model that have one shape, except where the
+    study asks for each. Where the workload could not be run it is tried again, as a failed cell is.
+    """
+
+    def __init__(self, planned: Sequence[Course], stored: Stored) -> None:
+        states = {(c.model, cell.spec.state.id) for c in planned for cell in c.cells}
+        held = {(m, state): found for m, state in states if (found := stored.measured(state))}
+        self.shapes = {state: found.shape for (_, state), found in held.items()}
+        worked = {(m, state): found.shape for (m, state), found in held.items() if found.workload}
+        self.known: set[Any] = {state for _, state in worked}
+        self.known |= {(model, shape) for (model, _), shape in worked.items()}
+
+    def enough(self, course: Course, state: str) -> bool:
+        """Whether `state` is measured; a cell that is told no measures it for all others."""
+        if state not in self.shapes:
+            return False
+        if course.measure == "sizes":
+            return True
+        asked = state if course.measure == "full" else (course.model, self.shapes[state])
+        known = asked in self.known
+        self.known.add(asked)
+        return known
 
 
 def _cells(resolved: Resolved, role: str, treatment: Treatment) -> tuple[Cell, ...]:
@@ -108,6 +136,7 @@ def _state(resolved: Resolved, role: str, treatment: Treatment, level: float | N
     identity = resolved.identities[role]
     chain = resolved.chains.get(treatment.key, UNTOUCHED)
     steps = zip(treatment.at(level), chain.methods, strict=True)
+    libraries = dict.fromkeys(method.library for method in chain.methods if method.library)
     return StateSpec(
         model=identity.fingerprint,
         steps=tuple(f"{step} v{method.version}" for step, method in steps),
@@ -116,7 +145,7 @@ def _state(resolved: Resolved, role: str, treatment: Treatment, level: float | N
         sources=chain.sources,
         dtype=identity.dtype,
         device=devices.kind(resolved.device),
-        versions={name: _minor(version(name)) for name in ("torch", "transformers")},
+        versions={name: _minor(version(name)) for name in ("torch", "transformers", *libraries)},
     )
 
 

@@ -8,6 +8,16 @@ from typing import Any
 from resect.errors import RequestError
 
 
+def revision(name: str, config: str | None) -> str:
+    """The commit that `name` stands for, on the hub or in the cache; empty where neither tells."""
+    try:
+        import datasets
+
+        return str(datasets.load_dataset_builder(name, config).hash or "")
+    except (ImportError, OSError, ValueError, RuntimeError):
+        return ""  # whoever reads the rows will say why
+
+
 def rows(
     name: str, config: str | None, split: str, revision: str | None = None, streaming: bool = False
 ) -> Iterator[dict[str, Any]]:
