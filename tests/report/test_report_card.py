@@ -32,7 +32,7 @@ def test_card_data_equal_the_summary() -> None:
 
 def test_card_says_what_is_missing() -> None:
     shown, _ = card.render({})
-    assert "No cell has finished yet" in shown
+    assert "No cell has an answer yet" in shown
     assert "None" not in shown
     assert "nan" not in shown
 
@@ -85,7 +85,7 @@ def test_levels_shown_have_both_ends() -> None:
 def test_nothing_to_show_is_a_sentence() -> None:
     file = io.StringIO()
     terminal.show({}, file)
-    assert "No cell has finished yet" in file.getvalue()
+    assert "No cell has an answer yet" in file.getvalue()
 
 
 def test_card_says_how_far_and_what_stopped_it() -> None:

@@ -195,7 +195,7 @@ def _nulls(summary: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "levels", "said"),
     [
-        (_emptied, (0.0, 0.5), "No cell has finished yet"),
+        (_emptied, (0.0, 0.5), "No cell has an answer yet"),
         (_one_model, (0.0, 0.5, 0.9), "Only one model was asked"),
         (_one_view, (0.0, 0.5, 0.9), "The options view was not asked"),
         (_only_options, (0.0, 0.5, 0.9), "The text view was not asked"),
@@ -226,7 +226,7 @@ def test_what_is_missing_is_said(
 
 
 def test_an_empty_summary_is_a_page() -> None:
-    assert "No cell has finished yet" in visible(page.render({}))
+    assert "No cell has an answer yet" in visible(page.render({}))
 
 
 def test_a_tested_safe_level_is_shown() -> None:

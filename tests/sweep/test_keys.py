@@ -161,6 +161,7 @@ def test_a_run_without_one_answer_ends_with_a_page(tiny_pair, tmp_path, monkeypa
     assert main(["report", str(tmp_path / "run")]) == 0
     page = (tmp_path / "run" / "report.html").read_text()
     assert "failed at level 0 (the model&#39;s output is not a number)" in page
+    assert "Nothing was found that could be analysed: " in page
 
 
 def test_an_error_that_does_not_come_through_a_pipe_is_said():

@@ -87,8 +87,9 @@ def summarise(
     summary["uncut"] = [row for f in by_task.values() for row in uncut(f, co.pairs(role_of))]
     theirs = published(answers, tasks, rows, study, role_of, resamples, seed)
     summary |= {"published": theirs} if theirs else {}
+    summary["warnings"] = warnings
     summary["verdict"] = verdict(summary)
-    return plain({**summary, "warnings": warnings, "provenance": provenance})  # type: ignore[no-any-return]
+    return plain({**summary, "provenance": provenance})  # type: ignore[no-any-return]
 
 
 def _settings(study: Mapping[str, Any]) -> tuple[float | None, float]:

@@ -73,7 +73,14 @@ def headline(summary: Row, called: Mapping[str, str]) -> str:
     else:
         against = _alone(summary, called, brief=bool(far))
     parts = [part for part in (far, against) if part] or _intact(summary, called)
-    return " ".join(map(sentence, parts)) or "Nothing was found that could be analysed."
+    return " ".join(map(sentence, parts)) or _nothing(summary)
+
+
+def _nothing(summary: Row) -> str:
+    """Why there is nothing to say, where a warning tells it."""
+    first = next(iter(summary.get("warnings", ())), "").rstrip(".")
+    why = f": {first}" if first and not summary["curves"] else ""
+    return sentence(f"nothing was found that could be analysed{why}")
 
 
 def _intact(summary: Row, called: Mapping[str, str]) -> list[str]:

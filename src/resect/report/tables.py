@@ -289,7 +289,7 @@ def missing(summary: Summary) -> list[str]:
     curves = reading.rows(summary, "curves")
     views = {row.get("view") for row in curves}
     if not curves:
-        return ["No cell has finished yet: there are no curves."]
+        return ["No cell has an answer yet: there are no curves."]
     if len(reading.models(summary)) < 2:
         found.append("Only one model was asked: there is nothing to compare it with.")
     elif "base" not in roles:
