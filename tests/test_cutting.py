@@ -62,7 +62,9 @@ def test_every_family_loads_what_was_cut(family, step, tmp_path):
     cut.save_pretrained(tmp_path)
     found = AutoModelForCausalLM.from_pretrained(tmp_path)
     assert found.num_parameters() == cut.num_parameters()
-    assert torch.equal(logits(cut), logits(found))
+    assert all(map(torch.equal, cut.parameters(), found.parameters()))
+    # where a tensor lies in memory decides the kernel on some processors, and so the last digit
+    torch.testing.assert_close(logits(cut), logits(found), rtol=1e-5, atol=1e-6)
     texts = [m.generate(PROMPT, max_new_tokens=4, do_sample=False) for m in (cut, found)]
     assert torch.equal(*texts)
 
