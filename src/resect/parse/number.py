@@ -67,6 +67,10 @@ def number(text: str) -> tuple[str | None, str, str]:
     return None, *without_answer(Reading(said, (), {}, ""))
 
 
+_LONGEST = 60
+"""Characters of the longest number that is read: no result of a task has as many."""
+
+
 def exact(text: str) -> Fraction | None:
     """The value of a text that is one number and nothing else, None for any other."""
     match = _NUMBER.fullmatch(text.strip().removesuffix("%").rstrip(".").strip())
@@ -74,7 +78,7 @@ def exact(text: str) -> Fraction | None:
 
 
 def canonical(value: Fraction) -> str:
-    """18, 0.75 or 1/3: a decimal where it ends, else the fraction in lowest terms."""
+    """18, 0.75 or 1/3: a decimal where it ends soon, else the fraction in lowest terms."""
     if value.denominator == 1:
         return str(value.numerator)
     rest = value.denominator
@@ -86,7 +90,8 @@ def canonical(value: Fraction) -> str:
     digits = next(n for n in range(1, 400) if (value * 10**n).denominator == 1)
     scaled = abs(value * 10**digits).numerator
     whole, part = divmod(scaled, 10**digits)
-    return f"{'-' if value < 0 else ''}{whole}.{part:0{digits}d}"
+    decimal = f"{'-' if value < 0 else ''}{whole}.{part:0{digits}d}"
+    return decimal if len(decimal) <= _LONGEST else f"{value.numerator}/{value.denominator}"
 
 
 def _after(said: str, at: int) -> re.Match[str] | None:
@@ -99,7 +104,7 @@ def _after(said: str, at: int) -> re.Match[str] | None:
 
 def _exact(match: re.Match[str]) -> Fraction | None:
     """The value of a match; None for a division by nought or more digits than any result has."""
-    if len(match.group()) > 60:
+    if len(match.group()) > _LONGEST:
         return None
     got = {name: (text or "").replace(",", "") for name, text in match.groupdict().items()}
     if "0" in (got["low"], got["low2"]) or set(got["low"] + got["low2"]) == {"0"}:
