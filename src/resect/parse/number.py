@@ -25,6 +25,8 @@ _VALUE = (
     r"|(?P<top>\d{1,3}(?:,\d{3})+|\d+)\s?/\s?(?P<low>\d+)"
     r"|(?P<plain>(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+))"
 )
+_LONGEST = 60
+"""Characters of the longest number that is read: no result of a task has as many."""
 _NUMBER = re.compile(rf"(?<![\w.]){_VALUE}(?!\d|(?:st|nd|rd|th)\b)", re.ASCII)
 _MARKED = re.compile(rf"####\s*(?:[^\d\n-]{{0,20}}?){_VALUE}", re.ASCII)
 _ANNOUNCED = re.compile(
@@ -65,10 +67,6 @@ def number(text: str) -> tuple[str | None, str, str]:
     if found and (value := _exact(found[-1])) is not None:
         return canonical(value), "recovered", "last"
     return None, *without_answer(Reading(said, (), {}, ""))
-
-
-_LONGEST = 60
-"""Characters of the longest number that is read: no result of a task has as many."""
 
 
 def exact(text: str) -> Fraction | None:
