@@ -14,7 +14,7 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from resect import folder, sweep
-from resect.compression import compressed
+from resect.compression import Asked, compressed
 from resect.course import Course, Event, Notice
 from resect.record import Provenance
 from resect.spec import Calibration, Dtype, ModelRef, Study, Treatment
@@ -76,7 +76,8 @@ def compress(
         trust_remote_code=trust_remote_code,
     )
     place = Path(data_dir) if data_dir else None
-    found, _ = compressed(ref, treatment, calibration, seed, device, place, warnings.warn)
+    asked = Asked.of(ref, treatment, calibration)
+    found, _ = compressed(asked, seed, device, place, warnings.warn)
     return found.model
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 import torch
 from transformers import PreTrainedModel
@@ -43,20 +43,17 @@ def compress_to(
     A single step that needs no activations is streamed, tensor by tensor, so that the model need
     not fit into memory. Raises `RequestError` before anything is written.
     """
-    parts, empty = _checked(ref, treatment, calibration)
-    if not parts:
+    asked = Asked.of(ref, treatment, calibration)
+    if not asked.parts:
         raise RequestError("no step is given: name one with --step, like magnitude:0.5.")
     device = devices.named(device)
     place = Path(models.where(ref))
     method = methods.make(treatment.steps[0], seed)
     with checkpoint.whole_folder(out) as folder:
-        if len(parts) == 1 and _streams(method) and place.exists():
-            level = treatment.steps[0].level
-            reports: tuple[StepReport, ...] = (_stream(ref, empty, method, level, folder, notice),)
+        if len(asked.parts) == 1 and _streams(method) and place.exists():
+            reports: tuple[StepReport, ...] = (_stream(asked, method, folder, notice),)
         else:
-            loaded, reports = compressed(
-                ref, treatment, calibration, seed, device, data_dir, notice
-            )
+            loaded, reports = compressed(asked, seed, device, data_dir, notice)
             adapters.save(loaded.model, folder)
             loaded.tokenizer.save_pretrained(folder)
         done = {
@@ -72,33 +69,34 @@ def compress_to(
     return done
 
 
+class Asked(NamedTuple):
+    """A treatment that fits a model: its methods, and the model without its data."""
+
+    ref: ModelRef
+    treatment: Treatment
+    calibration: Calibration | None
+    parts: list[Method]
+    empty: PreTrainedModel
+
+    @classmethod
+    def of(cls, ref: ModelRef, treatment: Treatment, calibration: Calibration | None) -> Asked:
+        """Raises `RequestError` for a model or a treatment that cannot be had."""
+        parts = check(treatment, calibration)
+        empty = models.check(ref).model
+        fits(parts, treatment, empty)
+        return cls(ref, treatment, calibration, parts, empty)
+
+
 def compressed(
-    ref: ModelRef,
-    treatment: Treatment,
-    calibration: Calibration | None,
-    seed: int,
-    device: str,
-    data_dir: Path | None,
-    notice: Notice,
+    asked: Asked, seed: int, device: str, data_dir: Path | None, notice: Notice
 ) -> tuple[Loaded, tuple[StepReport, ...]]:
-    """The model after `treatment` in memory, with its tokenizer, and what each step did."""
-    parts, empty = _checked(ref, treatment, calibration)
-    whole = models.load(ref, devices.fitting(devices.named(device), empty), notice)
-    asked = calibration if any(part.calibrated for part in parts) else None
-    context = Context.of(whole, ref, asked, notice, data_dir)
+    """The model after its treatment in memory, with its tokenizer, and what each step did."""
+    whole = models.load(asked.ref, devices.fitting(devices.named(device), asked.empty), notice)
+    text = asked.calibration if any(part.calibrated for part in asked.parts) else None
+    context = Context.of(whole, asked.ref, text, notice, data_dir)
     with models.threads(whole.model):
-        model, reports = apply_all(whole.model, treatment.steps, seed, context)
+        model, reports = apply_all(whole.model, asked.treatment.steps, seed, context)
     return Loaded(model, whole.tokenizer), reports
-
-
-def _checked(
-    ref: ModelRef, treatment: Treatment, calibration: Calibration | None
-) -> tuple[list[Method], PreTrainedModel]:
-    """The methods of a treatment that fits the model, and the model without its data."""
-    parts = check(treatment, calibration)
-    empty = models.check(ref).model
-    fits(parts, treatment, empty)
-    return parts, empty
 
 
 def _streams(method: Method) -> TypeGuard[Scored]:
@@ -106,24 +104,18 @@ def _streams(method: Method) -> TypeGuard[Scored]:
 
 
 @torch.no_grad()
-def _stream(
-    ref: ModelRef,
-    empty: PreTrainedModel,
-    method: Scored,
-    level: float | None,
-    folder: Path,
-    notice: Notice,
-) -> StepReport:
-    """Write the checkpoint of `ref` into `folder`, pruned tensor by tensor."""
+def _stream(asked: Asked, method: Scored, folder: Path, notice: Notice) -> StepReport:
+    """Write the checkpoint into `folder`, pruned tensor by tensor."""
+    ref, level = asked.ref, asked.treatment.steps[0].level
     source = checkpoint.read(Path(models.where(ref)))
     for note in source.notes:
         notice(f"{ref.name}: {note}")
-    source = stream.tied_once(source, empty)
+    source = stream.tied_once(source, asked.empty)
     dtype = None if ref.dtype == "auto" else ref.dtype
     if dtype is not None:
         source = checkpoint.cast(source, getattr(torch, dtype))
     with checkpoint.Writer(source, folder) as writer:
-        report = stream.prune(source, empty, method, level, writer)
+        report = stream.prune(source, asked.empty, method, level, writer)
     checkpoint.copy_rest(source, folder, dtype)
     return report
 
