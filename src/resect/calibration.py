@@ -162,9 +162,8 @@ def texts(data: str, data_dir: Path | None = None) -> Iterator[str]:
 
 
 def _on_hub(data: str) -> tuple[str, str | None]:
-    """Name and config of the hub set that a source names."""
-    name, _, config = {"c4": "allenai/c4:en"}.get(data, data).partition(":")
-    return name, config or None
+    """Name and config of the hub set that a source names; `c4` is the one that papers take."""
+    return hub.named({"c4": "allenai/c4:en"}.get(data, data))
 
 
 def _document(row: Mapping[str, Any]) -> str:

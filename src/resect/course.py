@@ -151,8 +151,9 @@ def _levels(
         for cell in cells:
             if cell.info.name not in askers:
                 askers[cell.info.name] = asker(loaded, cell.info, cell.items, budget)
-            notes = [*filter(None, odd), *askers[cell.info.name].notes()]
-            yield from _run(course, cell, standing, askers[cell.info.name], notes)
+            steps = [note for report in standing.reports for note in report.notes]
+            notes = [*steps, *filter(None, odd), *askers[cell.info.name].notes()]
+            yield from _run(course, cell, standing.model, askers[cell.info.name], notes)
         del standing  # the next level is made without this one's model in memory
 
 
@@ -221,14 +222,14 @@ def asker(
 
 
 def _run(
-    course: Course, cell: Cell, standing: Standing, asker: Asker, notes: Sequence[str]
+    course: Course, cell: Cell, model: PreTrainedModel, asker: Asker, notes: Sequence[str]
 ) -> Iterator[Event]:
+    """Ask one cell; `notes` say what was done otherwise than asked, and make it degraded."""
     started = time.perf_counter()
-    notes = [note for report in standing.reports for note in report.notes] + [*notes]
     task = tasks.get(cell.info.name)
     asking, keys = cell.spec.asking, cell.spec.items  # hashes: once, not once an answer
     try:
-        for batch in asker.ask(standing.model, set(cell.missing)):
+        for batch in asker.ask(model, set(cell.missing)):
             answers = []
             for row, raw in zip(batch.rows, batch.answers, strict=True):
                 item = cell.items[row]

@@ -50,7 +50,7 @@ class Source(NamedTuple):
         if path:
             content = hashlib.sha256(path.read_bytes()).hexdigest()
         else:
-            content = "" if self.name == "clinic" else hub.revision(*_on_hub(self.name))
+            content = "" if self.name == "clinic" else hub.revision(*hub.named(self.name))
         return digest([list(self), content])
 
     def examples(self) -> list[Example]:
@@ -119,13 +119,7 @@ def _lines(path: Path) -> Iterator[Mapping[str, object]]:
 
 
 def _hub(name: str) -> Iterator[Mapping[str, object]]:
-    yield from hub.rows(*_on_hub(name), "train")
-
-
-def _on_hub(name: str) -> tuple[str, str | None]:
-    """Name and config of the hub set that a source names."""
-    repository, _, config = name.partition(":")
-    return repository, config or None
+    yield from hub.rows(*hub.named(name), "train")
 
 
 # ── apart from the items ────────────────────────────────────────────────────────────────────────

@@ -8,6 +8,12 @@ from typing import Any
 from resect.errors import RequestError
 
 
+def named(source: str) -> tuple[str, str | None]:
+    """Name and config of the set that `name` or `name:config` stands for."""
+    name, _, config = source.partition(":")
+    return name, config or None
+
+
 def revision(name: str, config: str | None) -> str:
     """The commit that `name` stands for, on the hub or in the cache; empty where neither tells."""
     try:

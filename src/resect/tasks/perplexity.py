@@ -193,8 +193,7 @@ def _words(text: str) -> list[str]:
 
 
 def _joined(name: str, revision: str | None) -> str:
-    repository, _, config = name.partition(":")
-    rows = (str(r["text"]) for r in hub.rows(repository, config or None, "test", revision))
+    rows = (str(r["text"]) for r in hub.rows(*hub.named(name), "test", revision))
     return "".join(row if row.endswith("\n") else f"{row}\n" for row in rows)
 
 
