@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast
 
 from resect import tasks
-from resect.models import Loaded
+from resect.models.loading import Loaded
 from resect.record import Item
 from resect.tasks import Source
 

@@ -27,10 +27,11 @@ import _peers as peers
 import _random_model as random_model
 import torch
 
-from resect import models, tasks
+from resect import tasks
 from resect.ask import Asker
-from resect.ask.plan import Group
-from resect.models import Loaded
+from resect.ask.batches import Group
+from resect.models import loading
+from resect.models.loading import Loaded
 from resect.record import Item, RawAnswer
 from resect.spec import ModelRef
 from resect.tasks import Source
@@ -49,7 +50,7 @@ def main() -> None:
     asked = parser.parse_args()
     place = random_model.data_dir(asked.data_dir)
     torch.set_num_threads(asked.threads)
-    specialist = models.load(ModelRef(role="model", id="clinic:specialist"), "cpu")
+    specialist = loading.load(ModelRef(role="model", id="clinic:specialist"), "cpu")
     few = 40 if asked.quick else None
     clinic = [(tasks.get(name).items(Source(limit=few)), limit(name)) for name in CLINIC]
     embedded = compare(specialist, clinic, 1 if asked.quick else 3, (16, 64, 128))

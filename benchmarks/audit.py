@@ -23,8 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
-from resect.analysis.intervals import bounds, item_weights
 from resect.recorded import get
+from resect.stats.intervals import bounds, item_weights
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "lobotomy_logs.tar.xz"
 QUICK, FULL = 200, 2000

@@ -20,9 +20,10 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, MistralConfig, MixtralConfig, PretrainedConfig
 
-from resect import measure, methods
+from resect import methods
+from resect.measure import sizes as measure
 from resect.measure import workload
-from resect.methods.base import Context
+from resect.methods.step import Context
 from resect.spec import Step
 
 PEER = "the same model uncut, same device and run"

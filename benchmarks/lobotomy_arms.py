@@ -15,7 +15,8 @@ from __future__ import annotations
 import _machine as machine
 from _clinic import Row, by_text, shown, summary
 
-from resect import anatomy, models
+from resect import anatomy
+from resect.models import loading
 from resect.spec import ModelRef
 
 TASKS = ("clinic-medicine", "clinic-context")
@@ -37,7 +38,7 @@ _MOST = 0.95
 
 def reach() -> dict[str, float]:
     """Share of the weights in the blocks' matrices that are in the parts of a name."""
-    model = models.load(ModelRef(role="specialist", id="clinic:specialist"), "cpu").model
+    model = loading.load(ModelRef(role="specialist", id="clinic:specialist"), "cpu").model
     sizes = {one.name: one.weight().numel() for one in anatomy.read(model).matrices}
     return {
         part: sum(size for name, size in sizes.items() if part in name) / sum(sizes.values())

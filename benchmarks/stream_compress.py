@@ -37,7 +37,9 @@ import torch
 from safetensors.torch import save_file
 from transformers import AutoTokenizer, MistralConfig
 
-from resect import checkpoint, clinic, compression
+from resect import clinic
+from resect.models import checkpoint_files as checkpoint
+from resect.run import compression
 from resect.spec import ModelRef, Treatment
 
 CHUNK = 1 << 26  # bytes of memory that are held and freed at once

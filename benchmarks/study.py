@@ -27,7 +27,8 @@ import numpy as np
 import torch
 
 import resect
-from resect import models, tasks
+from resect import tasks
+from resect.models import loading
 from resect.tasks import Source
 
 LEVELS = (5, 10, 20, 40)
@@ -85,7 +86,7 @@ def published(study: resect.Study, levels: tuple[float, ...]) -> None:
     torch.set_num_threads(1)
     for ref in study.models.values():
         for name in study.tasks:
-            loaded = models.load(ref, "cpu")
+            loaded = loading.load(ref, "cpu")
             task = tasks.get(name)
             items = task.items(Source(limit=study.limit))
             for level in levels:

@@ -15,9 +15,10 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from resect import calibration, devices
-from resect.ask.options import _Choice, _continued, _Start
-from resect.ask.rows import Rows, filled
+from resect import calibration
+from resect.ask.kv_cache import Rows, filled
+from resect.ask.option_scores import _Choice, _continued, _Start
+from resect.models import devices
 
 PLACES = ("pretend:0", "pretend:1")
 

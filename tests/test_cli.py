@@ -12,8 +12,8 @@ import torch
 
 from resect import cli, clinic
 from resect.cli import main
+from resect.run.resolve import resolve
 from resect.spec import Study
-from resect.sweep.resolve import resolve
 
 RUN = ["run", "--levels", "0,0.5", "--limit", "3", "--task", "clinic-context", "--measure", "sizes"]
 

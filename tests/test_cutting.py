@@ -9,12 +9,14 @@ import tiny
 import torch
 from transformers import AutoModelForCausalLM
 
-from resect import compression, inspection, methods
-from resect.anatomy import heads, mlp
+from resect import methods
+from resect.anatomy import attention as heads
+from resect.anatomy import mlp
 from resect.anatomy.config import built, describes
 from resect.calibration import Tokens
 from resect.errors import RequestError, RunError
-from resect.methods.base import Context
+from resect.methods.step import Context
+from resect.run import compression, inspection
 from resect.spec import ModelRef, Step, Treatment
 
 TEXT = Context(Tokens(torch.randint(3, 259, (4, 24), generator=torch.Generator().manual_seed(3))))

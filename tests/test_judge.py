@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from resect import judge
 from resect.cli import main
 from resect.errors import RequestError, RunError
-from resect.folder import Run
 from resect.record import Answer, CellResult, Item, RawAnswer, Reading, TaskInfo
+from resect.run import judge
+from resect.run.folder import Run
 from resect.tasks import reader_of
 
 

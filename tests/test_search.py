@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 import resect
-from resect import search
-from resect.analysis.cliff import half
 from resect.cli import main
 from resect.errors import RequestError
+from resect.findings.cliffs import half
+from resect.run import search
 
 GRID = [round(0.05 * step, 2) for step in range(1, 20)]
 

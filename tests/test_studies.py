@@ -9,7 +9,7 @@ import pytest
 import resect
 from resect import tasks
 from resect.errors import RequestError
-from resect.methods.possible import check
+from resect.methods.validation import check
 
 STUDIES = sorted((Path(__file__).parents[1] / "studies").glob("*.yaml"))
 assert STUDIES

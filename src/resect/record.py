@@ -121,7 +121,7 @@ class Reading:
 
     The value is a label, a number, a JSON list of mentions, a program or a text, by the kind of
     the task. Without one the score is 0. `parts` are the counts and shares of this one item that
-    metrics over all items are made of (`resect.analysis.metrics` lists them).
+    metrics over all items are made of (`resect.findings.part_metrics` lists them).
     """
 
     value: str | None

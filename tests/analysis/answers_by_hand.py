@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from lobotomy_logs import task
 
-from resect.analysis import skill as sk
-from resect.analysis import summarise
+from resect.run.analysis import analyse as summarise
+from resect.stats import skill as sk
 
 YN = ("yes", "no")
 

@@ -13,7 +13,7 @@ import pandas as pd
 from resect import tasks
 from resect.record import ABSTAIN, Item, RawAnswer
 from resect.tasks import Source
-from resect.tasks.base import chosen
+from resect.tasks.contract import chosen
 
 SURE, WORDS = math.log(0.97), "the of with was not and patient group study more less after in a"
 

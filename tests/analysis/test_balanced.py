@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from lobotomy_logs import task
 from null_models import CONTROLS, MODELS, Asked
 
-from resect.analysis import skill as sk
-from resect.analysis.balanced import balanced, beyond_guessing, pooled
-from resect.analysis.change import Means
-from resect.analysis.curves import Curve, Sampled
-from resect.analysis.evidence import evidence
-from resect.analysis.frame import Key, TaskFrame
-from resect.analysis.intervals import item_weights
-from resect.analysis.safety import safety, smallest_safe
+from resect.findings.curves import Curve, Sampled
+from resect.findings.evidence import evidence
+from resect.findings.frame import Key, TaskFrame
+from resect.findings.safety import safety, smallest_safe
 from resect.record import Item
+from resect.stats import skill as sk
+from resect.stats.balanced import balanced, beyond_guessing, pooled
+from resect.stats.intervals import item_weights
+from resect.stats.paired_change import Means
 
 LABELS = ("yes", "no", "maybe")
 

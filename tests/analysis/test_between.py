@@ -4,8 +4,8 @@ import copy
 
 from answers_by_hand import cell, flipped, run
 
-from resect.analysis.between import between
-from resect.analysis.naming import names_in
+from resect.diff.row_names import names_in
+from resect.diff.run_diff import between
 
 GOLD = ["yes", "no"] * 20
 ONE = {

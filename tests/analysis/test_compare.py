@@ -6,14 +6,14 @@ import pytest
 from answers_by_hand import YN, cell, flipped, run
 from lobotomy_logs import task
 
-from resect.analysis import summarise
-from resect.analysis.compare import adjusted, compare, detectable
-from resect.analysis.courses import pairs
-from resect.analysis.curves import Curve, Sampled, build
-from resect.analysis.enough import too_few, weight
-from resect.analysis.frame import Key, TaskFrame
-from resect.analysis.holm import adjust, bootstrap_p, holm
-from resect.analysis.intervals import item_weights
+from resect.findings.comparisons import adjust, adjusted, compare, detectable
+from resect.findings.curves import Curve, Sampled, build
+from resect.findings.frame import Key, TaskFrame
+from resect.findings.planned import pairs
+from resect.findings.sample_size import too_few, weight
+from resect.run.analysis import analyse as summarise
+from resect.stats.intervals import item_weights
+from resect.stats.multiplicity import bootstrap_p, holm
 
 GOLD = ["yes", "no"] * 50
 

@@ -7,9 +7,9 @@ import pytest
 from answers_by_hand import YN, cell, flipped, run
 from scipy.optimize import isotonic_regression
 
-from resect.analysis.cliff import crossing, falling, half
-from resect.analysis.intervals import wilson
-from resect.analysis.robustness import area
+from resect.findings.cliffs import crossing, falling, half
+from resect.findings.robustness import area
+from resect.stats.intervals import wilson
 
 GOLD = ["yes", "no"] * 50
 HALVING = [(0.0, 5), (0.25, 10), (0.5, 20), (0.75, 25)]  # skill .8, .6, .2, 0

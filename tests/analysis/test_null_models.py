@@ -9,7 +9,7 @@ import pytest
 from null_models import CONTROLS, MODELS, answers
 
 from resect import tasks
-from resect.analysis import summarise
+from resect.run.analysis import analyse as summarise
 from resect.sandbox.programs import OPT_IN
 from resect.tasks import Source
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from resect.analysis.readers import in_words, parted
+from resect.replication.parser_agreement import in_words, parted
 
 LABELS = ("yes", "no", "maybe")
 

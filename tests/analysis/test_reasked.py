@@ -5,7 +5,7 @@ import pytest
 from answers_by_hand import YN, cell
 from lobotomy_logs import task
 
-from resect.analysis.reasked import reasked
+from resect.diff.answer_diff import reasked
 
 TASKS = {"t": task("t", YN)}
 RIGHT_BEFORE = ["yes"] * 9 + ["no"]

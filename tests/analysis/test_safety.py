@@ -6,10 +6,10 @@ from answers_by_hand import YN, cell, flipped, run
 from lobotomy_logs import task
 from scipy.stats import t as student
 
-from resect.analysis.change import Counts
-from resect.analysis.intervals import wilson
-from resect.analysis.paired import items_needed, tango
 from resect.errors import RequestError
+from resect.stats.intervals import wilson
+from resect.stats.paired import items_needed, tango
+from resect.stats.paired_change import Counts
 
 GOLD = ["yes", "no"] * 200
 

@@ -5,13 +5,13 @@ import pytest
 from answers_by_hand import YN
 from lobotomy_logs import task
 
-from resect.analysis.change import Counts
-from resect.analysis.curves import Curve, Sampled
-from resect.analysis.evidence import evidence, joint
-from resect.analysis.frame import Key, TaskFrame
-from resect.analysis.intervals import item_weights
-from resect.analysis.paired import non_inferior
-from resect.analysis.safety import passed_levels, smallest_safe
+from resect.findings.curves import Curve, Sampled
+from resect.findings.evidence import evidence, joint
+from resect.findings.frame import Key, TaskFrame
+from resect.findings.safety import passed_levels, smallest_safe
+from resect.stats.intervals import item_weights
+from resect.stats.paired import non_inferior
+from resect.stats.paired_change import Counts
 
 MARGIN = 0.05
 

@@ -5,7 +5,7 @@ import re
 from answers_by_hand import YN, cell, flipped, run
 from lobotomy_logs import task
 
-from resect.analysis.verdict import verdict
+from resect.narrative.verdict import verdict
 
 GOLD = ["yes", "no"] * 200
 NAMED = [{"name": "Doc-7B", "role": "specialist"}, {"name": "Gen-7B", "role": "base"}]

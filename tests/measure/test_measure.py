@@ -9,10 +9,12 @@ import pytest
 import tiny
 import torch
 
-from resect import checkpoint, measure, methods
+from resect import methods
 from resect.errors import RunError
 from resect.measure import energy, workload
-from resect.methods.base import Context
+from resect.measure import sizes as measure
+from resect.methods.step import Context
+from resect.models import checkpoint_files as checkpoint
 from resect.spec import Step
 
 

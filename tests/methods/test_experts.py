@@ -11,15 +11,17 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
-from resect import anatomy, calibration, measure, methods, models
-from resect.anatomy import experts as mixtures
+from resect import anatomy, calibration, methods
+from resect.anatomy import mixtures
 from resect.calibration import Tokens
-from resect.compression import compress_to
 from resect.errors import RequestError
+from resect.measure import sizes as measure
 from resect.measure import workload
-from resect.methods import experts
-from resect.methods.base import Context
-from resect.methods.experts import CRITERIA
+from resect.methods.parts import experts
+from resect.methods.parts.experts import CRITERIA
+from resect.methods.step import Context
+from resect.models import loading
+from resect.run.compression import compress_to
 from resect.spec import Calibration, ModelRef, Step, Treatment
 
 TEXT = Tokens(torch.randint(3, 259, (4, 24), generator=torch.Generator().manual_seed(3)))
@@ -247,7 +249,7 @@ def compressed(source, tmp_path):
 def test_gpt_oss_as_it_is_published_is_unpacked_cut_and_loads_again(tmp_path):
     source, _ = tiny.save_mxfp4(tmp_path / "source", experts=8)
     loaded, _ = compressed(source, tmp_path)
-    whole = models.load(ModelRef(role="model", id=str(source)), "cpu").model
+    whole = loading.load(ModelRef(role="model", id=str(source)), "cpu").model
     kept = [
         expert
         for expert in range(8)

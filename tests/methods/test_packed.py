@@ -16,9 +16,9 @@ from compressed_tensors.quantization import (
 )
 from transformers import AutoModelForCausalLM
 
-from resect import inspection
 from resect.cli import main
 from resect.methods.masks import zeros
+from resect.run import inspection
 from resect.spec import ModelRef
 
 WIDE = {"hidden_size": 256, "intermediate_size": 512, "head_dim": 64}

@@ -17,10 +17,11 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 import resect
-from resect import anatomy, checkpoint
+from resect import anatomy
 from resect.cli import main
 from resect.errors import RequestError
-from resect.methods import pieces
+from resect.methods import chunked as pieces
+from resect.models import checkpoint_files as checkpoint
 
 STEPS = ["magnitude:0.5", "magnitude:0.3,scope=global", "magnitude:0.6,scope=row",
          "magnitude,pattern=2:4", "random:0.4",
@@ -232,7 +233,7 @@ def test_mxfp4_streamed_equals_in_memory(step, published, tmp_path, capsys):
 
 KILLED = """
 import os, sys
-from resect import checkpoint
+from resect.models import checkpoint_files as checkpoint
 from resect.cli import main
 put, left = checkpoint.Writer.put, [int(sys.argv[3])]
 def dies(*arguments):

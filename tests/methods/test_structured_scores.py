@@ -10,7 +10,7 @@ from test_parity import inside
 from resect import anatomy, methods
 from resect.anatomy import mlp
 from resect.calibration import Tokens
-from resect.methods.base import Context
+from resect.methods.step import Context
 from resect.spec import Step
 
 TOKENS = tiny.tokenizer()

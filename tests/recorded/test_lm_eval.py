@@ -9,10 +9,10 @@ import sys
 
 import pytest
 
-from resect.analysis import same_summary
+from resect.diff.same_summary import same_summary
 from resect.errors import RequestError
-from resect.folder import Run
 from resect.recorded import audit, recognise
+from resect.run.folder import Run
 from resect.store.export import export
 
 TASK = """task: {name}

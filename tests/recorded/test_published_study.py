@@ -10,9 +10,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from resect.analysis.intervals import interval, item_weights
-from resect.folder import Run
 from resect.recorded import audit
+from resect.run.folder import Run
+from resect.stats.intervals import interval, item_weights
 
 SPECIALIST, BASE = "BioMistral-7B", "Mistral-7B-v0.1"
 

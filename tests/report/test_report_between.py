@@ -1,6 +1,6 @@
 """What changed between two runs, in lines."""
 
-from resect.report.between import MOST, lines
+from resect.diff.diff_report import MOST, lines
 
 NAMES = {"model": "m", "treatment": "magnitude", "seed": 0, "level": 0.25}
 

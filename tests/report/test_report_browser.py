@@ -12,7 +12,8 @@ import findings_fixture as findings
 import pytest
 import report_fixture as fixture
 
-from resect.report import figures, page
+from resect.report import figures
+from resect.report.page import render as page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = (

@@ -9,7 +9,8 @@ from typing import Any
 import findings_fixture as findings
 import report_fixture as fixture
 
-from resect.report import card, reading, terminal
+from resect.report import card, terminal
+from resect.report.data import scope as reading
 
 
 def test_limits_come_first() -> None:

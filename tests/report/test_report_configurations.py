@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from report_fixture import summary
 
-from resect.report import configurations, pareto
+from resect.report.charts import pareto
+from resect.report.data import configurations
 
 
 def test_rows_say_what_the_summary_says():

@@ -9,7 +9,11 @@ from xml.etree import ElementTree
 import pytest
 import report_fixture as fixture
 
-from resect.report import axes, figures, panels, reading, svg, text
+from resect.report import figures
+from resect.report import formatting as text
+from resect.report.charts import axes, svg
+from resect.report.data import panels
+from resect.report.data import scope as reading
 
 
 @pytest.fixture(scope="module")

@@ -12,22 +12,17 @@ import findings_fixture as findings
 import pytest
 import report_fixture as fixture
 
-from resect.report import (
-    card,
-    configurations,
-    divergent,
-    figures,
-    glance,
-    marks,
-    measures,
-    page,
-    pareto,
-    reading,
-    safe,
-    svg,
-    tables,
-)  # fmt: skip
-from resect.report.axes import axis, place
+from resect.report import card, figures
+from resect.report.charts import pareto, svg
+from resect.report.charts.axes import axis, place
+from resect.report.data import annotations as marks
+from resect.report.data import bias_tables as measures
+from resect.report.data import configurations, tables
+from resect.report.data import divergent_items as divergent
+from resect.report.data import overview as glance
+from resect.report.data import safety_tables as safe
+from resect.report.data import scope as reading
+from resect.report.page import render as page
 
 
 @pytest.fixture(scope="module")

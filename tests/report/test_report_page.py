@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import report_fixture as fixture
 
-from resect.report import page
+from resect.report.page import render as page
 
 
 class Reader(HTMLParser):

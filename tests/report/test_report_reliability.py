@@ -7,8 +7,11 @@ from typing import Any
 import findings_fixture as findings
 import pytest
 
-from resect.analysis import raced
-from resect.report import page, reading, reliable, text
+from resect.narrative import failure_sentences as raced
+from resect.report import formatting as text
+from resect.report.data import reliability_tables as reliable
+from resect.report.data import scope as reading
+from resect.report.page import render as page
 
 CUT = "magnitude"
 

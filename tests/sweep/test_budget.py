@@ -7,10 +7,10 @@ import pytest
 
 import resect
 from resect.ask import first_budget
-from resect.ask.rows import Rows
+from resect.ask.kv_cache import Rows
 from resect.errors import RequestError
-from resect.sweep import plan
-from resect.sweep.resolve import resolve
+from resect.run import plan
+from resect.run.resolve import resolve
 
 
 def a_study(pair, **fields) -> resect.Study:

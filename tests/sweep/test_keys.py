@@ -21,21 +21,24 @@ import tiny
 from test_run import TASKS, a_study
 
 import resect
-from resect import calibration, course, models
+from resect import calibration
 from resect.ask import Asker
 from resect.cli import main
 from resect.errors import RunError
 from resect.measure import workload
+from resect.models import loading
 from resect.record import digest
-from resect.recover.data import Source
+from resect.recover.training_data import Source
+from resect.run import local_engine as local
+from resect.run import plan
+from resect.run import walk as course
+from resect.run.resolve import resolve
 from resect.spec import Calibration, ModelRef
-from resect.sweep import local, plan
-from resect.sweep.resolve import resolve
 from resect.tasks import hub
 
 
 def fingerprint(place, **fields):
-    return models.identify(ModelRef.of(role="base", id=str(place), **fields))[0].fingerprint
+    return loading.identify(ModelRef.of(role="base", id=str(place), **fields))[0].fingerprint
 
 
 def test_an_adapter_beside_the_weights_is_another_model(tmp_path):
@@ -43,7 +46,7 @@ def test_an_adapter_beside_the_weights_is_another_model(tmp_path):
     peft = pytest.importorskip("peft")
     place = tiny.save(tmp_path / "model")
     before = fingerprint(place)
-    base = models.load(ModelRef.of(role="base", id=str(place)), "cpu").model
+    base = loading.load(ModelRef.of(role="base", id=str(place)), "cpu").model
     config = peft.LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False)
     peft.get_peft_model(base, config).save_pretrained(place)
     assert (place / "adapter_model.safetensors").is_file()
@@ -176,8 +179,8 @@ def test_an_error_that_does_not_come_through_a_pipe_is_said():
 
 STRANGE = """
 import sys
-from resect import course
-from resect.sweep import worker
+from resect.run import walk as course
+from resect.run import worker
 
 class Two(Exception):
     def __init__(self, one, other):

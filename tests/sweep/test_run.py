@@ -13,11 +13,10 @@ import pandas as pd
 import pytest
 
 import resect
-from resect import sweep
 from resect.errors import RequestError
-from resect.folder import Run
-from resect.sweep import plan
-from resect.sweep.resolve import resolve
+from resect.run import local_engine, plan
+from resect.run.folder import Run
+from resect.run.resolve import resolve
 
 TASKS = ["clinic-medicine", "clinic-context"]
 
@@ -87,7 +86,7 @@ def test_the_resolved_study_loads_back(done, tiny_pair):
 
 
 def test_nothing_is_asked_twice(done, tiny_pair, monkeypatch):
-    monkeypatch.setattr(sweep.local, "walk", lambda *_: pytest.fail("a stored cell was run again"))
+    monkeypatch.setattr(local_engine, "walk", lambda *_: pytest.fail("a stored cell was run again"))
     resect.run(a_study(tiny_pair), done.path)
 
 
@@ -261,7 +260,7 @@ def test_a_resumed_run_is_degraded_like_a_fresh_one(tmp_path, tiny_pair):
 
 def test_a_method_that_fails_leaves_failed_cells_and_the_others(tiny_pair, tmp_path, monkeypatch):
     from resect.errors import RunError
-    from resect.methods.scored import Scored
+    from resect.methods.weights.scored import Scored
 
     plain = Scored.apply
 
@@ -294,7 +293,7 @@ def test_a_worker_that_dies_is_said_and_loses_nothing(tiny_pair, tmp_path, monke
     from resect.errors import RunError
 
     study = a_study(tiny_pair, tasks=TASKS[:1])
-    monkeypatch.setattr(sweep.local, "_Worker", Dying)
+    monkeypatch.setattr(local_engine, "_Worker", Dying)
     with pytest.raises(RunError, match="ended 3 times"):
         resect.run(study, tmp_path / "run", workers=2)
     monkeypatch.undo()
@@ -303,7 +302,7 @@ def test_a_worker_that_dies_is_said_and_loses_nothing(tiny_pair, tmp_path, monke
     assert resect.same_summary(again.path, fresh.path)
 
 
-class Dying(sweep.local._Worker):
+class Dying(local_engine._Worker):
     """Killed as soon as it has something to do."""
 
     def take(self, course):

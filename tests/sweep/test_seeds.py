@@ -6,8 +6,8 @@ import pytest
 
 import resect
 from resect.errors import RequestError
-from resect.sweep.plan import courses
-from resect.sweep.resolve import resolve
+from resect.run.plan import courses
+from resect.run.resolve import resolve
 
 
 def a_study(pair, treatment, **fields) -> resect.Study:
@@ -57,7 +57,7 @@ def test_what_goes_by_no_seed_has_none(tiny_pair):
 
 
 def test_levels_given_beside_a_file_keep_seeds_and_roles(tmp_path):
-    from resect import request
+    from resect.run import request
 
     place = tmp_path / "study.yaml"
     place.write_text(

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from test_run import TASKS, a_study
 
 import resect
-from resect import sweep
-from resect.course import Answered, Finished
 from resect.errors import RequestError, RunError
-from resect.sweep import local, plan
-from resect.sweep.resolve import resolve
-from resect.sweep.share import Taken, split
+from resect.run import execute as sweep
+from resect.run import local_engine as local
+from resect.run import plan
+from resect.run.resolve import resolve
+from resect.run.share import Taken, split
+from resect.run.walk import Answered, Finished
 
 
 @pytest.fixture(scope="module")

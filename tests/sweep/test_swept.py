@@ -6,9 +6,9 @@ import pytest
 import tiny
 
 import resect
-from resect import request
 from resect.errors import RequestError
-from resect.methods.possible import check
+from resect.methods.validation import check
+from resect.run import request
 from resect.spec import Treatment
 
 LORA = "lora,batch_size=2,data=clinic,examples=8,steps=1"

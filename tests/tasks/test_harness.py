@@ -15,7 +15,7 @@ from resect import clinic, tasks
 from resect.ask import Asker
 from resect.errors import RequestError
 from resect.tasks import Source
-from resect.tasks.base import chosen
+from resect.tasks.contract import chosen
 from resect.tasks.harness import Harness
 
 lm_eval = pytest.importorskip("lm_eval", reason="lm_eval is not installed: parity goes unchecked")

@@ -118,7 +118,7 @@ def test_a_study_of_own_questions(tmp_path):
 def test_a_mark_at_the_start_of_a_file_is_no_part_of_it(tmp_path):
     """As editors on Windows write UTF-8: questions, training data, calibration, texts."""
     from resect import calibration
-    from resect.recover.data import Source as Training
+    from resect.recover.training_data import Source as Training
 
     rows = {"own": GOOD, "text": {"text": "the liver"}, "pair": {"question": "q", "answer": "a"}}
     paths = {name: tmp_path / f"{name}.jsonl" for name in rows}

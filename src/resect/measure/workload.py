@@ -22,11 +22,11 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 from transformers import AutoModelForCausalLM, DynamicCache, PreTrainedModel
 
-from resect import devices
 from resect.anatomy.stored import is_quantized
 from resect.errors import RunError
 from resect.measure.energy import counter
-from resect.models import settled
+from resect.models import devices
+from resect.models.loading import settled
 
 PROMPT, ANSWER, TOGETHER = 128, 32, 8
 """Tokens of the prompt and of the answer, and prompts read at once."""

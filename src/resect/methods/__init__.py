@@ -7,11 +7,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from resect.errors import RequestError, unknown
-from resect.methods.declared import defaults, values
+from resect.methods.options import defaults, values
 from resect.spec import METHODS, Scalar, Step
 
 if TYPE_CHECKING:
-    from resect.methods.base import Method
+    from resect.methods.step import Method
 
 
 def options(name: str) -> set[str]:

@@ -13,17 +13,17 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from resect import folder
 from resect.errors import RequestError
-from resect.parents import parent_of
 from resect.record import Answer, CellResult, Item, RawAnswer, Reading, TaskInfo, digest
 from resect.recorded.align import aligned
 from resect.recorded.check import bits, checked, gaps, identity
 from resect.recorded.describe import infos, items
 from resect.recorded.roles import control, roles
 from resect.recorded.row import Found, Recorded
+from resect.run import folder
+from resect.spec.parents import parent_of
 from resect.tasks import Task, get
-from resect.tasks.base import LabelTask
+from resect.tasks.contract import LabelTask
 
 RESAMPLES = 2000
 OUTPUTS = ("summary.json", "report.html", "card.md", "card.json")

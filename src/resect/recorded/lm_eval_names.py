@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from resect.errors import RequestError
-from resect.parents import short
+from resect.spec.parents import short
 
 _TIME = r"\d{4}-\d\d-\d\dT[\d:.\-]+"
 SAMPLES = re.compile(rf"samples_(?P<task>.+)_(?P<time>{_TIME})\.jsonl")

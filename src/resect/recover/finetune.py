@@ -11,9 +11,9 @@ from transformers import PreTrainedModel
 
 from resect.anatomy import stored
 from resect.errors import RequestError
-from resect.methods.declared import Above
-from resect.recover.base import Recover
-from resect.recover.training import Trained
+from resect.methods.options import Above
+from resect.recover.trainer import Trained
+from resect.recover.tuning import Recover
 from resect.recover.zeros import remember_zeros
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from resect.report import glance, reading, safe, tables, text
-from resect.report.reading import Summary
-from resect.report.rows import Table
-from resect.report.text import markdown
+from resect.report import formatting as text
+from resect.report.data import overview as glance
+from resect.report.data import safety_tables as safe
+from resect.report.data import scope as reading
+from resect.report.data import tables
+from resect.report.data.scope import Summary
+from resect.report.data.table import Table
+from resect.report.formatting import markdown
 
 LIMITS = (
     "This is not a statement of clinical safety: “within the margin on these items” says how often "

@@ -14,20 +14,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from resect.report import (
-    answers,
-    lines,
-    measures,
-    panels,
-    pareto,
-    reading,
-    reliable,
-    svg,
-    text,
-)
-from resect.report.bars import OUTCOME_SAYS, outcomes
-from resect.report.curves import curves
-from resect.report.forest import differences
+from resect.report import formatting as text
+from resect.report.charts import line_chart as lines
+from resect.report.charts import pareto, svg
+from resect.report.charts.bars import OUTCOME_SAYS, outcomes
+from resect.report.charts.curve_panels import curves
+from resect.report.charts.forest import differences
+from resect.report.data import answer_tables as answers
+from resect.report.data import bias_tables as measures
+from resect.report.data import panels
+from resect.report.data import reliability_tables as reliable
+from resect.report.data import scope as reading
 
 __all__ = ["OUTCOME_SAYS", "browser", "curves", "differences", "drawn", "outcomes", "save"]
 

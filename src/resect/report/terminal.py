@@ -10,7 +10,10 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from resect.report import glance, reading, tables, text
+from resect.report import formatting as text
+from resect.report.data import overview as glance
+from resect.report.data import scope as reading
+from resect.report.data import tables
 
 WIDE = 200
 """Characters of a line where nobody watches."""

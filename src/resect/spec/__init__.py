@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from resect.spec.identity import CellSpec, StateSpec
-from resect.spec.methods import METHODS
+from resect.spec.method_table import METHODS
 from resect.spec.steps import BASELINE, Scalar, Step, Treatment, level, levels, written
 from resect.spec.study import Calibration, Dtype, Measure, ModelRef, Study
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from resect.record import digest
-from resect.spec.base import Frozen
+from resect.spec.frozen import Frozen
 
 
 class StateSpec(Frozen):

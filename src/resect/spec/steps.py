@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from resect.errors import RequestError
-from resect.spec.base import Frozen
-from resect.spec.methods import METHODS
+from resect.spec.frozen import Frozen
+from resect.spec.method_table import METHODS
 
 Scalar = str | int | float | bool
 

@@ -11,7 +11,7 @@ import yaml
 from pydantic import Field, field_validator, model_validator
 
 from resect.errors import RequestError
-from resect.spec.base import Frozen
+from resect.spec.frozen import Frozen
 from resect.spec.steps import Treatment, levels
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]

@@ -13,12 +13,12 @@ from typing import Any, cast
 
 from resect.errors import RequestError, unknown
 from resect.record import TaskInfo
-from resect.tasks.base import LabelTask, Source, Task
+from resect.tasks.contract import LabelTask, Source, Task
 
 TASKS: dict[str, str] = {
-    "clinic-context": "resect.tasks.clinic:Context",
-    "clinic-medicine": "resect.tasks.clinic:Medicine",
-    "clinic-logic": "resect.tasks.clinic:Logic",
+    "clinic-context": "resect.clinic.clinic_tasks:Context",
+    "clinic-medicine": "resect.clinic.clinic_tasks:Medicine",
+    "clinic-logic": "resect.clinic.clinic_tasks:Logic",
     "pubmedqa": "resect.tasks.pubmedqa:PubMedQA",
     "pubmedqa-test": "resect.tasks.pubmedqa:TestHalf",
     "bioasq-yesno": "resect.tasks.bioasq:BioASQ",

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from resect.record import TaskInfo
 from resect.tasks import pubmedqa
-from resect.tasks.base import Source
+from resect.tasks.contract import Source
+from resect.tasks.free_text import TextTask
 from resect.tasks.question import Question
-from resect.tasks.texts import TextTask
 
 ROWS = replace(pubmedqa.ROWS, fields={**pubmedqa.ROWS.fields, "long_answer": str})
 

@@ -15,7 +15,7 @@ from resect import parse
 from resect.errors import RequestError
 from resect.parse import final
 from resect.record import Item, Reading, Stopped, TaskInfo
-from resect.tasks.base import QuestionTask, Source, Task, judged
+from resect.tasks.contract import QuestionTask, Source, Task, judged
 from resect.tasks.question import Question
 
 BUDGET = 512

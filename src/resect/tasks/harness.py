@@ -16,9 +16,9 @@ from string import ascii_uppercase
 from typing import Any, ClassVar
 
 from resect.errors import RequestError, unknown
-from resect.prompts import Turn
 from resect.record import Item, Reading, Stopped, TaskInfo
-from resect.tasks.base import READER, LabelTask, Source, described
+from resect.tasks.contract import READER, LabelTask, Source, described
+from resect.tasks.prompts import Turn
 from resect.tasks.question import length
 
 _SEED = 1234  # the harness's own for worked examples, shifted by ours

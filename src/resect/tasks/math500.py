@@ -11,9 +11,9 @@ from typing import Any
 
 from resect.parse import latex, number
 from resect.record import Item, Reading, Stopped, TaskInfo
-from resect.tasks.base import QuestionTask, Source
+from resect.tasks.contract import QuestionTask, Source
 from resect.tasks.question import Question
-from resect.tasks.rows import Row, Rows
+from resect.tasks.sources import Row, Rows
 
 
 def _convert(row: Mapping[str, Any], at: int) -> Row:

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from resect.record import TaskInfo
-from resect.tasks.base import Source
+from resect.tasks.contract import Source
+from resect.tasks.free_text import TextTask
 from resect.tasks.question import Question
-from resect.tasks.rows import Row, Rows
-from resect.tasks.texts import TextTask
+from resect.tasks.sources import Row, Rows
 
 HELD_OUT = 10
 """One in so many topics is held out."""

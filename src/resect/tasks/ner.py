@@ -13,9 +13,9 @@ from typing import ClassVar
 
 from resect.parse import spans
 from resect.record import Item, Reading, Stopped, TaskInfo
-from resect.tasks.base import QuestionTask, Source
+from resect.tasks.contract import QuestionTask, Source
 from resect.tasks.question import Question
-from resect.tasks.rows import Row, Rows
+from resect.tasks.sources import Row, Rows
 
 _FIELDS = {"id": str, "split": str, "tokens": list, "entities": list}
 _PROTOCOL = (

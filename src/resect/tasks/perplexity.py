@@ -21,7 +21,7 @@ from typing import ClassVar
 from resect.errors import RequestError
 from resect.record import Item, RawAnswer, Reading, TaskInfo
 from resect.tasks import hub, offline
-from resect.tasks.base import QuestionTask, Source
+from resect.tasks.contract import QuestionTask, Source
 from resect.tasks.question import Question, length
 
 WINDOW, STRIDE = 256, 128

@@ -18,9 +18,9 @@ from resect.parse.reading import visible
 from resect.parse.residue import without_answer
 from resect.record import Item, Reading, Stopped, TaskInfo
 from resect.sandbox import programs
-from resect.tasks.base import QuestionTask, Source
+from resect.tasks.contract import QuestionTask, Source
 from resect.tasks.question import Question
-from resect.tasks.rows import Row, Rows
+from resect.tasks.sources import Row, Rows
 
 _RUN = f"run with {programs.SECONDS:g} s and {programs.MEMORY >> 20} MB, walled in"
 
