@@ -7,7 +7,7 @@ counts. Where other work shares the cores, seconds of the processor (`cpu`) are 
 models: the embedded specialist on its three tasks, and a random Llama of 134 M parameters on
 PubMedQA prompts. The published loop gives the text view, lm_eval (at the batch size that was
 fastest on the first items) and ours give both. `ours` tokenizes and plans each time,
-`ours_planned` does not, as in a course after its first level. `ratio` is ours against the
+`ours_planned` does not, as in a sweep after its first level. `ratio` is ours against the
 published loop on the embedded model. Texts that differ from the loop's are printed with the gap
 between the two tokens where they part. `worked_examples` asks the embedded model's medicine with
 five worked examples before every question: their tokens read once, and read every time.
@@ -146,7 +146,7 @@ def each(asked: Asked, way: Callable[[Sequence[Item], int], list[Any]]) -> list[
 
 
 def answers_of(asker: Asker, loaded: Loaded) -> list[RawAnswer]:
-    """As a course asks, once a level."""
+    """As a sweep asks, once a level."""
     found: dict[int, RawAnswer] = {}
     for batch in asker.ask(loaded.model):
         found.update(zip(batch.rows, batch.answers, strict=True))

@@ -73,7 +73,7 @@ def main() -> None:
     rows = []
     with loading.threads(loaded.model):
         base = accuracy(loaded.model, asking, task, items)
-        rows.append(("uncut", 0.0, *base, perplexity(loaded.model, documents)))
+        rows.append(("intact", 0.0, *base, perplexity(loaded.model, documents)))
         for step in STEPS[:4] if asked.quick else STEPS:
             for level in LEVELS:
                 method = methods.make(Step.parse(step))

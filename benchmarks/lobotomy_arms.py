@@ -49,19 +49,19 @@ def reach() -> dict[str, float]:
 def main() -> None:
     asked = machine.arguments(__doc__)
     share_of, shares = reach(), SHARES[1:6:2] if asked.quick else SHARES
-    treatments = [
+    recipes = [
         {"steps": step, "levels": [0, *(round(s / share_of[part], 6) for s in shares
                                          if s <= _MOST * share_of[part])]}
         for step, part in ARMS.values()
     ]  # fmt: skip
-    found = summary("lobotomy-arms", treatments, TASKS, 60 if asked.quick else None)
-    left = {(row["treatment"], row["level"]): standing(row) for row in found["measurements"]}
+    found = summary("lobotomy-arms", recipes, TASKS, 60 if asked.quick else None)
+    left = {(row["recipe"], row["level"]): standing(row) for row in found["measurements"]}
     whole = left["none", 0.0]
     rows = [
         shown(row) | {"arm": arm, "removed": round(1 - left[step, row["level"]] / whole, 4)}
         for arm, (step, _) in ARMS.items()
         for row in by_text(found, "curves")
-        if row["treatment"] == step and row["level"]
+        if row["recipe"] == step and row["level"]
     ]
     if not asked.json:
         for row in rows:

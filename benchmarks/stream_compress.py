@@ -40,7 +40,7 @@ from transformers import AutoTokenizer, MistralConfig
 from resect import clinic
 from resect.models import checkpoint_files as checkpoint
 from resect.run import compression
-from resect.spec import ModelRef, Treatment
+from resect.spec import ModelRef, Recipe
 
 CHUNK = 1 << 26  # bytes of memory that are held and freed at once
 SHAPES = {
@@ -127,11 +127,11 @@ def prune(source: Path, out: Path, scope: str) -> tuple[float, float]:
         nonlocal flushing
         flushing += machine.seconds(lambda: flush(path), 1)
 
-    treatment = Treatment.of(steps=f"magnitude:0.5,scope={scope}")
+    recipe = Recipe.of(steps=f"magnitude:0.5,scope={scope}")
     ref = ModelRef(role="model", id=str(source))
     putting = mock.patch.object(checkpoint.Writer, "put", free)
     with putting, mock.patch.object(checkpoint, "_to_disk", timed):
-        taken = machine.seconds(lambda: compression.compress_to(ref, treatment, out), 1)
+        taken = machine.seconds(lambda: compression.compress_to(ref, recipe, out), 1)
     return taken - flushing, flushing
 
 

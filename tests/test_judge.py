@@ -133,10 +133,10 @@ def folder(tmp_path):
     shared = {"model": "m", "role": "specialist", "seed": 0, "status": "success", "reason": None}
     cells = [
         CellResult(cell=f"{task}{level}", asking=f"{task}{level}", state=f"{level}", task=task,
-                   treatment="cut" if level else "none", level=level, items=keys, spec={}, **shared)
+                   recipe="cut" if level else "none", level=level, items=keys, spec={}, **shared)
         for task in ("medquad", "clinic-context") for level in SAID
     ]  # fmt: skip
-    study = {"name": "x", "treatments": [], "resamples": 100, "seed": 0}
+    study = {"name": "x", "recipes": [], "resamples": 100, "seed": 0}
     infos = {"medquad": text, "clinic-context": label}
     with made.writing() as store:
         store.put_study([{"name": "m", "role": "specialist"}], infos,

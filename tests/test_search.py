@@ -62,7 +62,7 @@ def test_curves_that_never_fall_or_fall_at_once_are_followed_to_the_end():
 def study(pair, levels="0:0.9:0.1", **fields):
     given = {
         "name": "tiny", "models": {"specialist": str(pair[0]), "base": str(pair[1])},
-        "treatments": ["magnitude"], "levels": levels, "tasks": ["clinic-context"], "limit": 12,
+        "recipes": ["magnitude"], "levels": levels, "tasks": ["clinic-context"], "limit": 12,
         "resamples": 200, "measure": "sizes",
     }  # fmt: skip
     return resect.Study.of(**{**given, **fields})
@@ -96,10 +96,10 @@ def test_the_embedded_specialist_is_searched_as_its_grid_says(tmp_path):
     assert both[0] == both[1]
 
 
-def test_treatments_may_be_for_some_models(tiny_pair, tmp_path):
+def test_recipes_may_be_for_some_models(tiny_pair, tmp_path):
     given = study(
         tiny_pair, levels=None,
-        treatments=[
+        recipes=[
             {"steps": "magnitude", "levels": "0,0.3", "roles": ["specialist"]},
             {"steps": "magnitude", "levels": "0,0.6", "roles": ["base"]},
         ],
@@ -108,15 +108,15 @@ def test_treatments_may_be_for_some_models(tiny_pair, tmp_path):
     found = {(row["role"], row["level"]) for row in run.summary()["curves"]}
     assert found == {(r, x) for r, y in (("specialist", 0.3), ("base", 0.6)) for x in (0.0, y)}
     assert not any("gap" in text for text in run.summary()["warnings"])
-    assert resect.Study.load(run.path / "study.yaml").treatments == given.treatments
+    assert resect.Study.load(run.path / "study.yaml").recipes == given.recipes
     with pytest.raises(RequestError, match="no model has the role teacher"):
-        study(tiny_pair, treatments=[{"steps": "magnitude", "roles": ["teacher"]}])
+        study(tiny_pair, recipes=[{"steps": "magnitude", "roles": ["teacher"]}])
 
 
-def test_a_search_keeps_the_seed_and_the_models_of_a_treatment(tiny_pair, tmp_path):
+def test_a_search_keeps_the_seed_and_the_models_of_a_recipe(tiny_pair, tmp_path):
     given = study(
         tiny_pair, levels=None, limit=4, seed=5,
-        treatments=[
+        recipes=[
             {"steps": "random", "levels": "0:0.6:0.2", "roles": ["base"], "seed": 3},
             {"steps": "random", "levels": "0:0.6:0.2", "roles": ["specialist"], "seeds": 2},
         ],
@@ -134,4 +134,4 @@ def test_a_wrong_search_is_one_sentence(tiny_pair, tmp_path, capsys):
     assert main([*arguments, "hafl"]) == 2
     assert "did you mean half" in capsys.readouterr().err
     with pytest.raises(RequestError, match="nothing to search"):
-        search.search(study(tiny_pair, levels=None, treatments=["magnitude:0.5"]), "half", tmp_path)
+        search.search(study(tiny_pair, levels=None, recipes=["magnitude:0.5"]), "half", tmp_path)

@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 
 from resect.run.compression import Asked, compressed
 from resect.run.study_run import Watch, run
-from resect.spec import Calibration, Dtype, ModelRef, Treatment
+from resect.spec import Calibration, Dtype, ModelRef, Recipe
 
 
 def compress(
@@ -27,7 +27,7 @@ def compress(
 
     Raises `RequestError` for a model or step that cannot be had.
     """
-    treatment = Treatment.of(steps=" + ".join(map(str, steps)))
+    recipe = Recipe.of(steps=" + ".join(map(str, steps)))
     ref = ModelRef.of(
         role="model",
         id=model,
@@ -36,7 +36,7 @@ def compress(
         trust_remote_code=trust_remote_code,
     )
     place = Path(data_dir) if data_dir else None
-    asked = Asked.of(ref, treatment, calibration)
+    asked = Asked.of(ref, recipe, calibration)
     found, _ = compressed(asked, seed, device, place, warnings.warn)
     return found.model
 

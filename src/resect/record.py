@@ -218,7 +218,7 @@ class CellResult:
     state: str
     model: str
     role: str
-    treatment: str
+    recipe: str
     level: float | None
     seed: int
     task: str

@@ -143,7 +143,7 @@ def answers(name: str, source: Source, models: Sequence[str] = tuple(MODELS)) ->
             reading = task.answer(raw, one.item)
             item = one.item
             rows.append({
-                "model": model, "role": model, "treatment": "none", "seed": 0, "level": 0.0,
+                "model": model, "role": model, "recipe": "none", "seed": 0, "level": 0.0,
                 "task": name, "item": item.key, "item_id": item.id, "parent": item.parent,
                 "variant": item.variant, "gold": item.gold, "text": text, "tags": item.tags,
                 "options": item.options, "meant": tuple(map(item.meaning, item.labels)),

@@ -148,8 +148,8 @@ def test_a_model_that_collapsed_to_a_null_model_is_never_called_safe(percent, n)
     rows = safety(found, 0.025, ["t"])
     assert len(rows) == 2 * len(CONTROLS)
     assert [row["model"] for row in rows if row["passed"]] == []
-    assert all(row["treatment"] is None for row in smallest_safe(found, 0.025, {}))
-    if n == 1200:  # all uncut models are judged, and the constant answer passes every other test
+    assert all(row["recipe"] is None for row in smallest_safe(found, 0.025, {}))
+    if n == 1200:  # all intact models are judged, and the constant answer passes every other test
         assert {row["state"] for row in rows} == {"none"}
         if percent != (50, 50):
             (row,) = (r for r in rows if r["model"] == "majority" and r["default"])

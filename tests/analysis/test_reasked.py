@@ -32,7 +32,7 @@ def test_lost_gained_and_what_only_one_run_asked():
     base = ask(["yes"] * 10, level=0)
     found = compare([base, ask([*RIGHT_BEFORE, "yes", "no"])], [base, ask(RIGHT_AFTER)])
     same, moved = found["cells"]
-    assert (same["treatment"], same["level"], same["same"], same["p"]) == ("none", 0.0, 10, 1.0)
+    assert (same["recipe"], same["level"], same["same"], same["p"]) == ("none", 0.0, 10, 1.0)
     assert (moved["n"], moved["only_first"], moved["only_second"]) == (10, 2, 0)
     assert (moved["lost"], moved["gained"], moved["changed"]) == (4, 1, 5)
     assert moved["difference"] == pytest.approx(-0.3)

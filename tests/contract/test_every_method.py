@@ -59,7 +59,7 @@ def text() -> Tokens:
 
 
 def walk(step, model, text, levels):
-    """The model at each level as a course walks it: in place where nested, else anew."""
+    """The model at each level as a sweep walks it: in place where nested, else anew."""
     method = methods.make(step)
     levels = levels if method.fixed is None else [method.fixed]
     start = copy.deepcopy(model)

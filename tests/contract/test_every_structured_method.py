@@ -71,7 +71,7 @@ def context() -> Context:
 
 
 def walk(step, model, context, levels):
-    """The model at each level as a course walks it: in place where nested, else anew."""
+    """The model at each level as a sweep walks it: in place where nested, else anew."""
     method = methods.make(step)
     method.fits(model, levels)
     start = copy.deepcopy(model)

@@ -130,7 +130,7 @@ def test_every_task_runs_to_its_end(data_dir, tmp_path, monkeypatch):
     found = run(
         Study.of(
             models={"specialist": "clinic:specialist"},
-            treatments=[],
+            recipes=[],
             tasks=names,
             data_dir=str(data_dir),
             limit=8,

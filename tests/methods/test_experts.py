@@ -22,7 +22,7 @@ from resect.methods.parts.experts import CRITERIA
 from resect.methods.step import Context
 from resect.models import loading
 from resect.run.compression import compress_to
-from resect.spec import Calibration, ModelRef, Step, Treatment
+from resect.spec import Calibration, ModelRef, Recipe, Step
 
 TEXT = Tokens(torch.randint(3, 259, (4, 24), generator=torch.Generator().manual_seed(3)))
 RATIOS = (0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875)
@@ -237,9 +237,9 @@ def compressed(source, tmp_path):
     asked = Calibration(data=str(text), nsamples=2, seqlen=32)
     out = tmp_path / "cut"
     said: list[str] = []
-    treatment = Treatment.of(steps="experts:0.5")
+    recipe = Recipe.of(steps="experts:0.5")
     ref = ModelRef(role="model", id=str(source))
-    compress_to(ref, treatment, out, calibration=asked, notice=said.append)
+    compress_to(ref, recipe, out, calibration=asked, notice=said.append)
     loaded, info = AutoModelForCausalLM.from_pretrained(out, output_loading_info=True)
     assert not any(info.values())
     assert {m.size for m in mixtures.find(loaded)} == {4}

@@ -19,7 +19,7 @@ from resect.methods.step import Context
 from resect.methods.validation import check, fits
 from resect.models import loading
 from resect.run.walk import apply_all
-from resect.spec import ModelRef, Step, Treatment
+from resect.spec import ModelRef, Recipe, Step
 
 # what theory says of a weight in a matrix inside the blocks, tables left out
 BITS = {
@@ -181,7 +181,7 @@ def test_matrices_that_a_fast_path_cannot_take_are_asked_all_the_same():
 def test_zeros_stay_zeros_when_quantized():
     model = tiny.model("llama", dtype=torch.bfloat16, **WIDE)
     model, reports = apply_all(
-        model, Treatment.of(steps="magnitude:0.5 + bnb-nf4").steps, 0, Context()
+        model, Recipe.of(steps="magnitude:0.5 + bnb-nf4").steps, 0, Context()
     )
     assert [report.step for report in reports] == ["magnitude", "bnb-nf4"]
     # small weights may round to zero, none may leave it
@@ -191,9 +191,9 @@ def test_zeros_stay_zeros_when_quantized():
 
 def test_nothing_but_an_adapter_follows_packed_weights():
     with pytest.raises(RequestError, match="magnitude needs plain weights, which bnb-nf4 does not"):
-        check(Treatment.of(steps="bnb-nf4 + magnitude:0.5"), None)
+        check(Recipe.of(steps="bnb-nf4 + magnitude:0.5"), None)
     with pytest.raises(RequestError, match="bnb-int8 needs plain weights"):
-        check(Treatment.of(steps="bnb-nf4 + bnb-int8"), None)
+        check(Recipe.of(steps="bnb-nf4 + bnb-int8"), None)
 
 
 PLAIN = ("magnitude:0.5,scope=row", "random:0.5", "wanda:0.5", "ria:0.5", "sparsegpt:0.5",
@@ -244,12 +244,12 @@ def test_what_comes_after_another_checkpoint_is_judged_by_that_one(four_bits, tm
     packed, plain = (loading.check(ModelRef(role="m", id=str(at))).model for at in (
         four_bits[0], tiny.save(tmp_path / "plain", "llama")))  # fmt: skip
     for model, other in ((packed, tmp_path / "plain"), (plain, tmp_path / "plain")):
-        treatment = Treatment.of(steps=f"checkpoint:{other} + magnitude:0.5")
-        fits(check(treatment, None), treatment, model)
+        recipe = Recipe.of(steps=f"checkpoint:{other} + magnitude:0.5")
+        fits(check(recipe, None), recipe, model)
     narrow = tiny.save(tmp_path / "narrow", "llama", intermediate_size=50)
-    treatment = Treatment.of(steps=f"checkpoint:{narrow} + magnitude,pattern=2:4")
+    recipe = Recipe.of(steps=f"checkpoint:{narrow} + magnitude,pattern=2:4")
     with pytest.raises(RequestError, match="divide by 4"):
-        fits(check(treatment, None), treatment, plain)
+        fits(check(recipe, None), recipe, plain)
 
 
 def test_mxfp4_is_unpacked_and_can_be_pruned(tmp_path):

@@ -284,7 +284,7 @@ def test_provenance_and_inspection(tmp_path, capsys):
     source = tiny.save(tmp_path / "source", "mixtral")
     compress(source, "magnitude:0.25", tmp_path / "out")
     done = json.loads((tmp_path / "out" / "resect.json").read_text())
-    assert done["treatment"] == "magnitude:0.25"
+    assert done["recipe"] == "magnitude:0.25"
     capsys.readouterr()
     assert main(["inspect", str(tmp_path / "out"), "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)

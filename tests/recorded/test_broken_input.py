@@ -161,7 +161,7 @@ def test_two_files_without_levels_are_one_comparison(tmp_path):
         said = [{**r, "text": r["gold"] if n < right else "?"} for n, r in enumerate(said)]
         plain(tmp_path / "in" / f"{model}.jsonl", said)
     run = audit(tmp_path / "in", tmp_path / "out", specialist="before")
-    (only,) = run.summary()["uncut"]
+    (only,) = run.summary()["intact"]
     assert (only["a"], only["b"], only["n"]) == ("before", "after", 40)
     assert (only["only_a"], only["only_b"], only["verdict"]) == (20, 0, "a better")
     assert only["difference"] == 0.5

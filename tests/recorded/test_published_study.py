@@ -142,7 +142,7 @@ def test_claims_say_what_survives(summary):
     assert verdicts["mmlu-medical", False] == "depends on the measure"
     assert verdicts["pubmedqa", True] == "does not hold"
     (bias,) = [row["why"] for row in claims if "bias" in row["claim"]]
-    assert "0.754 of its 969 answers uncut" in bias
+    assert "0.754 of its 969 answers intact" in bias
     assert "most often in 0.931 of 116 (level 0.7), +0.228" in bias
     assert "least often in 0.220 of 889 (level 0.45), -0.524" in bias
     assert "both ways" in bias

@@ -28,7 +28,7 @@ from resect.recover import trainer as training
 from resect.recover import training_data as data
 from resect.recover.zeros import keep_zeros_
 from resect.run.walk import apply_all
-from resect.spec import ModelRef, Step, Treatment
+from resect.spec import ModelRef, Recipe, Step
 
 FAMILIES = ("mistral", "phi3", "gemma3_text", "mixtral", "qwen3_moe", "gpt_oss")
 QUICK = "steps=6,batch_size=2,max_length=64,held_out=0,lr=0.01"
@@ -51,7 +51,7 @@ def weights(model) -> dict[str, torch.Tensor]:
 
 def tuned(model, text, context=None):
     return apply_all(
-        model, Treatment.of(steps=text).steps, 0, context or Context(None, tiny.tokenizer())
+        model, Recipe.of(steps=text).steps, 0, context or Context(None, tiny.tokenizer())
     )
 
 
@@ -383,7 +383,7 @@ def test_a_study_refuses_items_that_it_trains_on(tmp_path, tiny_pair):
     path.write_text(json.dumps({"prompt": item.prompt, "completion": "yes"}) + "\n")
     study = resect.Study.of(
         models={"base": str(tiny_pair[1])}, tasks=["clinic-context"], limit=3,
-        treatments=[{"steps": f"magnitude + lora,data={path}", "levels": "0,0.5"}],
+        recipes=[{"steps": f"magnitude + lora,data={path}", "levels": "0,0.5"}],
     )  # fmt: skip
     with pytest.raises(RequestError, match=item.id):
         resolve(study)

@@ -2,7 +2,7 @@
 
 from resect.diff.diff_report import MOST, lines
 
-NAMES = {"model": "m", "treatment": "magnitude", "seed": 0, "level": 0.25}
+NAMES = {"model": "m", "recipe": "magnitude", "seed": 0, "level": 0.25}
 
 
 def difference(kind, section, field, first=None, second=None, **row):

@@ -31,7 +31,7 @@ from resect.record import digest
 from resect.recover.training_data import Source
 from resect.run import local_engine as local
 from resect.run import plan
-from resect.run import walk as course
+from resect.run import walk as sweep
 from resect.run.resolve import resolve
 from resect.spec import Calibration, ModelRef
 from resect.tasks import hub
@@ -69,22 +69,22 @@ def test_added_tokens_and_code_that_runs_are_in_the_key(tmp_path):
 def test_the_version_of_a_library_is_in_the_keys_of_what_it_makes_only(tiny_pair, monkeypatch):
     pytest.importorskip("peft")
     steps = ["magnitude:0.5", "magnitude:0.5 + lora,data=clinic,examples=64"]
-    study = a_study(tiny_pair, treatments=steps, levels=None, tasks=TASKS[:1])
+    study = a_study(tiny_pair, recipes=steps, levels=None, tasks=TASKS[:1])
     resolved = resolve(study)
 
     def versions():
         return {
-            cell.treatment: cell.spec.state.versions
-            for course in plan.courses(resolved)
-            for cell in course.cells
+            cell.recipe: cell.spec.state.versions
+            for sweep in plan.sweeps(resolved)
+            for cell in sweep.cells
         }
 
     plain = ["torch", "transformers"]
     assert [list(found) for found in versions().values()] == [plain, plain, [*plain, "peft"]]
     assert versions()["none"]["torch"] == ".".join(version("torch").split(".")[:2])
-    states = [c.spec.state.id for course in plan.courses(resolved) for c in course.cells]
+    states = [c.spec.state.id for sweep in plan.sweeps(resolved) for c in sweep.cells]
     monkeypatch.setattr(plan, "version", lambda name: "99.0" if name == "peft" else version(name))
-    later = [c.spec.state.id for course in plan.courses(resolved) for c in course.cells]
+    later = [c.spec.state.id for sweep in plan.sweeps(resolved) for c in sweep.cells]
     changed = [one != other for one, other in zip(states, later, strict=True)]
     assert changed == 2 * [False, False, True]
 
@@ -130,7 +130,7 @@ def test_what_a_study_asks_more_of_a_measured_state_is_measured(tiny_pair, tmp_p
         asked = []
 
         def watch(planned, events):
-            asked.append([len(course.cells) for course in planned])
+            asked.append([len(sweep.cells) for sweep in planned])
             yield from events
 
         run = resect.run(study, tmp_path / "run", watch=watch)
@@ -179,7 +179,7 @@ def test_an_error_that_does_not_come_through_a_pipe_is_said():
 
 STRANGE = """
 import sys
-from resect.run import walk as course
+from resect.run import walk as sweep
 from resect.run import worker
 
 class Two(Exception):
@@ -189,7 +189,7 @@ class Two(Exception):
 def walk(*_):
     raise Two("first", "second")
 
-course.walk = walk
+sweep.walk = walk
 sys.exit(worker.main())
 """
 
@@ -211,13 +211,13 @@ def test_what_cannot_be_read_is_a_lost_worker(tmp_path):
 
 
 @pytest.mark.parametrize("steps", ["wanda,inputs=pruned", "wanda,inputs=pruned + magnitude:0.1"])
-def test_a_course_holds_the_uncut_model_and_one_copy(steps, tiny_pair, monkeypatch):
+def test_a_sweep_holds_the_intact_model_and_one_copy(steps, tiny_pair, monkeypatch):
     """One level's model is gone before the next one's is made."""
     study = a_study(
-        tiny_pair, models={"base": str(tiny_pair[1])}, treatments=[steps], tasks=TASKS[:1], limit=2,
+        tiny_pair, models={"base": str(tiny_pair[1])}, recipes=[steps], tasks=TASKS[:1], limit=2,
         calibration={"data": "clinic", "nsamples": 2, "seqlen": 32},
     )  # fmt: skip
-    (one,) = plan.courses(resolve(study))
+    (one,) = plan.sweeps(resolve(study))
     cells = tuple(replace(cell, missing=frozenset({0, 1})) for cell in one.cells)
     made, alive = [], []
 
@@ -228,7 +228,7 @@ def test_a_course_holds_the_uncut_model_and_one_copy(steps, tiny_pair, monkeypat
         made.append(weakref.ref(found))
         return found
 
-    monkeypatch.setattr(course, "copy", SimpleNamespace(deepcopy=copied))
-    events = list(course.walk(replace(one, cells=cells), print))
-    assert {e.result.status for e in events if isinstance(e, course.Finished)} == {"success"}
+    monkeypatch.setattr(sweep, "copy", SimpleNamespace(deepcopy=copied))
+    events = list(sweep.walk(replace(one, cells=cells), print))
+    assert {e.result.status for e in events if isinstance(e, sweep.Finished)} == {"success"}
     assert alive == [0, 0, 0]

@@ -105,7 +105,7 @@ def test_a_study_of_own_questions(tmp_path):
     rows = [{**GOOD, "id": n, "question": f"{n}?", "answer": "AB"[n % 2]} for n in range(6)]
     name = write(tmp_path / "mine.jsonl", rows)
     study = Study.of(
-        models={"specialist": "clinic:specialist"}, treatments=[], tasks=[name], resamples=100
+        models={"specialist": "clinic:specialist"}, recipes=[], tasks=[name], resamples=100
     )
     found = run(study, tmp_path / "run")
     (tmp_path / "mine.jsonl").unlink()  # a report needs no questions, only answers

@@ -63,4 +63,4 @@ Unsafe = Annotated[
         help="Let programs that a model wrote be run, walled in (as HF_ALLOW_CODE_EVAL=1 does).",
     ),
 ]
-Engine = Annotated[str, typer.Option("--engine", help="Where courses run: local or ray.")]
+Engine = Annotated[str, typer.Option("--engine", help="Where sweeps run: local or ray.")]

@@ -34,10 +34,10 @@ def compress(
     ref, text = request.model(
         model, revision, dtype, trust_remote_code, calibration, nsamples, seqlen, seed
     )
-    treatment = request.treatment(step)
+    recipe = request.recipe(step)
     done = compression.compress_to(
         ref,
-        treatment,
+        recipe,
         out,
         calibration=text,
         seed=seed,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from resect.findings.frame import Key, TaskFrame, cells_of, frames
 from resect.findings.paired_test import asked_both, versus
-from resect.findings.summary import plain
+from resect.findings.plain import plain
 from resect.record import TaskInfo
 from resect.stats import skill as sk
 from resect.stats.multiplicity import holm

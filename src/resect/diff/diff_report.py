@@ -34,7 +34,7 @@ def lines(changes: Row, everything: bool = False) -> list[str]:
     if not changes["in_common"]:
         return [
             "The two runs have nothing in common: no model was asked the same task under the same "
-            "treatment, level and seed in both."
+            "recipe, level and seed in both."
         ]
     found = [line for row in changes["models"] for line in _model(row)]
     if not any(changes[part] for part in ("verdicts", "only", "values", "reordered")):
@@ -173,7 +173,7 @@ def _answers(changes: Row, most: int | None) -> list[str]:
     answers = changes["answers"]
     cells = [cell for cell in answers["cells"] if cell["n"]]
     if not cells:
-        return ["", "No question was asked under the same treatment and level in both runs."]
+        return ["", "No question was asked under the same recipe and level in both runs."]
     moved = [c for c in cells if c["difference"] or c["lost"] or c["gained"]]
     listed = sorted(moved, key=lambda cell: 1.0 if cell["p"] is None else cell["p"])
     found = ["", _alike(cells), *_missing(answers)]
@@ -217,7 +217,7 @@ def _missing(answers: Row) -> list[str]:
 
 
 def _cell(cell: Row) -> str:
-    names = ("model", "treatment", "seed", "level", "task", "view")
+    names = ("model", "recipe", "seed", "level", "task", "view")
     counts = ""
     if cell["lost"] is not None:
         counts = f"{cell['lost']} lost, {cell['gained']} gained of {cell['n']}, "

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 NAMES = (
-    "model", "a", "b", "treatment", "name", "seed", "level", "task", "view", "reading", "metric",
+    "model", "a", "b", "recipe", "name", "seed", "level", "task", "view", "reading", "metric",
     "kind", "test", "tag", "what", "claim", "item",
 )  # fmt: skip
 """Fields that say which row it is, wherever they stand; the others say what was found."""
@@ -22,7 +22,7 @@ FOUND = {
     "order": {"level"},  # of breaks_first
     "slices": {"level"},
     "items": {"level"},  # of divergences
-    "smallest_safe": {"treatment", "seed", "level"},
+    "smallest_safe": {"recipe", "seed", "level"},
     "tasks": {"kind"},
 }
 """Lists in which some of these fields are what was found."""

@@ -14,7 +14,7 @@ from resect.findings.paired_test import asked_both, versus
 from resect.stats.multiplicity import LEVEL
 
 
-def uncut(frame: TaskFrame, compared: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+def intact(frame: TaskFrame, compared: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
     """The metric of a minus b at level 0, a row for each view: see `versus`.
 
     A side is called where p is at most 0.05: five items to none have a p of 0.0625, though
@@ -43,6 +43,6 @@ def _side(found: dict[str, Any]) -> str:
 
 
 def _baseline(frame: TaskFrame, model: str, view: str) -> Key | None:
-    """The baseline of a model in a view: treatment `none`, the lowest seed."""
-    mine = [k for k in frame.codes if (k.model, k.treatment, k.view) == (model, "none", view)]
+    """The baseline of a model in a view: recipe `none`, the lowest seed."""
+    mine = [k for k in frame.codes if (k.model, k.recipe, k.view) == (model, "none", view)]
     return min(mine, key=lambda key: key.seed, default=None)

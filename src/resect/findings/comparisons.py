@@ -107,7 +107,7 @@ def adjusted(rows: Sequence[dict[str, Any]]) -> None:
     adjust(rows)
     pairs: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
-        keys = ("a", "b", "treatment", "seed", "view", "task")
+        keys = ("a", "b", "recipe", "seed", "view", "task")
         pairs[tuple(row[key] for key in keys)].append(row)
     for both in pairs.values():
         words = []
@@ -138,7 +138,7 @@ def _row(a: Curve, b: Curve, kind: str, difference: Interval, reason: str | None
         "view": a.view,
         "metric": "skill",
         "kind": kind,
-        "treatment": a.treatment,
+        "recipe": a.recipe,
         "seed": a.seed,
         "a": a.model,
         "b": b.model,
@@ -158,7 +158,7 @@ def _row(a: Curve, b: Curve, kind: str, difference: Interval, reason: str | None
 def absent(present: Curve, a: str, b: str, lacking: str) -> list[dict[str, Any]]:
     """The rows of a comparison that cannot be made since one model has no such curve."""
     c = present
-    reason = f"{lacking} was not asked under {c.treatment} on {c.frame.name} in the {c.view} view"
+    reason = f"{lacking} was not asked under {c.recipe} on {c.frame.name} in the {c.view} view"
     row = _row(c, c, "", NOTHING, reason) | {"a": a, "b": b}
     return [row | {"kind": kind} for kind in KINDS]
 
@@ -166,7 +166,7 @@ def absent(present: Curve, a: str, b: str, lacking: str) -> list[dict[str, Any]]
 def adjust(rows: Sequence[dict[str, Any]]) -> None:
     """Write `p_holm` and `family` into comparison rows.
 
-    A family is what is read together: both kinds of all tasks of one pair of models, treatment
+    A family is what is read together: both kinds of all tasks of one pair of models, recipe
     and seed, in the view that is read first; the other views are a family of their own. Rows
     without a p-value are in no family.
     """
@@ -174,7 +174,7 @@ def adjust(rows: Sequence[dict[str, Any]]) -> None:
     families: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         if row["p"] is not None:
-            keys = ("a", "b", "treatment", "seed")
+            keys = ("a", "b", "recipe", "seed")
             families[(*(row[key] for key in keys), first(row))].append(row)
     for family in families.values():
         for row, p in zip(family, holm([row["p"] for row in family]), strict=True):

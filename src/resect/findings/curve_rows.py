@@ -18,7 +18,7 @@ from resect.stats.design_effect import share
 from resect.stats.intervals import NOTHING, Floats, Interval, intervals, ratio
 
 Status = Mapping[tuple[str, str, int, float | None], tuple[str, str | None]]
-"""(model, treatment, seed, level) to (status, reason), for one task."""
+"""(model, recipe, seed, level) to (status, reason), for one task."""
 
 BLANK: dict[str, Any] = {
     "accuracy": None, "accuracy_low": None, "accuracy_high": None,
@@ -34,7 +34,7 @@ def points(sampled: Sampled, status: Status) -> list[dict[str, Any]]:
     resampled = _labelled(sampled) if curve.frame.labels else _graded(sampled)
     rows = []
     for at, (level, key) in enumerate(zip(curve.levels, curve.keys, strict=True)):
-        state, reason = status.get((key.model, key.treatment, key.seed, level), ("success", None))
+        state, reason = status.get((key.model, key.recipe, key.seed, level), ("success", None))
         asked = int((curve.codes[at] != sk.MISSING).sum())
         if not asked and state != "failed":
             continue  # never run: a gap, named in the warnings

@@ -1,4 +1,4 @@
-"""Curves: one model under one treatment through its levels, and what each level measured.
+"""Curves: one model under one recipe through its levels, and what each level measured.
 
 Shapes: R + 1 rows of item weights (row 0 is the sample), N items, L levels, K labels.
 """
@@ -33,14 +33,14 @@ different where it was 0.4 to 0.5, 6 % from there on. It is Fieller's condition 
 
 @dataclass(frozen=True)
 class Curve:
-    """Codes (L, N) of one course on one task in one view, levels in rising damage, baseline first.
+    """Codes (L, N) of one sweep on one task in one view, levels in rising damage, baseline first.
 
     A level that was planned and has no answers is a row of `MISSING`.
     """
 
     model: str
     role: str
-    treatment: str
+    recipe: str
     seed: int
     view: View
     levels: tuple[Level, ...]
@@ -115,31 +115,31 @@ def say(level: Level) -> str:
 
 
 def build(
-    frame: TaskFrame, role: str, model: str, treatment: str, seed: int, planned: Iterable[Level]
+    frame: TaskFrame, role: str, model: str, recipe: str, seed: int, planned: Iterable[Level]
 ) -> list[Curve]:
-    """The curves of one course on one task, one for each view the model was asked in."""
+    """The curves of one sweep on one task, one for each view the model was asked in."""
     found = []
     levels = tuple(sorted({0.0, *planned}, key=damage))
     empty = np.full(len(frame.items), sk.MISSING, dtype=np.int8)
     for view in frame.views(model):
         keys = tuple(
-            baseline_key(frame, model, treatment, seed, view)
+            baseline_key(frame, model, recipe, seed, view)
             if x == 0.0
-            else Key(model, treatment, seed, x, view)
+            else Key(model, recipe, seed, x, view)
             for x in levels
         )
         codes = np.stack([frame.codes.get(key, empty) for key in keys])
-        found.append(Curve(model, role, treatment, seed, view, levels, keys, codes, frame))
+        found.append(Curve(model, role, recipe, seed, view, levels, keys, codes, frame))
     return found
 
 
-def baseline_key(frame: TaskFrame, model: str, treatment: str, seed: int, view: View) -> Key:
-    """Where level 0 is: treatment `none` of this seed, of any seed, else the course's own 0."""
-    own = Key(model, treatment, seed, 0.0, view)
+def baseline_key(frame: TaskFrame, model: str, recipe: str, seed: int, view: View) -> Key:
+    """Where level 0 is: recipe `none` of this seed, of any seed, else the sweep's own 0."""
+    own = Key(model, recipe, seed, 0.0, view)
     same = Key(model, "none", seed, 0.0, view)
     if same in frame.codes:
         return same
-    others = [k for k in frame.codes if (k.model, k.treatment, k.view) == (model, "none", view)]
+    others = [k for k in frame.codes if (k.model, k.recipe, k.view) == (model, "none", view)]
     if others:
         return min(others, key=lambda k: k.seed)
     return own if own in frame.codes else same
@@ -264,7 +264,7 @@ def describe(curve: Curve, **more: Any) -> dict[str, Any]:
     return {
         "model": curve.model,
         "role": curve.role,
-        "treatment": curve.treatment,
+        "recipe": curve.recipe,
         "seed": curve.seed,
         "task": curve.frame.name,
         "view": curve.view,

@@ -60,7 +60,7 @@ def divergences(a: Curve, b: Curve) -> dict[str, Any] | None:
             })  # fmt: skip
     found.sort(key=lambda row: (-row["apart"], row["item_id"]))
     return {
-        "a": a.model, "b": b.model, "treatment": a.treatment, "seed": a.seed,
+        "a": a.model, "b": b.model, "recipe": a.recipe, "seed": a.seed,
         "task": a.frame.name, "view": a.view, "n": int(both.sum()),
         "kept_by_a": len(kept_by_a), "kept_by_b": len(kept_by_b), "items": found,
     }  # fmt: skip

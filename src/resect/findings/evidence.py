@@ -77,7 +77,7 @@ class Test:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """The tests of one task in one view of one course; `reason` where it is not assessable.
+    """The tests of one task in one view of one sweep; `reason` where it is not assessable.
 
     `degraded` says why the cells of some levels are.
     """
@@ -90,7 +90,7 @@ class Evidence:
 
 
 def evidence(sampled: Sampled, options: Curve | None, info: TaskInfo, margin: float) -> Evidence:
-    """Gather the tests of one curve; `options` is the same course in the options view, if any.
+    """Gather the tests of one curve; `options` is the same sweep in the options view, if any.
 
     A task is assessable only if the lower bound of its baseline's skill (of its accuracy where
     it has no labels) is at least twice the margin, and a further test only if the lower bound of
@@ -143,11 +143,11 @@ def evidence(sampled: Sampled, options: Curve | None, info: TaskInfo, margin: fl
 
 def _unassessable(start: Interval, margin: float) -> str | None:
     if start.value is None or start.low is None or start.high is None:
-        return "the uncut model has no answers"
+        return "the intact model has no answers"
     if start.low >= 2 * margin:
         return None
     return (
-        f"the uncut model's skill is {start.value:.2f} [{start.low:.2f}, {start.high:.2f}], and "
+        f"the intact model's skill is {start.value:.2f} [{start.low:.2f}, {start.high:.2f}], and "
         f"its lower end is below twice the margin ({2 * margin:g})"
     )
 
@@ -259,7 +259,7 @@ def joint(passes: Mask) -> Any:
     """How many levels pass in a row from the first, over (..., T, L) tests and levels.
 
     Fixed sequence: a level counts only if every test passes there and at every level before it
-    (Maurer, Hothorn and Lehmacher 1995), so each course as a whole errs at most at alpha; all
+    (Maurer, Hothorn and Lehmacher 1995), so each sweep as a whole errs at most at alpha; all
     tests must pass, so none of them is corrected (intersection-union, Berger 1982).
     """
     return np.logical_and.accumulate(passes.all(axis=-2), axis=-1).sum(axis=-1)

@@ -30,26 +30,26 @@ class Broken(NamedTuple):
 
 
 def breaks_first(sampled: Sequence[Sampled]) -> list[dict[str, Any]]:
-    """One row for each model, treatment and seed of one task, from its curves in both views.
+    """One row for each model, recipe and seed of one task, from its curves in both views.
 
     By half-levels over the same resamples. `by` is how many units of the level lie between the
     first and the second; `clear` says whether its interval leaves 0 out. What is never half gone
     comes last; where only one breaks, `by` has no value and `share` says how often it was first.
     """
-    courses: dict[tuple[str, str, int], list[Broken]] = defaultdict(list)
+    sweeps: dict[tuple[str, str, int], list[Broken]] = defaultdict(list)
     heads: dict[tuple[str, str, int], Sampled] = {}
     for one in sampled:
         curve = one.curve
-        if curve.treatment == "none":
+        if curve.recipe == "none":
             continue
-        key = (curve.model, curve.treatment, curve.seed)
+        key = (curve.model, curve.recipe, curve.seed)
         heads.setdefault(key, one)
         if curve.view == "text":
             answering = reliability_kept(one, ("answered",))
-            courses[key] += [_broken(one, kept, ANSWERING) for kept in answering]
+            sweeps[key] += [_broken(one, kept, ANSWERING) for kept in answering]
         what = TEXT if curve.view == "text" else OPTIONS
-        courses[key].append(_broken(one, skill_kept(one), what))
-    return [_row(heads[key], found) for key, found in courses.items()]
+        sweeps[key].append(_broken(one, skill_kept(one), what))
+    return [_row(heads[key], found) for key, found in sweeps.items()]
 
 
 def _broken(sampled: Sampled, kept: Kept, what: str) -> Broken:
@@ -65,7 +65,7 @@ def _row(head: Sampled, found: Sequence[Broken]) -> dict[str, Any]:
     known = [b for b in found if b.draws is not None]
     order = sorted(known, key=lambda b: float(b.draws[0]) if b.draws is not None else np.inf)
     row: dict[str, Any] = {
-        "model": curve.model, "role": curve.role, "treatment": curve.treatment,
+        "model": curve.model, "role": curve.role, "recipe": curve.recipe,
         "seed": curve.seed, "task": curve.frame.name,
         "order": [_entry(b) for b in (*order, *(b for b in found if b.draws is None))],
         "first": None, "by": None, "low": None, "high": None, "share": None, "clear": False,

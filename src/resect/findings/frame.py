@@ -41,7 +41,7 @@ class Key(NamedTuple):
     """One cell in one view."""
 
     model: str
-    treatment: str
+    recipe: str
     seed: int
     level: Level
     view: View
@@ -116,9 +116,9 @@ class TaskFrame:
         return tuple(v for v in VIEWS if v in found)
 
 
-def clean_level(treatment: str, level: Any) -> Level:
+def clean_level(recipe: str, level: Any) -> Level:
     """An exact level: 0.0 for the baseline, None where nothing is swept."""
-    if treatment == "none":
+    if recipe == "none":
         return 0.0
     return None if level is None or pd.isna(level) else round(float(level), 6)
 
@@ -192,7 +192,7 @@ def _fill(
     if labels:
         chances = probabilities(list(rows["option_scores"]), meant_by(rows, labels), labels)
     for cell, members in cells_of(rows):
-        where = f"{info.name}, {cell.model}, {cell.treatment} at {cell.level}"
+        where = f"{info.name}, {cell.model}, {cell.recipe} at {cell.level}"
         at = _once(members, at_item, where, warnings)
         for view, (codes, seen) in columns.items():
             here = at[seen[at]]  # a row that lacks this view was not asked in it
@@ -229,12 +229,12 @@ def _spread(
 def cells_of(rows: pd.DataFrame) -> Iterator[tuple[Key, NDArray[np.intp]]]:
     """Every cell among the rows, with the positions of its rows; the view is left at text."""
     levels = rows["level"].astype(float).round(6).fillna(UNSWEPT)
-    levels = levels.where(rows["treatment"] != "none", 0.0)
-    groups = rows.assign(level=levels).groupby(["model", "treatment", "seed", "level"], sort=False)
+    levels = levels.where(rows["recipe"] != "none", 0.0)
+    groups = rows.assign(level=levels).groupby(["model", "recipe", "seed", "level"], sort=False)
     for group, members in groups.indices.items():
-        model, treatment, seed, level = cast(tuple[str, str, int, float], group)
+        model, recipe, seed, level = cast(tuple[str, str, int, float], group)
         where = None if level == UNSWEPT else float(level)
-        key = Key(str(model), str(treatment), int(seed), where, "text")
+        key = Key(str(model), str(recipe), int(seed), where, "text")
         yield key, np.asarray(members, dtype=np.intp)
 
 

@@ -1,4 +1,4 @@
-"""Measurements as findings: memory and speed of equal shapes shared, ratios to the uncut model."""
+"""Measurements as findings: memory and speed of equal shapes shared, ratios to the intact model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from resect.findings.frame import clean_level
 
 MEASURED = (
-    "model", "role", "treatment", "seed", "level", "measured_level", "parameters", "zeros",
+    "model", "role", "recipe", "seed", "level", "measured_level", "parameters", "zeros",
     "bytes_on_disk", "bytes_in_memory", "peak_memory", "tokens_per_second", "bits_per_weight",
     "parts", "workload",
 )  # fmt: skip
@@ -32,11 +32,11 @@ def of_measurements(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for row in rows:
         shared = {} if row.get("workload") else known.get((row["model"], row.get("shape")), {})
         one = {key: {**row, **shared}.get(key) for key in MEASURED}
-        one["level"] = clean_level(str(row.get("treatment")), row.get("level"))
+        one["level"] = clean_level(str(row.get("recipe")), row.get("level"))
         found.append(one)
-    uncut = {row["model"]: _numbers(row) for row in found if row["treatment"] == "none"}
+    intact = {row["model"]: _numbers(row) for row in found if row["recipe"] == "none"}
     for row in found:
-        whole = uncut.get(row["model"], {})
+        whole = intact.get(row["model"], {})
         row["ratios"] = {
             key: value / whole[key] for key, value in _numbers(row).items() if whole.get(key)
         }
@@ -44,7 +44,7 @@ def of_measurements(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _numbers(row: Mapping[str, Any]) -> dict[str, float]:
-    """What is compared with the uncut model, where it was measured."""
+    """What is compared with the intact model, where it was measured."""
     work = row["workload"] or {}
     found = {key: row[key] for key in ("parameters", "bytes_on_disk", "bytes_in_memory")}
     found |= {key: (work.get(key) or {}).get("median") for key in _SPREADS}

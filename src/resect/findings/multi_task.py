@@ -54,20 +54,20 @@ def drawn(sampled: Sampled, info: TaskInfo) -> Drawn:
     return Drawn(curve, info.domain, kept.skill, kept.retention, declined)
 
 
-Course = tuple[str, str, int, str]
+Sweep = tuple[str, str, int, str]
 
 
-def _courses(found: Iterable[Drawn]) -> dict[Course, list[Drawn]]:
-    groups: dict[Course, list[Drawn]] = defaultdict(list)
+def _sweeps(found: Iterable[Drawn]) -> dict[Sweep, list[Drawn]]:
+    groups: dict[Sweep, list[Drawn]] = defaultdict(list)
     for one in found:
         c = one.curve
-        groups[c.model, c.treatment, c.seed, c.view].append(one)
+        groups[c.model, c.recipe, c.seed, c.view].append(one)
     return groups
 
 
 def _head(group: Sequence[Drawn]) -> dict[str, Any]:
     c = group[0].curve
-    return {"model": c.model, "role": c.role, "treatment": c.treatment, "seed": c.seed,
+    return {"model": c.model, "role": c.role, "recipe": c.recipe, "seed": c.seed,
             "view": c.view}  # fmt: skip
 
 
@@ -85,16 +85,16 @@ def _at(one: Drawn, values: Floats, levels: Sequence[Level]) -> Floats:
 
 
 def domains(found: Sequence[Drawn]) -> list[dict[str, Any]]:
-    """What share of its skill each course keeps on medical and on general tasks.
+    """What share of its skill each sweep keeps on medical and on general tasks.
 
     The mean over the tasks of a domain that start with skill, at every level that all were asked
     at; `difference` is medical minus general in the area under these shares over the range of
-    levels. A course without tasks of both domains is left out.
+    levels. A sweep without tasks of both domains is left out.
     """
     rows = []
-    for group in _courses(found).values():
+    for group in _sweeps(found).values():
         parts = {name: [o for o in group if o.domain == name] for name in DOMAINS}
-        if group[0].curve.treatment == "none" or not all(parts.values()):
+        if group[0].curve.recipe == "none" or not all(parts.values()):
             continue
         rows.append(_head(group) | _domain_row(parts))
     return rows
@@ -133,7 +133,7 @@ def _domain_row(parts: Mapping[str, list[Drawn]]) -> dict[str, Any]:
 
 
 def abstention(found: Sequence[Drawn]) -> list[dict[str, Any]]:
-    """How much more often a course abstains where there is no answer than where there is one.
+    """How much more often a sweep abstains where there is no answer than where there is one.
 
     J = abstains on the unanswerable minus abstains on the answerable, of all items that offer to
     abstain, over all tasks: 1 is ideal, 0 a model that always or never abstains (Youden 1950).
@@ -141,7 +141,7 @@ def abstention(found: Sequence[Drawn]) -> list[dict[str, Any]]:
     options to take; the race goes by what is above it, silence being nothing too.
     """
     rows = []
-    for group in _courses(found).values():
+    for group in _sweeps(found).values():
         sides = {side: [o for o in group if side in o.declined] for side in SIDES}
         both = [*sides["unanswerable"], *sides["answerable"]]
         if not all(sides.values()):
@@ -221,7 +221,7 @@ def _abstention_race(
     """J against the mean skill on the tasks that it was asked beside."""
     able = [one for one in group if one.skill is not None]
     why = next((w for o in group if (w := unordered(o.curve))), None)
-    if why or not able or group[0].curve.treatment == "none":
+    if why or not able or group[0].curve.recipe == "none":
         return race(None, None, None, why or "nothing is swept")
     skill = np.mean([_at(o, o.skill, levels) for o in able if o.skill is not None], axis=0)
     kept = []

@@ -31,7 +31,7 @@ KEYS = (
 
 Found = dict[str, list[Any]]
 Table = dict[tuple[str, int, str, str], Sampled]
-"""Treatment, seed, view and model to a curve."""
+"""Recipe, seed, view and model to a curve."""
 
 
 class Task(NamedTuple):
@@ -51,9 +51,7 @@ def of_task(
     The evidence on its safe levels is returned, and what it lends to findings over tasks.
     """
     sampled = [Sampled(curve, weights) for curve in task.curves]
-    table: Table = {
-        (s.curve.treatment, s.curve.seed, s.curve.view, s.curve.model): s for s in sampled
-    }
+    table: Table = {(s.curve.recipe, s.curve.seed, s.curve.view, s.curve.model): s for s in sampled}
     gathered, lent = [], []
     for one in sampled:
         curve = one.curve
@@ -72,7 +70,7 @@ def of_task(
         found["reliability_first"] += races(one)
         found["slices"] += slices(one, half)
         lent.append(drawn(one, task.info))
-        options = table.get((curve.treatment, curve.seed, "options", curve.model))
+        options = table.get((curve.recipe, curve.seed, "options", curve.model))
         tests = evidence(one, options.curve if options else None, task.info, task.margin)
         gathered.append(replace(tests, degraded=degraded(curve, task.status)))
     if sampled and sampled[0].curve.frame.skilled:
@@ -85,9 +83,9 @@ def of_task(
 
 
 def _comparisons(table: Table, a: str, b: str) -> list[dict[str, Any]]:
-    """A against b for every treatment, seed and view that either was asked in."""
+    """A against b for every recipe, seed and view that either was asked in."""
     rows = []
-    for key in _courses(table, a, b):
+    for key in _sweeps(table, a, b):
         left, right = table.get((*key, a)), table.get((*key, b))
         if left and right:
             rows += compare(left, right)
@@ -101,7 +99,7 @@ def _comparisons(table: Table, a: str, b: str) -> list[dict[str, Any]]:
 def _divergences(table: Table, a: str, b: str) -> list[dict[str, Any]]:
     """What either of two models keeps, in the text view, where both were asked."""
     rows = []
-    for key in _courses(table, a, b):
+    for key in _sweeps(table, a, b):
         left, right = table.get((*key, a)), table.get((*key, b))
         if key[2] == "text" and left and right:
             row = divergences(left.curve, right.curve)
@@ -109,7 +107,7 @@ def _divergences(table: Table, a: str, b: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _courses(table: Table, a: str, b: str) -> list[tuple[str, int, str]]:
-    """Treatment, seed and view of every course that either of two models has."""
+def _sweeps(table: Table, a: str, b: str) -> list[tuple[str, int, str]]:
+    """Recipe, seed and view of every sweep that either of two models has."""
     keys = dict.fromkeys(key[:3] for key in table if key[3] in (a, b))
     return [key for key in keys if key[0] != "none"]

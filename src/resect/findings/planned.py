@@ -1,4 +1,4 @@
-"""Which curves there ought to be: courses, planned levels, cell status, and what is missing."""
+"""Which curves there ought to be: sweeps, planned levels, cell status, and what is missing."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from resect.findings.curves import Curve, build, damage, say
 from resect.findings.frame import Level, TaskFrame, clean_level
 
 
-class Course(NamedTuple):
-    """One model under one treatment with one seed."""
+class Sweep(NamedTuple):
+    """One model under one recipe with one seed."""
 
     model: str
-    treatment: str
+    recipe: str
     seed: int
 
 
@@ -26,7 +26,7 @@ class CellRow(NamedTuple):
 
     model: str
     role: str
-    treatment: str
+    recipe: str
     level: Level
     seed: int
     task: str
@@ -41,10 +41,10 @@ def cell_rows(cells: pd.DataFrame) -> list[CellRow]:
     columns = [cells[name] for name in CellRow._fields]
     return [
         CellRow(
-            str(model), str(role), str(treatment), clean_level(treatment, level), int(seed),
+            str(model), str(role), str(recipe), clean_level(recipe, level), int(seed),
             str(task), str(status), None if pd.isna(reason) else str(reason),
         )
-        for model, role, treatment, level, seed, task, status, reason in zip(*columns, strict=True)
+        for model, role, recipe, level, seed, task, status, reason in zip(*columns, strict=True)
     ]  # fmt: skip
 
 
@@ -74,45 +74,43 @@ def pairs(role_of: Mapping[str, str]) -> list[tuple[str, str]]:
 def curves_of(
     frame: TaskFrame, rows: Sequence[CellRow], study: Mapping[str, Any], role_of: Mapping[str, str]
 ) -> list[Curve]:
-    """All curves of one task: by model, treatment, seed, then view.
+    """All curves of one task: by model, recipe, seed, then view.
 
-    A level that was planned for a model (its cells, or the study's treatment) and has no answers
+    A level that was planned for a model (its cells, or the study's recipe) and has no answers
     is a gap; one that only another model was asked at is not. A model asked only as it is gets
     a curve of its baseline alone.
     """
     mine = [row for row in rows if row.task == frame.name]
-    courses = {Course(k.model, k.treatment, k.seed) for k in frame.codes}
-    courses |= {Course(row.model, row.treatment, row.seed) for row in mine}
+    sweeps = {Sweep(k.model, k.recipe, k.seed) for k in frame.codes}
+    sweeps |= {Sweep(row.model, row.recipe, row.seed) for row in mine}
     planned: dict[tuple[str, str], set[Level]] = defaultdict(set)
     for key in frame.codes:
-        planned[key.model, key.treatment].add(key.level)
+        planned[key.model, key.recipe].add(key.level)
     for row in mine:
-        planned[row.model, row.treatment].add(row.level)
-    for treatment in study.get("treatments") or []:
-        if isinstance(treatment, Mapping):
-            name, roles = str(treatment.get("name")), treatment.get("roles") or []
+        planned[row.model, row.recipe].add(row.level)
+    for recipe in study.get("recipes") or []:
+        if isinstance(recipe, Mapping):
+            name, roles = str(recipe.get("name")), recipe.get("roles") or []
             treated = {model for model, role in role_of.items() if not roles or role in roles}
             for both in [b for b in planned if b[1] == name and b[0] in treated]:
-                planned[both] |= {clean_level(name, x) for x in treatment.get("levels") or []}
-    cut = {course.model for course in courses if course.treatment != "none"}
+                planned[both] |= {clean_level(name, x) for x in recipe.get("levels") or []}
+    cut = {sweep.model for sweep in sweeps if sweep.recipe != "none"}
     order = {name: i for i, name in enumerate(role_of)}
     found = []
-    for c in sorted(courses, key=lambda c: (order.get(c.model, len(order)), c)):
-        if c.treatment == "none" and c.model in cut:
+    for c in sorted(sweeps, key=lambda c: (order.get(c.model, len(order)), c)):
+        if c.recipe == "none" and c.model in cut:
             continue  # the baseline is level 0 of the other curves
-        if c.treatment == "none" and any(o.model == c.model and o < c for o in courses):
+        if c.recipe == "none" and any(o.model == c.model and o < c for o in sweeps):
             continue  # one baseline is enough
         role = role_of.get(c.model, c.model)
-        found += build(frame, role, c.model, c.treatment, c.seed, planned[c.model, c.treatment])
+        found += build(frame, role, c.model, c.recipe, c.seed, planned[c.model, c.recipe])
     return found
 
 
 def status_of(rows: Sequence[CellRow], task: str) -> Status:
     """How each cell of a task went."""
     return {
-        (r.model, r.treatment, r.seed, r.level): (r.status, r.reason)
-        for r in rows
-        if r.task == task
+        (r.model, r.recipe, r.seed, r.level): (r.status, r.reason) for r in rows if r.task == task
     }
 
 
@@ -120,7 +118,7 @@ def degraded(curve: Curve, status: Status) -> dict[Level, str]:
     """The levels of a curve at which the model or its prompts fell back, with the reason."""
     found = {}
     for level, key in zip(curve.levels, curve.keys, strict=True):
-        state, reason = status.get((key.model, key.treatment, key.seed, level), ("", None))
+        state, reason = status.get((key.model, key.recipe, key.seed, level), ("", None))
         if state == "degraded":
             found[level] = reason or "no reason"
     return found
@@ -131,12 +129,12 @@ def cell_warnings(rows: Sequence[CellRow]) -> list[str]:
     groups: dict[tuple[str, str, str, str, str | None], list[Level]] = defaultdict(list)
     for row in rows:
         if row.status != "success":
-            key = (row.model, row.treatment, row.task, row.status, row.reason)
+            key = (row.model, row.recipe, row.task, row.status, row.reason)
             groups[key].append(row.level)
     found = []
-    for (model, treatment, task, status, reason), levels in groups.items():
+    for (model, recipe, task, status, reason), levels in groups.items():
         at = ", ".join(say(x) for x in sorted(set(levels), key=damage))
-        found.append(f"{model}, {treatment} on {task}: {status} at {at} ({reason or 'no reason'}).")
+        found.append(f"{model}, {recipe} on {task}: {status} at {at} ({reason or 'no reason'}).")
     return found
 
 
@@ -159,11 +157,11 @@ def curve_warnings(frame: TaskFrame, curves: Sequence[Curve], status: Status) ->
             if view not in frame.views(model):
                 found.append(f"{frame.name}: {model} has no {view} view.")
     for c in curves:
-        where = f"{c.model}, {c.treatment} on {frame.name} ({c.view})"
+        where = f"{c.model}, {c.recipe} on {frame.name} ({c.view})"
         failed = {
             level
             for level, k in zip(c.levels, c.keys, strict=True)
-            if status.get((k.model, k.treatment, k.seed, level), ("", ""))[0] == "failed"
+            if status.get((k.model, k.recipe, k.seed, level), ("", ""))[0] == "failed"
         }
         gaps = [level for level in c.missing if level not in failed]
         if gaps:

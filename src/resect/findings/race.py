@@ -21,7 +21,7 @@ UTILITY, RELIABLE = "utility", "reliability"
 def races(sampled: Sampled) -> list[dict[str, Any]]:
     """Skill against every reliability metric of one curve that a broken model has nothing of."""
     curve = sampled.curve
-    if curve.treatment == "none" or not curve.frame.skilled:
+    if curve.recipe == "none" or not curve.frame.skilled:
         return []
     names = [name for name, one in RELIABILITY.items() if one.falls and name != "answered"]
     skill = skill_kept(sampled)

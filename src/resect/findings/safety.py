@@ -1,4 +1,4 @@
-"""The safe level of a course, and the smallest safe version among treatments.
+"""The safe level of a sweep, and the smallest safe version among recipes.
 
 Shapes: L levels. Tests come from `evidence`; this file walks them upward and says what stopped.
 """
@@ -20,24 +20,24 @@ ALPHA = 0.025
 """One-sided, so that a drawn 95 % band and the verdict agree."""
 
 Row = dict[str, Any]
-CourseKey = tuple[str, str, int, str]
-"""Model, treatment, seed and view."""
+SweepKey = tuple[str, str, int, str]
+"""Model, recipe, seed and view."""
 Seeds = dict[int, list[Evidence]]
-"""The tasks of one model under one treatment, by seed."""
+"""The tasks of one model under one recipe, by seed."""
 
 
 def safety(found: Sequence[Evidence], alpha: float, names: Sequence[str]) -> list[Row]:
-    """The safe level of every course in every view, as rows of summary.json.
+    """The safe level of every sweep in every view, as rows of summary.json.
 
     `default` marks the view that the verdict reads: text, or options where there is no text.
-    `names` are the study's tasks: one that a course was never asked is not assessable in it.
+    `names` are the study's tasks: one that a sweep was never asked is not assessable in it.
     """
-    courses = by_course(found)
+    sweeps = by_sweep(found)
     unskilled = {e.curve.frame.name for e in found if not e.curve.frame.skilled}
     rows = []
-    for key, tasks in courses.items():
+    for key, tasks in sweeps.items():
         text = (*key[:3], "text")
-        row = _course(tasks, alpha) | {"default": key[3] == "text" or text not in courses}
+        row = _sweep(tasks, alpha) | {"default": key[3] == "text" or text not in sweeps}
         asked = {e.curve.frame.name for e in tasks}
         row["not_assessable"] += [
             {
@@ -53,18 +53,18 @@ def safety(found: Sequence[Evidence], alpha: float, names: Sequence[str]) -> lis
     return rows
 
 
-def by_course(found: Sequence[Evidence]) -> dict[CourseKey, list[Evidence]]:
-    """The tasks of every course and view, without models that were asked only as they are."""
-    courses: dict[CourseKey, list[Evidence]] = defaultdict(list)
+def by_sweep(found: Sequence[Evidence]) -> dict[SweepKey, list[Evidence]]:
+    """The tasks of every sweep and view, without models that were asked only as they are."""
+    sweeps: dict[SweepKey, list[Evidence]] = defaultdict(list)
     for one in found:
         c = one.curve
-        if c.treatment != "none":
-            courses[c.model, c.treatment, c.seed, c.view].append(one)
-    return dict(courses)
+        if c.recipe != "none":
+            sweeps[c.model, c.recipe, c.seed, c.view].append(one)
+    return dict(sweeps)
 
 
 def levels_of(tasks: Sequence[Evidence]) -> list[Level]:
-    """The damaged levels of a course, rising; every task has the same ones or lacks answers."""
+    """The damaged levels of a sweep, rising; every task has the same ones or lacks answers."""
     return sorted({x for one in tasks for x in one.curve.levels[1:]}, key=damage)
 
 
@@ -84,13 +84,13 @@ def _assessable(tasks: Sequence[Evidence]) -> list[tuple[Evidence, Test]]:
 
 
 def _along(curve: Curve, values: np.ndarray, levels: Sequence[Level]) -> np.ndarray:
-    """Values of a curve's levels in the order of the course's; False where it has none."""
+    """Values of a curve's levels in the order of the sweep's; False where it has none."""
     place = {level: i for i, level in enumerate(curve.levels)}
     return np.array([bool(values[place[x]]) if x in place else False for x in levels])
 
 
-def _course(tasks: Sequence[Evidence], alpha: float) -> Row:
-    """One course in one view: how far it is safe, and which task and test stopped it."""
+def _sweep(tasks: Sequence[Evidence], alpha: float) -> Row:
+    """One sweep in one view: how far it is safe, and which task and test stopped it."""
     ready, levels = _assessable(tasks), levels_of(tasks)
     passed = passed_levels(tasks, alpha)
     margins = {e.curve.frame.name: e.tests[0].margin for e in tasks if e.tests}
@@ -140,7 +140,7 @@ def _state(ready: Sequence[Any], levels: Sequence[Level], passed: Sequence[Level
 
 
 def _limit(ready: Sequence[tuple[Evidence, Test]], level: Level, alpha: float) -> Row:
-    """The test that stopped the course: of those that failed one of how much is right before the
+    """The test that stopped the sweep: of those that failed one of how much is right before the
     others, and of these the one furthest from passing. The others are listed by task and test.
     """
     failed = []
@@ -164,7 +164,7 @@ def _limit(ready: Sequence[tuple[Evidence, Test]], level: Level, alpha: float) -
 
 
 def _degraded(tasks: Sequence[Evidence], levels: Sequence[Level]) -> list[Row]:
-    """The cells of the assessable tasks that fell back, among the uncut one and `levels`."""
+    """The cells of the assessable tasks that fell back, among the intact one and `levels`."""
     return [
         {"level": level, "task": e.curve.frame.name, "reason": e.degraded[level]}
         for level in (0.0, *levels) for e in tasks if e.reason is None and level in e.degraded
@@ -172,7 +172,7 @@ def _degraded(tasks: Sequence[Evidence], levels: Sequence[Level]) -> list[Row]:
 
 
 def _notes(tasks: Sequence[Evidence], ready: Sequence[Any], fell: Sequence[Row]) -> str | None:
-    """What to know about the tests of this course."""
+    """What to know about the tests of this sweep."""
     notes = []
     if not ready:
         notes.append("no task is assessable")
@@ -190,47 +190,47 @@ def smallest_safe(
     alpha: float,
     bytes_at: Mapping[tuple[str, str, Level], tuple[str, float]],
 ) -> list[Row]:
-    """The smallest safe version of every model among its T treatments, each tested at alpha / T.
+    """The smallest safe version of every model among its T recipes, each tested at alpha / T.
 
-    Bonferroni over treatments, fixed sequence within: the chance that any unsafe version is named
-    is at most alpha, so no items need to be held back. A treatment with several seeds passes a
+    Bonferroni over recipes, fixed sequence within: the chance that any unsafe version is named
+    is at most alpha, so no items need to be held back. A recipe with several seeds passes a
     level where every seed does, so that choosing a seed is no choice that costs alpha
-    (intersection-union, Berger 1982). `bytes_at` maps (model, treatment, level) to what was
+    (intersection-union, Berger 1982). `bytes_at` maps (model, recipe, level) to what was
     measured and how many, the largest of the seeds'; the smallest of all passed levels is taken,
     and of equals the most damaged. Where bytes are missing, or never fall, levels decide within
-    one treatment: a fifth of the neurons and a fifth of the weights are not to be ranked.
+    one recipe: a fifth of the neurons and a fifth of the weights are not to be ranked.
     """
     models: dict[str, dict[str, Seeds]] = defaultdict(lambda: defaultdict(dict))
-    courses = by_course(found)
-    for (model, treatment, seed, view), tasks in courses.items():
-        if view == "text" or (model, treatment, seed, "text") not in courses:
-            models[model][treatment][seed] = tasks
+    sweeps = by_sweep(found)
+    for (model, recipe, seed, view), tasks in sweeps.items():
+        if view == "text" or (model, recipe, seed, "text") not in sweeps:
+            models[model][recipe][seed] = tasks
     return [_smallest(model, mine, alpha, bytes_at) for model, mine in models.items()]
 
 
 def _smallest(
     model: str,
-    treatments: Mapping[str, Seeds],
+    recipes: Mapping[str, Seeds],
     alpha: float,
     bytes_at: Mapping[tuple[str, str, Level], tuple[str, float]],
 ) -> Row:
-    each = alpha / len(treatments)
+    each = alpha / len(recipes)
     candidates: list[Row] = []
-    for treatment, seeds in treatments.items():
+    for recipe, seeds in recipes.items():
         passed = min((passed_levels(tasks, each) for tasks in seeds.values()), key=len)
         for level in passed:
-            by, size = bytes_at.get((model, treatment, level), (None, None))
+            by, size = bytes_at.get((model, recipe, level), (None, None))
             candidates.append(
-                {"treatment": treatment, **_named(seeds, level), "level": level}
+                {"recipe": recipe, **_named(seeds, level), "level": level}
                 | {"by": by, "bytes": size}
             )
     whole = bytes_at.get((model, "none", 0.0), (None, None))
-    first = next(iter(next(iter(treatments.values())).values()))[0].curve
+    first = next(iter(next(iter(recipes.values())).values()))[0].curve
     found: Row = {
-        "model": model, "role": first.role, "view": first.view, "treatments": len(treatments),
+        "model": model, "role": first.role, "view": first.view, "recipes": len(recipes),
         "alpha": alpha, "alpha_each": each,
-        "rule": "alpha divided by the number of treatments, every seed of which has to pass",
-        "treatment": None, "seed": None, "seeds": [], "level": None, "by": None, "bytes": None,
+        "rule": "alpha divided by the number of recipes, every seed of which has to pass",
+        "recipe": None, "seed": None, "seeds": [], "level": None, "by": None, "bytes": None,
         "baseline_bytes": whole[1], "candidates": len(candidates), "degraded": [], "reason": None,
     }  # fmt: skip
     if not candidates:
@@ -258,7 +258,7 @@ def _pick(candidates: Sequence[Row], whole: tuple[str | None, float | None]) -> 
         return dict([c for c in smaller if c["bytes"] == least][-1])
     missing = len(smaller) < len(candidates)
     why = "bytes were not measured at every level" if missing else "no version is smaller in bytes"
-    if len({c["treatment"] for c in candidates}) > 1:
-        return {"reason": f"{why}, and levels of different treatments cannot be ranked"}
+    if len({c["recipe"] for c in candidates}) > 1:
+        return {"reason": f"{why}, and levels of different recipes cannot be ranked"}
     best = max(candidates, key=lambda c: damage(c["level"]))
     return {**best, "by": "level", "reason": f"{why}: the most cut is taken"}

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from resect.errors import RequestError
 from resect.findings import planned as co
-from resect.findings.baseline_comparison import uncut
+from resect.findings.baseline_comparison import intact
 from resect.findings.comparisons import adjusted
 from resect.findings.evidence import Evidence
 from resect.findings.floors import task_row
@@ -41,7 +39,7 @@ def summarise(
 
     `answers` has a row per cell and item, `cells` a row per cell (columns in docs/summary.md and
     `frame.py`). `resamples` and `seed` fix the bootstrap: one matrix of item weights per task,
-    shared by all models, treatments, levels and views, so that every difference is paired.
+    shared by all models, recipes, levels and views, so that every difference is paired.
 
     Raises `RequestError` for fewer than 1 resample, or a margin or alpha out of range.
     """
@@ -82,7 +80,7 @@ def summarise(
         "smallest_safe": smallest_safe(gathered, alpha, _sizes(measured)),
         "measurements": measured,
     }
-    summary["uncut"] = [row for f in by_task.values() for row in uncut(f, co.pairs(role_of))]
+    summary["intact"] = [row for f in by_task.values() for row in intact(f, co.pairs(role_of))]
     summary["warnings"] = warnings
     return {**summary, "provenance": provenance}
 
@@ -99,14 +97,14 @@ def _settings(study: Mapping[str, Any]) -> tuple[float | None, float]:
 
 
 def _sizes(measured: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str, Any], tuple[str, float]]:
-    """Measured bytes by model, treatment and level: on disk where all have it, else in memory.
+    """Measured bytes by model, recipe and level: on disk where all have it, else in memory.
 
     Of several seeds the largest.
     """
     for name in ("bytes_on_disk", "bytes_in_memory"):
         if measured and all(row[name] is not None for row in measured):
             rising = sorted(measured, key=lambda row: row[name])
-            return {(r["model"], r["treatment"], r["level"]): (name, r[name]) for r in rising}
+            return {(r["model"], r["recipe"], r["level"]): (name, r[name]) for r in rising}
     return {}
 
 
@@ -121,21 +119,4 @@ def _state(row: Mapping[str, Any]) -> tuple[Any, ...]:
     """Which state of a model a row is about."""
     if row["level"] == 0.0:
         return row["model"], "none"
-    return row["model"], row["treatment"], row["seed"], row["level"]
-
-
-def plain(value: Any) -> Any:
-    """The same value in Python's own types: lists, dicts, None for what is not a finite number."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(entry) for entry in value]
-    if isinstance(value, np.ndarray):
-        return [plain(entry) for entry in value.tolist()]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if value is pd.NA or value is pd.NaT:
-        return None
-    return value
+    return row["model"], row["recipe"], row["seed"], row["level"]

@@ -47,8 +47,8 @@ def check(step: Step, swept: bool = False, seed: int = 0) -> Method:
 
 
 def for_sweep(step: Step) -> Step:
-    """The step as a sweep runs it, options that are the default left out, so that one treatment
-    has one name. Activations are gathered once, from the uncut model (`inputs=dense`).
+    """The step as a sweep runs it, options that are the default left out, so that one recipe
+    has one name. Activations are gathered once, from the intact model (`inputs=dense`).
     """
     usual = defaults(_class(step.method))
     given = {"inputs": "dense", **step.options} if "inputs" in usual else step.options

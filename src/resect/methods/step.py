@@ -1,4 +1,4 @@
-"""The contract of a step: prepare once, apply at each level of a course."""
+"""The contract of a step: prepare once, apply at each level of a sweep."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Method:
 
     What a subclass says of itself:
 
-    - `nested`: a larger level's result contains a smaller one's, so a course walks on in place;
+    - `nested`: a larger level's result contains a smaller one's, so a sweep walks on in place;
       others get a pristine copy for every level. Going straight to a level equals walking to it.
     - `rebuilds`: other shapes or classes come back.
     - `terminal`: the weights are no plain numbers afterwards (4-bit); only a step that is

@@ -37,7 +37,7 @@ def reliability(summary: Row, called: Mapping[str, str]) -> Iterator[str]:
 
 
 def _settled(rows: Sequence[Row], race: Callable[[Row], Row]) -> Iterator[tuple[Row, str]]:
-    """Of each course with a clear winner the row to tell, and `under wanda`.
+    """Of each sweep with a clear winner the row to tell, and `under wanda`.
 
     Of several seeds that agree it is the one with the smallest lead.
     """
@@ -49,11 +49,11 @@ def _settled(rows: Sequence[Row], race: Callable[[Row], Row]) -> Iterator[tuple[
         if len(firsts) == 1 and None not in firsts:
             one = min(group, key=lambda row: abs(race(row)["steps"] or math.inf))
             many = f", the closest of {len(group)} seeds" if len(group) > 1 else ""
-            yield one, f"under {one['treatment']}{many}"
+            yield one, f"under {one['recipe']}{many}"
 
 
 def _who(row: Row) -> tuple[Any, ...]:
-    return tuple(row.get(key) for key in ("model", "treatment", "task", "metric"))
+    return tuple(row.get(key) for key in ("model", "recipe", "task", "metric"))
 
 
 def _told(model: str, race: Row, measure: str) -> str:

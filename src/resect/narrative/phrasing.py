@@ -48,14 +48,14 @@ PARTS = {
 """What a level is a fraction of, by method."""
 
 
-def method(treatment: str) -> str:
-    """The first method of a treatment, the swept one, without its options."""
-    return re.split(r"[\s:,+@(]", treatment.strip(), maxsplit=1)[0]
+def method(recipe: str) -> str:
+    """The first method of a recipe, the swept one, without its options."""
+    return re.split(r"[\s:,+@(]", recipe.strip(), maxsplit=1)[0]
 
 
-def removed(level: float | None, treatment: str) -> str:
+def removed(level: float | None, recipe: str) -> str:
     """` of the targeted weights removed`, where it is known what the level is a share of."""
-    part = PARTS.get(method(treatment))
+    part = PARTS.get(method(recipe))
     return "" if level is None or level >= 1 or part is None else f" of the {part} removed"
 
 

@@ -18,16 +18,16 @@ EACH = "(each on its own; choosing between them is the smallest safe version's q
 def headline(summary: Row, called: Mapping[str, str]) -> str:
     """The clause on how far each model stays within the margin; empty where nothing can be said.
 
-    Of a treatment with several seeds each model's worst is told.
+    Of a recipe with several seeds each model's worst is told.
     """
     groups: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
     for row in summary["safety"]:
         if row["default"] and row["state"] != "not assessable":
-            groups[row["treatment"]][row["model"]].append(row)
+            groups[row["recipe"]][row["model"]].append(row)
     parts = []
-    for treatment, models in groups.items():
+    for recipe, models in groups.items():
         seeds = len({row["seed"] for rows in models.values() for row in rows})
-        where = f"under {treatment}" + (f", the worst of {seeds} seeds" if seeds > 1 else "")
+        where = f"under {recipe}" + (f", the worst of {seeds} seeds" if seeds > 1 else "")
         worst = [min(rows, key=lambda row: len(row["passed"])) for rows in models.values()]
         clauses = [_far(row, called, first=i == 0) for i, row in enumerate(worst)]
         parts.append(f"{where}, {', '.join(clauses)}")
@@ -36,7 +36,7 @@ def headline(summary: Row, called: Mapping[str, str]) -> str:
 
 
 def _far(row: Row, called: Mapping[str, str], first: bool) -> str:
-    """`the specialist stays within 5 points of its uncut self up to 45 % (on all 3 tasks)`."""
+    """`the specialist stays within 5 points of its intact self up to 45 % (on all 3 tasks)`."""
     model = called.get(row["model"], row["model"])
     within = _within(row)
     if row["state"] == "none":
@@ -47,13 +47,13 @@ def _far(row: Row, called: Mapping[str, str], first: bool) -> str:
     way = "down" if row["safe_level"] >= 1 else "up"
     reach = f"{way} to {at(row['safe_level'])}"
     if first:
-        gone = removed(row["safe_level"], row["treatment"])
+        gone = removed(row["safe_level"], row["recipe"])
         return f"{model} stays {within} {reach}{gone} {where}"
     return f"{model} {reach} {where}"
 
 
 def _none(row: Row, first: bool) -> str:
-    """What is said of a course whose first level failed: lost, not judged, or not shown."""
+    """What is said of a sweep whose first level failed: lost, not judged, or not shown."""
     limit = row["limiting"]
     level = at(limit["level"])
     if "difference" not in limit:
@@ -75,14 +75,14 @@ def _none(row: Row, first: bool) -> str:
 
 
 def beyond(limit: Row) -> bool:
-    """Whether the whole interval of the test that stopped a course lies past its margin."""
+    """Whether the whole interval of the test that stopped a sweep lies past its margin."""
     if limit["main"]:
         return bool(limit["high"] < -limit["margin"])
     return bool(limit["low"] > limit["margin"])
 
 
 def _stopper(row: Row) -> str:
-    """The test that stopped a course, where accuracy alone would not have."""
+    """The test that stopped a sweep, where accuracy alone would not have."""
     limit = row["limiting"]
     if limit is None or "accuracy" in {limit["test"], *(one["test"] for one in limit["others"])}:
         return ""
@@ -90,7 +90,7 @@ def _stopper(row: Row) -> str:
 
 
 def _fell(row: Row) -> str:
-    """At which levels of its claim a course is degraded; the sentences say why."""
+    """At which levels of its claim a sweep is degraded; the sentences say why."""
     limit = row["limiting"] if row["state"] == "none" else None
     claimed = (0.0, *row["passed"], *([limit["level"]] if limit else []))
     levels = dict.fromkeys(one["level"] for one in row["degraded"] if one["level"] in claimed)
@@ -112,37 +112,37 @@ def _where(row: Row, more: Sequence[str] = ()) -> str:
 
 
 def seeded(summary: Row) -> frozenset[str]:
-    """The treatments that were run with several seeds."""
+    """The recipes that were run with several seeds."""
     seeds: dict[str, set[int]] = defaultdict(set)
     for row in summary["safety"]:
-        seeds[row["treatment"]].add(row["seed"])
+        seeds[row["recipe"]].add(row["seed"])
     return frozenset(name for name, found in seeds.items() if len(found) > 1)
 
 
 def under(row: Row, many: frozenset[str]) -> str:
     """`under wanda`, with the seed where there are several."""
-    seed = f" with seed {row['seed']}" if row["treatment"] in many else ""
-    return f"under {row['treatment']}{seed}"
+    seed = f" with seed {row['seed']}" if row["recipe"] in many else ""
+    return f"under {row['recipe']}{seed}"
 
 
 def _within(row: Row) -> str:
     if row["margin"] is None:
-        return "within each task's margin of its uncut self"
-    return f"within {points(row['margin'])} points of its uncut self"
+        return "within each task's margin of its intact self"
+    return f"within {points(row['margin'])} points of its intact self"
 
 
 def sentences(summary: Row, called: Mapping[str, str]) -> list[str]:
-    """One sentence for each course in the view that decides, and the smallest safe version."""
+    """One sentence for each sweep in the view that decides, and the smallest safe version."""
     many = seeded(summary)
-    found = [sentence(_course(row, called, many)) for row in summary["safety"] if row["default"]]
+    found = [sentence(_sweep(row, called, many)) for row in summary["safety"] if row["default"]]
     found += [
         sentence(_smallest(row, called, bool(many)))
-        for row in summary["smallest_safe"] if row["treatments"] > 1 or len(row["seeds"]) > 1
+        for row in summary["smallest_safe"] if row["recipes"] > 1 or len(row["seeds"]) > 1
     ]  # fmt: skip
     return found
 
 
-def _course(row: Row, called: Mapping[str, str], many: frozenset[str]) -> str:
+def _sweep(row: Row, called: Mapping[str, str], many: frozenset[str]) -> str:
     model = called.get(row["model"], row["model"])
     where = under(row, many)
     blind = "; ".join(
@@ -162,7 +162,7 @@ def _course(row: Row, called: Mapping[str, str], many: frozenset[str]) -> str:
 
 
 def _stopped(limit: Row) -> str:
-    """Which task and test stopped the course, and what the data could have proven."""
+    """Which task and test stopped the sweep, and what the data could have proven."""
     where = f"at {at(limit['level'])}"
     if "difference" not in limit:
         return f"{where} it is stopped since {limit['reason']}"
@@ -186,12 +186,12 @@ def _stopped(limit: Row) -> str:
 
 def _smallest(row: Row, called: Mapping[str, str], seeds: bool) -> str:
     model = called.get(row["model"], row["model"])
-    count = row["treatments"]
-    many = f"{count} treatments, each" if count > 1 else "the levels of 1 treatment, tested"
+    count = row["recipes"]
+    many = f"{count} recipes, each" if count > 1 else "the levels of 1 recipe, tested"
     many += f" at alpha {row['alpha_each']:g}{' with every seed' if seeds else ''}"
-    if row["treatment"] is None:
+    if row["recipe"] is None:
         return f"no smallest safe version of {model} is named among {many}: {row['reason']}"
-    what = f"{row['treatment']} at {at(row['level'])}"
+    what = f"{row['recipe']} at {at(row['level'])}"
     if len(row["seeds"]) > 1:
         what += f" with any of the seeds {listed([str(seed) for seed in row['seeds']])}"
     if row["by"] == "level":

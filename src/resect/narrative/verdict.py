@@ -46,9 +46,9 @@ def verdict(summary: Row) -> Row:
     sentences = howfar.sentences(summary, called)
     sentences += [_versus(*both, called) for both in _pairs(summary["comparisons"])]
     if not _decided(summary["comparisons"]):
-        sentences += [sentence(_uncut(row, called)) for row in _shown(summary["uncut"])]
+        sentences += [sentence(_baseline(row, called)) for row in _shown(summary["intact"])]
     halves = [row for row in summary["cliffs"] if _is_half(row)]
-    sentences += [_course(summary, cliff, called) for cliff in _shown(halves)]
+    sentences += [_sweep(summary, cliff, called) for cliff in _shown(halves)]
     sentences += [sentence(text) for text in reliability(summary, called)]
     return {"headline": headline(summary, called), "sentences": sentences}
 
@@ -59,12 +59,12 @@ def headline(summary: Row, called: Mapping[str, str]) -> str:
     rows = [row for row in _shown(summary["comparisons"]) if row["kind"] == "absolute"]
     if rows and _decided(rows):
         against = _against(rows, called)
-    elif rows or summary["uncut"]:
-        uncut = (_uncut(row, called) for row in _shown(summary["uncut"]))
-        against = "; ".join(part for part in (_against(rows, called), *uncut) if part)
+    elif rows or summary["intact"]:
+        intact = (_baseline(row, called) for row in _shown(summary["intact"]))
+        against = "; ".join(part for part in (_against(rows, called), *intact) if part)
     else:
         against = _alone(summary, called, brief=bool(far))
-    parts = [part for part in (far, against) if part] or _intact(summary, called)
+    parts = [part for part in (far, against) if part] or _alone_intact(summary, called)
     return " ".join(map(sentence, parts)) or _nothing(summary)
 
 
@@ -75,8 +75,8 @@ def _nothing(summary: Row) -> str:
     return sentence(f"nothing was found that could be analysed{why}")
 
 
-def _intact(summary: Row, called: Mapping[str, str]) -> list[str]:
-    """What the uncut models do, where nothing was cut and nothing is compared."""
+def _alone_intact(summary: Row, called: Mapping[str, str]) -> list[str]:
+    """What the intact models do, where nothing was cut and nothing is compared."""
     rows = [r for r in summary["curves"] if r["level"] == 0]
     texts = {(r["model"], r["task"]) for r in rows if r["view"] == "text"}
     primary = {row["name"]: row["primary"] for row in summary["tasks"]}
@@ -86,16 +86,16 @@ def _intact(summary: Row, called: Mapping[str, str]) -> list[str]:
 
 
 def _standing(row: Row, called: Mapping[str, str], primary: str) -> str | None:
-    """What one uncut model does on one task: right answers, or the task's own metric."""
+    """What one intact model does on one task: right answers, or the task's own metric."""
     model, where = called.get(row["model"], row["model"]), f"{row['n']} items of {row['task']}"
     if row["accuracy"] is not None:
         ends = f"[{row['accuracy_low']:.1%}, {row['accuracy_high']:.1%}]"
-        return f"{model}, uncut, is right on {row['accuracy']:.1%} of {where} {ends}"
+        return f"{model}, intact, is right on {row['accuracy']:.1%} of {where} {ends}"
     given = row["metrics"].get(primary) or {}
     if given.get("value") is None:
         return None
     ends = f"[{given['low']:.3g}, {given['high']:.3g}]"
-    return f"{model}, uncut, has {called_test(primary)} {given['value']:.3g} {ends} on {where}"
+    return f"{model}, intact, has {called_test(primary)} {given['value']:.3g} {ends} on {where}"
 
 
 def _decided(rows: Sequence[Row]) -> bool:
@@ -103,32 +103,32 @@ def _decided(rows: Sequence[Row]) -> bool:
     return any(row["difference"] is not None for row in rows)
 
 
-def _uncut(row: Row, called: Mapping[str, str]) -> str:
-    """Who is better before anything was cut, where no comparison of courses could be made."""
+def _baseline(row: Row, called: Mapping[str, str]) -> str:
+    """Who is better before anything was cut, where no comparison of sweeps could be made."""
     a, b = (called.get(row[side], row[side]) for side in ("a", "b"))
     ends = f"[{points(row['low'], True)}, {points(row['high'], True)}]"
     word = {A: f"{a} is better", B: f"{b} is better"}.get(row["verdict"], "no evidence of either")
     return (
-        f"uncut on {row['task']} ({row['view']}), the {called_test(row['metric'])} of {a} minus "
+        f"intact on {row['task']} ({row['view']}), the {called_test(row['metric'])} of {a} minus "
         f"that of {b} is {points(row['difference'], True)} points {ends}, p {row['p']:.2g}: {word}"
     )
 
 
 def _against(rows: Sequence[Row], called: Mapping[str, str]) -> str:
-    """Which of two models keeps more, by treatment and task, after Holm's correction."""
+    """Which of two models keeps more, by recipe and task, after Holm's correction."""
     groups: dict[tuple[str, str, str], dict[str, list[Row]]] = defaultdict(
         lambda: defaultdict(list)
     )
     for row in rows:
-        groups[row["treatment"], row["a"], row["b"]][row["task"]].append(row)
+        groups[row["recipe"], row["a"], row["b"]][row["task"]].append(row)
     same: dict[str, list[str]] = defaultdict(list)
-    for (treatment, a, b), group in groups.items():
+    for (recipe, a, b), group in groups.items():
         who = {"a": called.get(a, a), "b": called.get(b, b)}
         clauses: dict[str, list[str]] = {text: [] for text in WORDS.values()}
         for task, seeds in group.items():
             clauses.setdefault(_said(seeds), []).append(task)
         said = [text.format(**who, tasks=listed(tasks)) for text, tasks in clauses.items() if tasks]
-        same["; ".join(said)].append(treatment)
+        same["; ".join(said)].append(recipe)
     return "; ".join(f"under {listed(under)}, {said}" for said, under in same.items())
 
 
@@ -154,11 +154,11 @@ def _alone(summary: Row, called: Mapping[str, str], brief: bool) -> str:
     """The headline of a run without two models to compare; `brief` leaves out what is unknown."""
     groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
     for row in _shown([row for row in summary["cliffs"] if _is_half(row)]):
-        if row["treatment"] != "none":
-            groups[row["task"], row["treatment"], row["model"]].append(row)
+        if row["recipe"] != "none":
+            groups[row["task"], row["recipe"], row["model"]].append(row)
     return "; ".join(
-        f"on {task} under {treatment}, {_of_seeds(rows, called.get(model, model))}"
-        for (task, treatment, model), rows in groups.items()
+        f"on {task} under {recipe}, {_of_seeds(rows, called.get(model, model))}"
+        for (task, recipe, model), rows in groups.items()
         if not brief or any(map(_known, rows))
     )
 
@@ -217,7 +217,7 @@ def _shown(rows: Sequence[Row]) -> list[Row]:
 
 def _pairs(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
     """Absolute and retention rows of each comparison, in their order."""
-    keys = ("task", "view", "treatment", "seed", "a", "b")
+    keys = ("task", "view", "recipe", "seed", "a", "b")
     groups: dict[tuple[Any, ...], dict[str, Row]] = defaultdict(dict)
     for row in rows:
         groups[tuple(row[key] for key in keys)][row["kind"]] = row
@@ -226,7 +226,7 @@ def _pairs(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
 
 def _versus(absolute: Row, retention: Row, called: Mapping[str, str]) -> str:
     a, b = (called.get(absolute[side], absolute[side]) for side in ("a", "b"))
-    where = f"{absolute['task']} ({absolute['view']}) under {absolute['treatment']}"
+    where = f"{absolute['task']} ({absolute['view']}) under {absolute['recipe']}"
     kept = signed(absolute) or f"not computable ({absolute['reason']})"
     share = signed(retention) or f"not computable ({retention['reason']})"
     both = absolute["difference"] is not None and retention["difference"] is not None
@@ -245,13 +245,13 @@ def _versus(absolute: Row, retention: Row, called: Mapping[str, str]) -> str:
     )
 
 
-def _course(summary: Row, cliff: Row, called: Mapping[str, str]) -> str:
+def _sweep(summary: Row, cliff: Row, called: Mapping[str, str]) -> str:
     """What happens to one model on one task: start, half-level, loss of the format."""
-    rows = [row for row in summary["curves"] if _same_course(row, cliff)]
+    rows = [row for row in summary["curves"] if _same_sweep(row, cliff)]
     rows = sorted((r for r in rows if r["n"]), key=lambda r: damage(r["level"]))
     model, task = called.get(cliff["model"], cliff["model"]), cliff["task"]
     if not rows or rows[0]["level"] != 0.0:
-        return sentence(f"on {task}, {model}: the uncut model has no answers to compare with")
+        return sentence(f"on {task}, {model}: the intact model has no answers to compare with")
     start = rows[0]["metrics"]["skill"]
     info = next(t for t in summary["tasks"] if t["name"] == task)
     floor = info["floors"]
@@ -265,7 +265,7 @@ def _course(summary: Row, cliff: Row, called: Mapping[str, str]) -> str:
             f"gives {floor['majority']:.2f}"
         )
     parts = [f"on {task}, {model} starts with {skill} ({said})"]
-    if cliff["treatment"] != "none":
+    if cliff["recipe"] != "none":
         where = howfar.under(cliff, howfar.seeded(summary))
         parts += [f"{where}, {_half(cliff)}", *_first(summary, cliff)]
     if cliff["view"] == "text" and "no_answer" in rows[0]["metrics"]:
@@ -275,7 +275,7 @@ def _course(summary: Row, cliff: Row, called: Mapping[str, str]) -> str:
 
 def _first(summary: Row, cliff: Row) -> list[str]:
     """What breaks first, where that is clear."""
-    keys = ("model", "treatment", "seed", "task")
+    keys = ("model", "recipe", "seed", "task")
     for row in summary["breaks_first"]:
         if all(row[k] == cliff[k] for k in keys) and row["clear"]:
             by = "" if row["by"] is None else f", {100 * row['by']:.1f} points of the level earlier"
@@ -283,8 +283,8 @@ def _first(summary: Row, cliff: Row) -> list[str]:
     return []
 
 
-def _same_course(row: Row, other: Row, view: str | None = None) -> bool:
-    keys = ("model", "treatment", "seed", "task")
+def _same_sweep(row: Row, other: Row, view: str | None = None) -> bool:
+    keys = ("model", "recipe", "seed", "task")
     return all(row[k] == other[k] for k in keys) and row["view"] == (view or other["view"])
 
 
@@ -316,15 +316,15 @@ def _format(summary: Row, cliff: Row, rows: Sequence[Row]) -> str:
     silent = [r["metrics"]["no_answer"]["value"] or 0.0 for r in rows]
     lost = [r for r, share in zip(rows, silent, strict=True) if share - silent[0] > SILENT]
     if not lost and silent[0] > SILENT:
-        return f"already uncut {silent[0]:.2f} of its texts give no answer"
+        return f"already intact {silent[0]:.2f} of its texts give no answer"
     if not lost:
         return f"at no level do more than {max(silent):.2f} of its texts give no answer"
     level, share = lost[0]["level"], lost[0]["metrics"]["no_answer"]["value"]
     text = (
         f"it loses the format at {at(level)}, where {share:.2f} of its texts give no answer "
-        f"({silent[0]:.2f} uncut)"
+        f"({silent[0]:.2f} intact)"
     )
-    options = [r for r in summary["curves"] if _same_course(r, cliff, "options")]
+    options = [r for r in summary["curves"] if _same_sweep(r, cliff, "options")]
     there = next((r for r in options if r["level"] == level and r["skill"] is not None), None)
     if there is None:
         return f"{text} (no options view to tell this from forgetting)"

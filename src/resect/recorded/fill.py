@@ -116,7 +116,7 @@ def _cells(
     """Rows by cell: models by role, then the baseline and rising levels, then tasks."""
     groups: dict[tuple[str, str, float | None, str], dict[str, Recorded]] = defaultdict(dict)
     for row in rows:
-        groups[row.model, row.treatment, row.level, row.task][row.item] = row
+        groups[row.model, row.recipe, row.level, row.task][row.item] = row
     order = {name: i for i, name in enumerate(role_of)}
     tasks = {name: i for i, name in enumerate(known)}
     cells = []
@@ -124,7 +124,7 @@ def _cells(
         groups,
         key=lambda k: (order[k[0]], k[1] != "none", k[1], k[2] is None, k[2] or 0.0, tasks[k[3]]),
     ):
-        model, treatment, level, task = key
+        model, recipe, level, task = key
         got = groups[key]
         names = [name for name in known[task] if name in got]
         mine = tuple(got[name] for name in names)
@@ -138,7 +138,7 @@ def _cells(
             state=state,
             model=model,
             role=role_of[model],
-            treatment=treatment,
+            recipe=recipe,
             level=level,
             seed=0,
             task=task,
@@ -226,8 +226,8 @@ def _declared(
     count = Counter(model["role"] for model in models)
     levels: dict[str, set[float]] = defaultdict(set)
     for row in rows:
-        if row.treatment != "none":
-            levels[row.treatment] |= set() if row.level is None else {row.level}
+        if row.recipe != "none":
+            levels[row.recipe] |= set() if row.level is None else {row.level}
     return {
         "name": name,
         "models": {
@@ -238,7 +238,7 @@ def _declared(
             }
             for model in models
         },
-        "treatments": [{"name": t, "levels": sorted(got)} for t, got in levels.items()],
+        "recipes": [{"name": t, "levels": sorted(got)} for t, got in levels.items()],
         "tasks": list(tasks),
         "limit": None,
         "seed": 0,

@@ -1,4 +1,4 @@
-"""Distillation: adapters that learn from the uncut model what it would say."""
+"""Distillation: adapters that learn from the intact model what it would say."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from resect.spec import ModelRef
 @dataclass(eq=False)
 class Distill(Lora):
     """Loss: (1 - hard) T^2 KL(teacher || student) on the completion's tokens + hard x their own
-    (Hinton et al. 2015, arXiv:1503.02531). `teacher_id` names another model than the uncut one.
+    (Hinton et al. 2015, arXiv:1503.02531). `teacher_id` names another model than the intact one.
     """
 
     teacher_id: str = ""

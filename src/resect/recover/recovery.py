@@ -70,7 +70,7 @@ def recover_to(
     done = {
         "resect": version("resect"),
         "source": {"id": ref.id, "revision": ref.revision, "fingerprint": identity.fingerprint},
-        "treatment": str(step),
+        "recipe": str(step),
         "seed": seed,
         "steps": [asdict(report)],
     }

@@ -12,7 +12,7 @@ from resect.stats import skill as sk
 from resect.stats.paired_change import Counts
 
 ENOUGH = 50
-"""Fewer items answered both uncut and at a level than this say nothing about its answers."""
+"""Fewer items answered both intact and at a level than this say nothing about its answers."""
 
 
 def said(curve: Curve, label: str) -> list[dict[str, Any]]:

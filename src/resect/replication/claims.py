@@ -24,12 +24,12 @@ def claims(found: Mapping[str, Any], tasks: Mapping[str, TaskInfo]) -> list[dict
     rows = []
     table: dict[tuple[str, ...], dict[tuple[str, str], Row]] = {}
     for row in found["comparisons"]:
-        where = (row["task"], row["treatment"], row["a"], row["b"])
+        where = (row["task"], row["recipe"], row["a"], row["b"])
         table.setdefault(where, {})[row["reading"], row["metric"]] = row
-    for (task, treatment, _, _), got in table.items():
+    for (task, recipe, _, _), got in table.items():
         said = next((got[k] for k in got if k in PUBLISHED), None)
         if said is not None:
-            rows.append(_who_keeps_more(task, treatment, said, got, found["levels"]))
+            rows.append(_who_keeps_more(task, recipe, said, got, found["levels"]))
     for task, info in tasks.items():
         if info.positive and task in found["gold"]:
             rows.append(_bias(task, info.positive, found))
@@ -44,7 +44,7 @@ PUBLISHED = {
 
 def _who_keeps_more(
     task: str,
-    treatment: str,
+    recipe: str,
     said: Row,
     got: Mapping[tuple[str, str], Row],
     levels: Sequence[Row],
@@ -54,7 +54,7 @@ def _who_keeps_more(
     first, second = ("a", "b") if ahead else ("b", "a")
     winner, loser = said[first], said[second]
     claim = (
-        f"on {task}, {winner} keeps more than {loser} under {treatment}: area "
+        f"on {task}, {winner} keeps more than {loser} under {recipe}: area "
         f"{said[f'area_{first}']:.4f} against {said[f'area_{second}']:.4f} "
         f"({_percent(said, first)}) by {PUBLISHED[said['reading'], said['metric']]}"
     )
@@ -129,15 +129,15 @@ def _extra_class(
 def _bias(task: str, label: str, found: Mapping[str, Any]) -> dict[str, Any]:
     """Whether damage makes models say the positive label more often, of the answers they give.
 
-    It holds where every course does so clearly at some level and the opposite at none. It does
+    It holds where every sweep does so clearly at some level and the opposite at none. It does
     not where one clearly says it less often, or is shown to say it no more often at any level.
     """
-    courses: dict[tuple[str, str, int], list[Row]] = {}
+    sweeps: dict[tuple[str, str, int], list[Row]] = {}
     for row in found["said"]:
         if row["task"] == task and row["label"] == label:
-            where = (row["model"], row["treatment"], row["seed"])
-            courses.setdefault(where, []).append(row)
-    swept = {where: rows for where, rows in courses.items() if len(rows) > 1}
+            where = (row["model"], row["recipe"], row["seed"])
+            sweeps.setdefault(where, []).append(row)
+    swept = {where: rows for where, rows in sweeps.items() if len(rows) > 1}
     if not swept:
         return {}
     several = len(swept) > len({model for model, _, _ in swept})
@@ -149,21 +149,21 @@ def _bias(task: str, label: str, found: Mapping[str, Any]) -> dict[str, Any]:
     else:
         verdict = UNKNOWN
     why = [f"{label} is right for {found['gold'][task][label]:.3f} of the items"]
-    for (model, treatment, seed), rows in swept.items():
-        name = f"{model} under {treatment}, seed {seed}" if several else model
+    for (model, recipe, seed), rows in swept.items():
+        name = f"{model} under {recipe}, seed {seed}" if several else model
         why.append(_says_it(name, label, rows))
     if "both" in words:
         why.append("damage moves the answers both ways")
-    why.append(f"intervals are over items answered uncut and at the level, at least {ENOUGH}, and "
+    why.append(f"intervals are over items answered intact and at the level, at least {ENOUGH}, and "
                "hold for all levels of a model together")  # fmt: skip
     claim = f"on {task}, damaged models fall into saying {label} (affirmative bias)"
     return _claim(task, claim, verdict, why)
 
 
 def _moves(rows: Sequence[Row]) -> str:
-    """Where damage moves one course's answers: more, less, both, neither or unknown.
+    """Where damage moves one sweep's answers: more, less, both, neither or unknown.
 
-    More is clearly more often than uncut, and more often than the label is right.
+    More is clearly more often than intact, and more often than the label is right.
     """
     known = [row for row in rows if row["change"] is not None]
     more = any(
@@ -179,12 +179,12 @@ def _moves(rows: Sequence[Row]) -> str:
 
 
 def _says_it(name: str, label: str, rows: Sequence[Row]) -> str:
-    """How often one course says the label: uncut, and where most and least often."""
+    """How often one sweep says the label: intact, and where most and least often."""
     start = rows[0]
     known = [row for row in rows if row["change"] is not None]
     if not known:
-        return f"{name} answers fewer than {ENOUGH} items both uncut and at any damaged level"
-    found = f"{name} says {label} in {start['share']:.3f} of its {start['answered']} answers uncut"
+        return f"{name} answers fewer than {ENOUGH} items both intact and at any damaged level"
+    found = f"{name} says {label} in {start['share']:.3f} of its {start['answered']} answers intact"
     ends = (max(known, key=lambda row: row["share"]), min(known, key=lambda row: row["share"]))
     for word, row in zip(("most", "least"), ends, strict=True):
         found += (

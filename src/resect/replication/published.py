@@ -183,7 +183,7 @@ def _who(one: Reading, reader: str) -> dict[str, Any]:
     return {
         "model": curve.model,
         "role": curve.role,
-        "treatment": curve.treatment,
+        "recipe": curve.recipe,
         "task": curve.frame.name,
         "reading": reader,
     }
@@ -206,10 +206,10 @@ def _comparisons(readings: Mapping[str, Sequence[Reading]], a: str, b: str) -> l
     """A minus b by every reading; areas as published, skill and retention over the range."""
     rows = []
     for reader, ones in readings.items():
-        table = {(one.curve.treatment, one.curve.seed, one.curve.model): one for one in ones}
-        for treatment, seed in dict.fromkeys(key[:2] for key in table):
-            left, right = table.get((treatment, seed, a)), table.get((treatment, seed, b))
-            if left is None or right is None or treatment == "none":
+        table = {(one.curve.recipe, one.curve.seed, one.curve.model): one for one in ones}
+        for recipe, seed in dict.fromkeys(key[:2] for key in table):
+            left, right = table.get((recipe, seed, a)), table.get((recipe, seed, b))
+            if left is None or right is None or recipe == "none":
                 continue
             for name in (POSITIVE, OBSERVED, "f1_labels", "accuracy", "skill", "retention"):
                 share = name in ("skill", "retention")
@@ -219,7 +219,7 @@ def _comparisons(readings: Mapping[str, Sequence[Reading]], a: str, b: str) -> l
                 found = interval(one - other)
                 rows.append({
                     "task": left.curve.frame.name,
-                    "treatment": treatment,
+                    "recipe": recipe,
                     "reading": reader,
                     "metric": name,
                     "a": a,

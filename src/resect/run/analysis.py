@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from resect.findings import planned
-from resect.findings.summary import plain, summarise
+from resect.findings.plain import plain
+from resect.findings.summary import summarise
 from resect.narrative.verdict import verdict
 from resect.record import TaskInfo
 from resect.replication.published import published

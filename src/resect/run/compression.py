@@ -24,14 +24,14 @@ from resect.models import checkpoint_files as checkpoint
 from resect.models.loading import Loaded
 from resect.record import StepReport
 from resect.run.walk import apply_all
-from resect.spec import Calibration, ModelRef, Treatment
+from resect.spec import Calibration, ModelRef, Recipe
 
 Notice = Callable[[str], None]
 
 
 def compress_to(
     ref: ModelRef,
-    treatment: Treatment,
+    recipe: Recipe,
     out: Path,
     *,
     calibration: Calibration | None = None,
@@ -40,17 +40,17 @@ def compress_to(
     data_dir: Path | None = None,
     notice: Notice = lambda _: None,
 ) -> dict[str, Any]:
-    """Write `ref` after `treatment` to `out`, whole or not at all; what was done, as a dict.
+    """Write `ref` after `recipe` to `out`, whole or not at all; what was done, as a dict.
 
     A single step that needs no activations is streamed, tensor by tensor, so that the model need
     not fit into memory. Raises `RequestError` before anything is written.
     """
-    asked = Asked.of(ref, treatment, calibration)
+    asked = Asked.of(ref, recipe, calibration)
     if not asked.parts:
         raise RequestError("no step is given: name one with --step, like magnitude:0.5.")
     device = devices.named(device)
     place = Path(loading.where(ref))
-    method = methods.make(treatment.steps[0], seed)
+    method = methods.make(recipe.steps[0], seed)
     with checkpoint.whole_folder(out) as folder:
         if len(asked.parts) == 1 and _streams(method) and place.exists():
             reports: tuple[StepReport, ...] = (_stream(asked, method, folder, notice),)
@@ -62,7 +62,7 @@ def compress_to(
             "resect": version("resect"),
             "source": {"id": ref.id, "revision": ref.revision, "bytes_on_disk": _bytes(place)},
             "bytes_on_disk": _bytes(folder),
-            "treatment": treatment.name,
+            "recipe": recipe.name,
             "seed": seed,
             "calibration": None if calibration is None else calibration.model_dump(),
             "steps": [asdict(report) for report in reports],
@@ -72,32 +72,32 @@ def compress_to(
 
 
 class Asked(NamedTuple):
-    """A treatment that fits a model: its methods, and the model without its data."""
+    """A recipe that fits a model: its methods, and the model without its data."""
 
     ref: ModelRef
-    treatment: Treatment
+    recipe: Recipe
     calibration: Calibration | None
     parts: list[Method]
     empty: PreTrainedModel
 
     @classmethod
-    def of(cls, ref: ModelRef, treatment: Treatment, calibration: Calibration | None) -> Asked:
-        """Raises `RequestError` for a model or a treatment that cannot be had."""
-        parts = check(treatment, calibration)
+    def of(cls, ref: ModelRef, recipe: Recipe, calibration: Calibration | None) -> Asked:
+        """Raises `RequestError` for a model or a recipe that cannot be had."""
+        parts = check(recipe, calibration)
         empty = loading.check(ref).model
-        fits(parts, treatment, empty)
-        return cls(ref, treatment, calibration, parts, empty)
+        fits(parts, recipe, empty)
+        return cls(ref, recipe, calibration, parts, empty)
 
 
 def compressed(
     asked: Asked, seed: int, device: str, data_dir: Path | None, notice: Notice
 ) -> tuple[Loaded, tuple[StepReport, ...]]:
-    """The model after its treatment in memory, with its tokenizer, and what each step did."""
+    """The model after its recipe in memory, with its tokenizer, and what each step did."""
     whole = loading.load(asked.ref, devices.fitting(devices.named(device), asked.empty), notice)
     text = asked.calibration if any(part.calibrated for part in asked.parts) else None
     context = Context.of(whole, asked.ref, text, notice, data_dir)
     with loading.threads(whole.model):
-        model, reports = apply_all(whole.model, asked.treatment.steps, seed, context)
+        model, reports = apply_all(whole.model, asked.recipe.steps, seed, context)
     return Loaded(model, whole.tokenizer), reports
 
 
@@ -108,7 +108,7 @@ def _streams(method: Method) -> TypeGuard[Scored]:
 @torch.no_grad()
 def _stream(asked: Asked, method: Scored, folder: Path, notice: Notice) -> StepReport:
     """Write the checkpoint into `folder`, pruned tensor by tensor."""
-    ref, level = asked.ref, asked.treatment.steps[0].level
+    ref, level = asked.ref, asked.recipe.steps[0].level
     source = checkpoint.read(Path(loading.where(ref)))
     for note in source.notes:
         notice(f"{ref.name}: {note}")

@@ -235,7 +235,7 @@ def _sized(
     models: list[dict[str, Any]], measurements: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Models with their parameters as measured before any damage."""
-    whole = {m["model"]: m["parameters"] for m in measurements if m["treatment"] == "none"}
+    whole = {m["model"]: m["parameters"] for m in measurements if m["recipe"] == "none"}
     return [{**model, "parameters": whole.get(model["name"])} for model in models]
 
 
@@ -246,14 +246,14 @@ def _examples(answers: pd.DataFrame, summary: Mapping[str, Any]) -> list[dict[st
     """
     columns = ["model", "task", "item_id"]
     answers = answers[answers["variant"].isna()]
-    intact = answers[(answers["treatment"] == "none") & (answers["score"] == 1.0)]
-    lost = answers[(answers["treatment"] != "none") & (answers["score"] == 0.0)]
+    intact = answers[(answers["recipe"] == "none") & (answers["score"] == 1.0)]
+    lost = answers[(answers["recipe"] != "none") & (answers["score"] == 0.0)]
     found = lost.merge(intact[columns], on=columns)
     found = found.groupby(["model", "task", "level"], sort=True, as_index=False).first()
     step = max(1, -(-len(found) // _EXAMPLES))
-    keys = ["model", "treatment", "level", "task", "item_id", "prompt", "gold", "text", "answer"]
+    keys = ["model", "recipe", "level", "task", "item_id", "prompt", "gold", "text", "answer"]
     keys += ["outcome", "chosen"]
-    apart = answers.merge(_divergent(summary), on=["model", "treatment", "level", "task", "item"])
+    apart = answers.merge(_divergent(summary), on=["model", "recipe", "level", "task", "item"])
     kept = [found.iloc[::step][keys].assign(divergence=False)]
     kept.append(apart[["item", *keys]].assign(divergence=True))
     rows = [row for part in kept for row in part.to_dict("records")]
@@ -262,9 +262,9 @@ def _examples(answers: pd.DataFrame, summary: Mapping[str, Any]) -> list[dict[st
 
 def _divergent(summary: Mapping[str, Any]) -> pd.DataFrame:
     """Keys of the answers that the divergences of a summary speak of, each once."""
-    keys = ["model", "treatment", "level", "task", "item"]
+    keys = ["model", "recipe", "level", "task", "item"]
     rows = [
-        (one[side], pair["treatment"], one["level"], pair["task"], one["item"])
+        (one[side], pair["recipe"], one["level"], pair["task"], one["item"])
         for pair in summary["divergences"]
         for one in pair["items"]
         for side in ("keeps", "loses")

@@ -1,4 +1,4 @@
-"""The local engine: courses in this process, or side by side, one a device or a core."""
+"""The local engine: sweeps in this process, or side by side, one a device or a core."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ import torch
 from resect.errors import RequestError, RunError
 from resect.models.devices import SPREAD
 from resect.run.share import Taken, split
-from resect.run.walk import Course, Event, Notice, walk
+from resect.run.walk import Event, Notice, Sweep, walk
 
 _ENOUGH = 4000  # missing answers from which a process of its own is worth its start
 
 
 class Local:
-    """Two verbs, as every engine: `submit` courses, `events` as they happen.
+    """Two verbs, as every engine: `submit` sweeps, `events` as they happen.
 
-    A tiny model uses one core, so its courses run side by side, one process each, where there are
-    cores and enough to ask; so do courses on several CUDA devices. `workers` sets how many, None
+    A tiny model uses one core, so its sweeps run side by side, one process each, where there are
+    cores and enough to ask; so do sweeps on several CUDA devices. `workers` sets how many, None
     lets the engine decide.
     """
 
     def __init__(self, notice: Notice, workers: int | None = None) -> None:
         self.notice = notice
         self.workers = workers
-        self.courses: list[Course] = []
+        self.sweeps: list[Sweep] = []
 
-    def submit(self, courses: list[Course]) -> None:
-        """Take courses to run."""
-        self.courses += courses
+    def submit(self, sweeps: list[Sweep]) -> None:
+        """Take sweeps to run."""
+        self.sweeps += sweeps
 
     def events(self) -> Iterator[Event]:
         """Run what was submitted."""
@@ -45,30 +45,30 @@ class Local:
         if len(places) > 1:
             yield from self._side_by_side(places)
             return
-        while self.courses:
-            yield from walk(self.courses.pop(0), self.notice)
+        while self.sweeps:
+            yield from walk(self.sweeps.pop(0), self.notice)
 
     def _places(self) -> list[str | None]:
         """Where processes of their own run, a CUDA device each or None for the processor.
 
         One place means this process, as for models that need every device.
         """
-        if any(course.device == SPREAD for course in self.courses):
+        if any(sweep.device == SPREAD for sweep in self.sweeps):
             return [None]
-        if any(course.device == "cuda" for course in self.courses):
+        if any(sweep.device == "cuda" for sweep in self.sweeps):
             devices = [str(number) for number in range(torch.cuda.device_count())]
             return list(devices[: self.workers or len(devices)])
-        missing = sum(len(cell.missing) for course in self.courses for cell in course.cells)
-        tiny = all(course.tiny and course.device == "cpu" for course in self.courses)
+        missing = sum(len(cell.missing) for sweep in self.sweeps for cell in sweep.cells)
+        tiny = all(sweep.tiny and sweep.device == "cpu" for sweep in self.sweeps)
         if self.workers is None and not (tiny and missing >= _ENOUGH):
             return [None]
         return [None] * (self.workers or os.cpu_count() or 1)
 
     def _side_by_side(self, places: list[str | None]) -> Iterator[Event]:
-        """A process a place; one that ends is replaced, and its course taken up by the next."""
+        """A process a place; one that ends is replaced, and its sweep taken up by the next."""
         said: queue.Queue[tuple[_Worker, str, Any]] = queue.Queue()
-        waiting = [Taken(course) for course in split(self.courses, len(places))]
-        self.courses = []
+        waiting = [Taken(sweep) for sweep in split(self.sweeps, len(places))]
+        self.sweeps = []
         busy = {}
         for place in places[: len(waiting)]:
             worker = _Worker(said, place)
@@ -118,10 +118,10 @@ class _Worker:
         threading.Thread(target=self._read, daemon=True).start()
 
     def take(self, taken: Taken) -> Taken:
-        """Hand over a course; one that cannot be handed over any more is lost, as it will say."""
+        """Hand over a sweep; one that cannot be handed over any more is lost, as it will say."""
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
-            pickle.dump(taken.course, self.process.stdin)
+            pickle.dump(taken.sweep, self.process.stdin)
             self.process.stdin.flush()
         return taken
 

@@ -1,4 +1,4 @@
-"""A study to courses, minus what is stored."""
+"""A study to sweeps, minus what is stored."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any, Protocol
 from resect.ask import first_budget
 from resect.models import devices
 from resect.run.resolve import UNTOUCHED, Resolved
-from resect.run.walk import Cell, Course
-from resect.spec import BASELINE, CellSpec, StateSpec, Treatment
+from resect.run.walk import Cell, Sweep
+from resect.spec import BASELINE, CellSpec, Recipe, StateSpec
 from resect.store.sqlite import Held
 
 
@@ -31,26 +31,26 @@ class Stored(Protocol):
         ...
 
 
-def courses(resolved: Resolved) -> list[Course]:
-    """One course a model and treatment, with every cell of the study.
+def sweeps(resolved: Resolved) -> list[Sweep]:
+    """One sweep a model and recipe, with every cell of the study.
 
-    The baseline is asked once a model, at the start of its first course; a study without a
-    treatment asks nothing else.
+    The baseline is asked once a model, at the start of its first sweep; a study without a
+    recipe asks nothing else.
     """
     study, planned = resolved.study, []
     for role, ref in study.models.items():
         ref = ref.model_copy(update={"revision": resolved.identities[role].revision})
         cells = _cells(resolved, role, BASELINE)
-        mine = [one for one in study.treatments if one.treats(role)]
-        for treatment in mine or (BASELINE,):
-            cells += () if treatment is BASELINE else _cells(resolved, role, treatment)
-            chain = resolved.chains.get(treatment.key, UNTOUCHED)
+        mine = [one for one in study.recipes if one.applies_to(role)]
+        for recipe in mine or (BASELINE,):
+            cells += () if recipe is BASELINE else _cells(resolved, role, recipe)
+            chain = resolved.chains.get(recipe.key, UNTOUCHED)
             planned.append(
-                Course(
+                Sweep(
                     ref=ref,
                     model=resolved.names[role],
-                    treatment=treatment,
-                    seed=study.seed_of(treatment),
+                    recipe=recipe,
+                    seed=study.seed_of(recipe),
                     device=resolved.places[role],
                     batch_tokens=_batch_tokens(resolved),
                     measure=study.measure,
@@ -64,23 +64,23 @@ def courses(resolved: Resolved) -> list[Course]:
     return planned
 
 
-def due(planned: Sequence[Course], stored: Stored) -> list[Course]:
-    """The courses with only the cells that still miss something; none that has nothing to do.
+def due(planned: Sequence[Sweep], stored: Stored) -> list[Sweep]:
+    """The sweeps with only the cells that still miss something; none that has nothing to do.
 
     A cell that stands in several places (one model in two roles, say) is run in the first.
     """
     left, taken, gauged = [], set(), _Gauged(planned, stored)
-    for course in planned:
+    for sweep in planned:
         cells = []
-        for cell in course.cells:
+        for cell in sweep.cells:
             got = stored.answered(cell.spec.asking)
             missing = frozenset(i for i, key in enumerate(cell.spec.items) if key not in got)
-            ended = stored.finished(cell.spec.id) and gauged.enough(course, cell.spec.state.id)
+            ended = stored.finished(cell.spec.id) and gauged.enough(sweep, cell.spec.state.id)
             if (missing or not ended) and cell.spec.id not in taken:
                 cells.append(replace(cell, missing=missing))
                 taken.add(cell.spec.id)
         if cells:
-            left.append(replace(course, cells=tuple(cells)))
+            left.append(replace(sweep, cells=tuple(cells)))
     return left
 
 
@@ -91,7 +91,7 @@ class _Gauged:
     study asks for each. Where the workload could not be run it is tried again, as a failed cell is.
     """
 
-    def __init__(self, planned: Sequence[Course], stored: Stored) -> None:
+    def __init__(self, planned: Sequence[Sweep], stored: Stored) -> None:
         states = {(c.model, cell.spec.state.id) for c in planned for cell in c.cells}
         held = {(m, state): found for m, state in states if (found := stored.measured(state))}
         self.shapes = {state: found.shape for (_, state), found in held.items()}
@@ -99,25 +99,25 @@ class _Gauged:
         self.known: set[Any] = {state for _, state in worked}
         self.known |= {(model, shape) for (model, _), shape in worked.items()}
 
-    def enough(self, course: Course, state: str) -> bool:
+    def enough(self, sweep: Sweep, state: str) -> bool:
         """Whether `state` is measured; a cell that is told no measures it for all others."""
         if state not in self.shapes:
             return False
-        if course.measure == "sizes":
+        if sweep.measure == "sizes":
             return True
-        asked = state if course.measure == "full" else (course.model, self.shapes[state])
+        asked = state if sweep.measure == "full" else (sweep.model, self.shapes[state])
         known = asked in self.known
         self.known.add(asked)
         return known
 
 
-def _cells(resolved: Resolved, role: str, treatment: Treatment) -> tuple[Cell, ...]:
-    """The cells of one model under one treatment, in rising order of level."""
+def _cells(resolved: Resolved, role: str, recipe: Recipe) -> tuple[Cell, ...]:
+    """The cells of one model under one recipe, in rising order of level."""
     found = []
-    for level in treatment.levels or ((0.0,) if treatment is BASELINE else (None,)):
-        if level == 0 and treatment is not BASELINE:
+    for level in recipe.levels or ((0.0,) if recipe is BASELINE else (None,)):
+        if level == 0 and recipe is not BASELINE:
             continue  # every curve starts at the baseline
-        state = _state(resolved, role, treatment, level)
+        state = _state(resolved, role, recipe, level)
         for task, items in resolved.items.items():
             info = resolved.infos[task]
             protocol = {
@@ -128,19 +128,19 @@ def _cells(resolved: Resolved, role: str, treatment: Treatment) -> tuple[Cell, .
                 "batch_tokens": _batch_tokens(resolved),
             }
             spec = CellSpec(state=state, task=task, protocol=protocol, items=resolved.keys[task])
-            found.append(Cell(spec, treatment.name, level, info, items, frozenset()))
+            found.append(Cell(spec, recipe.name, level, info, items, frozenset()))
     return tuple(found)
 
 
-def _state(resolved: Resolved, role: str, treatment: Treatment, level: float | None) -> StateSpec:
+def _state(resolved: Resolved, role: str, recipe: Recipe, level: float | None) -> StateSpec:
     identity = resolved.identities[role]
-    chain = resolved.chains.get(treatment.key, UNTOUCHED)
-    steps = zip(treatment.at(level), chain.methods, strict=True)
+    chain = resolved.chains.get(recipe.key, UNTOUCHED)
+    steps = zip(recipe.at(level), chain.methods, strict=True)
     libraries = dict.fromkeys(method.library for method in chain.methods if method.library)
     return StateSpec(
         model=identity.fingerprint,
         steps=tuple(f"{step} v{method.version}" for step, method in steps),
-        seed=resolved.study.seed_of(treatment) if chain.random else None,
+        seed=resolved.study.seed_of(recipe) if chain.random else None,
         calibration=chain.calibration,
         sources=chain.sources,
         dtype=identity.dtype,

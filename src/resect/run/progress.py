@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from resect.run.walk import Answered, Course, Event
+from resect.run.walk import Answered, Event, Sweep
 
 if TYPE_CHECKING:
     from resect.recover import trainer as trained
 
 
-def watched(planned: list[Course], events: Iterator[Event], console: Console) -> Iterator[Event]:
+def watched(planned: list[Sweep], events: Iterator[Event], console: Console) -> Iterator[Event]:
     """Pass the events on and show how many of the missing answers are there."""
-    total = sum(len(cell.missing) for course in planned for cell in course.cells)
-    model = {cell.spec.id: course.model for course in planned for cell in course.cells}
+    total = sum(len(cell.missing) for sweep in planned for cell in sweep.cells)
+    model = {cell.spec.id: sweep.model for sweep in planned for cell in sweep.cells}
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -31,7 +31,7 @@ def watched(planned: list[Course], events: Iterator[Event], console: Console) ->
         for event in events:
             if isinstance(event, Answered):
                 cell = event.cell
-                where = f"{model[cell.spec.id]}, {cell.treatment}"
+                where = f"{model[cell.spec.id]}, {cell.recipe}"
                 where += "" if cell.level is None else f" {cell.level:g}"
                 bar.update(shown, advance=len(event.answers), description=where)
             yield event

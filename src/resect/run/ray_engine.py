@@ -1,4 +1,4 @@
-"""The Ray engine: an actor a device holds a model and takes whole courses; the driver alone stores.
+"""The Ray engine: an actor a device holds a model and takes whole sweeps; the driver alone stores.
 
 `address=None` starts Ray on this machine, `auto` or an address joins a cluster that runs.
 """
@@ -12,7 +12,7 @@ from typing import Any
 from resect.errors import RequestError, RunError
 from resect.models.devices import SPREAD, kind
 from resect.run.share import Taken, split
-from resect.run.walk import Course, Event, Notice, walk
+from resect.run.walk import Event, Notice, Sweep, walk
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -22,7 +22,7 @@ class OnRay:
     """Two verbs, as every engine. `workers` None: one a GPU (a machine, where a model is
     spread over its GPUs), else one a processor.
 
-    A worker that dies is replaced, and its course is taken up behind the last answers that came.
+    A worker that dies is replaced, and its sweep is taken up behind the last answers that came.
     """
 
     def __init__(
@@ -36,15 +36,15 @@ class OnRay:
             ) from None
         self.ray: Any = ray
         self.notice, self.workers, self.address = notice, workers, address
-        self.courses: list[Course] = []
+        self.sweeps: list[Sweep] = []
 
-    def submit(self, courses: list[Course]) -> None:
-        """Take courses to run."""
-        self.courses += courses
+    def submit(self, sweeps: list[Sweep]) -> None:
+        """Take sweeps to run."""
+        self.sweeps += sweeps
 
     def events(self) -> Iterator[Event]:
         """Run what was submitted, on all workers at once."""
-        if not self.courses:
+        if not self.sweeps:
             return
         started = self._connect()
         try:
@@ -72,9 +72,9 @@ class OnRay:
         gpus = self._gpus()
         have = self.ray.cluster_resources().get("GPU" if gpus else "CPU", 1)
         count = self.workers or max(1, int(have // (gpus or 1)))
-        waiting = [Taken(course) for course in split(self.courses, count)]
-        busy: dict[Any, tuple[Any, Taken]] = {}  # the stream of a worker, the worker, its course
-        self.courses = []
+        waiting = [Taken(sweep) for sweep in split(self.sweeps, count)]
+        busy: dict[Any, tuple[Any, Taken]] = {}  # the stream of a worker, the worker, its sweep
+        self.sweeps = []
         for _ in range(min(count, len(waiting))):
             self._give(busy, self._worker(gpus), waiting.pop(0))
         while busy:
@@ -95,7 +95,7 @@ class OnRay:
                 del busy[stream]
                 left = taken.rest()
                 if left is not None:
-                    self.notice(f"a worker ended: {taken.course.model} is taken up by another.")
+                    self.notice(f"a worker ended: {taken.sweep.model} is taken up by another.")
                     waiting.insert(0, left)
                 if waiting:
                     self._give(busy, self._worker(gpus), waiting.pop(0))
@@ -108,9 +108,9 @@ class OnRay:
 
     def _gpus(self) -> int:
         """How many GPUs a worker takes: one, or all of a machine where a model needs them."""
-        if all(kind(course.device) == "cpu" for course in self.courses):
+        if all(kind(sweep.device) == "cpu" for sweep in self.sweeps):
             return 0
-        if all(course.device != SPREAD for course in self.courses):
+        if all(sweep.device != SPREAD for sweep in self.sweeps):
             return 1
         return max(int(node["Resources"].get("GPU", 0)) for node in self.ray.nodes()) or 1
 
@@ -119,17 +119,17 @@ class OnRay:
         return actor.remote()
 
     def _give(self, busy: dict[Any, tuple[Any, Taken]], worker: Any, taken: Taken) -> None:
-        stream = worker.run.options(num_returns="streaming").remote(taken.course)
+        stream = worker.run.options(num_returns="streaming").remote(taken.sweep)
         busy[stream] = (worker, taken)
 
 
 class _Worker:
     """What runs in an actor."""
 
-    def run(self, course: Course) -> Iterator[tuple[str, Any]]:
-        """Events of a course, and notices between them."""
+    def run(self, sweep: Sweep) -> Iterator[tuple[str, Any]]:
+        """Events of a sweep, and notices between them."""
         said: list[str] = []
-        for event in walk(course, said.append):
+        for event in walk(sweep, said.append):
             yield from (("notice", text) for text in said)
             said.clear()
             yield "event", event
@@ -137,6 +137,6 @@ class _Worker:
 
 
 def _own(error: Any) -> Exception:
-    """What a course raised, as it raised it."""
+    """What a sweep raised, as it raised it."""
     cause = error.cause if isinstance(getattr(error, "cause", None), Exception) else error
     return cause if isinstance(cause, RequestError | RunError) else RunError(str(cause))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from resect.errors import RequestError
-from resect.spec import Calibration, ModelRef, Study, Treatment
+from resect.spec import Calibration, ModelRef, Recipe, Study
 from resect.spec import levels as read_levels
 
 _DEFAULT_LEVELS = "0:0.95:0.05"
@@ -41,7 +41,7 @@ def study(
         raise RequestError("no model is named: give a study file, or --specialist and --base.")
     for ref in asked["models"].values():
         ref.update({name: value for name, value in every_model.items() if value is not None})
-    asked["treatments"] = _treatments(asked.get("treatments", ()), methods, levels)
+    asked["recipes"] = _recipes(asked.get("recipes", ()), methods, levels)
     if tasks:
         asked["tasks"] = [name for part in tasks for name in part.split(",")]
     if not asked.get("tasks"):
@@ -82,9 +82,9 @@ def model(
     return ref, Calibration.of(data=calibration, nsamples=nsamples, seqlen=seqlen, seed=seed)
 
 
-def treatment(steps: Sequence[str]) -> Treatment:
-    """The treatment of `--step` options in their order."""
-    return Treatment.of(steps=" + ".join(steps))
+def recipe(steps: Sequence[str]) -> Recipe:
+    """The recipe of `--step` options in their order."""
+    return Recipe.of(steps=" + ".join(steps))
 
 
 def evaluation(
@@ -97,9 +97,9 @@ def evaluation(
     trust_remote_code: bool,
     asking: Mapping[str, Any],
 ) -> Study:
-    """A study of one model and no treatment; `asking` says how tasks are asked."""
+    """A study of one model and no recipe; `asking` says how tasks are asked."""
     ref = {"id": name, "dtype": dtype, "trust_remote_code": trust_remote_code}
-    asked = {"models": {"model": ref}, "treatments": []}
+    asked = {"models": {"model": ref}, "recipes": []}
     return Study.of(
         name=f"eval-{_name(asked)}",
         **asked,
@@ -111,17 +111,17 @@ def evaluation(
     )
 
 
-def _treatments(
+def _recipes(
     listed: Sequence[Mapping[str, Any]],
     methods: Sequence[str] | None,
     levels: str | None,
-) -> list[Treatment]:
-    """The file's treatments, or those of `methods`; `levels` go to what is left to sweep."""
-    found = [Treatment.of(**fields) for fields in listed]
+) -> list[Recipe]:
+    """The file's recipes, or those of `methods`; `levels` go to what is left to sweep."""
+    found = [Recipe.of(**fields) for fields in listed]
     if methods is not None or not found:
         usual = next((t.levels for t in found if t.levels), _DEFAULT_LEVELS)
-        named = [Treatment.of(steps=steps) for steps in methods or ["magnitude"]]
-        found = [Treatment.of(steps=t.steps, levels=usual) if t.free else t for t in named]
+        named = [Recipe.of(steps=steps) for steps in methods or ["magnitude"]]
+        found = [Recipe.of(steps=t.steps, levels=usual) if t.free else t for t in named]
     if levels is None:
         return found
     if not any(t.free for t in found):
@@ -133,5 +133,5 @@ def _treatments(
 def _name(asked: Mapping[str, Any]) -> str:
     """A folder name for a study that has none: its models and methods."""
     models = [ref["id"].rstrip("/").rsplit("/", 1)[-1] for ref in asked["models"].values()]
-    steps = [step.method for t in asked["treatments"] for step in t.steps]
+    steps = [step.method for t in asked["recipes"] for step in t.steps]
     return re.sub(r"[^\w.+-]+", "-", "-".join([*models, *dict.fromkeys(steps)])).strip("-.")[:90]

@@ -13,13 +13,13 @@ from resect.models import devices, loading
 from resect.models.loading import Identity
 from resect.record import Item, TaskInfo
 from resect.run.walk import asker
-from resect.spec import ModelRef, Study, Treatment, parents
+from resect.spec import ModelRef, Recipe, Study, parents
 from resect.tasks import Source, variants
 
 
 @dataclass(frozen=True)
 class Chain:
-    """A treatment's methods, and what they say about its identity.
+    """A recipe's methods, and what they say about its identity.
 
     `random`: the seed counts. `calibration` and `sources`: hashes of the texts that are read.
     """
@@ -62,7 +62,7 @@ class Resolved:
 
 def resolve(study: Study) -> Resolved:
     """Check every name and file of a study and load its items. Raises `RequestError`."""
-    study = study.model_copy(update={"treatments": _as_swept(study.treatments)})
+    study = study.model_copy(update={"recipes": _as_swept(study.recipes)})
     chains = _chains(study)
     device = devices.named(study.device)
     items, infos = _items(study)
@@ -71,9 +71,9 @@ def resolve(study: Study) -> Resolved:
         identities[role], loaded = loading.identify(ref)
         places[role] = devices.fitting(device, loaded.model)
         tiny[role] = loading.is_tiny(loaded.model)
-        for treatment in (one for one in study.treatments if one.treats(role)):
-            parts = chains[treatment.key].methods
-            possible.fits(parts, treatment, loaded.model)
+        for recipe in (one for one in study.recipes if one.applies_to(role)):
+            parts = chains[recipe.key].methods
+            possible.fits(parts, recipe, loaded.model)
             for method in parts:
                 for name, got in items.items():
                     method.apart_from(got, name)
@@ -88,11 +88,11 @@ def _chains(study: Study) -> dict[str, Chain]:
     found: dict[str, Chain] = {}
     text = None
     taken: set[tuple[str, str]] = set()
-    for treatment in study.treatments:
-        parts = possible.check(treatment, study.calibration, study.seed_of(treatment))
-        places = {(treatment.key, role) for role in study.models if treatment.treats(role)}
+    for recipe in study.recipes:
+        parts = possible.check(recipe, study.calibration, study.seed_of(recipe))
+        places = {(recipe.key, role) for role in study.models if recipe.applies_to(role)}
         if places & taken:
-            raise RequestError(f"treatment {treatment.key} is named twice: join its levels.")
+            raise RequestError(f"recipe {recipe.key} is named twice: join its levels.")
         taken |= places
         needs = any(method.calibrated for method in parts)
         if needs and text is None and study.calibration is not None:
@@ -103,9 +103,9 @@ def _chains(study: Study) -> dict[str, Chain]:
             text if needs else None,
             tuple(source for method in parts for source in method.sources(study.data_path)),
         )
-        if treatment.seed is not None and not (chain.random or chain.sources):
-            raise RequestError(f"nothing in {treatment.name} goes by a seed: leave out its seeds.")
-        found[treatment.key] = chain
+        if recipe.seed is not None and not (chain.random or chain.sources):
+            raise RequestError(f"nothing in {recipe.name} goes by a seed: leave out its seeds.")
+        found[recipe.key] = chain
     return found
 
 
@@ -138,11 +138,11 @@ def _items(study: Study) -> tuple[dict[str, tuple[Item, ...]], dict[str, TaskInf
     return items, {name: task.describe(source) for name, task in found.items()}
 
 
-def _as_swept(treatments: Sequence[Treatment]) -> tuple[Treatment, ...]:
-    """Treatments with the options that a sweep sets, so that their names say them."""
+def _as_swept(recipes: Sequence[Recipe]) -> tuple[Recipe, ...]:
+    """Recipes with the options that a sweep sets, so that their names say them."""
     return tuple(
         t.model_copy(update={"steps": tuple(methods.for_sweep(step) for step in t.steps)})
-        for t in treatments
+        for t in recipes
     )
 
 

@@ -15,12 +15,12 @@ from typing import Any
 from resect.errors import RequestError, unknown
 from resect.run import study_run
 from resect.run.folder import Run
-from resect.spec import Study, Treatment
+from resect.spec import Recipe, Study
 
 GOALS = ("half", "safe")
 
 Asked = dict[tuple[str, int], list[float]]
-"""Levels asked of each model (by role) under each treatment (by its place in the study)."""
+"""Levels asked of each model (by role) under each recipe (by its place in the study)."""
 
 
 def search(study: Study, goal: str, out: Path | None = None, **how: Any) -> Run:
@@ -31,12 +31,12 @@ def search(study: Study, goal: str, out: Path | None = None, **how: Any) -> Run:
     """
     if goal not in GOALS:
         raise unknown("search", goal, GOALS)
-    swept = [number for number, one in enumerate(study.treatments) if one.swept is not None]
+    swept = [number for number, one in enumerate(study.recipes) if one.swept is not None]
     if not swept:
-        raise RequestError("there is nothing to search: no treatment of the study is swept.")
+        raise RequestError("there is nothing to search: no recipe of the study is swept.")
     following = {"half": _for_half, "safe": _for_safe}[goal]
     asked: Asked = {
-        (role, number): [] for number in swept for role in treated(study, study.treatments[number])
+        (role, number): [] for number in swept for role in roles_of(study, study.recipes[number])
     }
     found: Run | None = None
     while True:
@@ -55,35 +55,35 @@ def search(study: Study, goal: str, out: Path | None = None, **how: Any) -> Run:
 
 
 def narrowed(study: Study, asked: Asked) -> Study:
-    """The study with the levels asked so far, each treatment for each model on its own."""
-    treatments = []
-    for number, one in enumerate(study.treatments):
+    """The study with the levels asked so far, each recipe for each model on its own."""
+    recipes = []
+    for number, one in enumerate(study.recipes):
         if one.swept is None:
-            treatments.append(one)
+            recipes.append(one)
             continue
-        treatments += [
+        recipes += [
             one.model_copy(update={"levels": tuple(asked[role, number]), "roles": (role,)})
-            for role in treated(study, one)
+            for role in roles_of(study, one)
             if asked[role, number]
         ]
-    return Study.of(**{**study.model_dump(exclude={"treatments"}), "treatments": treatments})
+    return Study.of(**{**study.model_dump(exclude={"recipes"}), "recipes": recipes})
 
 
-def treated(study: Study, treatment: Treatment) -> list[str]:
-    """The roles of the models that a treatment is for."""
-    return [role for role in study.models if treatment.treats(role)]
+def roles_of(study: Study, recipe: Recipe) -> list[str]:
+    """The roles of the models that a recipe is for."""
+    return [role for role in study.models if recipe.applies_to(role)]
 
 
 def saved(study: Study, asked: Asked) -> str:
-    """How many levels were asked of those of the grid, the uncut models not counted."""
-    grid = sum(len(grid_of(study.treatments[number])) for _, number in asked)
+    """How many levels were asked of those of the grid, the intact models not counted."""
+    grid = sum(len(grid_of(study.recipes[number])) for _, number in asked)
     count = sum(len(levels) for levels in asked.values())
     return f"{count} of {grid} levels were asked, {1 - count / grid:.0%} of the questions saved."
 
 
-def grid_of(treatment: Treatment) -> list[float]:
-    """The damaged levels of a treatment, rising."""
-    return [level for level in treatment.levels if level > 0]
+def grid_of(recipe: Recipe) -> list[float]:
+    """The damaged levels of a recipe, rising."""
+    return [level for level in recipe.levels if level > 0]
 
 
 def between(kept: Mapping[float, float], grid: Sequence[float]) -> list[float]:
@@ -105,7 +105,7 @@ def _for_half(
     summary: Mapping[str, Any] | None, study: Study, role: str, number: int, asked: list[float]
 ) -> list[float]:
     """The next levels for every task; a task without skill has no half to look for."""
-    grid = grid_of(study.treatments[number])
+    grid = grid_of(study.recipes[number])
     if summary is None:
         return between({}, grid)
     found: set[float] = set()
@@ -132,7 +132,7 @@ def _for_safe(
     summary: Mapping[str, Any] | None, study: Study, role: str, number: int, asked: list[float]
 ) -> list[float]:
     """The next level up, unless one has failed or nothing can be said."""
-    grid = grid_of(study.treatments[number])
+    grid = grid_of(study.recipes[number])
     left = [level for level in grid if level not in asked]
     if summary is None:
         return left[:1]
@@ -149,20 +149,20 @@ def _rows(
     number: int,
     **also: Any,
 ) -> list[Mapping[str, Any]]:
-    """Rows of a list in the summary that speak of one model under one treatment and its seed."""
+    """Rows of a list in the summary that speak of one model under one recipe and its seed."""
     model = next(one["name"] for one in summary["models"] if one["role"] == role)
-    names = {_bare(t["name"]) for t in summary["study"]["treatments"]}
-    treatment = study.treatments[number]
-    name, seed = _bare(treatment.name), study.seed_of(treatment)
+    names = {_bare(t["name"]) for t in summary["study"]["recipes"]}
+    recipe = study.recipes[number]
+    name, seed = _bare(recipe.name), study.seed_of(recipe)
     assert name in names
     return [
         row
         for row in rows
-        if (row["model"], _bare(row["treatment"]), row["seed"]) == (model, name, seed)
+        if (row["model"], _bare(row["recipe"]), row["seed"]) == (model, name, seed)
         and all(row[key] == value for key, value in also.items())
     ]
 
 
 def _bare(name: str) -> str:
-    """A treatment's name without what a sweep adds to it."""
+    """A recipe's name without what a sweep adds to it."""
     return name.replace(",inputs=dense", "")

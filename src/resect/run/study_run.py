@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from resect.record import Provenance
-from resect.run import execute as sweep
-from resect.run import folder
+from resect.run import driver, folder
 from resect.run.resolve import Resolved
-from resect.run.walk import Course, Event, Notice
+from resect.run.walk import Event, Notice, Sweep
 from resect.spec import Study
 
-Watch = Callable[[list[Course], Iterator[Event]], Iterator[Event]]
+Watch = Callable[[list[Sweep], Iterator[Event]], Iterator[Event]]
 
 
-def _unwatched(planned: list[Course], events: Iterator[Event]) -> Iterator[Event]:
+def _unwatched(planned: list[Sweep], events: Iterator[Event]) -> Iterator[Event]:
     return events
 
 
@@ -38,14 +37,14 @@ def run(
 
     Raises `RequestError` before anything is written where the study cannot be run.
     """
-    resolved = sweep.resolve(study)
-    running = sweep.engine_of(engine, notice, workers, address)
+    resolved = driver.resolve(study)
+    running = driver.engine_of(engine, notice, workers, address)
     found = folder.Run.create(out or Path("runs") / study.name)
     provenance = _provenance(resolved.device)
     with found.writing() as store:
         folder.write(found.path / "study.yaml", study.dump(_resolved(resolved, provenance)))
         facts = {"study": _declared(resolved.study), "provenance": asdict(provenance)}
-        sweep.execute(resolved, store, running, watch, facts)
+        driver.drive(resolved, store, running, watch, facts)
     found.report()
     return found
 
@@ -58,9 +57,9 @@ def _declared(study: Study) -> dict[str, Any]:
             role: {"id": ref.id, "revision": ref.revision, "dtype": ref.dtype}
             for role, ref in study.models.items()
         },
-        "treatments": [
+        "recipes": [
             {"name": t.name, "levels": list(t.levels), "roles": list(t.roles), "seed": t.seed}
-            for t in study.treatments
+            for t in study.recipes
         ],
         "tasks": list(study.tasks),
         "limit": study.limit,

@@ -1,4 +1,4 @@
-"""One model, one treatment, rising levels: load once, walk the levels, ask at each.
+"""One model, one recipe, rising levels: load once, walk the levels, ask at each.
 
 `walk` yields what happens (answers, measurements, finished cells); who stores it is not its
 business.
@@ -25,7 +25,7 @@ from resect.methods.step import Context, Method
 from resect.models import loading
 from resect.models.loading import Loaded
 from resect.record import Answer, CellResult, Item, Measurement, Status, StepReport, TaskInfo
-from resect.spec import Calibration, CellSpec, Measure, ModelRef, Step, Treatment
+from resect.spec import Calibration, CellSpec, Measure, ModelRef, Recipe, Step
 from resect.tasks.contract import chosen
 
 
@@ -34,25 +34,25 @@ class Cell:
     """A cell to run: its spec, where it belongs, its items, and which of them are missing."""
 
     spec: CellSpec
-    treatment: str
+    recipe: str
     level: float | None
     info: TaskInfo
     items: tuple[Item, ...]
     missing: frozenset[int]
 
     def result(
-        self, course: Course, status: Status, reason: str | None, seconds: float | None
+        self, sweep: Sweep, status: Status, reason: str | None, seconds: float | None
     ) -> CellResult:
-        """The row that says how this cell of `course` ended."""
+        """The row that says how this cell of `sweep` ended."""
         return CellResult(
             cell=self.spec.id,
             asking=self.spec.asking,
             state=self.spec.state.id,
-            model=course.model,
-            role=course.ref.role,
-            treatment=self.treatment,
+            model=sweep.model,
+            role=sweep.ref.role,
+            recipe=self.recipe,
             level=self.level,
-            seed=course.seed,
+            seed=sweep.seed,
             task=self.spec.task,
             status=status,
             reason=reason,
@@ -63,7 +63,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Course:
+class Sweep:
     """The unit of scheduling. `cells` in rising order of level; those at level 0 come first.
 
     `tiny`: the model is so small that one core is all it can use.
@@ -71,7 +71,7 @@ class Course:
 
     ref: ModelRef
     model: str
-    treatment: Treatment
+    recipe: Recipe
     seed: int
     device: str
     batch_tokens: int
@@ -109,44 +109,44 @@ class Standing(NamedTuple):
     """The model as it stands at one level, what each step reported, and the swept one's report."""
 
     level: float | None
-    treatment: str
+    recipe: str
     model: PreTrainedModel
     reports: tuple[StepReport, ...] = ()
     swept: StepReport | None = None
 
 
-def walk(course: Course, notice: Notice) -> Iterator[Event]:
-    """Run a course's cells, level by level; answers come batch by batch."""
-    loaded = loading.load(course.ref, course.device, notice)
+def walk(sweep: Sweep, notice: Notice) -> Iterator[Event]:
+    """Run a sweep's cells, level by level; answers come batch by batch."""
+    loaded = loading.load(sweep.ref, sweep.device, notice)
     by_level: dict[tuple[float | None, str], list[Cell]] = {}
-    for cell in course.cells:
-        by_level.setdefault((cell.level, cell.treatment), []).append(cell)
+    for cell in sweep.cells:
+        by_level.setdefault((cell.level, cell.recipe), []).append(cell)
     ended: set[str] = set()
     try:
         with loading.threads(loaded.model):
-            for event in _levels(course, loaded, by_level, notice):
+            for event in _levels(sweep, loaded, by_level, notice):
                 if isinstance(event, Finished):
                     ended.add(event.result.cell)
                 yield event
     except RunError as error:
         # The model cannot be brought further (an update that does not converge, say).
-        for cell in course.cells:
+        for cell in sweep.cells:
             if cell.spec.id not in ended:
-                yield Finished(cell.result(course, "failed", str(error), None))
+                yield Finished(cell.result(sweep, "failed", str(error), None))
 
 
 def _levels(
-    course: Course,
+    sweep: Sweep,
     loaded: Loaded,
     by_level: dict[tuple[float | None, str], list[Cell]],
     notice: Notice,
 ) -> Iterator[Event]:
     askers: dict[str, Asker] = {}
-    budget = Budget(course.batch_tokens, notice)
-    gauge = Gauge(course, loaded.model, notice)
+    budget = Budget(sweep.batch_tokens, notice)
+    gauge = Gauge(sweep, loaded.model, notice)
     odd: list[str | None] = []
-    for standing in stand(course, loaded, list(by_level), notice):
-        cells = by_level[standing.level, standing.treatment]
+    for standing in stand(sweep, loaded, list(by_level), notice):
+        cells = by_level[standing.level, standing.recipe]
         # before it is asked: packed weights may be laid out anew when they are first used
         yield Measured(gauge.read(cells[0].spec.state.id, standing))
         odd = odd or [departure(standing.model)]
@@ -155,17 +155,17 @@ def _levels(
                 askers[cell.info.name] = asker(loaded, cell.info, cell.items, budget)
             steps = [note for report in standing.reports for note in report.notes]
             notes = [*steps, *filter(None, odd), *askers[cell.info.name].notes()]
-            yield from _run(course, cell, standing.model, askers[cell.info.name], notes)
+            yield from _run(sweep, cell, standing.model, askers[cell.info.name], notes)
         del standing  # the next level is made without this one's model in memory
 
 
 def stand(
-    course: Course,
+    sweep: Sweep,
     loaded: Loaded,
     levels: Sequence[tuple[float | None, str]],
     notice: Notice,
 ) -> Iterator[Standing]:
-    """The model at each (level, treatment name), the baseline `none` first.
+    """The model at each (level, recipe name), the baseline `none` first.
 
     Steps before the swept one are done once; a nested swept step walks on in place; steps after
     it are done anew on a copy at every level.
@@ -176,14 +176,14 @@ def stand(
         levels = levels[1:]
     if not levels:
         return
-    swept, steps = course.treatment.swept, course.treatment.steps
-    context = Context.of(loaded, course.ref, course.calibration, notice, course.data_dir)
+    swept, steps = sweep.recipe.swept, sweep.recipe.steps
+    context = Context.of(loaded, sweep.ref, sweep.calibration, notice, sweep.data_dir)
     fixed = steps if swept is None else steps[:swept]
-    model, reports = apply_all(model, fixed, course.seed, context)
+    model, reports = apply_all(model, fixed, sweep.seed, context)
     if swept is None:
         yield Standing(*levels[0], model, reports)
         return
-    trunk, leaf = methods.make(steps[swept], course.seed), steps[swept + 1 :]
+    trunk, leaf = methods.make(steps[swept], sweep.seed), steps[swept + 1 :]
     trunk.prepare(model, [level for level, _ in levels if level], context)
 
     def at(level: float | None, name: str) -> Standing:
@@ -194,7 +194,7 @@ def stand(
         if not leaf:
             return Standing(level, name, found, (*reports, report), report)
         tip = copy.deepcopy(found) if trunk.nested else found
-        tip, more = apply_all(tip, leaf, course.seed, context)
+        tip, more = apply_all(tip, leaf, sweep.seed, context)
         return Standing(level, name, tip, (*reports, report, *more), report)
 
     for level, name in levels:
@@ -224,7 +224,7 @@ def asker(
 
 
 def _run(
-    course: Course, cell: Cell, model: PreTrainedModel, asker: Asker, notes: Sequence[str]
+    sweep: Sweep, cell: Cell, model: PreTrainedModel, asker: Asker, notes: Sequence[str]
 ) -> Iterator[Event]:
     """Ask one cell; `notes` say what was done otherwise than asked, and make it degraded."""
     started = time.perf_counter()
@@ -240,27 +240,27 @@ def _run(
                 answers.append(Answer(asking, keys[row], raw, reading, task.reader, best))
             yield Answered(cell, answers)
     except RunError as error:
-        yield Finished(cell.result(course, "failed", str(error), None))
+        yield Finished(cell.result(sweep, "failed", str(error), None))
         return
     seconds = time.perf_counter() - started
     status: Status = "degraded" if notes else "success"
-    yield Finished(cell.result(course, status, "; ".join(notes) or None, seconds))
+    yield Finished(cell.result(sweep, status, "; ".join(notes) or None, seconds))
 
 
 class Gauge:
-    """Measures the states of one course: sizes always, memory and speed as the study asks.
+    """Measures the states of one sweep: sizes always, memory and speed as the study asks.
 
-    A state that is shaped like the uncut model is as large and as fast: that is measured once.
+    A state that is shaped like the intact model is as large and as fast: that is measured once.
     """
 
-    def __init__(self, course: Course, uncut: PreTrainedModel, notice: Notice) -> None:
-        self.asked = course.measure
-        self.uncut = measure.shape(uncut)
+    def __init__(self, sweep: Sweep, intact: PreTrainedModel, notice: Notice) -> None:
+        self.asked = sweep.measure
+        self.intact = measure.shape(intact)
         self.notice = notice
         self.done: set[str] = set()
 
     def read(self, state: str, standing: Standing) -> Measurement:
-        """One state. The level is what the swept step reports, or the only step; uncut it is 0."""
+        """One state. The level is what the swept step reports, or the only step; intact it is 0."""
         said = standing.swept
         if said is None and len(standing.reports) == 1:
             said = standing.reports[0]
@@ -278,8 +278,10 @@ class Gauge:
         )
 
     def _workload(self, shape: str, standing: Standing) -> dict[str, Any] | None:
-        like_uncut = shape == self.uncut and standing.reports
-        if self.asked == "sizes" or (self.asked == "shapes" and (shape in self.done or like_uncut)):
+        like_intact = shape == self.intact and standing.reports
+        if self.asked == "sizes" or (
+            self.asked == "shapes" and (shape in self.done or like_intact)
+        ):
             return None
         self.done.add(shape)
         try:

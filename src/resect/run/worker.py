@@ -1,4 +1,4 @@
-"""A process that runs courses: reads one on stdin, writes its events to stdout, until stdin ends.
+"""A process that runs sweeps: reads one on stdin, writes its events to stdout, until stdin ends.
 
 Started by `local`, which reads the events; nothing else is written to its stdout.
 """
@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 
 def main() -> int:
-    """Courses in, (kind, event) pairs out: `event`, `notice` and, after each, `end`.
+    """Sweeps in, (kind, event) pairs out: `event`, `notice` and, after each, `end`.
 
     What goes wrong is said as text, `refused` where the request is wrong and else `failed`: an
     exception of a library may not come through a pipe.
@@ -26,11 +26,11 @@ def main() -> int:
     source: BinaryIO = sys.stdin.buffer
     while True:
         try:
-            course = pickle.load(source)
+            sweep = pickle.load(source)
         except EOFError:
             return 0
         try:
-            for event in walk(course, lambda text: _say(out, "notice", text)):
+            for event in walk(sweep, lambda text: _say(out, "notice", text)):
                 _say(out, "event", event)
             _say(out, "end", None)
         except BrokenPipeError:

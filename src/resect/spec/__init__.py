@@ -1,4 +1,4 @@
-"""What is asked for: a study of models, treatments, levels and tasks. Frozen, validated, hashed.
+"""What is asked for: a study of models, recipes, levels and tasks. Frozen, validated, hashed.
 
 `Study.load` and `Study.dump` read and write study YAML. Knows nobody but `errors` and `record`.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from resect.spec.identity import CellSpec, StateSpec
 from resect.spec.method_table import METHODS
-from resect.spec.steps import BASELINE, Scalar, Step, Treatment, level, levels, written
+from resect.spec.steps import BASELINE, Recipe, Scalar, Step, level, levels, written
 from resect.spec.study import Calibration, Dtype, Measure, ModelRef, Study
 
 __all__ = [
@@ -18,11 +18,11 @@ __all__ = [
     "Dtype",
     "Measure",
     "ModelRef",
+    "Recipe",
     "Scalar",
     "StateSpec",
     "Step",
     "Study",
-    "Treatment",
     "level",
     "levels",
     "written",

@@ -80,7 +80,7 @@ METHODS: dict[str, Entry] = {
     ),
     "distill": Entry(
         "resect.recover.distill:Distill",
-        "tune back with adapters that learn from the uncut model",
+        "tune back with adapters that learn from the intact model",
         None,
     ),
     "checkpoint": Entry(

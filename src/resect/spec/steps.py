@@ -1,4 +1,4 @@
-"""Levels, steps and treatments: what is done to a model, in words and as values."""
+"""Levels, steps and recipes: what is done to a model, in words and as values."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def level(value: Any) -> float:
 def levels(value: str | float | Iterable[Any]) -> tuple[float, ...]:
     """Levels from `start:stop:step` (stop included), a comma list, a number or a sequence.
 
-    They must rise strictly: a course walks them in that order.
+    They must rise strictly: a sweep walks them in that order.
     """
     if isinstance(value, str) and ":" in value:
         parts = value.split(":")
@@ -61,7 +61,7 @@ def levels(value: str | float | Iterable[Any]) -> tuple[float, ...]:
     return found
 
 
-# ── steps and treatments ────────────────────────────────────────────────────────────────────────
+# ── steps and recipes ────────────────────────────────────────────────────────────────────────
 
 _NUMBER = re.compile(r"[-+]?[\d.]+(e[-+]?\d+)?", re.I)
 _STEP = re.compile(r"(?P<method>[A-Za-z][\w-]*)(?::(?P<level>[^,\s]+))?(?P<options>(?:,[^,]+)*)")
@@ -130,7 +130,7 @@ class Step(Frozen):
         return whole + "".join(f",{k}={written(named[k])}" for k in sorted(named))
 
 
-class Treatment(Frozen):
+class Recipe(Frozen):
     """Steps in order. With `levels`, the first step whose level is open is the swept one.
 
     `roles`: the models that are treated so, all where none is named. `seed`: that of random steps,
@@ -186,16 +186,16 @@ class Treatment(Frozen):
         level = self.steps[number].level
         return () if not level else (level,)
 
-    def treats(self, role: str) -> bool:
+    def applies_to(self, role: str) -> bool:
         """Whether the model of this role is treated so."""
         return not self.roles or role in self.roles
 
-    def seeded(self, seeds: Any) -> list[Treatment]:
+    def seeded(self, seeds: Any) -> list[Recipe]:
         """The same once for each of these seeds, or for 0 to N - 1."""
         found = range(seeds) if type(seeds) is int and seeds > 0 else seeds
         if isinstance(found, str | int) or not isinstance(found, Iterable):
             raise RequestError(f"seeds {seeds!r}: give how many, or a list like [0, 1, 2].")
-        return [Treatment.of(**{**self.model_dump(), "seed": seed}) for seed in found]
+        return [Recipe.of(**{**self.model_dump(), "seed": seed}) for seed in found]
 
     def at(self, dose: float | None) -> tuple[Step, ...]:
         """The steps with the swept one at `dose`; at 0 it does nothing and is left out."""
@@ -207,4 +207,4 @@ class Treatment(Frozen):
         return (*before, self.steps[self.swept].model_copy(update={"level": dose}), *after)
 
 
-BASELINE = Treatment()
+BASELINE = Recipe()

@@ -27,7 +27,7 @@ _ALL = "decoder blocks"
 
 
 class Blocks(Structured):
-    """`criterion`: influence (of the calibration text, on the uncut model) or random by `seed`."""
+    """`criterion`: influence (of the calibration text, on the intact model) or random by `seed`."""
 
     name = "blocks"
     unit = _ALL

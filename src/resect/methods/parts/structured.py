@@ -1,7 +1,7 @@
 """What all methods share that cut whole parts out, so that the model is really smaller.
 
 Parts are ranked against each other within a group (the neurons of one MLP, the experts of one
-layer), once, on the uncut model; every level keeps the best of each group, so the parts that stand
+layer), once, on the intact model; every level keeps the best of each group, so the parts that stand
 at any level are the last of that order. A method's own file holds which groups there are, how
 their parts score, and how they are cut out.
 """
@@ -31,7 +31,7 @@ class Group(NamedTuple):
 class Structured(Method):
     """Keep the parts with the highest scores. `unit` names a part in words, in the plural.
 
-    A course cuts on in place: only the model at its present level is in memory.
+    A sweep cuts on in place: only the model at its present level is in memory.
     """
 
     nested = True
@@ -71,7 +71,7 @@ class Structured(Method):
 
     @torch.no_grad()
     def prepare(self, model: PreTrainedModel, levels: Sequence[float], context: Context) -> None:
-        """Learn from the uncut model which parts stay at each level."""
+        """Learn from the intact model which parts stay at each level."""
         self.sizes_ = {group.name: group.size for group in self.groups(model)}
         self.rank(model, levels, context)
 
@@ -92,7 +92,7 @@ class Structured(Method):
 
     @torch.no_grad()
     def apply(self, model: PreTrainedModel, level: float | None) -> Applied:
-        """Cut the lowest parts out, in place, of an uncut model or of one at a lower level."""
+        """Cut the lowest parts out, in place, of an intact model or of one at a lower level."""
         if level is None:
             raise RequestError(f"{self.name} needs a level: write {self.name}:0.25, or sweep it.")
         standing = {group.name: group.size for group in self.groups(model)}

@@ -1,7 +1,7 @@
 """What criteria that look at activations share: second moments of every matrix's input.
 
 `inputs=pruned` gathers a block's moments behind the blocks pruned before it, as the papers do: one
-pass over the calibration text at every level. `inputs=dense` gathers all once, from the uncut
+pass over the calibration text at every level. `inputs=dense` gathers all once, from the intact
 model, for all levels.
 """
 

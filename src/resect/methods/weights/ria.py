@@ -19,7 +19,7 @@ class Ria(Calibrated):
     """Compared within the matrix by default; `power` is a."""
 
     name = "ria"
-    # Row and column sums change as weights go, so a larger level starts from the uncut weights.
+    # Row and column sums change as weights go, so a larger level starts from the intact weights.
     nested = False
 
     def __init__(

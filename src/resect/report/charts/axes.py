@@ -1,4 +1,4 @@
-"""The axis of a course: levels in rising damage as positions on a line."""
+"""The axis of a sweep: levels in rising damage as positions on a line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from resect.report.formatting import finite, level
 
 
 class Axis(NamedTuple):
-    """The levels of a course on a line: `ticks` are (position, label), `kind` says the unit."""
+    """The levels of a sweep on a line: `ticks` are (position, label), `kind` says the unit."""
 
     kind: str
     low: float

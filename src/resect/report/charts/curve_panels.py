@@ -57,12 +57,12 @@ def _subtitle(panel: CurvePanel) -> str:
     unit = ", %" if panel.metric in SHARES else ""
     before = f"{label(panel.metric)}{unit} by level of "
     room = _LETTERS - len(before) - len(items)
-    name = panel.treatment
+    name = panel.recipe
     return before + (name if len(name) <= room else f"{name[: room - 1]}…") + items
 
 
 def _seeds(panel: CurvePanel) -> str:
-    """What line and band are where a treatment ran under several seeds."""
+    """What line and band are where a recipe ran under several seeds."""
     most = max((one.seeds for one in panel.series), default=1)
     return f"mean of {most} seeds, band from lowest to highest" if most > 1 else ""
 

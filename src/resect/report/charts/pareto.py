@@ -16,11 +16,11 @@ __all__ = ["TITLES", "Front", "Version", "draw", "front", "table"]
 
 WIDTH, LEFT, RIGHT, PLOT, ROW = 760.0, 46.0, 26.0, 236.0, 17.0
 _WIDE = 6.2  # of a letter in the key, on average
-_MOST = 56  # letters of a treatment in the key
+_MOST = 56  # letters of a recipe in the key
 
 
 class Look(NamedTuple):
-    """Colour and marker of a course, as slots."""
+    """Colour and marker of a sweep, as slots."""
 
     colour: int
     marker: int
@@ -35,7 +35,7 @@ class Key(NamedTuple):
 
 
 def draw(given: Front) -> str:
-    """A scatter of every version, courses joined, the front as a step line."""
+    """A scatter of every version, sweeps joined, the front as a step line."""
     rows = list(_rows(_keys(given)))
     top = 42.0 + ROW * (len(rows) + 1)
     xs = [v.x for v in given.versions]
@@ -53,7 +53,7 @@ def draw(given: Front) -> str:
         svg.text(0, top - 13, _legend(given), fill=GREY, class_="soft"),
         _frame(given, x, y, (low, best), top + PLOT),
         _step(given, x, y),
-        *_courses(given, x, y),
+        *_sweeps(given, x, y),
         *_named(given, x, y),
     ]  # fmt: skip
     says = f"{len(given.versions)} versions; those on the front are in the table below"
@@ -67,29 +67,29 @@ def _models(given: Front) -> list[Model]:
     return list(dict.fromkeys(v.model for v in given.versions))
 
 
-def _treatments(given: Front) -> list[str]:
-    return list(dict.fromkeys(v.treatment for v in given.versions if not v.uncut))
+def _recipes(given: Front) -> list[str]:
+    return list(dict.fromkeys(v.recipe for v in given.versions if not v.intact))
 
 
-def _look(given: Front, model: Model, treatment: str) -> Look:
-    """Models differ by colour, treatments by marker; with one model, treatments by both."""
-    treatments = _treatments(given)
-    place = treatments.index(treatment) if treatment in treatments else 0
-    if len(_models(given)) == 1 and len(treatments) > 1:
+def _look(given: Front, model: Model, recipe: str) -> Look:
+    """Models differ by colour, recipes by marker; with one model, recipes by both."""
+    recipes = _recipes(given)
+    place = recipes.index(recipe) if recipe in recipes else 0
+    if len(_models(given)) == 1 and len(recipes) > 1:
         return Look(place, place)
-    return Look(model.slot, place if len(treatments) > 1 else model.slot)
+    return Look(model.slot, place if len(recipes) > 1 else model.slot)
 
 
 def _keys(given: Front) -> list[Key]:
-    models, treatments = _models(given), _treatments(given)
+    models, recipes = _models(given), _recipes(given)
     found = []
-    if len(models) > 1 or len(treatments) < 2:
+    if len(models) > 1 or len(recipes) < 2:
         looks = [Look(model.slot, model.slot) for model in models]
         found = [Key(m.label[:24], look, True) for m, look in zip(models, looks, strict=True)]
-    if len(treatments) > 1:
-        for treatment in treatments:
-            said = treatment if len(treatment) <= _MOST else treatment[: _MOST - 1] + "…"
-            found.append(Key(said, _look(given, models[0], treatment), len(models) == 1))
+    if len(recipes) > 1:
+        for recipe in recipes:
+            said = recipe if len(recipe) <= _MOST else recipe[: _MOST - 1] + "…"
+            found.append(Key(said, _look(given, models[0], recipe), len(models) == 1))
     return found
 
 
@@ -121,7 +121,7 @@ def _key(rows: Sequence[Sequence[tuple[float, Key]]]) -> Iterator[str]:
 
 def _legend(given: Front) -> str:
     judged = any(v.safe is not None for v in given.versions)
-    filled = "within the margin of its uncut self, hollow: not shown to be" if judged else (
+    filled = "within the margin of its intact self, hollow: not shown to be" if judged else (
         "nothing beats it; what is safe could not be assessed"
     )  # fmt: skip
     return f"filled: {filled}; large, joined by the grey line: nothing is both better and cheaper"
@@ -174,15 +174,15 @@ def _step(given: Front, x: Scale, y: Scale) -> str:
     return el("path", d=svg.polyline(spots), class_="floor", stroke_linejoin="round", **line)
 
 
-def _courses(given: Front, x: Scale, y: Scale) -> Iterator[str]:
+def _sweeps(given: Front, x: Scale, y: Scale) -> Iterator[str]:
     judged = any(v.safe is not None for v in given.versions)
-    for (model, treatment), mine in _grouped(given).items():
-        look = _look(given, model, treatment)
+    for (model, recipe), mine in _grouped(given).items():
+        look = _look(given, model, recipe)
         spots = [(x(v.x), y(v.quality)) for v in mine]
         thin = {"fill": "none", "stroke_width": "0.9", "stroke_opacity": "0.6"}
         dots = []
         for v, (at_x, at_y) in zip(mine, spots, strict=True):
-            if v.uncut:
+            if v.intact:
                 continue
             sign = svg.marker(look.marker, at_x, at_y, 4.6 if v.front else 3.0)
             filled = v.safe if judged else v.front
@@ -199,7 +199,7 @@ def _courses(given: Front, x: Scale, y: Scale) -> Iterator[str]:
 
 def _said(given: Front, v: Version) -> str:
     """A version in words, shown where the pointer rests on it."""
-    what = "uncut" if v.uncut else f"{v.called} {text.level(v.level)}"
+    what = "intact" if v.intact else f"{v.called} {text.level(v.level)}"
     safe = {True: ", within the margin", False: ", not shown to be within the margin", None: ""}
     size = f"{shown(given.axis, v.x)}, skill {text.decimal(v.quality, 3)}"
     fell = ", degraded" if v.degraded else ""
@@ -207,20 +207,20 @@ def _said(given: Front, v: Version) -> str:
 
 
 def _named(given: Front, x: Scale, y: Scale) -> Iterator[str]:
-    """The uncut models and the smallest safe versions by name, below their markers."""
-    several, plain = len(_models(given)) > 1, len(_treatments(given)) < 2
+    """The intact models and the smallest safe versions by name, below their markers."""
+    several, plain = len(_models(given)) > 1, len(_recipes(given)) < 2
     for v in given.versions:
-        if not v.uncut and v not in given.smallest:
+        if not v.intact and v not in given.smallest:
             continue
         who = f"{v.model.label}, " if several else ""
         level = "" if v.level is None else f" {text.level(v.level)}"
         notes = ", any seed" if v.seeds > 1 else ""
         notes += ", degraded" if v.degraded else ""
-        said = f"{who}uncut" if v.uncut else f"smallest safe: {who}{v.treatment}{level}{notes}"
+        said = f"{who}intact" if v.intact else f"smallest safe: {who}{v.recipe}{level}{notes}"
         at_x, at_y = x(v.x), y(v.quality)
         anchor = "end" if at_x > WIDTH / 2 else "start"
         place = {"text_anchor": anchor, "class_": "ink", "font_weight": "600"}
-        if v.uncut:
+        if v.intact:
             look = Look(v.model.slot, v.model.slot) if several or plain else None
             mark = {"fill": colour(look.colour), "class_": "solid"} if look else {"class_": "ink"}
             name = f"m{look.colour % len(COLOURS)}" if look else None
@@ -234,13 +234,13 @@ def _named(given: Front, x: Scale, y: Scale) -> Iterator[str]:
 
 
 def _grouped(given: Front) -> dict[tuple[Model, str], list[Version]]:
-    """Versions by course, the uncut model first in each."""
-    whole = {v.model: v for v in given.versions if v.uncut}
+    """Versions by sweep, the intact model first in each."""
+    whole = {v.model: v for v in given.versions if v.intact}
     found: dict[tuple[Model, str], list[Version]] = {}
     for v in given.versions:
-        if not v.uncut:
-            found.setdefault((v.model, v.treatment), [])
-            found[v.model, v.treatment].append(v)
+        if not v.intact:
+            found.setdefault((v.model, v.recipe), [])
+            found[v.model, v.recipe].append(v)
     for (model, _), mine in found.items():
         mine.sort(
             key=lambda v: v.level if v.level is not None else 0.0,

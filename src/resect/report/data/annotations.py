@@ -19,7 +19,7 @@ KINDS = {
 
 
 class Mark(NamedTuple):
-    """One finding on the axis of a course; `censored` where it lies beyond the last level."""
+    """One finding on the axis of a sweep; `censored` where it lies beyond the last level."""
 
     model: Model
     view: str
@@ -35,13 +35,13 @@ def cliff(
     summary: Summary,
     model: str,
     task: str,
-    treatment: str,
+    recipe: str,
     view: str,
     kind: str = "half",
     metric: str = "skill",
 ) -> Row | None:
-    """The cliff of one model, task, treatment, view, kind and metric, or None."""
-    wanted = {"model": model, "task": task, "treatment": treatment, "view": view, "kind": kind}
+    """The cliff of one model, task, recipe, view, kind and metric, or None."""
+    wanted = {"model": model, "task": task, "recipe": recipe, "view": view, "kind": kind}
     for row in rows(summary, "cliffs"):
         same = str(row.get("metric") or "skill") == metric
         if same and all(str(row.get(key)) == value for key, value in wanted.items()):
@@ -49,31 +49,31 @@ def cliff(
     return None
 
 
-def deciding(summary: Summary, model: str, treatment: str) -> Row | None:
-    """The safety of a course in the view that its verdict reads; the worst of several seeds."""
+def deciding(summary: Summary, model: str, recipe: str) -> Row | None:
+    """The safety of a sweep in the view that its verdict reads; the worst of several seeds."""
     found = [
         row
         for row in rows(summary, "safety")
-        if (str(row.get("model")), str(row.get("treatment"))) == (model, treatment)
+        if (str(row.get("model")), str(row.get("recipe"))) == (model, recipe)
         and row.get("default", True)
     ]
     return min(found, key=_how_far, default=None)
 
 
 def _how_far(row: Row) -> tuple[bool, float]:
-    """Orders courses: what cannot be assessed first, then by the number of levels passed."""
+    """Orders sweeps: what cannot be assessed first, then by the number of levels passed."""
     return row.get("state") != "not assessable", len(row.get("passed") or ())
 
 
-def marks(summary: Summary, task: str, treatment: str, at: Axis) -> tuple[Mark, ...]:
-    """Everything found on the curves of one task under one treatment, model by model."""
+def marks(summary: Summary, task: str, recipe: str, at: Axis) -> tuple[Mark, ...]:
+    """Everything found on the curves of one task under one recipe, model by model."""
     return tuple(
-        mark for model in models(summary) for mark in _of(summary, model, task, treatment, at)
+        mark for model in models(summary) for mark in _of(summary, model, task, recipe, at)
     )
 
 
-def _of(summary: Summary, model: Model, task: str, treatment: str, at: Axis) -> Iterator[Mark]:
-    safe = deciding(summary, model.name, treatment)
+def _of(summary: Summary, model: Model, task: str, recipe: str, at: Axis) -> Iterator[Mark]:
+    safe = deciding(summary, model.name, recipe)
     level = finite((safe or {}).get("safe_level"))
     if safe is not None and level is not None:
         x = place(at, level)
@@ -88,7 +88,7 @@ def _of(summary: Summary, model: Model, task: str, treatment: str, at: Axis) -> 
             ("divergence", "answered"),
             ("divergence", "calibration"),
         ):
-            row = cliff(summary, model.name, task, treatment, view, kind, metric)
+            row = cliff(summary, model.name, task, recipe, view, kind, metric)
             if row is not None:
                 yield from _placed(row, model, view, kind, metric, at)
 

@@ -62,9 +62,9 @@ def own_metric(summary: Summary, task: str) -> str:
     return str(info.get("primary") or "accuracy") if info.get("kind") in KINDS else "accuracy"
 
 
-def chart(summary: Summary, metric: str, task: str, treatment: str) -> Chart | None:
+def chart(summary: Summary, metric: str, task: str, recipe: str) -> Chart | None:
     """One metric of one task, all models together; None where no row has it."""
-    found = reading.course(summary, task, treatment)
+    found = reading.sweep(summary, task, recipe)
     known = [row for row in found if _given(row, metric)[0] is not None]
     if not known:
         return None
@@ -72,11 +72,11 @@ def chart(summary: Summary, metric: str, task: str, treatment: str) -> Chart | N
     drawn = []
     for model in reading.models(summary):
         mine = [row for row in known if str(row.get("model")) == model.name]
-        first = next((r.get("seed") for r in mine if str(r.get("treatment")) == treatment), None)
+        first = next((r.get("seed") for r in mine if str(r.get("recipe")) == recipe), None)
         spots: list[Spot] = [
             (finite(r.get("level")), at.positions[finite(r.get("level"))], *_given(r, metric))
             for r in mine
-            if r.get("seed") == first or str(r.get("treatment")) != treatment
+            if r.get("seed") == first or str(r.get("recipe")) != recipe
         ]
         if spots:
             spots.sort(key=lambda spot: spot[1])
@@ -92,12 +92,12 @@ def _given(row: Row, metric: str) -> tuple[float | None, float | None, float | N
     return finite(found.get("value")), finite(found.get("low")), finite(found.get("high"))
 
 
-def perplexity_table(summary: Summary, treatment: str) -> Table:
+def perplexity_table(summary: Summary, recipe: str) -> Table:
     """Perplexities by level: of tokens (within one model), of words, and bits per byte."""
     label = {model.name: model.label for model in reading.models(summary)}
     body = []
     for task in tasks(summary):
-        for row in reading.course(summary, task, treatment):
+        for row in reading.sweep(summary, task, recipe):
             if _given(row, "perplexity")[0] is not None:
                 body.append((
                     task,

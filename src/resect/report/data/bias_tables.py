@@ -43,8 +43,8 @@ TRUST = {
     "auroc": "Errors told apart",
 }
 TRUST_SAYS = {
-    "flips": "Share of items whose right or wrong differs from the uncut model. Accuracy can stand "
-    "still while answers change.",
+    "flips": "Share of items whose right or wrong differs from the intact model. Accuracy can "
+    "stand still while answers change.",
     "wrong_and_confident": "Share of all items answered wrong with a probability of 80 % or more.",
     "wrong_if_confident": "Of the items answered with a probability of 80 % or more, the share "
     "answered wrong; the table says how many these are.",
@@ -73,17 +73,17 @@ def _views(found: Sequence[Row]) -> tuple[str, ...]:
     return tuple(view for view in ("text", "options") if view in seen)
 
 
-def _course(summary: Summary, key: str, task: str, treatment: str) -> list[Row]:
-    """Rows of one finding and course of its first seed, the shared baseline among them."""
+def _sweep(summary: Summary, key: str, task: str, recipe: str) -> list[Row]:
+    """Rows of one finding and sweep of its first seed, the shared baseline among them."""
     mine = [r for r in reading.rows(summary, key) if str(r.get("task")) == task]
-    found = [r for r in mine if str(r.get("treatment")) == treatment]
+    found = [r for r in mine if str(r.get("recipe")) == recipe]
     have = {(r.get("model"), r.get("view")) for r in found if r.get("level") == 0}
     for row in mine:
         who = (row.get("model"), row.get("view"))
-        if row.get("level") == 0 and row.get("treatment") == "none" and who not in have:
+        if row.get("level") == 0 and row.get("recipe") == "none" and who not in have:
             found.append(row)
-    first = next((r.get("seed") for r in found if str(r.get("treatment")) == treatment), None)
-    return [r for r in found if r.get("seed") == first or r.get("treatment") != treatment]
+    first = next((r.get("seed") for r in found if str(r.get("recipe")) == recipe), None)
+    return [r for r in found if r.get("seed") == first or r.get("recipe") != recipe]
 
 
 def _spots(found: Iterable[Row], at: Axis, pick: Callable[[Row], Any]) -> tuple[Spot, ...]:
@@ -96,9 +96,9 @@ def _spots(found: Iterable[Row], at: Axis, pick: Callable[[Row], Any]) -> tuple[
     return tuple(sorted(spots, key=lambda spot: spot[1]))
 
 
-def share_charts(summary: Summary, task: str, treatment: str) -> list[Chart]:
+def share_charts(summary: Summary, task: str, recipe: str) -> list[Chart]:
     """What each model says how often, by level, against the gold; one chart a model."""
-    found = _course(summary, "bias", task, treatment)
+    found = _sweep(summary, "bias", task, recipe)
     views = _views(found)
     charts = []
     for model in reading.models(summary):
@@ -121,9 +121,9 @@ def _said(label: str) -> Callable[[Row], Any]:
     return lambda row: (row.get("predicted") or {}).get(label)
 
 
-def chart(summary: Summary, key: str, metric: str, task: str, treatment: str) -> Chart | None:
+def chart(summary: Summary, key: str, metric: str, task: str, recipe: str) -> Chart | None:
     """One measure of bias or trust, all models together; None where no row has it."""
-    found = _course(summary, key, task, treatment)
+    found = _sweep(summary, key, task, recipe)
     pick = _picker(metric)
     at = axis([finite(row.get("level")) for row in found])
     drawn = []
@@ -173,11 +173,11 @@ def chart_table(given: Chart) -> Table:
     return Table(f"{given.title}: {given.subtitle}", tuple(heads), body)
 
 
-def trust_table(summary: Summary, treatment: str, most: int = 5) -> Table:
+def trust_table(summary: Summary, recipe: str, most: int = 5) -> Table:
     """Flips with McNemar's counts, and confident errors with their coverage, at some levels."""
     body = []
     for task in reading.tasks(summary):
-        found = _course(summary, "trust", task, treatment)
+        found = _sweep(summary, "trust", task, recipe)
         levels = reading.distinct(finite(r.get("level")) for r in found if r.get("level") != 0)
         at = axis(levels)
         shown = reading.selected(sorted(levels, key=lambda x: at.positions.get(x, 0)), most)
@@ -191,7 +191,7 @@ def trust_table(summary: Summary, treatment: str, most: int = 5) -> Table:
         "Task", "Model", "View", "Level", "Lost", "Gained", "Flips", "Change, points",
         "McNemar p", "Confident", "Wrong of these", "Calibration error", "As counted", "Brier",
     )  # fmt: skip
-    caption = "Changed answers since the uncut model, and errors made with confidence"
+    caption = "Changed answers since the intact model, and errors made with confidence"
     return without_empty(Table(caption, columns(heads), tuple(body)))
 
 

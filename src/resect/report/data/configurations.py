@@ -1,4 +1,4 @@
-"""One row a configuration: its size beside its scores, and how far it is from the uncut model.
+"""One row a configuration: its size beside its scores, and how far it is from the intact model.
 
 The shape in which the studies of medical compression print their results, with the majority
 baseline of the very items in the same table. Scores are weighted averages over the gold labels.
@@ -16,12 +16,12 @@ from resect.report.formatting import finite
 
 HEADS = ("Model", "Configuration", "Level", "Bytes", "Accuracy", "Precision", "Recall", "F1",
          "Points lost or gained")  # fmt: skip
-_STATE = ("treatment", "seed", "level")
+_STATE = ("recipe", "seed", "level")
 _SCORES = ("weighted_precision", "weighted_recall", "weighted_f1")
 
 
 def tables(summary: Summary, most: int = 4) -> list[Table]:
-    """A table a task with labels, in the text view where there is one, `most` levels a course."""
+    """A table a task with labels, in the text view where there is one, `most` levels a sweep."""
     found = []
     for task in reading.rows(summary, "tasks"):
         rows = [row for row in reading.rows(summary, "curves") if row.get("task") == task["name"]]
@@ -36,43 +36,43 @@ def tables(summary: Summary, most: int = 4) -> list[Table]:
 
 
 def _shown(rows: list[Row], most: int) -> list[Row]:
-    """The uncut models first, then some levels of every course."""
+    """The intact models first, then some levels of every sweep."""
     kept = [row for row in rows if row.get("level") == 0]
     kept = list({row.get("model"): row for row in kept}.values())
-    courses: dict[tuple[Any, Any, Any], list[Row]] = {}
+    sweeps: dict[tuple[Any, Any, Any], list[Row]] = {}
     for row in rows:
         if row.get("level") != 0:
-            key = row.get("model"), row.get("treatment"), row.get("seed")
-            courses.setdefault(key, []).append(row)
-    for mine in courses.values():
+            key = row.get("model"), row.get("recipe"), row.get("seed")
+            sweeps.setdefault(key, []).append(row)
+    for mine in sweeps.values():
         levels = reading.selected([finite(row.get("level")) for row in mine], most)
         kept += [row for row in mine if finite(row.get("level")) in levels]
     return kept
 
 
 def _row(summary: Summary, row: Row) -> tuple[str, ...]:
-    uncut = row.get("level") == 0
+    intact = row.get("level") == 0
     label = {model.name: model.label for model in reading.models(summary)}
     sizes = {_state(one): one.get("bytes_on_disk") for one in reading.rows(summary, "measurements")}
     metrics = row.get("metrics") or {}
     moved = metrics.get("change") or {}
     return (
         label.get(str(row.get("model")), str(row.get("model"))),
-        "uncut"
-        if uncut
-        else reading.treated(row.get("treatment"), [row.get("seed")], reading.seeded(summary)),
+        "intact"
+        if intact
+        else reading.roles_of(row.get("recipe"), [row.get("seed")], reading.seeded(summary)),
         text.level(row.get("level")),
         text.size(sizes.get(_state(row))),
         text.decimal(row.get("accuracy"), 4),
         *(text.decimal((metrics.get(name) or {}).get("value"), 4) for name in _SCORES),
-        text.DASH if uncut else change({**moved, "difference": moved.get("value")}),
+        text.DASH if intact else change({**moved, "difference": moved.get("value")}),
     )
 
 
 def _state(row: Row) -> tuple[Any, ...]:
-    """Which state of a model a row is about; the uncut one is every seed's."""
-    uncut = row.get("level") == 0
-    return row.get("model"), *([] if uncut else [row.get(key) for key in _STATE])
+    """Which state of a model a row is about; the intact one is every seed's."""
+    intact = row.get("level") == 0
+    return row.get("model"), *([] if intact else [row.get(key) for key in _STATE])
 
 
 def _majority(task: Row) -> list[tuple[str, ...]]:

@@ -34,17 +34,17 @@ class Pair(NamedTuple):
     """The divergences of two models on one task."""
 
     task: str
-    treatment: str
+    recipe: str
     says: str
     items: tuple[Item, ...]
     unread: int
 
 
 def key(row: Mapping[str, Any]) -> tuple[str, str, str, str, float | None]:
-    """What finds an answer: task, item, model, treatment, level."""
-    names = ("task", "item", "model", "treatment")
-    task, item, model, treatment = (str(row.get(name)) for name in names)
-    return task, item, model, treatment, text.finite(row.get("level"))
+    """What finds an answer: task, item, model, recipe, level."""
+    names = ("task", "item", "model", "recipe")
+    task, item, model, recipe = (str(row.get(name)) for name in names)
+    return task, item, model, recipe, text.finite(row.get("level"))
 
 
 def pairs(summary: Summary, examples: Sequence[Mapping[str, Any]]) -> list[Pair]:
@@ -59,12 +59,12 @@ def pairs(summary: Summary, examples: Sequence[Mapping[str, Any]]) -> list[Pair]
         shown = [_item(one, row, texts, by_name) for one in row.get("items") or ()]
         items = tuple(one for one in shown if one is not None)
         says = (
-            f"Of {text.count(row.get('n'))} items that both had right uncut, the {a.label} "
+            f"Of {text.count(row.get('n'))} items that both had right intact, the {a.label} "
             f"outlasts the {b.label} on {text.count(row.get('kept_by_a'))}, and the {b.label} "
             f"the {a.label} on {text.count(row.get('kept_by_b'))}."
         )
         unread = len(shown) - len(items)
-        found.append(Pair(str(row.get("task")), str(row.get("treatment")), says, items, unread))
+        found.append(Pair(str(row.get("task")), str(row.get("recipe")), says, items, unread))
     return found
 
 
@@ -73,7 +73,7 @@ def _item(
 ) -> Item | None:
     sides = []
     first: Mapping[str, Any] = {}
-    shared = {"task": row.get("task"), "treatment": row.get("treatment"), "item": one.get("item")}
+    shared = {"task": row.get("task"), "recipe": row.get("recipe"), "item": one.get("item")}
     for role in ("keeps", "loses"):
         model = by_name.get(str(one.get(role)))
         answer = texts.get(key({**shared, "model": one.get(role), "level": one.get("level")}))

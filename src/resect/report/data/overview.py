@@ -30,7 +30,7 @@ class Glance(NamedTuple):
     verdict: str
 
 
-def glance(summary: Summary, treatment: str) -> list[Glance]:
+def glance(summary: Summary, recipe: str) -> list[Glance]:
     """Task by task and model by model, by text where it was asked."""
     found = []
     view = first_view(summary)
@@ -38,11 +38,11 @@ def glance(summary: Summary, treatment: str) -> list[Glance]:
         info = _task(summary, task)
         floors = info.get("floors") or {}
         best = max((x for x in map(finite, floors.values()) if x is not None), default=None)
-        word = verdict_word(summary, task, treatment, view)
+        word = verdict_word(summary, task, recipe, view)
         for model in reading.models(summary):
-            row = _intact(summary, task, treatment, model)
+            row = _intact(summary, task, recipe, model)
             n = text.count(info.get("n") if info.get("n") is not None else (row or {}).get("n"))
-            where = model.name, task, treatment
+            where = model.name, task, recipe
             found.append(
                 Glance(
                     task,
@@ -52,7 +52,7 @@ def glance(summary: Summary, treatment: str) -> list[Glance]:
                     if row
                     else text.DASH,
                     text.percent(best),
-                    safe.task_reach(summary, treatment, model, task),
+                    safe.task_reach(summary, recipe, model, task),
                     text.half(cliff(summary, *where, view, "onset")),
                     text.half(cliff(summary, *where, "text")),
                     text.half(cliff(summary, *where, "options")),
@@ -73,35 +73,35 @@ def _task(summary: Summary, task: str) -> Row:
     return next((row for row in reading.rows(summary, "tasks") if str(row.get("name")) == task), {})
 
 
-def _intact(summary: Summary, task: str, treatment: str, model: Model) -> Row | None:
+def _intact(summary: Summary, task: str, recipe: str, model: Model) -> Row | None:
     for view in panels.VIEWS:
-        for row in reading.course(summary, task, treatment):
+        for row in reading.sweep(summary, task, recipe):
             if (str(row.get("model")), row.get("view"), row.get("level")) == (model.name, view, 0):
                 return row
     return None
 
 
-def _broken(summary: Summary, model: str, task: str, treatment: str) -> Row | None:
-    wanted = (model, task, treatment)
+def _broken(summary: Summary, model: str, task: str, recipe: str) -> Row | None:
+    wanted = (model, task, recipe)
     for row in reading.rows(summary, "breaks_first"):
-        if tuple(str(row.get(key)) for key in ("model", "task", "treatment")) == wanted:
+        if tuple(str(row.get(key)) for key in ("model", "task", "recipe")) == wanted:
             return row
     return None
 
 
-def _breaks(summary: Summary, model: str, task: str, treatment: str) -> str:
-    row = _broken(summary, model, task, treatment)
+def _breaks(summary: Summary, model: str, task: str, recipe: str) -> str:
+    row = _broken(summary, model, task, recipe)
     if row is None or row.get("first") is None:
         return text.DASH
     return f"{row['first']}{'' if row.get('clear') else ' (not clear)'}"
 
 
-def breaks_table(summary: Summary, treatment: str) -> Table:
+def breaks_table(summary: Summary, recipe: str) -> Table:
     """What breaks first, and by how much, for each model and task."""
     body = []
     for task in reading.tasks(summary):
         for model in reading.models(summary):
-            row = _broken(summary, model.name, task, treatment)
+            row = _broken(summary, model.name, task, recipe)
             if row is None:
                 continue
             steps = [
@@ -125,15 +125,15 @@ def breaks_table(summary: Summary, treatment: str) -> Table:
     return without_empty(Table("What breaks first", columns(heads), tuple(body)))
 
 
-def verdict_word(summary: Summary, task: str, treatment: str, view: str) -> str:
+def verdict_word(summary: Summary, task: str, recipe: str, view: str) -> str:
     """The verdict on one task, as the headline reads it: after Holm's correction, one for all
     seeds of a pair, with models' labels in place of a and b; a dash without one.
     """
     label = {model.name: model.label for model in reading.models(summary)}
-    wanted = (task, treatment, view)
+    wanted = (task, recipe, view)
     words: dict[tuple[str, str], list[str]] = {}
     for row in reading.rows(summary, "comparisons"):
-        if (str(row.get("task")), str(row.get("treatment")), row.get("view")) == wanted:
+        if (str(row.get("task")), str(row.get("recipe")), row.get("view")) == wanted:
             a, b = (label.get(str(row.get(side)), str(row.get(side))) for side in ("a", "b"))
             named = {"a better": f"{a} better", "b better": f"{b} better"}
             word = str(row.get("verdict_holm") or "no verdict")
@@ -142,14 +142,14 @@ def verdict_word(summary: Summary, task: str, treatment: str, view: str) -> str:
     return "; ".join(reading.distinct(each)) or text.DASH
 
 
-def slices_table(summary: Summary, treatment: str) -> Table:
+def slices_table(summary: Summary, recipe: str) -> Table:
     """The worst part of each task for each tag, with that of all items beside it."""
     label = {model.name: model.label for model in reading.models(summary)}
     view = first_view(summary)
     body = []
     for row in reading.rows(summary, "slices"):
         worst = row.get("worst")
-        if not worst or str(row.get("treatment")) != treatment or row.get("view") != view:
+        if not worst or str(row.get("recipe")) != recipe or row.get("view") != view:
             continue
         given = {str(one.get("value")): one for one in row.get("values") or ()}
         start = (given.get(str(worst.get("value"))) or {}).get("baseline") or {}

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from resect.record import OUTCOMES
 from resect.report.charts.axes import Axis, axis
 from resect.report.data.annotations import Mark, marks
-from resect.report.data.scope import Model, Row, Summary, course, distinct, models, rows
+from resect.report.data.scope import Model, Row, Summary, distinct, models, rows, sweep
 from resect.report.formatting import finite
 
 OWN = {
@@ -81,10 +81,10 @@ class Line(NamedTuple):
 
 
 class CurvePanel(NamedTuple):
-    """One task under one treatment in one metric: all models, both views, floors, marks."""
+    """One task under one recipe in one metric: all models, both views, floors, marks."""
 
     task: str
-    treatment: str
+    recipe: str
     metric: str
     axis: Axis
     y_low: float
@@ -98,7 +98,7 @@ class OutcomePanel(NamedTuple):
     """Shares of each outcome by level, one model and task; `right` is accuracy by text."""
 
     task: str
-    treatment: str
+    recipe: str
     model: Model
     axis: Axis
     levels: tuple[float | None, ...]
@@ -124,9 +124,9 @@ class Difference(NamedTuple):
 
 
 class DifferencePanel(NamedTuple):
-    """The comparisons of one pair in one kind (`absolute` or `retention`) under one treatment."""
+    """The comparisons of one pair in one kind (`absolute` or `retention`) under one recipe."""
 
-    treatment: str
+    recipe: str
     kind: str
     a: str
     b: str
@@ -149,18 +149,18 @@ def measured(row: Row, metric: str) -> tuple[float | None, float | None, float |
     return value, finite(found.get("low")), finite(found.get("high"))
 
 
-def curve_panel(summary: Summary, task: str, treatment: str, metric: str) -> CurvePanel:
+def curve_panel(summary: Summary, task: str, recipe: str, metric: str) -> CurvePanel:
     """The numbers of one degradation panel."""
-    found = course(summary, task, treatment)
+    found = sweep(summary, task, recipe)
     at = axis([finite(row.get("level")) for row in found])
     series = []
     for model in models(summary):
         for view in VIEWS[:1] if metric in TEXT_ONLY else VIEWS:
             mine = [r for r in found if str(r.get("model")) == model.name and r.get("view") == view]
-            seeds = distinct(r.get("seed") for r in mine if r.get("treatment") == treatment)
+            seeds = distinct(r.get("seed") for r in mine if r.get("recipe") == recipe)
             seeds = seeds or distinct(r.get("seed") for r in mine)
             each = [
-                _points([r for r in mine if _belongs(r, treatment, seed)], metric, at)
+                _points([r for r in mine if _belongs(r, recipe, seed)], metric, at)
                 for seed in seeds
             ]
             if each:
@@ -168,13 +168,13 @@ def curve_panel(summary: Summary, task: str, treatment: str, metric: str) -> Cur
                 series.append(Series(model, view, len(each), points))
     lines = reference_lines(summary, task, metric)
     low, high = _range(metric, series, lines)
-    found_marks = marks(summary, task, treatment, at)
-    return CurvePanel(task, treatment, metric, at, low, high, tuple(series), lines, found_marks)
+    found_marks = marks(summary, task, recipe, at)
+    return CurvePanel(task, recipe, metric, at, low, high, tuple(series), lines, found_marks)
 
 
-def _belongs(row: Row, treatment: str, seed: Any) -> bool:
+def _belongs(row: Row, recipe: str, seed: Any) -> bool:
     """Whether a row is of this seed, or of the baseline that all seeds share."""
-    return row.get("seed") == seed or row.get("treatment") != treatment
+    return row.get("seed") == seed or row.get("recipe") != recipe
 
 
 def _over_seeds(each: list[tuple[Point, ...]]) -> tuple[Point, ...]:
@@ -284,21 +284,21 @@ def _merged(lines: list[Line]) -> tuple[Line, ...]:
 # ── outcomes and comparisons ────────────────────────────────────────────────────────────────────
 
 
-def outcome_panel(summary: Summary, task: str, treatment: str, model: Model) -> OutcomePanel:
+def outcome_panel(summary: Summary, task: str, recipe: str, model: Model) -> OutcomePanel:
     """The outcome shares of one model and task, by level, in the text view."""
     found = [
         row
-        for row in course(summary, task, treatment)
+        for row in sweep(summary, task, recipe)
         if str(row.get("model")) == model.name and row.get("view") == "text" and row.get("outcomes")
     ]
     at = axis([finite(row.get("level")) for row in found])
     first = found[-1].get("seed") if found else None
-    kept = [row for row in found if row.get("seed") == first or row.get("treatment") != treatment]
+    kept = [row for row in found if row.get("seed") == first or row.get("recipe") != recipe]
     kept.sort(key=lambda row: at.positions.get(finite(row.get("level")), 0.0))
     levels = tuple(finite(row.get("level")) for row in kept)
     shares = tuple({k: finite(v) or 0.0 for k, v in row["outcomes"].items()} for row in kept)
     right = tuple(finite(row.get("accuracy")) for row in kept)
-    return OutcomePanel(task, treatment, model, at, levels, shares, right)
+    return OutcomePanel(task, recipe, model, at, levels, shares, right)
 
 
 def outcomes_seen(summary: Summary) -> tuple[str, ...]:
@@ -312,16 +312,16 @@ def outcomes_seen(summary: Summary) -> tuple[str, ...]:
     return tuple(o for o in OUTCOMES if o in seen) + tuple(sorted(seen - set(OUTCOMES)))
 
 
-def difference_panels(summary: Summary, treatment: str, kind: str) -> list[DifferencePanel]:
-    """A panel for each pair of models that was compared under one treatment, in one kind."""
+def difference_panels(summary: Summary, recipe: str, kind: str) -> list[DifferencePanel]:
+    """A panel for each pair of models that was compared under one recipe, in one kind."""
     found = [
         row
         for row in rows(summary, "comparisons")
-        if str(row.get("treatment")) == treatment and row.get("kind") == kind
+        if str(row.get("recipe")) == recipe and row.get("kind") == kind
     ]
     pairs = distinct((str(row.get("a")), str(row.get("b"))) for row in found)
     span = _span(found)
-    return [_differences(summary, found, treatment, kind, pair, span) for pair in pairs]
+    return [_differences(summary, found, recipe, kind, pair, span) for pair in pairs]
 
 
 def _span(found: list[Row]) -> float:
@@ -332,7 +332,7 @@ def _span(found: list[Row]) -> float:
 def _differences(
     summary: Summary,
     found: list[Row],
-    treatment: str,
+    recipe: str,
     kind: str,
     pair: tuple[str, str],
     span: float,
@@ -346,4 +346,4 @@ def _differences(
             reason = str(row.get("reason") or "")
             kept.append(Difference(task, view, at, low, high, row.get("verdict"), reason))
     a, b = (label.get(name, name) for name in pair)
-    return DifferencePanel(treatment, kind, a, b, span, tuple(kept))
+    return DifferencePanel(recipe, kind, a, b, span, tuple(kept))

@@ -43,9 +43,9 @@ def published(summary: Mapping[str, Any]) -> Published | None:
     )
 
 
-def uncut(summary: Mapping[str, Any]) -> Table | None:
+def intact(summary: Mapping[str, Any]) -> Table | None:
     """The models as they are, only where nothing was swept and so no other comparison exists."""
-    rows = summary.get("uncut") or ()
+    rows = summary.get("intact") or ()
     if not rows or summary.get("comparisons"):
         return None
     heads = ("Task", "View", "Items", "Accuracy of", "and of", "Difference", "McNemar p", "Verdict")
@@ -104,8 +104,8 @@ def _differences(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _shares(found: Mapping[str, Any]) -> Table:
-    """Share of each label that the study read, uncut and at the level where it is said most."""
-    heads = ("Task", "Model", "Label", "Right for", "Said uncut", "Most often", "Least often")
+    """Share of each label that the study read, intact and at the level where it is said most."""
+    heads = ("Task", "Model", "Label", "Right for", "Said intact", "Most often", "Least often")
     body = []
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in found.get("levels") or ():

@@ -52,26 +52,26 @@ class Panel(NamedTuple):
     chart: Chart
 
 
-def panels(summary: Summary, treatment: str) -> list[Panel]:
+def panels(summary: Summary, recipe: str) -> list[Panel]:
     """Utility with reliability by task and model, then abstention and the two domains."""
     found = []
     for task in reading.tasks(summary):
         for model in reading.models(summary):
-            chart = kept_chart(summary, task, treatment, model)
+            chart = kept_chart(summary, task, recipe, model)
             if chart is not None:
                 found.append(Panel("kept", task, chart))
-    found += [Panel("abstention", "", c) for c in abstention_charts(summary, treatment)]
-    found += [Panel("domains", "", c) for c in domain_charts(summary, treatment)]
+    found += [Panel("abstention", "", c) for c in abstention_charts(summary, recipe)]
+    found += [Panel("domains", "", c) for c in domain_charts(summary, recipe)]
     return found
 
 
-def kept_chart(summary: Summary, task: str, treatment: str, model: Model) -> Chart | None:
+def kept_chart(summary: Summary, task: str, recipe: str, model: Model) -> Chart | None:
     """What one model keeps of its skill and of each reliability measure, guessing being nothing."""
     found = [
         row
         for row in reading.rows(summary, "reliability_first")
-        if (str(row.get("model")), str(row.get("task")), str(row.get("treatment")))
-        == (model.name, task, treatment)
+        if (str(row.get("model")), str(row.get("task")), str(row.get("recipe")))
+        == (model.name, task, recipe)
     ]
     found = [r for r in found if any(_value(at, "reliability") for at in r.get("levels") or ())]
     if not found:
@@ -115,19 +115,19 @@ def _spots(
     return tuple(sorted(spots, key=lambda spot: spot[1]))
 
 
-def abstention_charts(summary: Summary, treatment: str) -> list[Chart]:
+def abstention_charts(summary: Summary, recipe: str) -> list[Chart]:
     """J by level, all models together."""
     return _by_model(
-        summary, "abstention", treatment, "Abstention J",
+        summary, "abstention", recipe, "Abstention J",
         "abstains without an answer minus with one; solid by text, dashed by options", ("j",),
     )  # fmt: skip
 
 
-def domain_charts(summary: Summary, treatment: str) -> list[Chart]:
+def domain_charts(summary: Summary, recipe: str) -> list[Chart]:
     """The share of skill kept on medical and on general tasks, one chart a model."""
     found = []
     for model in reading.models(summary):
-        mine = _rows(summary, "domains", treatment, model)
+        mine = _rows(summary, "domains", recipe, model)
         mine = [row for row in mine if row.get("levels")]
         if not mine:
             continue
@@ -144,12 +144,12 @@ def domain_charts(summary: Summary, treatment: str) -> list[Chart]:
     return found
 
 
-def _rows(summary: Summary, key: str, treatment: str, model: Model) -> list[Row]:
-    """Rows of one model under one treatment, of its first seed; the text view first."""
+def _rows(summary: Summary, key: str, recipe: str, model: Model) -> list[Row]:
+    """Rows of one model under one recipe, of its first seed; the text view first."""
     found = [
         row
         for row in reading.rows(summary, key)
-        if (str(row.get("model")), str(row.get("treatment"))) == (model.name, treatment)
+        if (str(row.get("model")), str(row.get("recipe"))) == (model.name, recipe)
     ]
     first = found[0].get("seed") if found else None
     kept = [row for row in found if row.get("seed") == first]
@@ -157,9 +157,9 @@ def _rows(summary: Summary, key: str, treatment: str, model: Model) -> list[Row]
 
 
 def _by_model(
-    summary: Summary, key: str, treatment: str, title: str, said: str, names: Sequence[str]
+    summary: Summary, key: str, recipe: str, title: str, said: str, names: Sequence[str]
 ) -> list[Chart]:
-    every = [(m, row) for m in reading.models(summary) for row in _rows(summary, key, treatment, m)]
+    every = [(m, row) for m in reading.models(summary) for row in _rows(summary, key, recipe, m)]
     every = [(model, row) for model, row in every if row.get("levels")]
     if not every:
         return []
@@ -176,17 +176,17 @@ def _by_model(
 # ── tables ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def first_table(summary: Summary, treatment: str) -> Table:
+def first_table(summary: Summary, recipe: str) -> Table:
     """Which breaks first and by how many levels: each measure against skill, and the domains."""
     label = {model.name: model.label for model in reading.models(summary)}
     body = []
     for row in reading.rows(summary, "reliability_first"):
         skilled = any(_value(at, "utility") for at in row.get("levels") or ())
-        if str(row.get("treatment")) == treatment and skilled:
+        if str(row.get("recipe")) == recipe and skilled:
             what = NAMES.get(str(row.get("metric")), str(row.get("metric")))
             body.append(_first(row, str(row.get("task")), label, what, ("utility", "reliability")))
     for row in reading.rows(summary, "abstention"):
-        if str(row.get("treatment")) == treatment and row.get("first"):
+        if str(row.get("recipe")) == recipe and row.get("first"):
             named = {**row["first"], **{k: row.get(k) for k in ("model", "view")}}
             body.append(_first(named, "abstaining", label, NAMES["abstention"],
                                ("utility", "reliability")))  # fmt: skip
@@ -230,12 +230,12 @@ def _steps(row: Row) -> str:
     return f"{shown} [{text.decimal(ends[0], 1)}, {text.decimal(ends[1], 1)}]"
 
 
-def domain_table(summary: Summary, treatment: str) -> Table:
+def domain_table(summary: Summary, recipe: str) -> Table:
     """Medical minus general in the area under the share of skill kept, and which breaks first."""
     label = {model.name: model.label for model in reading.models(summary)}
     body = []
     for row in reading.rows(summary, "domains"):
-        if str(row.get("treatment")) != treatment:
+        if str(row.get("recipe")) != recipe:
             continue
         tasks, first = row.get("tasks") or {}, row.get("first") or {}
         gap = row.get("difference") or {}
@@ -255,11 +255,11 @@ def domain_table(summary: Summary, treatment: str) -> Table:
     return without_empty(Table("Medical against general tasks", columns(heads), tuple(body)))
 
 
-def rate_table(summary: Summary, treatment: str, most: int = 5) -> Table:
+def rate_table(summary: Summary, recipe: str, most: int = 5) -> Table:
     """The rates themselves, with what guessing would get, at some levels."""
     body = []
     label = {model.name: model.label for model in reading.models(summary)}
-    found = [r for r in reading.rows(summary, "reliability") if _in(r, treatment)]
+    found = [r for r in reading.rows(summary, "reliability") if _in(r, recipe)]
     levels = reading.distinct(finite(row.get("level")) for row in found)
     at = axis(levels)
     shown = reading.selected(sorted(levels, key=lambda x: at.positions.get(x, 0)), most)
@@ -283,13 +283,13 @@ def rate_table(summary: Summary, treatment: str, most: int = 5) -> Table:
     return without_empty(Table("Rates of reliability", columns(heads), tuple(body)))
 
 
-def abstention_table(summary: Summary, treatment: str, most: int = 5) -> Table:
+def abstention_table(summary: Summary, recipe: str, most: int = 5) -> Table:
     """J with its two parts, at some levels."""
     label = {model.name: model.label for model in reading.models(summary)}
     body = []
     for row in reading.rows(summary, "abstention"):
         given = row.get("levels") or ()
-        if not _in(row, treatment) or not given:
+        if not _in(row, recipe) or not given:
             continue
         levels = [finite(at.get("level")) for at in given]
         for at in given:
@@ -312,6 +312,6 @@ def _share(given: Row) -> str:
     return f"{text.percent(given.get('value'))} of {text.count(given.get('n'))}"
 
 
-def _in(row: Row, treatment: str) -> bool:
-    """Whether a row belongs to a treatment; the uncut model's alone to the one without any."""
-    return str(row.get("treatment")) == treatment
+def _in(row: Row, recipe: str) -> bool:
+    """Whether a row belongs to a recipe; the intact model's alone to the one without any."""
+    return str(row.get("recipe")) == recipe

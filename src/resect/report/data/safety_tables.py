@@ -24,11 +24,11 @@ TESTS = {
     "rouge_l": "ROUGE-L",
 }
 MOST = 7
-"""Levels of a course shown in the table of its tests: always the last ones."""
+"""Levels of a sweep shown in the table of its tests: always the last ones."""
 
 
 class Reach(NamedTuple):
-    """One model under one treatment: how far it stays within its margin, and why no further."""
+    """One model under one recipe: how far it stays within its margin, and why no further."""
 
     model: Model
     figure: str
@@ -38,11 +38,11 @@ class Reach(NamedTuple):
     tone: str
 
 
-def reach(summary: Summary, treatment: str) -> list[Reach]:
-    """A tile for each model that was tested under this treatment, in the deciding view."""
+def reach(summary: Summary, recipe: str) -> list[Reach]:
+    """A tile for each model that was tested under this recipe, in the deciding view."""
     found = []
     for model in reading.models(summary):
-        row = deciding(summary, model.name, treatment)
+        row = deciding(summary, model.name, recipe)
         if row is not None:
             found.append(_tile(model, row))
     return found
@@ -80,7 +80,7 @@ def _tile(model: Model, row: Row) -> Reach:
         why = "; ".join(_blind(one) for one in row.get("not_assessable") or ())
         return Reach(model, figure(row), "", why or str(row.get("reason") or ""), "", "unknown")
     seen = "by options" if row.get("view") == "options" else "by text"
-    where = f"within {within} of its uncut self, {seen}, on {tasks}"
+    where = f"within {within} of its intact self, {seen}, on {tasks}"
     said = f"is shown to stay {where}" if how == "none" else f"stays {where}"
     fell = _degraded(row)
     said += f"; degraded at {fell}" if fell else ""
@@ -97,7 +97,7 @@ def _tile(model: Model, row: Row) -> Reach:
 
 
 def _degraded(row: Row) -> str:
-    """The levels tested of a course at which the model or its prompts fell back."""
+    """The levels tested of a sweep at which the model or its prompts fell back."""
     levels = (finite(one.get("level")) for one in row.get("degraded") or ())
     return ", ".join(text.level(level) for level in reading.distinct(levels))
 
@@ -130,9 +130,9 @@ def _needs(limit: Row) -> str:
     return f"{said} points{more}."
 
 
-def task_reach(summary: Summary, treatment: str, model: Model, task: str) -> str:
-    """How far one task alone passed all its tests before the course was stopped."""
-    row = deciding(summary, model.name, treatment)
+def task_reach(summary: Summary, recipe: str, model: Model, task: str) -> str:
+    """How far one task alone passed all its tests before the sweep was stopped."""
+    row = deciding(summary, model.name, recipe)
     if row is None:
         return text.DASH
     blind = {
@@ -156,7 +156,7 @@ def task_reach(summary: Summary, treatment: str, model: Model, task: str) -> str
 
 
 def safety_table(summary: Summary) -> Table:
-    """The safe level of each course in each view, what stopped it and what it could have proven."""
+    """The safe level of each sweep in each view, what stopped it and what it could have proven."""
     label = {model.name: model.label for model in reading.models(summary)}
     many = reading.seeded(summary)
     body = []
@@ -172,7 +172,7 @@ def safety_table(summary: Summary) -> Table:
         decides = " (decides)" if row.get("default") else ""
         body.append((
             name,
-            reading.treated(row.get("treatment"), [row.get("seed")], many),
+            reading.roles_of(row.get("recipe"), [row.get("seed")], many),
             f"{row.get('view') or text.DASH}{decides}",
             figure(row),
             f"{by}{at}" if limit or task else text.DASH,
@@ -186,12 +186,12 @@ def safety_table(summary: Summary) -> Table:
             _degraded(row) or text.DASH,
         ))  # fmt: skip
     heads = (
-        "Model", "Treatment", "View", "Within the margin up to", "Stopped by", "Change, points",
+        "Model", "Recipe", "View", "Within the margin up to", "Stopped by", "Change, points",
         "Margin", "Power", "Provable margin", "Items needed", "Alpha, one-sided", "Not assessable",
         "Degraded at",
     )  # fmt: skip
     alphas = reading.distinct(row[10] for row in body)
-    caption = "Non-inferiority to the uncut model"
+    caption = "Non-inferiority to the intact model"
     if len(alphas) == 1:
         caption += f", one-sided alpha {alphas[0]}"
         body = [(*row[:10], text.DASH, *row[11:]) for row in body]
@@ -199,10 +199,10 @@ def safety_table(summary: Summary) -> Table:
 
 
 class Tests(NamedTuple):
-    """Every test of one course: rows are task and test, cells pass or fail at a level."""
+    """Every test of one sweep: rows are task and test, cells pass or fail at a level."""
 
     model: Model
-    treatment: str
+    recipe: str
     view: str
     decides: bool
     levels: tuple[str, ...]
@@ -210,15 +210,15 @@ class Tests(NamedTuple):
     lines: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...]
 
 
-def tests(summary: Summary, treatment: str) -> list[Tests]:
-    """The tests of each model and view under a treatment, up to the level that stopped it."""
+def tests(summary: Summary, recipe: str) -> list[Tests]:
+    """The tests of each model and view under a recipe, up to the level that stopped it."""
     by_name = {model.name: model for model in reading.models(summary)}
     many = reading.seeded(summary)
     found = []
     for row in reading.rows(summary, "safety"):
         model = by_name.get(str(row.get("model")))
         given = [one for one in row.get("tests") or () if isinstance(one, Mapping)]
-        if str(row.get("treatment")) != treatment or model is None or not given:
+        if str(row.get("recipe")) != recipe or model is None or not given:
             continue
         levels = list(reading.distinct(one.get("level") for one in given))
         shown = levels[-MOST:]
@@ -229,7 +229,7 @@ def tests(summary: Summary, treatment: str) -> list[Tests]:
             row_cells = tuple(_tested(cells.get((task, test, level))) for level in shown)
             lines.append((task, TESTS.get(test, test), row_cells))
         names = tuple(text.level(level) for level in shown)
-        called = reading.treated(treatment, [row.get("seed")], many)
+        called = reading.roles_of(recipe, [row.get("seed")], many)
         found.append(
             Tests(model, called, str(row.get("view")), bool(row.get("default")), names,
                   len(levels) - len(shown), tuple(lines))
@@ -245,22 +245,22 @@ def _tested(test: Row | None) -> tuple[str, str]:
 
 
 def smallest(summary: Summary) -> list[str]:
-    """A sentence for each model on the smallest safe version among treatments, or over seeds."""
+    """A sentence for each model on the smallest safe version among recipes, or over seeds."""
     label = {model.name: model.label for model in reading.models(summary)}
     found = []
     for row in reading.rows(summary, "smallest_safe"):
-        count, seeds = row.get("treatments") or 0, list(row.get("seeds") or ())
+        count, seeds = row.get("recipes") or 0, list(row.get("seeds") or ())
         if count < 2 and len(seeds) < 2:
             continue
         name = label.get(str(row.get("model")), str(row.get("model")))
-        among = f"among {count} treatments, each" if count > 1 else "of one treatment,"
+        among = f"among {count} recipes, each" if count > 1 else "of one recipe,"
         among += f" tested at alpha {row.get('alpha_each'):g}"
-        if row.get("treatment") is None:
+        if row.get("recipe") is None:
             found.append(f"{name}: no smallest safe version {among} ({row.get('reason')}).")
             continue
         size = f", {text.size(row['bytes'])}" if row.get("bytes") else ""
         note = f" ({row['reason']})" if row.get("reason") else ""
-        what = f"{row['treatment']} at {text.level(row.get('level'))}"
+        what = f"{row['recipe']} at {text.level(row.get('level'))}"
         if len(seeds) > 1:  # each of them passed, and the largest has this size
             what += f" with any of the seeds {', '.join(map(str, seeds))}"
         what += size

@@ -1,4 +1,4 @@
-"""Who and what a summary speaks of: its models, tasks, treatments and courses."""
+"""Who and what a summary speaks of: its models, tasks, recipes and sweeps."""
 
 from __future__ import annotations
 
@@ -54,34 +54,34 @@ def tasks(summary: Summary) -> tuple[str, ...]:
     )
 
 
-def treatments(summary: Summary) -> tuple[str, ...]:
-    """Names of treatments with a curve; `none` only where there is nothing else."""
-    found = distinct(str(row.get("treatment")) for row in rows(summary, "curves"))
+def recipes(summary: Summary) -> tuple[str, ...]:
+    """Names of recipes with a curve; `none` only where there is nothing else."""
+    found = distinct(str(row.get("recipe")) for row in rows(summary, "curves"))
     return tuple(t for t in found if t != "none") or found
 
 
 def seeded(summary: Summary) -> frozenset[str]:
-    """The treatments that ran with several seeds."""
-    found = {(str(row.get("treatment")), row.get("seed")) for row in rows(summary, "curves")}
+    """The recipes that ran with several seeds."""
+    found = {(str(row.get("recipe")), row.get("seed")) for row in rows(summary, "curves")}
     names = [name for name, _ in found]
     return frozenset(name for name in names if names.count(name) > 1)
 
 
-def treated(treatment: Any, seeds: Sequence[Any], many: Collection[str]) -> str:
-    """A treatment, with these of its seeds where it is among the `many` that had several."""
-    name = str(treatment)
+def roles_of(recipe: Any, seeds: Sequence[Any], many: Collection[str]) -> str:
+    """A recipe, with these of its seeds where it is among the `many` that had several."""
+    name = str(recipe)
     if name not in many:
         return name
     return f"{name}, seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
-def course(summary: Summary, task: str, treatment: str) -> list[Row]:
-    """Curve rows of one task and treatment, the shared baseline added where a course lacks it."""
+def sweep(summary: Summary, task: str, recipe: str) -> list[Row]:
+    """Curve rows of one task and recipe, the shared baseline added where a sweep lacks it."""
     mine = [row for row in rows(summary, "curves") if str(row.get("task")) == task]
-    found = [row for row in mine if str(row.get("treatment")) == treatment]
+    found = [row for row in mine if str(row.get("recipe")) == recipe]
     have = {(row.get("model"), row.get("view")) for row in found if row.get("level") == 0}
     baseline: dict[tuple[Any, Any], Row] = {}
-    for row in sorted(mine, key=lambda row: row.get("treatment") != "none"):
+    for row in sorted(mine, key=lambda row: row.get("recipe") != "none"):
         key = row.get("model"), row.get("view")
         if row.get("level") == 0 and key not in have:
             baseline.setdefault(key, row)

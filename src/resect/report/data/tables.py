@@ -61,11 +61,11 @@ def outcome_table(panel: OutcomePanel, names: Sequence[str]) -> Table:
     return Table(f"Outcomes of {panel.model.label} on {panel.task}", heads, body)
 
 
-def robustness_table(summary: Summary, treatment: str) -> Table:
+def robustness_table(summary: Summary, recipe: str) -> Table:
     """Areas per task, view and model, absolute and as a share, with their intervals."""
     found: dict[tuple[str, str, str], dict[str, Row]] = {}
     for row in reading.rows(summary, "robustness"):
-        if str(row.get("treatment")) == treatment:
+        if str(row.get("recipe")) == recipe:
             key = (str(row.get("task")), str(row.get("view")), str(row.get("model")))
             found.setdefault(key, {})[str(row.get("kind"))] = row
     label = {model.name: model.label for model in reading.models(summary)}
@@ -82,12 +82,12 @@ def robustness_table(summary: Summary, treatment: str) -> Table:
     return Table("Robustness: area under the curve of skill", columns(heads), tuple(body))
 
 
-def comparison_table(summary: Summary, treatment: str) -> Table:
+def comparison_table(summary: Summary, recipe: str) -> Table:
     """Both differences of each pair, the word, the word after Holm, what could have been seen."""
     label = {model.name: model.label for model in reading.models(summary)}
     found: dict[tuple[str, str, str, str, str], dict[str, Row]] = {}
     for row in reading.rows(summary, "comparisons"):
-        if str(row.get("treatment")) == treatment:
+        if str(row.get("recipe")) == recipe:
             keys = [str(row.get(key)) for key in ("task", "view", "a", "b", "seed")]
             found.setdefault((keys[0], keys[1], keys[2], keys[3], keys[4]), {})[
                 str(row.get("kind"))
@@ -144,13 +144,13 @@ def difference_table(panel: panels.DifferencePanel) -> Table:
     return without_empty(Table(f"Differences, {panel.kind}", columns(heads), body))
 
 
-def cliff_table(summary: Summary, treatment: str) -> Table:
+def cliff_table(summary: Summary, recipe: str) -> Table:
     """A row per task, view and model with every kind of cliff on it."""
     body = []
     for task in reading.tasks(summary):
         for view in panels.VIEWS:
             for model in reading.models(summary):
-                where = model.name, task, treatment, view
+                where = model.name, task, recipe, view
                 rows = [
                     cliff(summary, *where, kind, metric)
                     for kind, metric in (
@@ -193,15 +193,15 @@ def _divergence(row: Row | None) -> str:
 
 
 def size_table(summary: Summary, most: int | None = None) -> Table:
-    """What was measured on the models, at `most` levels of each course (None: all).
+    """What was measured on the models, at `most` levels of each sweep (None: all).
 
-    Seeds of one treatment and level of which all is equal share a row.
+    Seeds of one recipe and level of which all is equal share a row.
     """
     label = {model.name: model.label for model in reading.models(summary)}
     many = reading.seeded(summary)
     heads = (
         "Model",
-        "Treatment",
+        "Recipe",
         "Asked",
         "Measured",
         "Parameters",
@@ -222,7 +222,7 @@ def size_table(summary: Summary, most: int | None = None) -> Table:
         )
         shown = (
             label.get(str(row.get("model")), str(row.get("model"))),
-            str(row.get("treatment")),
+            str(row.get("recipe")),
             text.level(row.get("level")),
             exact,
             text.parameters(row.get("parameters")),
@@ -235,14 +235,14 @@ def size_table(summary: Summary, most: int | None = None) -> Table:
         )
         found.setdefault(shown, []).append(row.get("seed"))
     body = [
-        (model, reading.treated(treatment, seeds, many), *rest)
-        for (model, treatment, *rest), seeds in found.items()
+        (model, reading.roles_of(recipe, seeds, many), *rest)
+        for (model, recipe, *rest), seeds in found.items()
     ]
     return without_empty(Table("Size and speed, measured", columns(heads), tuple(body)))
 
 
 def _compared(shown: Callable[[Any], str], row: Row, key: str) -> str:
-    """A value, and in brackets its ratio to the uncut model where that is another."""
+    """A value, and in brackets its ratio to the intact model where that is another."""
     ratio = finite((row.get("ratios") or {}).get(key))
     more = "" if ratio is None or row.get("level") == 0 else f" (\u00d7{ratio:.2f})"
     return shown(row.get(key)) + more
@@ -252,15 +252,15 @@ def _measurements(summary: Summary, most: int | None) -> list[Row]:
     found = reading.rows(summary, "measurements")
     if most is None:
         return found
-    courses: dict[tuple[str, str], list[float | None]] = {}
+    sweeps: dict[tuple[str, str], list[float | None]] = {}
     for row in found:
-        key = str(row.get("model")), str(row.get("treatment"))
-        courses.setdefault(key, []).append(finite(row.get("level")))
-    kept = {key: reading.selected(reading.distinct(x), most) for key, x in courses.items()}
+        key = str(row.get("model")), str(row.get("recipe"))
+        sweeps.setdefault(key, []).append(finite(row.get("level")))
+    kept = {key: reading.selected(reading.distinct(x), most) for key, x in sweeps.items()}
     return [
         row
         for row in found
-        if finite(row.get("level")) in kept[str(row.get("model")), str(row.get("treatment"))]
+        if finite(row.get("level")) in kept[str(row.get("model")), str(row.get("recipe"))]
     ]
 
 
@@ -271,7 +271,7 @@ def troubled(summary: Summary) -> Table:
         (
             str(row.get("task")),
             str(row.get("model")),
-            reading.treated(row.get("treatment"), [row.get("seed")], many),
+            reading.roles_of(row.get("recipe"), [row.get("seed")], many),
             str(row.get("view")),
             text.level(row.get("level")),
             str(row.get("status")),
@@ -280,7 +280,7 @@ def troubled(summary: Summary) -> Table:
         for row in reading.rows(summary, "curves")
         if text.is_troubled(row.get("status"))
     )
-    heads = ("Task", "Model", "Treatment", "View", "Level", "Status", "Reason")
+    heads = ("Task", "Model", "Recipe", "View", "Level", "Status", "Reason")
     return Table("Degraded and failed cells", columns(heads), body)
 
 
@@ -350,7 +350,7 @@ def _answer(row: Mapping[str, Any], order: Mapping[str, Model]) -> dict[str, Any
         "slot": model.slot if model else 0,
         "model": model.label if model else str(row.get("model")),
         "level": text.level(at),
-        "treatment": str(row.get("treatment")),
+        "recipe": str(row.get("recipe")),
         "text": row.get("text"),
         "answer": answer,
         "mark": mark,

@@ -16,8 +16,8 @@ AXES = {
     "bytes_on_disk": "size on disk",
     "bytes_in_memory": "size in memory",
     "zeros": "share of all parameters that are zero (no version is smaller in bytes)",
-    "tokens_per_second": "tokens per second, as a ratio to the same model uncut",
-    "left": "share of the uncut model's parameters that is neither cut out nor zero",
+    "tokens_per_second": "tokens per second, as a ratio to the same model intact",
+    "left": "share of the intact model's parameters that is neither cut out nor zero",
 }
 By = Literal["size", "speed", "left"]
 TITLES: dict[By, str] = {
@@ -28,19 +28,19 @@ TITLES: dict[By, str] = {
 
 
 VersionKey = tuple[str, str, float | None]
-"""Model, treatment and level."""
+"""Model, recipe and level."""
 
 
 class Version(NamedTuple):
     """One measured version: what it costs, what it is worth, and whether anything beats it.
 
-    `safe`: shown to stay within the margin of the uncut model; None where no task could tell, and
-    for the uncut model itself. Of several `seeds` the costliest, their mean skill, and safe where
+    `safe`: shown to stay within the margin of the intact model; None where no task could tell, and
+    for the intact model itself. Of several `seeds` the costliest, their mean skill, and safe where
     each is. `degraded`: some cell of it fell back.
     """
 
     model: Model
-    treatment: str
+    recipe: str
     level: float | None
     x: float
     quality: float
@@ -50,20 +50,20 @@ class Version(NamedTuple):
     degraded: bool
 
     @property
-    def uncut(self) -> bool:
+    def intact(self) -> bool:
         """Whether nothing was done to it."""
         return self.level == 0
 
     @property
     def called(self) -> str:
-        """Its treatment, and how many seeds of it there are where that is more than one."""
-        return f"{self.treatment}, {self.seeds} seeds" if self.seeds > 1 else self.treatment
+        """Its recipe, and how many seeds of it there are where that is more than one."""
+        return f"{self.recipe}, {self.seeds} seeds" if self.seeds > 1 else self.recipe
 
 
 class Front(NamedTuple):
     """All versions of a run on one axis; `rising` where more of x is better.
 
-    `smallest` are the smallest safe versions, each the claim of one model among its treatments.
+    `smallest` are the smallest safe versions, each the claim of one model among its recipes.
     """
 
     by: By
@@ -99,12 +99,12 @@ def front(summary: Summary, by: By = "size") -> Front | None:
             places.setdefault(_key(row), []).append(x)
     versions = []
     for key, xs in places.items():
-        model, treatment, level = by_name.get(key[0]), key[1], key[2]
+        model, recipe, level = by_name.get(key[0]), key[1], key[2]
         if model is not None and key in worth:
             x = min(xs) if rising else max(xs)
-            safe = _safe(summary, model, treatment, level)
+            safe = _safe(summary, model, recipe, level)
             versions.append(
-                Version(model, treatment, level, x, worth[key], safe, False, len(xs), key in fell)
+                Version(model, recipe, level, x, worth[key], safe, False, len(xs), key in fell)
             )
     if len({v.x for v in versions}) < 2:
         return None
@@ -114,14 +114,14 @@ def front(summary: Summary, by: By = "size") -> Front | None:
 
 
 def _key(row: Row) -> VersionKey:
-    """Which version a row is about; the uncut model is that of every treatment."""
+    """Which version a row is about; the intact model is that of every recipe."""
     level = finite(row.get("level"))
-    return str(row.get("model")), "none" if level == 0 else str(row.get("treatment")), level
+    return str(row.get("model")), "none" if level == 0 else str(row.get("recipe")), level
 
 
-def _safe(summary: Summary, model: Model, treatment: str, level: float | None) -> bool | None:
-    """Whether its course passed this level in the view that decides; of seeds, the worst."""
-    row = None if level == 0 else deciding(summary, model.name, treatment)
+def _safe(summary: Summary, model: Model, recipe: str, level: float | None) -> bool | None:
+    """Whether its sweep passed this level in the view that decides; of seeds, the worst."""
+    row = None if level == 0 else deciding(summary, model.name, recipe)
     if row is None or row.get("state") == "not assessable":
         return None
     return level in [finite(one) for one in row.get("passed") or ()]
@@ -130,8 +130,7 @@ def _safe(summary: Summary, model: Model, treatment: str, level: float | None) -
 def _is_smallest(summary: Summary, v: Version, name: str) -> bool:
     """Whether a version is what its model's claim of the smallest safe one names, by this size."""
     return any(
-        (str(row.get("model")), row.get("treatment"), row.get("by"))
-        == (v.model.name, v.treatment, name)
+        (str(row.get("model")), row.get("recipe"), row.get("by")) == (v.model.name, v.recipe, name)
         and finite(row.get("level")) == v.level
         for row in reading.rows(summary, "smallest_safe")
         if row.get("default", True)
@@ -208,18 +207,18 @@ def table(given: Front) -> Table:
     """The versions that nothing in the run beats, from the best to the cheapest."""
     kept = sorted((v for v in given.versions if v.front), key=lambda v: -v.quality)
     body = tuple(
-        (v.model.label, "none" if v.uncut else v.called, text.level(v.level),
+        (v.model.label, "none" if v.intact else v.called, text.level(v.level),
          shown(given.axis, v.x), text.decimal(v.quality, 3), _word(v))
         for v in kept
     )  # fmt: skip
     size = AXES[given.axis].split(" (")[0].capitalize()
-    heads = ("Model", "Treatment", "Level", size, "Mean skill", "Safe")
+    heads = ("Model", "Recipe", "Level", size, "Mean skill", "Safe")
     return Table("On the front: no other version is both better and cheaper", columns(heads), body)
 
 
 def _word(v: Version) -> str:
-    if v.uncut:
-        return "uncut"
+    if v.intact:
+        return "intact"
     said = {True: "within the margin", False: "not shown", None: "not assessable"}[v.safe]
     return f"{said}, degraded" if v.degraded else said
 

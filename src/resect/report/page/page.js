@@ -1,4 +1,4 @@
-/* The page's switches: metric, view, task, treatment; hover, saving as SVG and CSV. */
+/* The page's switches: metric, view, task, recipe; hover, saving as SVG and CSV. */
 "use strict";
 window.onerror = function (message) {
   document.documentElement.setAttribute("data-error", String(message));
@@ -9,7 +9,7 @@ window.onerror = function (message) {
   const summary = JSON.parse(document.getElementById("summary").textContent);
   const forms = all(".controls");
   const tip = document.querySelector(".tip");
-  const state = { metric: "accuracy", view: "both", task: "", treatment: "", marks: "on", bias: "", trust: "", open: "" };
+  const state = { metric: "accuracy", view: "both", task: "", recipe: "", marks: "on", bias: "", trust: "", open: "" };
   let plain = {};
 
   // ── what is shown: kept in the address, so that a view of the page can be sent ──
@@ -39,12 +39,12 @@ window.onerror = function (message) {
     for (const figure of all("figure")) {
       const own = figure.dataset;
       figure.hidden =
-        (state.treatment && own.treatment && own.treatment !== state.treatment) ||
+        (state.recipe && own.recipe && own.recipe !== state.recipe) ||
         (own.kind === "curves" && own.metric !== state.metric) ||
         (state[own.kind] && own.metric !== state[own.kind]) ||
         (own.task && state.task && own.task !== state.task);
     }
-    for (const part of all("[data-for]")) part.hidden = part.dataset.for !== state.treatment;
+    for (const part of all("[data-for]")) part.hidden = part.dataset.for !== state.recipe;
     document.body.dataset.marks = state.marks;
     for (const line of all(".says[data-metric]")) line.hidden = line.dataset.metric !== state[line.dataset.group];
     for (const input of all(".controls input, .controls select")) {
@@ -161,15 +161,15 @@ window.onerror = function (message) {
     return /[",\r\n]/.test(shown) ? '"' + shown.replace(/"/g, '""') + '"' : shown;
   }
   function csvRows(own) {
-    const who = ["model", "role", "treatment", "seed", "task", "view"];
+    const who = ["model", "role", "recipe", "seed", "task", "view"];
     if (own.kind === "differences") {
-      const keys = ["task", "view", "metric", "kind", "treatment", "a", "b", "difference", "low", "high", "verdict"];
-      const kept = summary.comparisons.filter((r) => r.kind === own.metric && r.treatment === own.treatment);
+      const keys = ["task", "view", "metric", "kind", "recipe", "a", "b", "difference", "low", "high", "verdict"];
+      const kept = summary.comparisons.filter((r) => r.kind === own.metric && r.recipe === own.recipe);
       return [keys, ...kept.map((row) => keys.map((key) => row[key]))];
     }
     if (own.kind !== "curves" && own.kind !== "outcomes") return null;
     const kept = summary.curves.filter(
-      (r) => r.task === own.task && (r.treatment === own.treatment || r.treatment === "none"));
+      (r) => r.task === own.task && (r.recipe === own.recipe || r.recipe === "none"));
     const keys = [...who, "level", "measured_level", "n", "status"];
     if (own.kind === "outcomes") {
       const names = [...new Set(kept.flatMap((row) => Object.keys(row.outcomes || {})))];
@@ -196,7 +196,7 @@ window.onerror = function (message) {
     }
     const figure = button.closest("figure");
     const own = figure.dataset;
-    const name = [own.kind, own.task, own.treatment, own.metric].filter(Boolean).join("-").replace(/[^\w.-]+/g, "_");
+    const name = [own.kind, own.task, own.recipe, own.metric].filter(Boolean).join("-").replace(/[^\w.-]+/g, "_");
     if (button.dataset.save === "svg") save(name + ".svg", "image/svg+xml", svgText(figure));
     else save(name + ".csv", "text/csv", (csvRows(own) || tableRows(figure)).map((row) => row.map(quoted).join(",")).join("\r\n") + "\r\n");
   });
@@ -204,7 +204,7 @@ window.onerror = function (message) {
   // ── begin ──
 
   const first = document.querySelector("figure, [data-for]");
-  state.treatment = choices("treatment")[0] || (first && (first.dataset.treatment || first.dataset.for)) || "";
+  state.recipe = choices("recipe")[0] || (first && (first.dataset.recipe || first.dataset.for)) || "";
   for (const name of ["bias", "trust", "open"]) {
     const line = document.querySelector('.says[data-group="' + name + '"]');
     state[name] = line ? line.dataset.metric : "";

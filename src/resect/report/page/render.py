@@ -53,7 +53,7 @@ METRIC_SAYS = {
 def render(summary: Mapping[str, Any], examples: Sequence[Mapping[str, Any]] = ()) -> str:
     """The whole page as HTML. Missing findings are named in it, never printed as None or nan.
 
-    `examples` are dicts with model, treatment, level, task, item_id, prompt, gold, text, answer,
+    `examples` are dicts with model, recipe, level, task, item_id, prompt, gold, text, answer,
     outcome and chosen; their strings are untrusted and come out as text.
     """
     clean = text.without_nan(summary)
@@ -115,7 +115,7 @@ def _environment() -> Environment:
 
 def _context(summary: Mapping[str, Any], examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Everything the template names; each key is always there."""
-    treatments = reading.treatments(summary)
+    recipes = reading.recipes(summary)
     models = reading.models(summary)
     seen = panels.outcomes_seen(summary)
     study = summary.get("study") or {}
@@ -125,11 +125,11 @@ def _context(summary: Mapping[str, Any], examples: Sequence[Mapping[str, Any]]) 
     views = [view for view in panels.VIEWS if view in given]
     degraded = [
         one
-        for one in sections.curves(summary, treatments)
+        for one in sections.curves(summary, recipes)
         if one.metric in _known(summary) or one.metric == "accuracy"
     ]
-    leaning, trusted = sections.bias(summary, treatments), sections.trust(summary, treatments)
-    opened = sections.open_answers(summary, treatments)
+    leaning, trusted = sections.bias(summary, recipes), sections.trust(summary, recipes)
+    opened = sections.open_answers(summary, recipes)
     return {
         "name": study.get("name") or "unnamed study",
         "headline": _parted(
@@ -140,15 +140,15 @@ def _context(summary: Mapping[str, Any], examples: Sequence[Mapping[str, Any]]) 
         "models": [(model, _described(info.get(model.name, {}))) for model in models],
         "tasks": reading.tasks(summary),
         "protocols": [_protocol(row) for row in reading.rows(summary, "tasks")],
-        "treatments": treatments,
+        "recipes": recipes,
         "metrics": sections.offered(degraded, METRICS),
         "metric_says": METRIC_SAYS,
-        **_by_treatment(summary, treatments),
+        **_by_recipe(summary, recipes),
         "smallest": safe.smallest(summary),
         "curves": degraded,
-        "outcomes": sections.outcomes(summary, treatments, seen),
+        "outcomes": sections.outcomes(summary, recipes, seen),
         "outcome_key": [(name, figures.OUTCOME_SAYS.get(name, "")) for name in seen],
-        "differences": sections.differences(summary, treatments),
+        "differences": sections.differences(summary, recipes),
         "safety": safe.safety_table(summary),
         "bias": leaning,
         "bias_metrics": sections.offered(leaning, measures.BIAS),
@@ -156,7 +156,7 @@ def _context(summary: Mapping[str, Any], examples: Sequence[Mapping[str, Any]]) 
         "trust": trusted,
         "trust_metrics": sections.offered(trusted, measures.TRUST),
         "trust_says": measures.TRUST_SAYS,
-        "reliable": sections.reliable(summary, treatments),
+        "reliable": sections.reliable(summary, recipes),
         "reliable_says": reliable.SAYS,
         "open": opened,
         "open_metrics": sections.offered(opened, answers.METRICS),
@@ -169,7 +169,7 @@ def _context(summary: Mapping[str, Any], examples: Sequence[Mapping[str, Any]]) 
         "some_rates": bool(reading.rows(summary, "reliability")),
         "some_abstention": bool(reading.rows(summary, "abstention")),
         "published": theirs.published(summary),
-        "uncut": theirs.uncut(summary),
+        "intact": theirs.intact(summary),
         "recorded": study.get("recorded"),
         "configurations": configurations.tables(summary),
         "sizes": tables.size_table(summary),
@@ -230,8 +230,8 @@ def _parted(headline: str) -> tuple[str, str]:
     return first + dot.strip(), rest
 
 
-def _by_treatment(summary: Mapping[str, Any], treatments: Sequence[str]) -> dict[str, Any]:
-    """Findings of which each treatment has its own, as (treatment, finding) pairs."""
+def _by_recipe(summary: Mapping[str, Any], recipes: Sequence[str]) -> dict[str, Any]:
+    """Findings of which each recipe has its own, as (recipe, finding) pairs."""
     each: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
         "reach": safe.reach,
         "tests": safe.tests,
@@ -248,4 +248,4 @@ def _by_treatment(summary: Mapping[str, Any], treatments: Sequence[str]) -> dict
         "abstention_tables": reliable.abstention_table,
         "perplexity_tables": answers.perplexity_table,
     }
-    return {name: [(one, find(summary, one)) for one in treatments] for name, find in each.items()}
+    return {name: [(one, find(summary, one)) for one in recipes] for name, find in each.items()}

@@ -27,102 +27,102 @@ class Figure(NamedTuple):
 
     kind: str
     task: str
-    treatment: str
+    recipe: str
     metric: str
     svg: Markup
     table: Table
 
 
-def curves(summary: Summary, treatments: Sequence[str]) -> list[Figure]:
-    """A degradation panel for each treatment, metric and task."""
+def curves(summary: Summary, recipes: Sequence[str]) -> list[Figure]:
+    """A degradation panel for each recipe, metric and task."""
     found = []
-    for treatment in treatments:
+    for recipe in recipes:
         for metric in METRICS:
             for task in reading.tasks(summary):
                 shown = answers.own_metric(summary, task) if metric == "accuracy" else metric
-                panel = panels.curve_panel(summary, task, treatment, shown)
+                panel = panels.curve_panel(summary, task, recipe, shown)
                 drawn, table = Markup(figures.curves(panel)), tables.curve_table(panel)
-                found.append(Figure("curves", task, treatment, metric, drawn, table))
+                found.append(Figure("curves", task, recipe, metric, drawn, table))
     return found
 
 
-def outcomes(summary: Summary, treatments: Sequence[str], seen: tuple[str, ...]) -> list[Figure]:
-    """Outcome bars for each treatment, task and model."""
+def outcomes(summary: Summary, recipes: Sequence[str], seen: tuple[str, ...]) -> list[Figure]:
+    """Outcome bars for each recipe, task and model."""
     found = []
-    for treatment in treatments:
+    for recipe in recipes:
         for task in reading.tasks(summary):
             for model in reading.models(summary):
-                panel = panels.outcome_panel(summary, task, treatment, model)
+                panel = panels.outcome_panel(summary, task, recipe, model)
                 if panel.levels:
                     drawn = Markup(figures.outcomes(panel, seen))
                     table = tables.outcome_table(panel, seen)
-                    found.append(Figure("outcomes", task, treatment, "", drawn, table))
+                    found.append(Figure("outcomes", task, recipe, "", drawn, table))
     return found
 
 
-def differences(summary: Summary, treatments: Sequence[str]) -> list[Figure]:
+def differences(summary: Summary, recipes: Sequence[str]) -> list[Figure]:
     """Forest plots of both kinds for each pair of models."""
     found = []
-    for treatment in treatments:
+    for recipe in recipes:
         for kind in ("absolute", "retention"):
-            for panel in panels.difference_panels(summary, treatment, kind):
+            for panel in panels.difference_panels(summary, recipe, kind):
                 drawn, table = Markup(figures.differences(panel)), tables.difference_table(panel)
-                found.append(Figure("differences", "", treatment, kind, drawn, table))
+                found.append(Figure("differences", "", recipe, kind, drawn, table))
     return found
 
 
-def bias(summary: Summary, treatments: Sequence[str]) -> list[Figure]:
+def bias(summary: Summary, recipes: Sequence[str]) -> list[Figure]:
     """What is said how often against the gold, and the measures of leaning."""
     found = []
-    for treatment in treatments:
+    for recipe in recipes:
         for task in reading.tasks(summary):
-            for one in measures.share_charts(summary, task, treatment):
-                found.append(_charted("bias", task, treatment, "shares", one))
-        found += _measured(summary, "bias", treatment)
+            for one in measures.share_charts(summary, task, recipe):
+                found.append(_charted("bias", task, recipe, "shares", one))
+        found += _measured(summary, "bias", recipe)
     return found
 
 
-def trust(summary: Summary, treatments: Sequence[str]) -> list[Figure]:
+def trust(summary: Summary, recipes: Sequence[str]) -> list[Figure]:
     """Flips, confident errors and calibration by level."""
-    return [one for treatment in treatments for one in _measured(summary, "trust", treatment)]
+    return [one for recipe in recipes for one in _measured(summary, "trust", recipe)]
 
 
-def open_answers(summary: Summary, treatments: Sequence[str]) -> list[Figure]:
+def open_answers(summary: Summary, recipes: Sequence[str]) -> list[Figure]:
     """What lists, texts and programs are like beside being right."""
     found = []
-    for treatment in treatments:
+    for recipe in recipes:
         for metric in answers.METRICS:
             for task in answers.tasks(summary):
-                chart = answers.chart(summary, metric, task, treatment)
+                chart = answers.chart(summary, metric, task, recipe)
                 if chart is not None:
-                    found.append(_charted("open", task, treatment, metric, chart))
+                    found.append(_charted("open", task, recipe, metric, chart))
     return found
 
 
-def reliable(summary: Summary, treatments: Sequence[str]) -> list[Figure]:
+def reliable(summary: Summary, recipes: Sequence[str]) -> list[Figure]:
     """Utility and reliability on one axis of levels, abstaining, medical against general tasks."""
     return [
-        _charted("reliable", panel.task, treatment, "", panel.chart)
-        for treatment in treatments
-        for panel in reliability.panels(summary, treatment)
+        _charted("reliable", panel.task, recipe, "", panel.chart)
+        for recipe in recipes
+        for panel in reliability.panels(summary, recipe)
     ]
 
 
-def _measured(summary: Summary, key: str, treatment: str) -> list[Figure]:
+def _measured(summary: Summary, key: str, recipe: str) -> list[Figure]:
     found = []
     for metric in measures.BIAS if key == "bias" else measures.TRUST:
         for task in reading.tasks(summary):
             chart = None
             if metric != "shares":
-                chart = measures.chart(summary, key, metric, task, treatment)
+                chart = measures.chart(summary, key, metric, task, recipe)
             if chart is not None:
-                found.append(_charted(key, task, treatment, metric, chart))
+                found.append(_charted(key, task, recipe, metric, chart))
     return found
 
 
-def _charted(kind: str, task: str, treatment: str, metric: str, chart: Chart) -> Figure:
+def _charted(kind: str, task: str, recipe: str, metric: str, chart: Chart) -> Figure:
     table = measures.chart_table(chart)
-    return Figure(kind, task, treatment, metric, Markup(lines.draw(chart)), table)
+    return Figure(kind, task, recipe, metric, Markup(lines.draw(chart)), table)
 
 
 def sizes(summary: Summary) -> list[Figure]:

@@ -1,4 +1,4 @@
-"""Many cells: a study planned to courses, run by an engine, written by the one driver."""
+"""Many cells: a study planned to sweeps, run by an engine, written by the one driver."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import Any, Protocol
 
 from resect.errors import RequestError, unknown
 from resect.run.local_engine import Local
-from resect.run.plan import courses, due
+from resect.run.plan import due, sweeps
 from resect.run.ray_engine import OnRay
 from resect.run.resolve import Resolved, resolve
-from resect.run.walk import Answered, Course, Event, Finished, Measured, Notice
+from resect.run.walk import Answered, Event, Finished, Measured, Notice, Sweep
 from resect.store.sqlite import Store
 
 ENGINES = ("local", "ray")
 
 
 class Engine(Protocol):
-    """Takes courses and says what happens; where they run is its business."""
+    """Takes sweeps and says what happens; where they run is its business."""
 
-    def submit(self, courses: list[Course]) -> None:
-        """Take courses to run."""
+    def submit(self, sweeps: list[Sweep]) -> None:
+        """Take sweeps to run."""
         ...
 
     def events(self) -> Iterator[Event]:
-        """Events of all courses, each course's in its order."""
+        """Events of all sweeps, each sweep's in its order."""
         ...
 
 
@@ -42,23 +42,23 @@ def engine_of(
     return OnRay(notice, workers, address) if name == "ray" else Local(notice, workers)
 
 
-def execute(
+def drive(
     resolved: Resolved,
     store: Store,
     engine: Engine,
-    watch: Callable[[list[Course], Iterator[Event]], Iterator[Event]],
+    watch: Callable[[list[Sweep], Iterator[Event]], Iterator[Event]],
     facts: dict[str, Any],
 ) -> None:
     """Run what the store lacks; every event is stored as it comes.
 
-    `watch` is handed the courses to run and the events, and passes the events on.
+    `watch` is handed the sweeps to run and the events, and passes the events on.
     """
-    planned = courses(resolved)
+    planned = sweeps(resolved)
     store.put_study(
         _models(resolved),
         resolved.infos,
         resolved.items,
-        [cell.result(course, "success", None, None) for course in planned for cell in course.cells],
+        [cell.result(sweep, "success", None, None) for sweep in planned for cell in sweep.cells],
         {"warnings": resolved.warnings(), **facts},
     )
     left = due(planned, store)
@@ -90,4 +90,4 @@ def _models(resolved: Resolved) -> list[dict[str, Any]]:
     return rows
 
 
-__all__ = ["ENGINES", "Engine", "engine_of", "execute", "resolve"]
+__all__ = ["ENGINES", "Engine", "drive", "engine_of", "resolve"]
