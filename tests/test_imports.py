@@ -38,15 +38,16 @@ ALLOWED: dict[str, set[str]] = {
     "diff": {"catalog", "errors", "findings", "record", "report", "stats"},
     "report": {"catalog", "errors", "findings", "narrative", "record", "replication", "stats"},
     "run": {
-        "anatomy", "ask", "calibration", "catalog", "diff", "errors", "findings", "measure", "methods",
+        "anatomy", "ask", "calibration", "catalog", "diff", "errors", "findings", "measure",
+        "methods",
         "models", "narrative", "record", "recover", "replication", "report", "spec", "store",
         "tasks",
     },
     "recorded": {"errors", "record", "run", "spec", "tasks"},
     "api": {"record", "run", "spec"},
     "cli": {
-        "api", "catalog", "clinic", "diff", "errors", "findings", "methods", "recorded", "recover", "report",
-        "run", "sandbox", "spec", "store", "tasks",
+        "api", "catalog", "clinic", "diff", "errors", "findings", "methods", "recorded", "recover",
+        "report", "run", "sandbox", "spec", "store", "tasks",
     },
 }  # fmt: skip
 ALLOWED["__init__"] = {"api", "diff", "parse", "run", "spec"}

@@ -1,4 +1,4 @@
-"""The catalogue: every metric, test and outcome, how it is called, what it is of and how to read it.
+"""The catalogue: every metric, test and outcome, with its names, unit, direction and meaning.
 
 Analysis, terminal, page, card, diff and docs take names, units and colours from here. A new metric
 is one entry here and one function in `findings` (docs/adding_a_metric.md).

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from lobotomy_logs import task
+from summaries import summarise
 
-from resect.run.analysis import analyse as summarise
 from resect.stats import skill as sk
 
 YN = ("yes", "no")

@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 from answers_by_hand import YN, cell, flipped, run
 from lobotomy_logs import task
+from summaries import summarise
 
 from resect.findings.comparisons import adjust, adjusted, compare, detectable
 from resect.findings.curves import Curve, Sampled, build
 from resect.findings.frame import Key, TaskFrame
 from resect.findings.planned import pairs
 from resect.findings.sample_size import too_few, weight
-from resect.run.analysis import analyse as summarise
 from resect.stats.intervals import item_weights
 from resect.stats.multiplicity import bootstrap_p, holm
 

@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 import pytest
 from null_models import CONTROLS, MODELS, answers
+from summaries import summarise
 
 from resect import tasks
-from resect.run.analysis import analyse as summarise
 from resect.sandbox.programs import OPT_IN
 from resect.tasks import Source
 

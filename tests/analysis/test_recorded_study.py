@@ -4,9 +4,9 @@ import json
 
 import pytest
 from lobotomy_logs import LOGS, MODELS, STUDY, TASKS, read_logs
+from summaries import summarise
 
 from resect.diff.same_summary import same_summary
-from resect.run.analysis import analyse as summarise
 
 pytestmark = pytest.mark.skipif(not LOGS.exists(), reason=f"the recorded study is not at {LOGS}")
 

@@ -187,11 +187,11 @@ class Study:
     recipes: tuple[StudyRecipe, ...]
     tasks: tuple[str, ...]
     limit: int | None
+    variants: tuple[str, ...]
     seed: int
     resamples: int
-    variants: tuple[str, ...] = ()
-    margin: float | None = None
-    alpha: float | None = None
+    margin: float | None
+    alpha: float | None
     recorded: Mapping[str, Any] | None = None
 
 
@@ -565,23 +565,23 @@ class Limiting:
     main: bool
     level: Level
     others: tuple[TestName, ...]
-    reason: str | None = None
-    view: View | None = None
-    margin: float | None = None
-    n: int | None = None
-    lost: int | None = None
-    gained: int | None = None
-    baseline: float | None = None
-    value: float | None = None
-    difference: float | None = None
-    low: float | None = None
-    high: float | None = None
-    p: float | None = None
-    passed: bool | None = None
-    design_effect: float | None = None
-    power: float | None = None
-    provable_margin: float | None = None
-    items_needed: int | None = None
+    reason: str | None
+    view: View | None
+    margin: float | None
+    n: int | None
+    lost: int | None
+    gained: int | None
+    baseline: float | None
+    value: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    passed: bool | None
+    design_effect: float | None
+    power: float | None
+    provable_margin: float | None
+    items_needed: int | None
 
     @property
     def tested(self) -> bool:

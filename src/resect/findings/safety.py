@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from resect.findings.curves import Curve, damage, describe, say
 from resect.findings.evidence import NO_SKILL, Evidence, Test, joint, row, shortfall
 from resect.findings.frame import Level
 from resect.findings.phrases import degraded
+from resect.findings.rows import Limiting
 
 ALPHA = 0.025
 """One-sided, so that a drawn 95 % band and the verdict agree."""
@@ -151,7 +153,8 @@ def _limit(ready: Sequence[tuple[Evidence, Test]], level: Level, alpha: float) -
             failed.append(((t.main, p), e, t, at))
     _, e, t, at = max(failed, key=lambda entry: entry[0])
     name = e.curve.frame.name
-    limiting: Row = {"task": name, "test": t.name, "main": t.main, "level": level}
+    limiting: Row = dict.fromkeys(f.name for f in fields(Limiting))
+    limiting |= {"task": name, "test": t.name, "main": t.main, "level": level}
     if at is None or not t.change.n[at]:
         lacking = t.lacking(name, at, level)
         limiting |= {"reason": lacking or f"{name} has no items for the test at {say(level)}"}

@@ -56,7 +56,7 @@ def _none(row: Row, first: bool) -> str:
     """What is said of a sweep whose first level failed: lost, not judged, or not shown."""
     limit = row["limiting"]
     level = at(limit["level"])
-    if "difference" not in limit:
+    if limit["difference"] is None:
         return f"cannot be judged at {level}, since {limit['reason']} {_where(row, [_fell(row)])}"
     lost = beyond(limit)
     if lost and limit["main"]:
@@ -164,7 +164,7 @@ def _sweep(row: Row, called: Mapping[str, str], many: frozenset[str]) -> str:
 def _stopped(limit: Row) -> str:
     """Which task and test stopped the sweep, and what the data could have proven."""
     where = f"at {at(limit['level'])}"
-    if "difference" not in limit:
+    if limit["difference"] is None:
         return f"{where} it is stopped since {limit['reason']}"
     change = f"{points(limit['difference'], True)} points"
     ends = f"[{points(limit['low'], True)}, {points(limit['high'], True)}]"

@@ -241,8 +241,11 @@ def _declared(
         "recipes": [{"name": t, "levels": sorted(got)} for t, got in levels.items()],
         "tasks": list(tasks),
         "limit": None,
+        "variants": [],
         "seed": 0,
         "resamples": RESAMPLES,
+        "margin": None,
+        "alpha": None,
         "recorded": dict(recorded),
     }
 

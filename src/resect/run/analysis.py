@@ -8,7 +8,9 @@ import pandas as pd
 
 from resect.findings import planned
 from resect.findings.plain import plain
+from resect.findings.rows import Summary
 from resect.findings.summary import summarise
+from resect.findings.summary_file import from_data
 from resect.narrative.verdict import verdict
 from resect.record import TaskInfo
 from resect.replication.published import published
@@ -25,8 +27,9 @@ def analyse(
     provenance: dict[str, Any],
     resamples: int = 2000,
     seed: int = 0,
-) -> dict[str, Any]:
-    """Everything that summary.json holds, ready for `json.dumps(..., allow_nan=False)`."""
+    judge: dict[str, Any] | None = None,
+) -> Summary:
+    """Everything that summary.json holds."""
     summary = summarise(
         study=study,
         models=models,
@@ -44,5 +47,6 @@ def analyse(
         roles.setdefault(row["model"], row["role"])
     theirs = published(answers, tasks, rows, study, roles, resamples, seed)
     summary |= {"published": theirs} if theirs else {}
+    summary |= {"judge": judge} if judge else {}
     summary["verdict"] = verdict(summary)
-    return plain(summary)  # type: ignore[no-any-return]
+    return from_data(plain(summary), "the analysis")

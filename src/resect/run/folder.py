@@ -8,6 +8,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import pandas as pd
 from resect.diff.answer_diff import reasked
 from resect.diff.run_diff import between
 from resect.errors import RequestError
+from resect.findings.rows import Summary
+from resect.findings.summary_file import to_data
 from resect.record import Item, TaskInfo, digest
 from resect.report import card
 from resect.report.page import render as page
@@ -93,11 +96,11 @@ class Run:
                 return found
             except ValueError:
                 raise RequestError(f"{path} is broken: rebuild it with `resect report`.") from None
-        return self.analyse()[0]
+        return to_data(self.analyse()[0])
 
     def analyse(
         self, margin: float | None = None, alpha: float | None = None
-    ) -> tuple[dict[str, Any], pd.DataFrame]:
+    ) -> tuple[Summary, pd.DataFrame]:
         """The findings computed from the store, and the answers they are computed from.
 
         `margin` and `alpha` of the safe level stand in for the study's where they are given.
@@ -118,11 +121,10 @@ class Run:
                 provenance=facts.get("provenance", {}),
                 resamples=facts["study"]["resamples"],
                 seed=facts["study"]["seed"],
+                judge=facts.get("judge"),
             )
-        if "judge" in facts:
-            summary["judge"] = facts["judge"]
-        summary["warnings"] = [*facts.get("warnings", []), *summary["warnings"]]
-        return summary, answers
+        warnings = (*facts.get("warnings", ()), *summary.warnings)
+        return replace(summary, warnings=warnings), answers
 
     def failed(self) -> str | None:
         """A sentence about the cells that failed, None where there are none."""
@@ -139,7 +141,8 @@ class Run:
 
     def report(self, margin: float | None = None, alpha: float | None = None) -> Path:
         """Rebuild summary, page and card from the store; the path of the page."""
-        summary, answers = self.analyse(margin, alpha)
+        found, answers = self.analyse(margin, alpha)
+        summary = to_data(found)
         text, data = card.render(summary)
         write(self.path / "summary.json", to_json(summary))
         write(self.path / "report.html", page.render(summary, _examples(answers, summary)))

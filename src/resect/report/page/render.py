@@ -94,7 +94,7 @@ def _hash(content: str) -> str:
 
 
 def _asset(name: str) -> str:
-    return files("resect.report").joinpath(name).read_text(encoding="utf-8")
+    return files("resect.report.page").joinpath(name).read_text(encoding="utf-8")
 
 
 def _environment() -> Environment:
