@@ -50,8 +50,9 @@ def run(
     """Run `program` and then `tests`, which call its functions; it passed if no test fails.
 
     `context` is code that the tests may use as it stands (a helper in the prompt; it may end with
-    the head of a function), `entry` the function that the program has to bring all the same. Says `walls` and runs nothing where the
-    walls do not stand; tries again, for a busy kernel may be short of namespaces for a moment.
+    the head of a function), `entry` the function that the program has to bring all the same.
+    Says `walls` and runs nothing where the walls do not stand; tries again, for a busy kernel may
+    be short of namespaces for a moment.
     """
     try:
         account = walls.account()
