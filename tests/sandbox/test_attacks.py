@@ -87,8 +87,8 @@ class World:
             "limited": "Max open files            7 " in self._proc("limits"),
             "slowed": self._proc("stat").rpartition(")")[2].split()[16] == "19",
             "pinned": os.sched_getaffinity(0) != os.sched_getaffinity(self.victim.pid),
-            "file": self.file.is_file() and self.file.read_text() != "whole",
-            "mode": self.file.is_file() and self.file.stat().st_mode & 0o777 != 0o644,
+            "file": self._file() not in ("whole", None),
+            "mode": self._mode() not in (0o644, None),
             "folder": os.listdir(self.folder) != ["file"],
             "connected": _waiting(self.server) or _waiting(self.local),
             "shared": self._shared() != bytes(4),
@@ -96,6 +96,16 @@ class World:
         }
         self.done += [name for name, is_so in seen.items() if is_so and name not in self.done]
         return self.done
+
+    def _file(self) -> str | None:
+        with contextlib.suppress(FileNotFoundError):
+            return self.file.read_text()
+        return None
+
+    def _mode(self) -> int | None:
+        with contextlib.suppress(FileNotFoundError):
+            return self.file.stat().st_mode & 0o777
+        return None
 
     def _proc(self, name: str) -> str:
         return Path(f"/proc/{self.victim.pid}/{name}").read_text()
