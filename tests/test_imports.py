@@ -16,7 +16,7 @@ ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "catalog": set(),
     "record": set(),
-    "parse": set(),
+    "parse": {"errors"},
     "spec": {"errors", "record"},
     "sandbox": {"errors"},
     "tasks": {"errors", "parse", "record", "sandbox"},

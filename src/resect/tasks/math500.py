@@ -35,7 +35,7 @@ ROWS = Rows(
 
 
 class Math500(QuestionTask):
-    """The boxed expression, compared as the MATH paper does."""
+    """The boxed expression, compared by value."""
 
     info = TaskInfo(
         name="math500",
@@ -44,7 +44,7 @@ class Math500(QuestionTask):
         labels=(),
         summary="competition mathematics, final expression, 500 problems",
         protocol="MATH-500, the last boxed expression (else the announced one, else the last "
-        "formula), equal by the MATH paper's is_equiv or as exact numbers, no computer algebra",
+        "formula), equal in value by math-verify",
         max_new_tokens=512,
         stop=("\nProblem:",),
         primary="exact_match",
@@ -52,11 +52,12 @@ class Math500(QuestionTask):
         revision=ROWS.revision,
         file=ROWS.file,
     )
-    reader = "latex:1"
+    reader = "latex:2"
     pool_name = "worked solutions drawn by seed from the other problems"
 
     def questions(self, source: Source) -> Iterator[Question]:
         """The problems in the order of the release."""
+        latex.needed()
         for row in ROWS.read(source):
             tags = {name: str(row[name]) for name in ("subject", "level") if row.get(name)}
             yield Question(
