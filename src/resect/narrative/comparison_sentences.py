@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from resect.catalog import fragment
-from resect.findings.phrases import listed
 from resect.findings.rows import Better, Comparison, IntactComparison, Summary
 from resect.narrative.phrasing import ModelNames, change, changes, first_view, sentence
+from resect.narrative.reasons import listed
 
 WORDS: Mapping[Better, str] = {
     Better.NEITHER: "no evidence that {a} keeps more than {b}, or less, on {tasks}",

@@ -7,10 +7,9 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 from resect.catalog import fragment
-from resect.findings.phrases import listed
 from resect.findings.rows import Abstention, Domains, ReliabilityFirst, Summary
 from resect.narrative.phrasing import ModelNames
-from resect.record import View
+from resect.narrative.reasons import listed
 
 
 class Race(Protocol):
@@ -56,7 +55,7 @@ class OfOneSweep(Protocol):
         ...
 
     @property
-    def view(self) -> View:
+    def view(self) -> str:
         """The view."""
         ...
 

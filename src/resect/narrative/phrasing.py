@@ -1,4 +1,4 @@
-"""How sentences name models, levels, numbers and fallen-back cells."""
+"""How sentences name models, fractions, intervals and differences."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
-from resect.findings.phrases import at, listed
-from resect.findings.rows import DegradedCell, Level, Summary
-from resect.record import View
+from resect.findings.rows import Level, Summary
 
 ROLES = {"specialist": "the specialist", "base": "its base"}
 ALONE = {"base": "the base"}
@@ -19,7 +17,7 @@ class Viewed(Protocol):
     """A row about one view."""
 
     @property
-    def view(self) -> View:
+    def view(self) -> str:
         """The view."""
         ...
 
@@ -88,18 +86,6 @@ def change(share: float | None) -> str:
 def changes(low: float | None, high: float | None) -> str:
     """The interval of a difference of shares, in points."""
     return f"[{change(low)}, {change(high)}]"
-
-
-def degraded(cells: Sequence[DegradedCell]) -> str:
-    """`degraded at 30 % and 50 % on t (prompts truncated)`, by reason; empty where nothing is."""
-    reasons: dict[str, list[DegradedCell]] = {}
-    for cell in cells:
-        reasons.setdefault(cell.reason, []).append(cell)
-    return "; ".join(
-        f"degraded at {listed(unique(at(cell.level) for cell in group))} "
-        f"on {listed(unique(cell.task for cell in group))} ({reason})"
-        for reason, group in reasons.items()
-    )
 
 
 def unique(words: Iterable[str]) -> list[str]:

@@ -7,19 +7,18 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from resect.catalog import fragment
-from resect.findings.phrases import at, listed
 from resect.findings.rows import Limiting, PickedBy, Safety, SmallestSafe, Summary, SweepState
 from resect.narrative.phrasing import (
     ModelNames,
     change,
     changes,
-    degraded,
     levels_of,
     points,
     removed,
     sentence,
     unique,
 )
+from resect.narrative.reasons import at, degraded, listed
 
 SEPARATE = "(each tested on its own; the smallest safe version chooses among them)"
 

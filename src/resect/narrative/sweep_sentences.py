@@ -8,11 +8,10 @@ from typing import NamedTuple
 
 from resect.catalog import fragment
 from resect.findings.curves import damage
-from resect.findings.phrases import at
 from resect.findings.rows import Cliff, CliffKind, CurvePoint, Summary, Task
 from resect.narrative.phrasing import ModelNames, first_view, level_interval, sentence, unique
+from resect.narrative.reasons import at
 from resect.narrative.safety_sentences import seeded, under
-from resect.record import View
 
 SILENT = 0.2
 """A model whose no-answer share rises by more than this over its baseline's loses the format."""
@@ -130,7 +129,7 @@ def _sweep(summary: Summary, cliff: Cliff, model: str, several: frozenset[str]) 
     return "; ".join(parts)
 
 
-def _points(summary: Summary, cliff: Cliff, view: View) -> list[CurvePoint]:
+def _points(summary: Summary, cliff: Cliff, view: str) -> list[CurvePoint]:
     """The points with answers of a cliff's sweep on its task, rising damage."""
     sweep = cliff.model, cliff.recipe, cliff.seed, cliff.task
     points = [
