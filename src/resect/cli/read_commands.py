@@ -107,14 +107,14 @@ def diff(
     quiet: Quiet = False,
 ) -> None:
     """Say what changed between two runs, paired where rows and questions are the same."""
-    from resect.diff import diff_report as between
+    from resect.diff import diff_report
     from resect.run.folder import changes
 
-    found = changes(one, other)
+    difference = changes(one, other)
     if as_json:
-        print_json(found)
+        print_json(difference.to_data())
     else:
-        typer.echo("\n".join(between.lines(found, everything)))
+        typer.echo("\n".join(diff_report.lines(difference, everything)))
 
 
 @app.command()

@@ -14,8 +14,8 @@ from typing import Any
 
 import pandas as pd
 
-from resect.diff.answer_diff import reasked
-from resect.diff.run_diff import between
+from resect.diff.answer_diff import diff_answers
+from resect.diff.run_diff import RunDiff, diff_findings
 from resect.errors import RequestError
 from resect.findings.rows import Summary
 from resect.findings.summary_file import to_data
@@ -151,24 +151,16 @@ class Run:
         return self.path / "report.html"
 
 
-def changes(first: Path, second: Path) -> dict[str, Any]:
+def changes(first: Path, second: Path) -> RunDiff:
     """What changed from one run to another (docs/diff.md): the findings of two run folders or
     summary.json files, and the answers where both folders have a store.
     """
-    found = between(first, second)
+    findings = diff_findings(first, second)
     without = [str(path) for path in (first, second) if not (path / "results.sqlite").is_file()]
-    answers, both = None, []
-    if not without:
-        names = {row["second"]: row["first"] for row in found["models"]}
-        answers = reasked(Run(first).read(), Run(second).read(), names)
-        both = answers["cells"]
-    return {
-        "schema": 1,
-        "in_common": found["same"] or bool(found["shared"].get("curves") or both),
-        **found,
-        "answers": answers,
-        "reason": f"there is no results.sqlite in {' and '.join(without)}" if without else None,
-    }
+    if without:
+        return RunDiff(findings, None, f"there is no results.sqlite in {' and '.join(without)}")
+    names = {pair.second: pair.first for pair in findings.models}
+    return RunDiff(findings, diff_answers(Run(first).read(), Run(second).read(), names), None)
 
 
 def to_json(value: Any) -> str:

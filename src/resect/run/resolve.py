@@ -63,7 +63,7 @@ class Resolved:
 
 def resolve(study: Study) -> Resolved:
     """Check every name and file of a study and load its items. Raises `RequestError`."""
-    study = study.model_copy(update={"recipes": _as_swept(study.recipes)})
+    study = study.model_copy(update={"recipes": as_swept(study.recipes)})
     chains = _chains(study)
     device = devices.named(study.device)
     items, infos = _items(study)
@@ -139,8 +139,8 @@ def _items(study: Study) -> tuple[dict[str, tuple[Item, ...]], dict[str, TaskInf
     return items, {name: task.describe(source) for name, task in found.items()}
 
 
-def _as_swept(recipes: Sequence[Recipe]) -> tuple[Recipe, ...]:
-    """Recipes with the options that a sweep sets, so that their names say them."""
+def as_swept(recipes: Sequence[Recipe]) -> tuple[Recipe, ...]:
+    """Recipes as they run and are stored: named by the options that are not the default."""
     return tuple(
         t.model_copy(update={"steps": tuple(methods.for_sweep(step) for step in t.steps)})
         for t in recipes

@@ -17,11 +17,16 @@ GROUP = "resect.methods"
 
 
 class Entry(NamedTuple):
-    """Where a method is and what it does; `dose` is what its level counts, None without one."""
+    """Where a method is and what it does.
+
+    `dose` is what its level counts, None without one; `part` what that level is a fraction of, in
+    the words of a sentence, None where it is no fraction.
+    """
 
     where: str
     summary: str
     dose: str | None
+    part: str | None = None
 
 
 METHODS: dict[str, Entry] = {
@@ -29,31 +34,37 @@ METHODS: dict[str, Entry] = {
         "resect.methods.weights.magnitude:Magnitude",
         "smallest |w| to zero, by layer, row or over the whole model",
         "fraction of the weights",
+        "targeted weights",
     ),
     "wanda": Entry(
         "resect.methods.weights.wanda:Wanda",
         "smallest |w| x input norm of every output row to zero",
         "fraction of the weights",
+        "targeted weights",
     ),
     "sparsegpt": Entry(
         "resect.methods.weights.sparsegpt:SparseGpt",
         "second-order pruning, the kept weights updated to make up for it",
         "fraction of the weights",
+        "targeted weights",
     ),
     "ria": Entry(
         "resect.methods.weights.ria:Ria",
         "smallest relative importance x input norm to zero",
         "fraction of the weights",
+        "targeted weights",
     ),
     "random": Entry(
         "resect.methods.weights.random:Random",
         "weights to zero at random, the control",
         "fraction of the weights",
+        "targeted weights",
     ),
     "experts": Entry(
         "resect.methods.parts.experts:Experts",
         "routed experts of a mixture cut out, by what they add; the model gets smaller",
         "fraction of the experts",
+        "experts",
     ),
     "bnb-int8": Entry(
         "resect.methods.packed.bnb:Int8",
@@ -99,21 +110,25 @@ METHODS: dict[str, Entry] = {
         "resect.methods.parts.neurons:Neurons",
         "MLP neurons cut out, the least task-specific first, reverse, by size or at random",
         "fraction of the neurons",
+        "neurons",
     ),
     "nodes": Entry(
         "resect.methods.parts.neurons:Nodes",
         "nodes:0.2 cuts the 20 % of MLP neurons with the smallest weights out of every layer",
         "fraction of the neurons",
+        "neurons",
     ),
     "heads": Entry(
         "resect.methods.parts.heads:Heads",
         "attention heads cut out, in whole groups or evenly from every group",
         "fraction of the heads",
+        "attention heads",
     ),
     "blocks": Entry(
         "resect.methods.parts.blocks:Blocks",
         "whole decoder blocks cut out, the least influential first or at random",
         "fraction of the blocks",
+        "decoder blocks",
     ),
 }
 

@@ -179,6 +179,13 @@ class Recipe(Frozen):
             return None
         return next((number for number, step in enumerate(self.steps) if step.open), None)
 
+    @property
+    def level_of(self) -> str | None:
+        """What its level is a fraction of (`targeted weights`), None where that is not known."""
+        step = next((step for step in self.steps if step.open), None)
+        entry = None if step is None else METHODS.get(step.method)
+        return None if entry is None else entry.part
+
     def doses(self, number: int) -> tuple[float, ...]:
         """The levels above 0 that step `number` is brought to."""
         if number == self.swept:
