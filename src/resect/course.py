@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from transformers import PreTrainedModel
 
-from resect import measure, methods, models, tasks
+from resect import measure, methods, models
 from resect.ask import Asker, Budget
 from resect.ask.faithful import departure
 from resect.errors import RunError
@@ -24,6 +24,7 @@ from resect.methods.base import Context, Method
 from resect.models import Loaded
 from resect.record import Answer, CellResult, Item, Measurement, Status, StepReport, TaskInfo
 from resect.spec import Calibration, CellSpec, Measure, ModelRef, Step, Treatment
+from resect.tasks import readers
 from resect.tasks.base import chosen
 
 
@@ -226,16 +227,16 @@ def _run(
 ) -> Iterator[Event]:
     """Ask one cell; `notes` say what was done otherwise than asked, and make it degraded."""
     started = time.perf_counter()
-    task = tasks.get(cell.info.name)
+    reader = readers.of(cell.info)
     asking, keys = cell.spec.asking, cell.spec.items  # hashes: once, not once an answer
     try:
         for batch in asker.ask(model, set(cell.missing)):
             answers = []
             for row, raw in zip(batch.rows, batch.answers, strict=True):
                 item = cell.items[row]
-                reading = task.answer(raw, item)
+                reading = reader.answer(raw, item)
                 best = chosen(item, raw.option_scores, cell.info.scored)
-                answers.append(Answer(asking, keys[row], raw, reading, task.reader, best))
+                answers.append(Answer(asking, keys[row], raw, reading, reader.version, best))
             yield Answered(cell, answers)
     except RunError as error:
         yield Finished(cell.result(course, "failed", str(error), None))
