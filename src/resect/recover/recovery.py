@@ -57,7 +57,9 @@ def recover_to(
     identity, empty = loading.identify(ref)
     method.fits(empty.model, [])
     for name in asked:
-        method.apart_from(tasks.get(name).items(Source(data_dir=data_dir)), name)
+        method.apart_from(
+            tasks.get(name, ref.trust_remote_code).items(Source(data_dir=data_dir)), name
+        )
     if isinstance(method, Lora):
         method.merge = not adapter
     whole = loading.load(ref, devices.fitting(device, empty.model), notice)

@@ -61,12 +61,17 @@ class Resolved:
         return [found] if found else []
 
 
-def resolve(study: Study) -> Resolved:
-    """Check every name and file of a study and load its items. Raises `RequestError`."""
+def resolve(study: Study, trust_remote_code: bool = False) -> Resolved:
+    """Check every name and file of a study and load its items. Raises `RequestError`.
+
+    A study can only ask for code to be run; `trust_remote_code` is the caller's word that it may.
+    """
+    if not trust_remote_code:
+        _refuse_code(study)
     study = study.model_copy(update={"recipes": as_swept(study.recipes)})
     chains = _chains(study)
     device = devices.named(study.device)
-    items, infos = _items(study)
+    items, infos = _items(study, trust_remote_code)
     identities, places, tiny = {}, {}, {}
     for role, ref in study.models.items():
         identities[role], loaded = loading.identify(ref)
@@ -83,6 +88,17 @@ def resolve(study: Study) -> Resolved:
     keys = {name: tuple(item.key for item in got) for name, got in items.items()}
     names = _names(study.models)
     return Resolved(study, device, names, identities, infos, items, keys, chains, places, tiny)
+
+
+def _refuse_code(study: Study) -> None:
+    """Raise `RequestError` where a study asks to run code that comes with a model or a task."""
+    asking = [f"the model {ref.id}" for ref in study.models.values() if ref.trust_remote_code]
+    asking += [f"the task {name}" for name in study.tasks if tasks.runs_code(name)]
+    if asking:
+        raise RequestError(
+            f"the study asks to run code that comes with {' and '.join(asking)}: read that code, "
+            "then allow it with --trust_remote_code (in Python trust_remote_code=True)."
+        )
 
 
 def _chains(study: Study) -> dict[str, Chain]:
@@ -110,8 +126,10 @@ def _chains(study: Study) -> dict[str, Chain]:
     return found
 
 
-def _items(study: Study) -> tuple[dict[str, tuple[Item, ...]], dict[str, TaskInfo]]:
-    found = {name: tasks.get(name) for name in study.tasks}
+def _items(
+    study: Study, trust_remote_code: bool
+) -> tuple[dict[str, tuple[Item, ...]], dict[str, TaskInfo]]:
+    found = {name: tasks.get(name, trust_remote_code) for name in study.tasks}
     source = Source(
         data_dir=study.data_path,
         limit=study.limit,

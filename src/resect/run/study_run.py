@@ -32,12 +32,14 @@ def run(
     notice: Notice = warnings.warn,
     workers: int | None = None,
     address: str | None = None,
+    trust_remote_code: bool = False,
 ) -> folder.Run:
     """Run what is not stored yet, then write summary, page and card.
 
-    Raises `RequestError` before anything is written where the study cannot be run.
+    `trust_remote_code` allows the code that models and tasks of the study bring, where it asks for
+    that. Raises `RequestError` before anything is written where the study cannot be run.
     """
-    resolved = driver.resolve(study)
+    resolved = driver.resolve(study, trust_remote_code)
     running = driver.engine_of(engine, notice, workers, address)
     found = folder.Run.create(out or Path("runs") / study.name)
     provenance = _provenance(resolved.device)

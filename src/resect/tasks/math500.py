@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from resect.parse import latex, number
-from resect.record import Item, Reading, Stopped, TaskInfo
+from resect.parse import latex
+from resect.record import TaskInfo
 from resect.tasks.contract import QuestionTask, Source
 from resect.tasks.question import Question
+from resect.tasks.readers import Latex
 from resect.tasks.sources import Row, Rows
 
 
@@ -52,7 +53,7 @@ class Math500(QuestionTask):
         revision=ROWS.revision,
         file=ROWS.file,
     )
-    reader = "latex:2"
+    reader = Latex()
     pool_name = "worked solutions drawn by seed from the other problems"
 
     def questions(self, source: Source) -> Iterator[Question]:
@@ -72,11 +73,3 @@ class Math500(QuestionTask):
     def prompt(self, question: Question) -> str:
         r"""The problem, and that the answer goes into \boxed{}."""
         return f"Problem: {question.question}\nPut the final answer within \\boxed{{}}.\nSolution:"
-
-    def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
-        """The final expression; a text that the budget cut before it is truncated."""
-        value, outcome, tier = latex.expression(text)
-        cut = stopped == "length" and tier not in ("boxed", "declared", "loop")
-        if cut and number.own(text) == text:
-            value, outcome, tier = None, "truncated", "length"
-        return Reading(value, outcome, tier, float(latex.same(value, item.gold)))
