@@ -20,27 +20,30 @@ ALLOWED: dict[str, set[str]] = {
     "parents": set(),
     "sandbox": {"errors"},
     "anatomy": {"errors"},
-    "checkpoint": {"errors"},
+    "model_files": {"clinic", "errors"},
+    "scratch": {"errors"},
+    "checkpoint": {"errors", "model_files"},
     "spec": {"errors", "record"},
     "clinic": {"errors", "prompts", "record"},
     "kernels": {"errors"},
     "tasks": {"clinic", "errors", "parse", "prompts", "record", "sandbox"},
     "devices": {"errors"},
-    "models": {"clinic", "devices", "errors", "kernels", "spec"},
-    "calibration": {"anatomy", "clinic", "errors", "record", "spec", "tasks"},
+    "models": {"clinic", "devices", "errors", "kernels", "model_files", "scratch", "spec"},
+    "calibration": {"anatomy", "clinic", "errors", "record", "scratch", "spec", "tasks"},
     "methods": {
-        "anatomy", "calibration", "checkpoint", "devices", "errors", "models", "record", "spec",
+        "adapters", "anatomy", "calibration", "checkpoint", "devices", "errors", "models", "record",
+        "scratch", "spec",
     },
     "adapters": set(),
     "recover": {
         "adapters", "ask", "devices", "kernels",
-        "anatomy", "clinic", "errors", "methods", "models", "record", "spec", "tasks",
+        "anatomy", "clinic", "errors", "methods", "models", "record", "scratch", "spec", "tasks",
     },
     "recovery": {
         "adapters", "devices",
-        "checkpoint", "errors", "methods", "models", "record", "recover", "spec", "tasks",
+        "errors", "methods", "models", "record", "recover", "scratch", "spec", "tasks",
     },
-    "measure": {"devices", "anatomy", "errors", "methods", "models", "record"},
+    "measure": {"devices", "anatomy", "errors", "methods", "models", "record", "scratch"},
     "ask": {"errors", "record"},
     "course": {
         "ask", "errors", "measure", "methods", "models", "record",
@@ -55,7 +58,7 @@ ALLOWED: dict[str, set[str]] = {
     "inspection": {"anatomy", "checkpoint", "errors", "methods", "models", "spec"},
     "compression": {
         "adapters", "devices",
-        "checkpoint", "course", "errors", "methods", "models", "record", "spec",
+        "checkpoint", "course", "errors", "methods", "models", "record", "scratch", "spec",
     },
     "analysis": {"errors", "record"},
     "report": {"errors", "record"},
@@ -64,7 +67,7 @@ ALLOWED: dict[str, set[str]] = {
     "recorded": {"errors", "folder", "parents", "record", "spec", "tasks"},
     "request": {"errors", "spec"},
     "progress": {"course", "recover"},
-    "api": {"compression", "course", "folder", "record", "spec", "sweep"},
+    "api": {"compression", "course", "folder", "record", "scratch", "spec", "sweep"},
     "search": {"api", "errors", "folder", "spec"},
     "cli": {
         "analysis", "api", "clinic", "compression", "errors", "folder", "inspection", "judge",
@@ -112,7 +115,7 @@ TORCH_FREE = [
     "resect.report.card", "resect.report.terminal", "resect.folder", "resect.methods",
     "resect.cli", "resect.request", "resect.clinic", "resect.recorded", "resect.recorded.lobotomy",
     "resect.recorded.lm_eval", "resect.recorded.plain", "resect.parents", "resect.store.export",
-    "resect.judge",
+    "resect.judge", "resect.model_files", "resect.scratch",
 ]  # fmt: skip
 
 BLOCKED = """

@@ -13,7 +13,7 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from resect import folder, sweep
+from resect import folder, scratch, sweep
 from resect.compression import Asked, compressed
 from resect.course import Course, Event, Notice
 from resect.record import Provenance
@@ -44,7 +44,7 @@ def run(
     running = sweep.engine_of(engine, notice, workers, address)
     found = folder.Run.create(out or Path("runs") / study.name)
     provenance = _provenance(resolved.device)
-    with found.writing() as store:
+    with found.writing() as store, scratch.under(found.path):
         folder.write(found.path / "study.yaml", study.dump(_resolved(resolved, provenance)))
         facts = {"study": _declared(resolved.study), "provenance": asdict(provenance)}
         sweep.execute(resolved, store, running, watch, facts)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import chain
@@ -24,6 +23,7 @@ from resect import anatomy, clinic, tasks
 from resect.anatomy import Block
 from resect.errors import RequestError
 from resect.record import digest
+from resect.scratch import Scratch
 from resect.spec import Calibration
 from resect.tasks import Source, hub, offline
 
@@ -384,13 +384,13 @@ class Spool:
     """Moments of many blocks, on disk: memory holds one block's."""
 
     def __init__(self) -> None:
-        self.folder = tempfile.TemporaryDirectory(prefix="resect-moments-")
+        self.folder = Scratch("moments")
 
     def put(self, name: str, moments: dict[str, Moments]) -> None:
         """Keep a block's moments."""
-        torch.save({k: tuple(v) for k, v in moments.items()}, Path(self.folder.name) / name)
+        torch.save({k: tuple(v) for k, v in moments.items()}, self.folder.path / name)
 
     def get(self, name: str) -> dict[str, Moments]:
         """A block's moments, as they were put."""
-        found = torch.load(Path(self.folder.name) / name, weights_only=True)
+        found = torch.load(self.folder.path / name, weights_only=True)
         return {k: Moments(*v) for k, v in found.items()}

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeGuard
 import torch
 from transformers import PreTrainedModel
 
-from resect import adapters, checkpoint, devices, methods, models
+from resect import adapters, checkpoint, devices, methods, models, scratch
 from resect.course import apply_all
 from resect.errors import RequestError
 from resect.methods import stream
@@ -41,7 +41,8 @@ def compress_to(
     """Write `ref` after `treatment` to `out`, whole or not at all; what was done, as a dict.
 
     A single step that needs no activations is streamed, tensor by tensor, so that the model need
-    not fit into memory. Raises `RequestError` before anything is written.
+    not fit into memory. Raises `RequestError` before anything is written, and `RunError` where
+    what was written would not load.
     """
     asked = Asked.of(ref, treatment, calibration)
     if not asked.parts:
@@ -49,7 +50,7 @@ def compress_to(
     device = devices.named(device)
     place = Path(models.where(ref))
     method = methods.make(treatment.steps[0], seed)
-    with checkpoint.whole_folder(out) as folder:
+    with scratch.whole_folder(out) as folder:
         if len(asked.parts) == 1 and _streams(method) and place.exists():
             reports: tuple[StepReport, ...] = (_stream(asked, method, folder, notice),)
         else:
@@ -66,6 +67,7 @@ def compress_to(
             "steps": [asdict(report) for report in reports],
         }
         _provenance(folder, done)
+        models.refuse_unloadable(folder, ref)
     return done
 
 

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from resect import adapters, checkpoint, devices, methods, models, tasks
+from resect import adapters, devices, methods, models, scratch, tasks
 from resect.errors import RequestError
 from resect.methods.base import Context
 from resect.record import digest
@@ -50,7 +50,8 @@ def recover_to(
     assert isinstance(method, Recover)
     if adapter and not isinstance(method, Lora):
         raise RequestError(f"{step.method} makes no adapter: leave out --adapter.")
-    checkpoint.refuse_taken(out)
+    scratch.refuse_taken(out)
+    scratch.sweep(out.parent)
     device = devices.named(device)
     identity, empty = models.identify(ref)
     method.fits(empty.model, [])
@@ -72,7 +73,7 @@ def recover_to(
         "seed": seed,
         "steps": [asdict(report)],
     }
-    with checkpoint.whole_folder(out) as folder:
+    with scratch.whole_folder(out) as folder:
         if adapter:
             model.save_pretrained(folder)
         else:
@@ -80,5 +81,7 @@ def recover_to(
         whole.tokenizer.save_pretrained(folder)
         text = json.dumps(done, indent=2) + "\n"
         (folder / "resect.json").write_text(text, encoding="utf-8")
+        if not adapter:
+            models.refuse_unloadable(folder, ref)
     shutil.rmtree(method.folder, ignore_errors=True)
     return done

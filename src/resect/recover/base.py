@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +23,7 @@ from resect.recover import data as examples_of
 from resect.recover import training
 from resect.recover.data import Example
 from resect.recover.training import Progress, Recipe, Teacher, Trained
+from resect.scratch import Scratch
 
 
 @dataclass(eq=False)
@@ -128,8 +128,8 @@ class Recover(Recipe, Method):
             self.folder.mkdir(parents=True, exist_ok=True)
             yield self.folder
             return
-        with tempfile.TemporaryDirectory(prefix="resect-training-") as folder:
-            yield Path(folder)
+        with Scratch("training") as folder:
+            yield folder
 
 
 def count_zeros(model: PreTrainedModel) -> tuple[int, int]:
