@@ -7,10 +7,8 @@ Legend: N sequences, T tokens of each, D hidden size, I inputs of a matrix.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -21,6 +19,7 @@ from resect import anatomy
 from resect.anatomy import Block
 from resect.calibration.calibration_text import Tokens
 from resect.errors import RequestError
+from resect.scratch import Scratch
 
 
 class Seen(NamedTuple):
@@ -248,13 +247,13 @@ class Spool:
     """Moments of many blocks, on disk: memory holds one block's."""
 
     def __init__(self) -> None:
-        self.folder = tempfile.TemporaryDirectory(prefix="resect-moments-")
+        self.folder = Scratch("moments")
 
     def put(self, name: str, moments: dict[str, Moments]) -> None:
         """Keep a block's moments."""
-        torch.save({k: tuple(v) for k, v in moments.items()}, Path(self.folder.name) / name)
+        torch.save({k: tuple(v) for k, v in moments.items()}, self.folder.path / name)
 
     def get(self, name: str) -> dict[str, Moments]:
         """A block's moments, as they were put."""
-        found = torch.load(Path(self.folder.name) / name, weights_only=True)
+        found = torch.load(self.folder.path / name, weights_only=True)
         return {k: Moments(*v) for k, v in found.items()}

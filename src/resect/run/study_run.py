@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from resect import scratch
 from resect.record import Provenance
 from resect.run import driver, folder
 from resect.run.resolve import Resolved
@@ -43,7 +44,7 @@ def run(
     running = driver.engine_of(engine, notice, workers, address)
     found = folder.Run.create(out or Path("runs") / study.name)
     provenance = _provenance(resolved.device)
-    with found.writing() as store:
+    with found.writing() as store, scratch.under(found.path):
         folder.write(found.path / "study.yaml", study.dump(_resolved(resolved, provenance)))
         facts = {"study": _declared(resolved.study), "provenance": asdict(provenance)}
         driver.drive(resolved, store, running, watch, facts)
