@@ -93,11 +93,12 @@ class Perplexity(QuestionTask):
             hub=known.hub if known else None,
             revision=REVISION if known and known.hub else None,
             file=known.file if known else None,
+            reader=self.reader.name,
         )
 
     def describe(self, source: Source) -> TaskInfo:
         """Few-shots, chat turns and budgets do not touch a text."""
-        return replace(self.info, reader=self.reader.name)
+        return self.info
 
     def questions(self, source: Source) -> Iterator[Question]:
         """Every window, document by document."""
