@@ -18,8 +18,8 @@ from resect.findings.paired_test import asked_both, versus
 from resect.findings.plain import plain
 from resect.record import TaskInfo
 from resect.stats import skill as sk
+from resect.stats.intervals import Mask
 from resect.stats.multiplicity import holm
-from resect.stats.paired_change import Mask
 
 FIRST, SECOND = "first", "second"
 TOLERANCE = 1e-6
@@ -143,6 +143,6 @@ def _cell(frame: TaskFrame, said: _Said, left: Key, right: Key) -> Row:
         "same": int(alike.sum()),
         "changed": int((~same).sum()),
     }
-    tested = versus(frame, right, left) if frame.skilled and asked.any() else {}
+    tested = versus(frame, right, left)._asdict() if frame.skilled and asked.any() else {}
     found |= {key: tested.get(name) for key, name in VERSUS.items()}
     return {**plain(found), "p_holm": None}

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from resect.findings.phrases import listed
+from resect.narrative.reasons import listed
 
 Row = Mapping[str, Any]
 

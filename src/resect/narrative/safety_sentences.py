@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from resect.findings.phrases import at, degraded, listed
+from resect.findings.rows import DegradedCell
 from resect.narrative.phrasing import called_test, points, removed, sentence
+from resect.narrative.reasons import at, degraded, listed
 
 Row = Mapping[str, Any]
 
@@ -158,7 +159,8 @@ def _sweep(row: Row, called: Mapping[str, str], many: frozenset[str]) -> str:
         parts.append("no level asked was stopped, so the limit lies beyond")
     else:
         parts.append(_stopped(row["limiting"]))
-    return "; ".join(part for part in (*parts, degraded(row["degraded"]), blind) if part)
+    fell = degraded([DegradedCell(**cell) for cell in row["degraded"]])
+    return "; ".join(part for part in (*parts, fell, blind) if part)
 
 
 def _stopped(limit: Row) -> str:

@@ -5,18 +5,18 @@ Reads the finished findings only (plain dicts), so that no sentence says what no
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from resect.findings.comparisons import DEPENDS, NEITHER, NO_VERDICT, A, B
-from resect.findings.curves import NO_SKILL, damage
-from resect.findings.phrases import at, listed
-from resect.findings.views import first_view
+from resect.findings.curves import damage
+from resect.findings.rows import Better
 from resect.narrative import safety_sentences as howfar
 from resect.narrative.failure_sentences import reliability
 from resect.narrative.phrasing import called_test, ends, names, points, sentence, signed
+from resect.narrative.reasons import at, listed
+
+A, B, NEITHER, DEPENDS = map(str, (Better.A, Better.B, Better.NEITHER, Better.DEPENDS))
 
 Row = dict[str, Any]
 SILENT = 0.2
@@ -143,10 +143,9 @@ def _said(seeds: Sequence[Row]) -> str:
         return f"on {{tasks}} it differs between seeds ({', '.join(counts)})"
     if words[0] is not None:
         return WORDS[words[0]]
-    reason = (seeds[0]["reason"] or "").split("; ")[0]
-    if not reason.startswith(NO_VERDICT):
+    why = seeds[0].get("undecided")
+    if why is None:
         return "no comparison of {a} with {b} could be made on {tasks}"
-    why = reason.removeprefix(NO_VERDICT)
     return f"no verdict on which of {{a}} and {{b}} keeps more on {{tasks}} ({why})"
 
 
@@ -165,7 +164,7 @@ def _alone(summary: Row, called: Mapping[str, str], brief: bool) -> str:
 
 def _known(row: Row) -> bool:
     """Whether anything can be said of a half-level."""
-    return row["level"] is not None or row["censored"] or row["reason"] == NO_SKILL
+    return row["level"] is not None or row["censored"] or row.get("no_skill", False)
 
 
 def _of_seeds(rows: Sequence[Row], model: str) -> str:
@@ -212,7 +211,12 @@ def _is_half(row: Row) -> bool:
 
 def _shown(rows: Sequence[Row]) -> list[Row]:
     """The rows of the view that is read first."""
-    return list(filter(first_view(rows), rows))
+    texts = {_who(row) for row in rows if row["view"] == "text"}
+    return [row for row in rows if row["view"] == "text" or _who(row) not in texts]
+
+
+def _who(row: Row) -> tuple[Any, ...]:
+    return tuple(row.get(key) for key in ("task", "model", "a", "b"))
 
 
 def _pairs(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
@@ -296,19 +300,18 @@ def _half(cliff: Row) -> str:
     if cliff["censored"]:
         low = cliff["low"]
         interval = "" if low is None else f" (interval from {100 * low:.0f} %)"
-        last = _last(cliff["reason"])
+        last = _last(cliff.get("last_level"))
         notes = [x for x in (cliff["reason"] or "").split("; ") if "the last level" not in x]
         note = f" ({'; '.join(notes)})" if any(notes) else ""
         return f"half of its skill is not seen gone{last}{interval}{note}"
-    if cliff["reason"] == NO_SKILL:
+    if cliff.get("no_skill"):
         return "it has no skill clearly above guessing that could be lost"
     return f"where half of its skill is gone cannot be said ({cliff['reason']})"
 
 
-def _last(reason: str | None) -> str:
-    """` up to 80 %`: the last level, from the reason of a censored cliff."""
-    found = re.search(r"through the last level, ([0-9.]+)", reason or "")
-    return f" up to {at(float(found[1]))}" if found else ""
+def _last(level: float | None) -> str:
+    """` up to 80 %`: the last level of a censored cliff."""
+    return "" if level is None else f" up to {at(level)}"
 
 
 def _format(summary: Row, cliff: Row, rows: Sequence[Row]) -> str:

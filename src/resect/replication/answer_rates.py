@@ -9,7 +9,7 @@ from typing import Any
 
 from resect.findings.curves import Curve
 from resect.stats import skill as sk
-from resect.stats.paired_change import Counts
+from resect.stats.paired_change import PairedCounts
 
 ENOUGH = 50
 """Fewer items answered both intact and at a level than this say nothing about its answers."""
@@ -26,7 +26,7 @@ def said(curve: Curve, label: str) -> list[dict[str, Any]]:
     given, says = curve.codes >= 0, curve.codes == code
     gold = curve.frame.gold == code
     both = given & given[0]
-    moved = Counts.of(says[0], says, both, curve.frame.cluster)
+    moved = PairedCounts.of(says[0], says, both, curve.frame.cluster)
     known = [at for at in range(1, len(curve.levels)) if moved.n[at] >= ENOUGH]
     rows = []
     for at, level in enumerate(curve.levels):

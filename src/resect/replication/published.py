@@ -21,6 +21,7 @@ from resect.findings.comparisons import word
 from resect.findings.curves import Curve, Sampled, axis, unordered
 from resect.findings.frame import TaskFrame, frames
 from resect.findings.robustness import area
+from resect.findings.rows import Study
 from resect.record import TaskInfo
 from resect.replication.answer_rates import said
 from resect.replication.claims import claims
@@ -46,7 +47,7 @@ def published(
     answers: pd.DataFrame,
     tasks: Mapping[str, TaskInfo],
     cells: Sequence[co.CellRow],
-    study: Mapping[str, Any],
+    study: Study,
     role_of: Mapping[str, str],
     resamples: int,
     seed: int,
@@ -87,7 +88,7 @@ def _readings(
     rows: pd.DataFrame,
     info: TaskInfo,
     cells: Sequence[co.CellRow],
-    study: Mapping[str, Any],
+    study: Study,
     role_of: Mapping[str, str],
     resamples: int,
     seed: int,
@@ -99,7 +100,7 @@ def _readings(
     for reader, got in zip(READINGS, (theirs, rows), strict=True):
         frame = frames(got, {info.name: info})[0][info.name]
         weights = item_weights(frame.clusters, resamples, seed, info.name)
-        curves = [c for c in co.curves_of(frame, cells, study, role_of) if c.view == "text"]
+        curves = [c for c in co.curves_of(frame, cells, study.recipes, role_of) if c.view == "text"]
         classes = None
         if reader == "study" and len(marks) <= MOST_MARKS:
             wide = replace(info, labels=(*info.labels, *sorted(map(str, marks))))

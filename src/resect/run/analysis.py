@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from resect.findings import planned
-from resect.findings.plain import plain
-from resect.findings.rows import Summary
-from resect.findings.summary import summarise
-from resect.findings.summary_file import from_data
+from resect.findings.rows import Model, Published, Study, Summary, Verdict
+from resect.findings.summary import roles_of, summarise
+from resect.findings.summary_file import parsed, to_data
+from resect.narrative.reasons import explained
 from resect.narrative.verdict import verdict
 from resect.record import TaskInfo
 from resect.replication.published import published
+
+SOURCE = "the analysis"
 
 
 def analyse(
@@ -30,9 +33,11 @@ def analyse(
     judge: dict[str, Any] | None = None,
 ) -> Summary:
     """Everything that summary.json holds."""
+    declared = parsed(Study, study, SOURCE)
+    asked = [parsed(Model, model, SOURCE) for model in models]
     summary = summarise(
-        study=study,
-        models=models,
+        study=declared,
+        models=asked,
         tasks=tasks,
         answers=answers,
         cells=cells,
@@ -41,12 +46,14 @@ def analyse(
         resamples=resamples,
         seed=seed,
     )
-    rows = planned.cell_rows(cells)
-    roles = planned.roles(models, rows)
-    for row in summary["curves"]:
-        roles.setdefault(row["model"], row["role"])
-    theirs = published(answers, tasks, rows, study, roles, resamples, seed)
-    summary |= {"published": theirs} if theirs else {}
-    summary |= {"judge": judge} if judge else {}
-    summary["verdict"] = verdict(summary)
-    return from_data(plain(summary), "the analysis")
+    cell_rows = planned.cell_rows(cells)
+    roles = roles_of(asked, cell_rows, answers)
+    theirs = published(answers, tasks, cell_rows, declared, roles, resamples, seed)
+    summary = explained(
+        replace(
+            summary,
+            judge=judge or None,
+            published=parsed(Published, theirs, SOURCE) if theirs else None,
+        )
+    )
+    return replace(summary, verdict=parsed(Verdict, verdict(to_data(summary)), SOURCE))
