@@ -9,8 +9,8 @@ import yaml
 import resect
 from resect.cli import main
 from resect.errors import RequestError
-from resect.findings.cliffs import half
 from resect.run import search
+from resect.stats.isotonic import half_level
 
 GRID = [round(0.05 * step, 2) for step in range(1, 20)]
 
@@ -31,7 +31,7 @@ def half_of(right: np.ndarray, levels: list[float], seed: int):
     weights = np.vstack([np.ones(n), rng.multinomial(n, np.full(n, 1 / n), 500)])
     rows = [0, *(1 + GRID.index(level) for level in levels)]
     score = weights @ right[rows].T / n
-    return half(np.array([0.0, *levels]), score / score[:, :1])
+    return half_level(np.array([0.0, *levels]), score / score[:, :1])
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -13,12 +13,13 @@ from null_models import CONTROLS, MODELS, Asked
 from resect.findings.curves import Curve, Sampled
 from resect.findings.evidence import evidence
 from resect.findings.frame import Key, TaskFrame
-from resect.findings.safety import safety, smallest_safe
+from resect.findings.safety import safety
+from resect.findings.smallest_version import smallest_safe
 from resect.record import Item
 from resect.stats import skill as sk
 from resect.stats.balanced import balanced, beyond_guessing, pooled
 from resect.stats.intervals import item_weights
-from resect.stats.paired_change import Means
+from resect.stats.paired_change import PairedMeans
 
 LABELS = ("yes", "no", "maybe")
 
@@ -77,11 +78,11 @@ def test_no_constant_answer_gets_more_than_a_guess(counts, said):
 def test_the_change_of_a_mean_over_groups_by_hand():
     after = np.r_[np.ones(90), [0] * 3, np.ones(7)]  # three of the ten of the second group lost
     top, group = np.stack([np.ones(100), after]), np.repeat([0, 1], [90, 10])
-    found = Means.of(top, np.ones((2, 100)), np.ones((2, 100), bool), np.arange(100), group)
+    found = PairedMeans.of(top, np.ones((2, 100)), np.ones((2, 100), bool), np.arange(100), group)
     assert found.value[1] == pytest.approx(-0.15)
     assert found.variance[1] == pytest.approx(100 * 0.25 * 0.21 / 10 * 100 / 99)  # p (1 - p) / 4n
     assert (found.parents[1], found.weight[1]) == (10, 5)
-    one = Means.of(top, np.ones((2, 100)), np.ones((2, 100), bool), np.arange(100))
+    one = PairedMeans.of(top, np.ones((2, 100)), np.ones((2, 100), bool), np.arange(100))
     assert (one.parents[1], one.weight[1]) == (100, 1)
 
 
@@ -103,7 +104,7 @@ def test_a_loss_of_the_margin_in_the_rarest_label_passes_at_most_at_alpha(n, gai
     for draw in draws:
         before, after = (draw < loss) | (draw >= loss + gain), draw >= loss
         top = np.stack([before, after]).astype(float)
-        found = Means.of(top, np.ones((2, n)), np.ones((2, n), bool), np.arange(n), gold)
+        found = PairedMeans.of(top, np.ones((2, n)), np.ones((2, n), bool), np.arange(n), gold)
         passed += found.p(margin)[1] < 0.025
     assert passed / trials <= 0.025 + 3 * np.sqrt(0.025 * 0.975 / trials)
 
@@ -147,13 +148,13 @@ def test_a_model_that_collapsed_to_a_null_model_is_never_called_safe(percent, n)
     found = list(collapsed(percent, n))
     rows = safety(found, 0.025, ["t"])
     assert len(rows) == 2 * len(CONTROLS)
-    assert [row["model"] for row in rows if row["passed"]] == []
-    assert all(row["recipe"] is None for row in smallest_safe(found, 0.025, {}))
+    assert [row.model for row in rows if row.passed] == []
+    assert all(row.recipe is None for row in smallest_safe(found, 0.025, {}))
     if n == 1200:  # all intact models are judged, and the constant answer passes every other test
-        assert {row["state"] for row in rows} == {"none"}
+        assert {row.state for row in rows} == {"none"}
         if percent != (50, 50):
-            (row,) = (r for r in rows if r["model"] == "majority" and r["default"])
-            assert {t["test"] for t in row["tests"] if not t["passed"]} == {"balanced_accuracy"}
+            (row,) = (r for r in rows if r.model == "majority" and r.default)
+            assert {t.test for t in row.tests if not t.passed} == {"balanced_accuracy"}
 
 
 def test_a_copy_passes_where_rare_labels_are_pooled():

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from answers_by_hand import cell, flipped, run
 
-from resect.findings.cliffs import falling, first_below
-from resect.stats.changepoint import knots, onset, ordered, steepest
+from resect.stats.changepoint import breakpoints, first_below, onset, steepest
+from resect.stats.intervals import quantile_interval
+from resect.stats.isotonic import falling
 
 GOLD = ["yes", "no"] * 100
 LEVELS = np.linspace(0, 0.9, 10)
@@ -22,22 +23,22 @@ def pick(rows, **keys):
 @pytest.mark.parametrize("knot", [0.2, 0.35, 0.5])
 def test_the_knot_of_two_lines_is_found(knot):
     curve = bent(LEVELS, knot, 1.0)[None]
-    assert knots(LEVELS, curve, falling(curve))[0] == pytest.approx(knot)
+    assert breakpoints(LEVELS, curve, falling(curve))[0] == pytest.approx(knot)
 
 
 def test_the_floor_does_not_draw_the_knot_to_the_end_of_the_drop():
     curve = np.maximum(0.0, bent(LEVELS, 0.3, 4.0))[None]  # all gone at 0.55, then four zeros
-    assert knots(LEVELS, curve, falling(curve))[0] == pytest.approx(0.3, abs=0.03)
+    assert breakpoints(LEVELS, curve, falling(curve))[0] == pytest.approx(0.3, abs=0.03)
 
 
 def test_curves_that_never_bend_down_or_have_too_few_levels():
     rising = (0.5 + 0.1 * LEVELS**2)[None]
-    assert np.isinf(knots(LEVELS, rising, falling(rising))[0])
+    assert np.isinf(breakpoints(LEVELS, rising, falling(rising))[0])
     sudden = np.array([[1.0, 0.9, 0.0, 0.0, 0.0]])
-    assert np.isnan(knots(LEVELS[:5], sudden, falling(sudden))[0])
-    found, why = onset(LEVELS[:5], np.tile(sudden, (3, 1)), falling(np.tile(sudden, (3, 1))))
-    assert found == (None, None, None)
-    assert "fewer than 4 levels" in why
+    assert np.isnan(breakpoints(LEVELS[:5], sudden, falling(sudden))[0])
+    place, fitted = onset(LEVELS[:5], np.tile(sudden, (3, 1)), falling(np.tile(sudden, (3, 1))))
+    assert place == (None, None, None)
+    assert not fitted
 
 
 def test_an_onset_needs_two_levels_in_a_row():
@@ -61,9 +62,9 @@ def test_steepest_names_the_drop_and_its_share():
     curve = np.array([1.0, 0.95, 0.9, 0.4, 0.3])
     draws = np.tile(curve, (5, 1))
     draws[1, 3] = 0.85  # one resample in four falls fastest one step later
-    found = steepest(LEVELS[:5], draws)
-    assert (found["level"], found["to"]) == (pytest.approx(0.2), pytest.approx(0.3))
-    assert [s["share"] for s in found["shares"]] == [0.75, 0.25]
+    fall = steepest(LEVELS[:5], draws)
+    assert (fall.level.value, fall.to) == (pytest.approx(0.2), pytest.approx(0.3))
+    assert [step.share for step in fall.falls] == [0.75, 0.25]
 
 
 def test_first_below_by_hand():
@@ -81,8 +82,8 @@ def test_first_below_by_hand():
 
 
 def test_infinity_is_never_and_nan_is_no_value():
-    assert ordered(np.array([0.3, *[0.2] * 50, *[np.inf] * 50])) == (0.3, 0.2, None)
-    assert ordered(np.array([np.nan, 0.1])) == (None, None, None)
+    assert quantile_interval(np.array([0.3, *[0.2] * 50, *[np.inf] * 50])) == (0.3, 0.2, None)
+    assert quantile_interval(np.array([np.nan, 0.1])) == (None, None, None)
 
 
 def silenced(share):
@@ -105,7 +106,10 @@ def test_answering_breaks_before_skill_by_options():
     }  # fmt: skip
     assert (row["first"], row["clear"]) == ("answering", True)
     assert 0 < row["low"] <= row["by"] <= row["high"]
+    (never,) = pick(found["cliffs"], metric="skill", kind="half", view="options")
+    assert (never["censored"], never["last_level"]) == (True, 0.8)
     (half,) = pick(found["cliffs"], metric="answered", kind="half")
+    assert "last_level" not in half
     assert half["level"] == pytest.approx(0.48)
     (bend,) = pick(found["cliffs"], metric="answered", kind="onset")
     assert 0.2 <= bend["level"] <= 0.45
@@ -133,11 +137,8 @@ def test_answering_diverges_where_only_wrong_answers_stay_silent_less():
 def test_all_cliffs_are_refused_without_skill_and_without_levels():
     blind = run([cell("m", x, GOLD, flipped(GOLD, 50)) for x in (0.0, 0.2, 0.4, 0.6)])
     for row in pick(blind["cliffs"], metric="skill"):
-        assert (row["level"], row["censored"], row["reason"]) == (
-            None,
-            False,
-            "starts without skill",
-        )
+        assert (row["level"], row["censored"], row["no_skill"]) == (None, False, True)
+        assert "last_level" not in row
     (row,) = blind["breaks_first"]
     assert row["first"] is None
     single = run([cell("m", 0.0, GOLD, GOLD), cell("m", 0.5, GOLD, GOLD).assign(level=4.0)])

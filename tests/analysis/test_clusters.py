@@ -6,10 +6,19 @@ from answers_by_hand import YN, cell, run
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from resect.stats.design_effect import FEWEST, USUAL, below, quantile, share, too_few, worth
+from resect.findings.evidence import in_words
+from resect.stats.design_effect import (
+    FEWEST,
+    USUAL,
+    below,
+    design_effect,
+    quantile,
+    share,
+    too_few_parents,
+)
 from resect.stats.intervals import wilson
 from resect.stats.paired import mcnemar, non_inferior, power, tango
-from resect.stats.paired_change import Counts, Means
+from resect.stats.paired_change import PairedCounts, PairedMeans
 
 
 def parents(count, size):
@@ -33,7 +42,7 @@ def test_worth_by_hand():
     alone = 4 * (2 / 3) ** 2 + 8 * (1 / 3) ** 2  # squares about 1/3
     between = (2**2 + 0**2 + 1 + 1) * 4 / 3
     seen = (between / (alone * 12 / 11) - 1) / 2
-    found = worth(right, everything(12), parents(4, 3))
+    found = design_effect(right, everything(12), parents(4, 3))
     assert seen > USUAL  # so nothing is raised
     assert found == pytest.approx((1 + 2 * seen, 4, 3))
 
@@ -41,20 +50,24 @@ def test_worth_by_hand():
 def test_a_low_correlation_is_raised_by_the_less_the_more_items_tell():
     """Ten parents of four, two of each right: they differ less than independent items would."""
     right = np.tile([True, True, False, False], 10)
-    found = worth(right, everything(40), parents(10, 4))
+    found = design_effect(right, everything(40), parents(10, 4))
     told = 40  # all items are as far from the mean
-    assert found.effect == pytest.approx(1 + 3 * USUAL * 20 / (20 + told))
+    assert found.deff == pytest.approx(1 + 3 * USUAL * 20 / (20 + told))
     rare = np.arange(40) == 0
-    assert worth(rare, everything(40), parents(10, 4)).effect > 1 + 3 * USUAL * 0.9
-    assert worth(rare & False, everything(40), parents(10, 4)).effect == 1 + 3 * USUAL
+    assert design_effect(rare, everything(40), parents(10, 4)).deff > 1 + 3 * USUAL * 0.9
+    assert design_effect(rare & False, everything(40), parents(10, 4)).deff == 1 + 3 * USUAL
 
 
 def test_parents_of_unequal_size_count_as_fewer():
     clusters = np.r_[np.zeros(400, int), np.arange(1, 101)]
-    found = worth(everything(500), everything(500), clusters)
+    found = design_effect(everything(500), everything(500), clusters)
     assert found.parents == pytest.approx(500**2 / (400**2 + 100))
-    said = "its 500 items come from 101 parents, no more than 1.6 of equal size, and at least 20"
-    assert too_few(everything(500), clusters).startswith(said)
+    few = too_few_parents(everything(500), clusters)
+    assert few == (500, 101, found.parents)
+    assert in_words(few) == (
+        "its 500 items come from 101 parents, no more than 1.6 of equal size, and at least 20 are "
+        "needed"
+    )
 
 
 def test_where_nothing_is_shared_nothing_changes():
@@ -66,18 +79,18 @@ def test_where_nothing_is_shared_nothing_changes():
     assert share(after, asked, alone) == wilson(int(after.sum()), 300)
     assert share(after, first, pairs_of) == wilson(int((after & first).sum()), 150)
     assert share(after, asked & False, alone) == wilson(0, 0)
-    found = Counts.of(before, after[None], asked[None], alone)
+    found = PairedCounts.of(before, after[None], asked[None], alone)
     b, c, n = (float(x[0]) for x in found.table)
     assert found.p(0.05)[0] == non_inferior(b, c, n, 0.05)
     assert found.bounds(0, 0.025) == tango(b, c, n)
     assert found.unequal(0) == mcnemar(b, c)
-    assert found.effect[0] == 1
-    assert too_few(asked[:5], alone[:5]) is None
+    assert found.deff[0] == 1
+    assert too_few_parents(asked[:5], alone[:5]) is None
 
 
 def test_a_share_by_hand():
     right = np.tile([True, True, False, False], 30)
-    effect = worth(right, everything(120), parents(30, 4)).effect
+    effect = design_effect(right, everything(120), parents(30, 4)).deff
     z = student.ppf(0.975, 29)
     found = share(right, everything(120), parents(30, 4))
     assert found.value == 0.5
@@ -96,7 +109,7 @@ def test_two_answers_that_flip_do_not_decide_a_test():
     """No change, one loss, and one loss with one gain are almost the same evidence."""
     clusters = parents(25, 20)
     ps = [
-        float(Counts.of(*changed(500, lost, gained), clusters).p(0.05)[0])
+        float(PairedCounts.of(*changed(500, lost, gained), clusters).p(0.05)[0])
         for lost, gained in (((), ()), ((77,), ()), ((77,), (0,)))
     ]
     assert max(ps) < 0.025  # without a single change the test passes
@@ -112,8 +125,8 @@ def test_bound_p_and_provable_margin_agree():
         top[1] = np.clip(top[0] + rng.normal(-0.02, 0.1, n), 0, 1)
         ones = np.ones((2, n))
         for found, at in (
-            (Counts.of(before, after[None], everything(n)[None], clusters), 0),
-            (Means.of(top, ones, ones.astype(bool), clusters), 1),
+            (PairedCounts.of(before, after[None], everything(n)[None], clusters), 0),
+            (PairedMeans.of(top, ones, ones.astype(bool), clusters), 1),
         ):
             edge = found.provable(at, 0.025)
             assert found.freedom[at] == 24
@@ -128,23 +141,22 @@ def test_power_of_the_items_needed_is_four_in_five():
     clusters, n = parents(30, 10), 300
     before = rng.random(n) < 0.8
     after = before ^ (rng.random(n) < 0.1)
-    found = Counts.of(before, after[None], everything(n)[None], clusters)
+    found = PairedCounts.of(before, after[None], everything(n)[None], clusters)
     needed = found.needed(0, 0.05, 0.025)
     loss = min(0.0, float(found.value[0]))
     b, c, m = (float(x[0]) for x in found.table)
-    asked = needed / found.effect[0]
+    asked = needed / found.deff[0]
     assert power(0.05, 0.025, asked, (b + c) / m, loss, 29) == pytest.approx(0.8, abs=0.01)
 
 
 def test_one_parent_of_many_items_is_never_judged():
     before = np.full(3000, 0.9)
     top = np.stack([before, before - 1e-3 * np.random.default_rng(0).random(3000)])
-    found = Means.of(top, np.ones((2, 3000)), np.ones((2, 3000), bool), parents(1, 3000))
+    found = PairedMeans.of(top, np.ones((2, 3000)), np.ones((2, 3000), bool), parents(1, 3000))
     assert found.p(0.05)[1] > 0.025
-    assert found.effect[1] == pytest.approx(1 + 2999 * USUAL)  # one parent tells nothing of it
-    assert too_few(everything(3000), parents(1, 3000)) == (
-        "its 3000 items come from one parent and at least 20 are needed"
-    )
+    assert found.deff[1] == pytest.approx(1 + 2999 * USUAL)  # one parent tells nothing of it
+    few = too_few_parents(everything(3000), parents(1, 3000))
+    assert in_words(few) == "its 3000 items come from one parent and at least 20 are needed"
 
 
 def drawn(rng, trials, count, size, share_of, apart):
@@ -175,7 +187,9 @@ def test_a_loss_at_the_margin_passes_about_as_often_as_alpha(apart, count):
     gained = rng.random((trials, n)) < 0.05 / 0.9
     passed = 0
     for lost, gain in zip(drawn(rng, trials, count, 20, 0.1, apart), gained, strict=True):
-        found = Counts.of(~(gain & ~lost), ~lost[None], everything(n)[None], parents(count, 20))
+        found = PairedCounts.of(
+            ~(gain & ~lost), ~lost[None], everything(n)[None], parents(count, 20)
+        )
         passed += found.p(0.05)[0] < 0.025
     assert 0.005 <= passed / trials <= 0.025 + 3 * np.sqrt(0.025 * 0.975 / trials)
 
@@ -186,7 +200,7 @@ def test_equal_models_are_told_apart_at_most_once_in_twenty(count):
     one, two = (drawn(rng, trials, count, size, 0.7, 6) for _ in range(2))
     asked, told = everything(count * size)[None], 0
     for left, right in zip(one, two, strict=True):
-        told += Counts.of(left, right[None], asked, parents(count, size)).unequal(0) < 0.05
+        told += PairedCounts.of(left, right[None], asked, parents(count, size)).unequal(0) < 0.05
     assert told / trials <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / trials)
 
 

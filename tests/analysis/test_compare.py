@@ -7,11 +7,12 @@ from answers_by_hand import YN, cell, flipped, run
 from lobotomy_logs import task
 from summaries import summarise
 
-from resect.findings.comparisons import adjust, adjusted, compare, detectable
+from resect.findings.comparability import too_few, weight
+from resect.findings.comparisons import adjusted, compare, detectable
 from resect.findings.curves import Curve, Sampled, build
 from resect.findings.frame import Key, TaskFrame
 from resect.findings.planned import pairs
-from resect.findings.sample_size import too_few, weight
+from resect.findings.rows import Better, Comparison
 from resect.stats.intervals import item_weights
 from resect.stats.multiplicity import bootstrap_p, holm
 
@@ -61,10 +62,12 @@ def test_a_difference_of_2_8_errors_is_found_four_times_in_five():
     assert found.mean() == pytest.approx(0.8, abs=3 * np.sqrt(0.16 / n))
 
 
-def row(task, kind, low, high, p):
-    keys = {"a": "x", "b": "y", "recipe": "cut", "seed": 0, "view": "text", "family": None}
-    ends = {"difference": (low + high) / 2, "low": low, "high": high, "p": p, "p_holm": None}
-    return {**keys, **ends, "task": task, "kind": kind, "verdict": "raw"}
+def row(task, kind, low, high, p, view="text"):
+    return Comparison(
+        a="x", b="y", recipe="cut", seed=0, view=view, task=task, kind=kind, metric="skill",
+        difference=(low + high) / 2, low=low, high=high, p=p, detectable=None, reason=None,
+        verdict=Better.A, verdict_holm=None, p_holm=None, family=None,
+    )  # fmt: skip
 
 
 def test_an_adjusted_verdict_needs_both_kinds_after_holm():
@@ -73,22 +76,26 @@ def test_an_adjusted_verdict_needs_both_kinds_after_holm():
         row("u", "absolute", 0.01, 0.03, 0.02), row("u", "retention", 0.01, 0.03, 0.03),
         row("v", "absolute", -0.01, 0.03, 0.4), row("v", "retention", 0.01, 0.03, 0.003),
     ]  # fmt: skip
-    adjusted(rows)
-    found = [r["verdict_holm"] for r in rows[::2]]
-    assert found == ["a better", "no evidence", "depends on the measure"]
+    after = adjusted(rows)
+    assert all(r.p_holm is None for r in rows)  # nothing is written into the rows given
+    assert [r.verdict_holm for r in after[::2]] == [
+        "a better",
+        "no evidence",
+        "depends on the measure",
+    ]
     # both kinds of the three tasks: .001 x 6, .002 x 5, .003 x 4, .02 x 3, .03 x 2, .4
     expected = [0.006, 0.01, 0.06, 0.06, 0.4, 0.012]
-    assert [r["p_holm"] for r in rows] == pytest.approx(expected)
-    assert all(r["family"] == 6 for r in rows)
+    assert [r.p_holm for r in after] == pytest.approx(expected)
+    assert all(r.family == 6 for r in after)
 
 
 def test_the_view_that_is_not_read_first_is_a_family_of_its_own():
-    rows = [row("t", "absolute", 0.01, 0.03, 0.01), row("t", "absolute", 0.01, 0.03, 0.02)]
-    rows[1]["view"] = "options"
-    rows.append(row("u", "absolute", 0.01, 0.03, 0.03) | {"view": "options"})  # only asked so
-    adjust(rows)
-    assert [r["family"] for r in rows] == [2, 1, 2]
-    assert [r["p_holm"] for r in rows] == pytest.approx([0.02, 0.02, 0.03])
+    rows = adjusted([
+        row("t", "absolute", 0.01, 0.03, 0.01), row("t", "absolute", 0.01, 0.03, 0.02, "options"),
+        row("u", "absolute", 0.01, 0.03, 0.03, "options"),  # only asked so
+    ])  # fmt: skip
+    assert [r.family for r in rows] == [2, 1, 2]
+    assert [r.p_holm for r in rows] == pytest.approx([0.02, 0.02, 0.03])
 
 
 def test_holm_runs_over_tasks_and_both_words_are_kept():
@@ -216,10 +223,10 @@ def test_two_equal_models_are_seldom_told_apart():
             weights = item_weights(ids, 200, int(rng.integers(10**6)), name)
             a, b = (Sampled(build(frame, m, m, "cut", 0, levels)[0], weights) for m in "ab")
             rows += compare(a, b)
-        adjusted(rows)
-        assert all(r["verdict"] for r in rows)
-        raw += sum(r["low"] > 0 or r["high"] < 0 for r in rows)
-        sure += any(r["verdict_holm"] != "no evidence" for r in rows)
+        rows = adjusted(rows)
+        assert all(r.verdict for r in rows)
+        raw += sum(r.low > 0 or r.high < 0 for r in rows)
+        sure += any(r.verdict_holm != "no evidence" for r in rows)
     error = np.sqrt(0.06 * 0.94 / studies)
     assert raw / studies / 4 <= 0.06 + 3 * error / 2
     assert sure / studies <= 0.06 + 3 * error

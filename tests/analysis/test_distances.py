@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from resect.findings import confidence as cal
-from resect.findings.answer_bias import lean, recall_spread
+from resect.stats import confidence as cal
 from resect.stats import skill as sk
 from resect.stats.distances import Distance, Size
 from resect.stats.intervals import item_weights
+from resect.stats.label_bias import lean, recall_spread
 
 STUDIES = 200
 

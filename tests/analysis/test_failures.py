@@ -6,9 +6,9 @@ from answers_by_hand import YN, cell, flipped, run, skill_of, tally_of
 from lobotomy_logs import task
 from scipy.stats import norm
 
-from resect.findings.answer_bias import detection, lean, recall_spread
 from resect.findings.divergences import lost_from
 from resect.stats.intervals import wilson
+from resect.stats.label_bias import detection, lean, recall_spread
 
 GOLD = ["yes", "no"] * 50
 ABCD = tuple("ABCD")

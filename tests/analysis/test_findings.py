@@ -7,9 +7,9 @@ import pytest
 from answers_by_hand import YN, cell, flipped, run
 from scipy.optimize import isotonic_regression
 
-from resect.findings.cliffs import crossing, falling, half
 from resect.findings.robustness import area
 from resect.stats.intervals import wilson
+from resect.stats.isotonic import crossing, falling, half_level
 
 GOLD = ["yes", "no"] * 50
 HALVING = [(0.0, 5), (0.25, 10), (0.5, 20), (0.75, 25)]  # skill .8, .6, .2, 0
@@ -65,7 +65,7 @@ def test_crossing_by_hand():
 def test_a_fit_mends_a_dip_that_recovers():
     levels, kept = np.array([0.0, 0.1, 0.2, 0.3]), np.array([1.0, 0.4, 0.8, 0.2])
     # falling fit 1, .6, .6, .2: crosses at .2 + .1 · (.1 / .4)
-    assert half(levels, np.tile(kept, (3, 1))) == pytest.approx((0.225, 0.225, 0.225))
+    assert half_level(levels, np.tile(kept, (3, 1))) == pytest.approx((0.225, 0.225, 0.225))
 
 
 def test_never_crossing_is_censored():

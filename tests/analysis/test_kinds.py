@@ -15,7 +15,7 @@ from resect.record import TaskInfo
 from resect.report import card
 from resect.report.page import render as page
 from resect.stats.paired import tango
-from resect.stats.paired_change import Means
+from resect.stats.paired_change import PairedMeans
 
 N = 120
 
@@ -176,7 +176,7 @@ def test_the_paired_change_of_means_by_hand():
     before, after = rng.random(50), rng.random(50)
     top, ones = np.stack([before, after]), np.ones((2, 50))
     asked = np.ones((2, 50), dtype=bool)
-    found = Means.of(top, ones, asked, np.arange(50))
+    found = PairedMeans.of(top, ones, asked, np.arange(50))
     d = after - before
     error = d.std(ddof=1) / np.sqrt(50)
     assert found.value[1] == pytest.approx(d.mean())
@@ -193,7 +193,7 @@ def test_the_paired_change_of_means_by_hand():
 def test_where_nothing_changed_the_interval_is_not_empty():
     """Nearly Tango's: as wide as Wilson's bound of the changes that were not seen."""
     same, asked = np.ones((2, 400)), np.ones((2, 400), dtype=bool)
-    low, high = Means.of(same, same, asked, np.arange(400)).bounds(1, 0.025)
+    low, high = PairedMeans.of(same, same, asked, np.arange(400)).bounds(1, 0.025)
     assert low == -high == pytest.approx(tango(0, 0, 400)[0], rel=0.01)
 
 
@@ -203,7 +203,7 @@ def test_a_ratio_varies_as_the_delta_method_says():
     hit = np.stack([rng.binomial(wanted.astype(int), p) for p in (0.8, 0.6)]).astype(float)
     top, bottom = 2 * hit, hit + wanted
     asked = np.ones((2, 4000), dtype=bool)
-    found = Means.of(top, bottom, asked, np.arange(4000))
+    found = PairedMeans.of(top, bottom, asked, np.arange(4000))
     drawn = rng.integers(0, 4000, (2000, 4000))
     ratio = top[:, drawn].sum(axis=2) / bottom[:, drawn].sum(axis=2)
     low, high = found.bounds(1, 0.025)
@@ -214,10 +214,12 @@ def test_a_ratio_varies_as_the_delta_method_says():
 def test_clusters_that_move_together_count_once():
     rng = np.random.default_rng(2)
     once = rng.random((2, 40))
-    alone = Means.of(once, np.ones((2, 40)), np.ones((2, 40), bool), np.arange(40))
+    alone = PairedMeans.of(once, np.ones((2, 40)), np.ones((2, 40), bool), np.arange(40))
     twice = np.repeat(once, 5, axis=1)
-    five = Means.of(twice, np.ones((2, 200)), np.ones((2, 200), bool), np.repeat(np.arange(40), 5))
-    assert five.effect[1] == pytest.approx(5, rel=0.05)
+    five = PairedMeans.of(
+        twice, np.ones((2, 200)), np.ones((2, 200), bool), np.repeat(np.arange(40), 5)
+    )
+    assert five.deff[1] == pytest.approx(5, rel=0.05)
     np.testing.assert_allclose(five.bounds(1, 0.025), alone.bounds(1, 0.025), rtol=1e-9)
 
 
@@ -229,7 +231,7 @@ def test_rare_whole_losses_pass_no_more_often_than_alpha(n):
     for _ in range(trials):
         after = (rng.random(n) >= margin).astype(float)
         top = np.stack([np.ones(n), after])
-        found = Means.of(top, np.ones((2, n)), np.ones((2, n), bool), np.arange(n))
+        found = PairedMeans.of(top, np.ones((2, n)), np.ones((2, n), bool), np.arange(n))
         errors += found.p(margin)[1] < 0.025
     assert errors / trials <= 0.025 + 3 * np.sqrt(0.025 * 0.975 / trials)
 

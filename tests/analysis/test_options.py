@@ -10,7 +10,7 @@ import pytest
 from answers_by_hand import cell, run
 
 from resect import tasks
-from resect.findings.curve_rows import ONE_LABEL
+from resect.findings.curves import ONE_LABEL
 from resect.findings.encoding import probabilities
 from resect.record import ABSTAIN
 from resect.tasks import Source

@@ -11,11 +11,10 @@ from answers_by_hand import YN, cell, run
 from lobotomy_logs import task
 from scipy.stats import mannwhitneyu
 
-from resect.findings.confidence import Beliefs, discrimination
-from resect.findings.multi_task import _difference
-from resect.findings.race import race
+from resect.findings.failure_order import Shares, utility_race
 from resect.record import ABSTAIN
-from resect.stats.intervals import item_weights, wilson
+from resect.stats.confidence import Beliefs, discrimination
+from resect.stats.intervals import item_weights, newcombe, wilson
 
 ABCD = tuple("ABCD")
 LEVELS = (0.0, 0.2, 0.4, 0.6)
@@ -129,7 +128,7 @@ def test_abstaining_on_one_parent_of_many_items_is_less_sure():
 
 def test_newcombe_equals_the_published_example():
     """Newcombe 1998, table II, method 10: 56/70 minus 48/80."""
-    found = _difference(wilson(56, 70), wilson(48, 80))
+    found = newcombe(wilson(56, 70), wilson(48, 80))
     assert found.low == pytest.approx(0.0524, abs=5e-5)
     assert found.high == pytest.approx(0.3339, abs=5e-5)
 
@@ -198,18 +197,18 @@ def test_races_say_what_breaks_first_and_by_how_many_levels():
     levels = np.array([0.0, 0.1, 0.2, 0.3, 0.4])
     late = np.tile([1.0, 1.0, 1.0, 0.6, 0.4], (101, 1))  # half at 0.35
     early = np.tile([1.0, 0.8, 0.2, 0.0, 0.0], (101, 1))  # half at 0.15
-    found = race(levels, late, early, None)
-    assert (found["first"], found["clear"], found["share"]) == ("reliability", True, 1.0)
-    assert found["by"] == found["low"] == pytest.approx(0.2)
-    assert found["steps"] == pytest.approx(2.0)
-    other = race(levels, early, late, None)
-    assert (other["first"], other["by"]) == ("utility", pytest.approx(-0.2))
+    race = utility_race(Shares(levels, late, early))
+    assert (race.first, race.clear, race.share) == ("reliability", True, 1.0)
+    assert race.by == race.low == pytest.approx(0.2)
+    assert race.steps == pytest.approx(2.0)
+    other = utility_race(Shares(levels, early, late))
+    assert (other.first, other.by) == ("utility", pytest.approx(-0.2))
     whole = np.ones((101, 5))
-    never = race(levels, late, whole, None)
-    assert (never["first"], never["by"], never["clear"]) == ("utility", None, True)
-    assert never["reliability"]["censored"]
-    assert "neither is half gone" in race(levels, whole, whole, None)["reason"]
-    assert race(None, None, None, "a gap")["reason"] == "a gap"
+    never = utility_race(Shares(levels, late, whole))
+    assert (never.first, never.by, never.clear) == ("utility", None, True)
+    assert never.reliability.censored
+    assert "neither is half gone" in utility_race(Shares(levels, whole, whole)).reason
+    assert utility_race(None, "a gap").reason == "a gap"
 
 
 def run_with_variants(says, moved, labels=ABCD, n=80):

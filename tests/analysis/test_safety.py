@@ -9,7 +9,7 @@ from scipy.stats import t as student
 from resect.errors import RequestError
 from resect.stats.intervals import wilson
 from resect.stats.paired import items_needed, tango
-from resect.stats.paired_change import Counts
+from resect.stats.paired_change import PairedCounts
 
 GOLD = ["yes", "no"] * 200
 
@@ -345,7 +345,7 @@ def test_where_nothing_changed_the_items_needed_allow_for_what_was_not_seen():
     assert items_needed(0.05, 0.025, share) == 527
     assert found["limiting"]["items_needed"] == pytest.approx(527, rel=0.01)  # balanced accuracy's
     assert 0 < found["limiting"]["power"] < 0.1
-    change = Counts.of(*np.ones((2, 1, 20), bool), np.ones((1, 20), bool), np.arange(20))
+    change = PairedCounts.of(*np.ones((2, 1, 20), bool), np.ones((1, 20), bool), np.arange(20))
     assert change.needed(0, 0.05, 0.025) == 527
 
 

@@ -6,12 +6,14 @@ from answers_by_hand import YN
 from lobotomy_logs import task
 
 from resect.findings.curves import Curve, Sampled
-from resect.findings.evidence import evidence, joint
+from resect.findings.evidence import evidence
 from resect.findings.frame import Key, TaskFrame
-from resect.findings.safety import passed_levels, smallest_safe
+from resect.findings.safety import passed_levels
+from resect.findings.smallest_version import smallest_safe
 from resect.stats.intervals import item_weights
+from resect.stats.multiplicity import fixed_sequence
 from resect.stats.paired import non_inferior
-from resect.stats.paired_change import Counts
+from resect.stats.paired_change import PairedCounts
 
 MARGIN = 0.05
 
@@ -35,7 +37,7 @@ def test_an_unsafe_level_is_declared_safe_at_most_at_alpha(unsafe, discordance):
             passes[:, t, level] = (
                 non_inferior(*tables(rng, n, shift, discordance, count), n, MARGIN) < alpha
             )
-    declared = np.mean(joint(passes) > unsafe)
+    declared = np.mean(fixed_sequence(passes) > unsafe)
     assert declared <= alpha + 3 * np.sqrt(alpha * (1 - alpha) / count)
 
 
@@ -45,7 +47,7 @@ def test_no_false_smallest_safe_over_twenty_recipes():
     wrong = np.zeros(count, dtype=bool)
     for _ in range(many):
         found = non_inferior(*tables(rng, 400, -MARGIN, 0.12, (count, 1, 3)), 400, MARGIN)
-        wrong |= joint(found < alpha / many) > 0
+        wrong |= fixed_sequence(found < alpha / many) > 0
     assert wrong.mean() <= alpha + 3 * np.sqrt(alpha * (1 - alpha) / count)
     assert wrong.mean() > alpha / 10  # the test is not merely asleep
 
@@ -92,8 +94,8 @@ def test_the_whole_path_names_no_false_smallest_safe_over_twenty_recipes():
     for _ in range(count):
         found = [simulated(rng, "a", 400, (MARGIN,), f"t{i}") for i in range(20)]
         (row,) = smallest_safe(found, alpha, {})
-        assert row["alpha_each"] == alpha / 20
-        named += row["recipe"] is not None
+        assert row.alpha_each == alpha / 20
+        named += row.recipe is not None
     assert named / count <= alpha + 3 * np.sqrt(alpha * (1 - alpha) / count)
 
 
@@ -107,8 +109,8 @@ def test_one_unsafe_seed_is_enough_and_harmless_seeds_do_not_hide_it():
             for seed in range(5)
         ]
         (row,) = smallest_safe(found, alpha, {})
-        assert (row["recipes"], row["alpha_each"]) == (1, alpha)
-        named += row["recipe"] is not None
+        assert (row.recipes, row.alpha_each) == (1, alpha)
+        named += row.recipe is not None
     assert named / count <= alpha + 3 * np.sqrt(alpha * (1 - alpha) / count)
 
 
@@ -120,7 +122,7 @@ def clustered(size, effect, rng, count=2000, n=400):
     before, after = change <= 0, change >= 0  # lost, gained, or right both times
     declared = 0
     for x, y in zip(before, after, strict=True):
-        found = Counts.of(x, y[None], np.ones((1, n), dtype=bool), clusters)
+        found = PairedCounts.of(x, y[None], np.ones((1, n), dtype=bool), clusters)
         declared += found.p(MARGIN)[0] < 0.025
     return declared / count
 

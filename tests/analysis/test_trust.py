@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from answers_by_hand import YN, cell, flipped, run
 
-from resect.findings import confidence as cal
 from resect.findings.encoding import probabilities
+from resect.stats import confidence as cal
 from resect.stats.intervals import item_weights
 from resect.stats.paired import mcnemar
 

@@ -191,7 +191,7 @@ def test_every_family_runs_from_end_to_end(tmp_path, data_dir):
         )  # fmt: skip
         run = resect.run(study, tmp_path / f"run-{family}")
         assert len(run.answers()) == 2 * 2 * 2 * 2
-        assert json.loads((run.path / "summary.json").read_text())["schema"] == 1
+        assert json.loads((run.path / "summary.json").read_text())["schema"] == 2
 
 
 def test_the_same_weights_in_two_roles_are_asked_once(tiny_pair, tmp_path):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,8 +18,8 @@ from resect.findings.paired_test import asked_both, versus
 from resect.findings.rows import Level
 from resect.record import TaskInfo, View
 from resect.stats import skill as sk
+from resect.stats.intervals import Mask
 from resect.stats.multiplicity import holm
-from resect.stats.paired_change import Mask
 
 FIRST, SECOND = "first", "second"
 TOLERANCE = 1e-6
@@ -185,21 +184,6 @@ def _alike(before: object, after: object) -> bool:
     )
 
 
-class _Test(NamedTuple):
-    """The paired test of two cells, as `versus` makes it: a is the second run, b the first."""
-
-    metric: str
-    accuracy_a: float
-    accuracy_b: float
-    only_a: int | None
-    only_b: int | None
-    difference: float
-    low: float
-    high: float
-    p: float
-    design_effect: float
-
-
 def _cell(name: CellName, frame: TaskFrame, given: _Given, left: Key, right: Key) -> CellDiff:
     """One cell of both runs: how many answers are alike, and the paired table of right ones."""
     asked = asked_both(frame, left, right)
@@ -215,7 +199,7 @@ def _cell(name: CellName, frame: TaskFrame, given: _Given, left: Key, right: Key
     )  # fmt: skip
     if not frame.skilled or not asked.any():
         return cell
-    test = _Test(**versus(frame, right, left))
+    test = versus(frame, right, left)
     return replace(
         cell,
         metric=test.metric, lost=test.only_b, gained=test.only_a,

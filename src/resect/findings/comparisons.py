@@ -6,32 +6,31 @@ Shapes: R + 1 rows (row 0 is the sample).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
+import numpy as np
+
+from resect.findings.comparability import too_few
 from resect.findings.curves import Curve, Sampled, thinned
-from resect.findings.robustness import KINDS, areas
-from resect.findings.sample_size import too_few
+from resect.findings.robustness import KINDS, AreaKind, areas
+from resect.findings.rows import Better, Comparison
 from resect.findings.views import first_view
-from resect.stats.intervals import NOTHING, Floats, Interval, interval
-from resect.stats.multiplicity import LEVEL, bootstrap_p, holm
-
-A, B, NEITHER, DEPENDS = "a better", "b better", "no evidence", "depends on the measure"
-
-NO_VERDICT = "no verdict: "
-"""How the reason begins where there is a difference and no word on it."""
+from resect.stats.intervals import NOTHING, Floats, Interval, Mask, interval
+from resect.stats.multiplicity import ALPHA_TWO_SIDED, bootstrap_p, holm
 
 ERRORS = 2.8
 """Standard errors of the smallest difference that a test at 0.05 finds four times in five."""
 
 
-def word(difference: Interval) -> str | None:
+def word(difference: Interval) -> Better | None:
     """The verdict of one interval: which side of 0 it lies on, None where there is none."""
     if difference.low is None or difference.high is None:
         return None
     if difference.low > 0:
-        return A
-    return B if difference.high < 0 else NEITHER
+        return Better.A
+    return Better.B if difference.high < 0 else Better.NEITHER
 
 
 def detectable(draws: Floats) -> float | None:
@@ -43,47 +42,70 @@ def detectable(draws: Floats) -> float | None:
     interval has no width: two models that agree on everything show nothing of what a difference
     would look like.
     """
-    found = interval(draws)
-    if found.low is None or found.high is None or found.low == found.high:
+    _, low, high = interval(draws)
+    if low is None or high is None or low == high:
         return None
-    return ERRORS * (found.high - found.low) / 3.92
+    return ERRORS * (high - low) / 3.92
 
 
-def compare(left: Sampled, right: Sampled) -> list[dict[str, Any]]:
-    """A minus b in both kinds of robustness, as rows of summary.json.
+class Difference(NamedTuple):
+    """A minus b in one kind of robustness: draws (R + 1,), None where `reason` says why."""
+
+    kind: AreaKind
+    draws: Floats | None
+    reason: str | None
+
+    @property
+    def interval(self) -> Interval:
+        """The difference with its interval."""
+        return NOTHING if self.draws is None else interval(self.draws)
+
+
+def compare(left: Sampled, right: Sampled) -> list[Comparison]:
+    """A minus b in both kinds of robustness.
 
     Paired: both use the items asked at every level of both, under the same weights. A verdict is
     given where both kinds agree; where they do not it depends on the measure. There is none, and
     no p-value, where the items are too few.
     """
-    left, right, apart = _common(left, right)
+    left, right, levels_note = _common(left, right)
     a, b = left.curve, right.curve
     items = a.shared & b.shared
+    differences = _differences(left, right, items)
+    absent = [one.kind for one in differences if one.draws is None]
+    few = too_few(a, b, items) if len(absent) < len(differences) else None
+    lack = few or (f"the {' and '.join(absent)} comparison cannot be made" if absent else None)
+    verdict = None if lack else _together([word(one.interval) for one in differences])
+    notes = (lack and f"no verdict: {lack}", levels_note, thinned(a, items, a.asked | b.asked))
+    note = "; ".join(text for text in notes if text) or None
+    return [
+        replace(
+            _row(a, b.model, one.kind, one.interval, one.reason or note),
+            verdict=verdict,
+            undecided=None if one.reason else lack,
+            p=None if few or one.draws is None else bootstrap_p(one.draws),
+            detectable=None if one.draws is None else detectable(one.draws),
+        )
+        for one in differences
+    ]
+
+
+def _differences(left: Sampled, right: Sampled, items: Mask) -> list[Difference]:
+    """Both kinds of a minus b over some items (N,)."""
+    a, b = left.curve, right.curve
     draws_a, draws_b = left.draws_over(items), right.draws_over(items)
-    found: list[tuple[str, Floats | None, Interval, str | None]] = []
+    differences = []
     for kind in KINDS:
         (area_a, why_a), (area_b, why_b) = areas(a, draws_a, kind), areas(b, draws_b, kind)
-        why = _reasons(a, why_a, b, why_b)
-        drawn = None
+        reasons = [f"{c.model}: {why}" for c, why in ((a, why_a), (b, why_b)) if why]
+        reason = "; ".join(reasons) or None
+        draws = None
         if not items.any():
-            why = why or "the two models share no items"
+            reason = reason or "the two models share no items"
         elif area_a is not None and area_b is not None:
-            drawn = area_a - area_b
-        found.append((kind, drawn, NOTHING if drawn is None else interval(drawn), why))
-    absent = [kind for kind, drawn, _, _ in found if drawn is None]
-    few = too_few(a, b, items) if len(absent) < len(found) else None
-    lack = few or (f"the {' and '.join(absent)} comparison cannot be made" if absent else None)
-    verdict = None if lack else _together([word(difference) for _, _, difference, _ in found])
-    notes = (lack and NO_VERDICT + lack, apart, thinned(a, items, a.asked | b.asked))
-    note = "; ".join(x for x in notes if x) or None
-    rows = []
-    for kind, drawn, difference, why in found:
-        row = _row(a, b, kind, difference, why or note) | {"verdict": verdict}
-        if drawn is not None:
-            p = None if few else bootstrap_p(drawn)
-            row |= {"p": p, "detectable": detectable(drawn)}
-        rows.append(row)
-    return rows
+            draws = np.asarray(area_a - area_b)
+        differences.append(Difference(kind, draws, reason))
+    return differences
 
 
 def _common(left: Sampled, right: Sampled) -> tuple[Sampled, Sampled, str | None]:
@@ -97,85 +119,95 @@ def _common(left: Sampled, right: Sampled) -> tuple[Sampled, Sampled, str | None
     return first, second, note
 
 
-def adjusted(rows: Sequence[dict[str, Any]]) -> None:
-    """Write the verdicts after Holm's correction into rows of all tasks.
+def _together(words: Sequence[Better | None]) -> Better | None:
+    """One verdict from the words of both kinds."""
+    if None in words:
+        return None
+    return words[0] if words[0] == words[1] else Better.DEPENDS
+
+
+def _row(a: Curve, b: str, kind: AreaKind, area: Interval, reason: str | None) -> Comparison:
+    """The row of a comparison of curve `a` with the model `b`, without any word."""
+    return Comparison(
+        task=a.frame.name,
+        view=a.view,
+        metric="skill",
+        kind=kind,
+        recipe=a.recipe,
+        seed=a.seed,
+        a=a.model,
+        b=b,
+        difference=area.value,
+        low=area.low,
+        high=area.high,
+        detectable=None,
+        verdict=None,
+        verdict_holm=None,
+        p=None,
+        p_holm=None,
+        family=None,
+        reason=reason,
+    )
+
+
+def absent(present: Curve, a: str, b: str, lacking: str) -> list[Comparison]:
+    """The rows of a comparison that cannot be made since one model has no such curve."""
+    c = present
+    reason = f"{lacking} was not asked under {c.recipe} on {c.frame.name} in the {c.view} view"
+    return [replace(_row(c, b, kind, NOTHING, reason), a=a) for kind in KINDS]
+
+
+# ── Holm's correction ───────────────────────────────────────────────────────────────────────────
+
+
+def adjusted(rows: Sequence[Comparison]) -> list[Comparison]:
+    """The rows of all tasks with p-values, families and verdicts after Holm's correction.
 
     The word of one kind is its side of 0 where its adjusted p-value is at most 0.05 and its
     interval leaves 0 out; both kinds have to agree as before. With both kinds in one family,
     "depends on the measure" is as rare by chance as a side.
     """
-    adjust(rows)
-    pairs: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        keys = ("a", "b", "recipe", "seed", "view", "task")
-        pairs[tuple(row[key] for key in keys)].append(row)
-    for both in pairs.values():
-        words = []
-        for row in both:
-            raw = word(Interval(row["difference"], row["low"], row["high"]))
-            sure = row["p_holm"] is not None and row["p_holm"] <= LEVEL
-            words.append(raw if raw is None or sure else NEITHER)
-        for row in both:
-            row["verdict_holm"] = row["verdict"] and _together(words)
+    corrected = _corrected(rows)
+    words: dict[tuple[str | int, ...], list[Better | None]] = defaultdict(list)
+    for row in corrected:
+        words[_pair(row)].append(_sure_word(row))
+    return [
+        replace(row, verdict_holm=row.verdict and _together(words[_pair(row)])) for row in corrected
+    ]
 
 
-def _together(words: list[str | None]) -> str | None:
-    """One verdict from the words of both kinds."""
-    if None in words:
-        return None
-    return words[0] if words[0] == words[1] else DEPENDS
+def _pair(row: Comparison) -> tuple[str | int, ...]:
+    """What both kinds of one comparison share."""
+    return row.a, row.b, row.recipe, row.seed, row.view, row.task
 
 
-def _reasons(a: Curve, why_a: str | None, b: Curve, why_b: str | None) -> str | None:
-    """Which of the two curves has no area, and why."""
-    parts = [f"{c.model}: {why}" for c, why in ((a, why_a), (b, why_b)) if why]
-    return "; ".join(parts) or None
+def _sure_word(row: Comparison) -> Better | None:
+    """The word of one kind, a side only where its adjusted p-value is small."""
+    raw = word(Interval(row.difference, row.low, row.high))
+    sure = row.p_holm is not None and row.p_holm <= ALPHA_TWO_SIDED
+    return raw if raw is None or sure else Better.NEITHER
 
 
-def _row(a: Curve, b: Curve, kind: str, difference: Interval, reason: str | None) -> dict[str, Any]:
-    return {
-        "task": a.frame.name,
-        "view": a.view,
-        "metric": "skill",
-        "kind": kind,
-        "recipe": a.recipe,
-        "seed": a.seed,
-        "a": a.model,
-        "b": b.model,
-        "difference": difference.value,
-        "low": difference.low,
-        "high": difference.high,
-        "detectable": None,
-        "verdict": None,
-        "verdict_holm": None,
-        "p": None,
-        "p_holm": None,
-        "family": None,
-        "reason": reason,
-    }
-
-
-def absent(present: Curve, a: str, b: str, lacking: str) -> list[dict[str, Any]]:
-    """The rows of a comparison that cannot be made since one model has no such curve."""
-    c = present
-    reason = f"{lacking} was not asked under {c.recipe} on {c.frame.name} in the {c.view} view"
-    row = _row(c, c, "", NOTHING, reason) | {"a": a, "b": b}
-    return [row | {"kind": kind} for kind in KINDS]
-
-
-def adjust(rows: Sequence[dict[str, Any]]) -> None:
-    """Write `p_holm` and `family` into comparison rows.
+def _corrected(rows: Sequence[Comparison]) -> list[Comparison]:
+    """The rows with `p_holm` and `family`.
 
     A family is what is read together: both kinds of all tasks of one pair of models, recipe
     and seed, in the view that is read first; the other views are a family of their own. Rows
     without a p-value are in no family.
     """
+    corrected = list(rows)
+    for family in _families(rows):
+        p = holm([p for _, p in family])
+        for (place, _), p_holm in zip(family, p, strict=True):
+            corrected[place] = replace(rows[place], p_holm=p_holm, family=len(family))
+    return corrected
+
+
+def _families(rows: Sequence[Comparison]) -> Iterable[list[tuple[int, float]]]:
+    """Places and p-values of the rows that are corrected together."""
     first = first_view(rows)
-    families: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        if row["p"] is not None:
-            keys = ("a", "b", "recipe", "seed")
-            families[(*(row[key] for key in keys), first(row))].append(row)
-    for family in families.values():
-        for row, p in zip(family, holm([row["p"] for row in family]), strict=True):
-            row["p_holm"], row["family"] = p, len(family)
+    families: dict[tuple[str | int | bool, ...], list[tuple[int, float]]] = defaultdict(list)
+    for place, row in enumerate(rows):
+        if row.p is not None:
+            families[row.a, row.b, row.recipe, row.seed, first(row)].append((place, row.p))
+    return families.values()

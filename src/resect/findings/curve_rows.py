@@ -1,118 +1,180 @@
-"""The rows of `curves` in summary.json: every number of one level of one curve.
+"""Every number of one level of one curve.
 
 Shapes: R + 1 rows of item weights (row 0 is the sample), N items, L levels, K labels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
-from resect.findings.curves import ONE_LABEL, Curve, Sampled, describe
+from resect.findings.curves import ONE_LABEL, Curve, Sampled, of_curve
+from resect.findings.estimates import estimate, finite
 from resect.findings.frame import Key
 from resect.findings.part_metrics import measurable
+from resect.findings.rows import CurvePoint, Estimate, LabelScores
+from resect.record import Status
 from resect.stats import skill as sk
 from resect.stats.design_effect import share
-from resect.stats.intervals import NOTHING, Floats, Interval, intervals, ratio
-
-Status = Mapping[tuple[str, str, int, float | None], tuple[str, str | None]]
-"""(model, recipe, seed, level) to (status, reason), for one task."""
-
-BLANK: dict[str, Any] = {
-    "accuracy": None, "accuracy_low": None, "accuracy_high": None,
-    "skill": None, "macro_f1": None, "precision": None, "recall": None,
-    "per_label": {}, "metrics": {}, "outcomes": {}, "prediction_share": {},
-    "flips": None, "format_loss": None, "forgotten": None,
-}  # fmt: skip
+from resect.stats.intervals import NOTHING, Floats, Interval, Mask, intervals
+from resect.stats.ratios import ratio
 
 
-def points(sampled: Sampled, status: Status) -> list[dict[str, Any]]:
-    """One row for each level with answers, and one without numbers for each failed cell."""
+class CellState(NamedTuple):
+    """How a cell went, and why where it did not go well."""
+
+    status: Status
+    reason: str | None
+
+
+States = Mapping[tuple[str, str, int, float | None], CellState]
+"""(model, recipe, seed, level) to how the cell went, for one task."""
+
+
+def points(sampled: Sampled, states: States) -> list[CurvePoint]:
+    """One row for each level with answers, and one without numbers for each failed cell.
+
+    A level that was never run is a gap, named in the warnings.
+    """
     curve = sampled.curve
-    resampled = _labelled(sampled) if curve.frame.labels else _graded(sampled)
+    scored = _labelled(sampled) if curve.frame.labels else _graded(sampled)
     rows = []
     for at, (level, key) in enumerate(zip(curve.levels, curve.keys, strict=True)):
-        state, reason = status.get((key.model, key.recipe, key.seed, level), ("success", None))
-        asked = int((curve.codes[at] != sk.MISSING).sum())
-        if not asked and state != "failed":
-            continue  # never run: a gap, named in the warnings
-        head = describe(curve, level=level, measured_level=None, n=asked)
-        row = {**head, "status": state, "reason": reason, **BLANK}
-        if asked:
-            row |= resampled[at]
-            row["metrics"] = dict(row["metrics"])
-            row |= _counted(curve, at, key, row["metrics"])
-        rows.append(row)
+        state = states.get((key.model, key.recipe, key.seed, level), CellState("success", None))
+        n = int((curve.codes[at] != sk.MISSING).sum())
+        if n:
+            rows.append(_counted(scored(_blank(curve, at, n, state), at), curve, at, key))
+        elif state.status == "failed":
+            rows.append(_blank(curve, at, n, state))
     return rows
 
 
-def _counted(curve: Curve, at: int, key: Key, metrics: dict[str, Any]) -> dict[str, Any]:
-    """What needs no resampling: accuracy, flips, and the two views against each other.
+def _blank(curve: Curve, at: int, n: int, state: CellState) -> CurvePoint:
+    """A level without numbers."""
+    return CurvePoint(
+        **of_curve(curve),
+        level=curve.levels[at],
+        measured_level=None,
+        n=n,
+        status=state.status,
+        reason=state.reason,
+        accuracy=None,
+        accuracy_low=None,
+        accuracy_high=None,
+        skill=None,
+        macro_f1=None,
+        precision=None,
+        recall=None,
+        per_label={},
+        metrics={},
+        outcomes={},
+        prediction_share={},
+        flips=None,
+        format_loss=None,
+        forgotten=None,
+    )
+
+
+# ── what needs no resampling ────────────────────────────────────────────────────────────────────
+
+
+def _counted(row: CurvePoint, curve: Curve, at: int, key: Key) -> CurvePoint:
+    """The row with accuracy, flips, and the two views against each other.
 
     The shares of format loss and forgetting go into `metrics` too, with Wilson intervals, and so
     do those without an answer and of texts that only the token limit ended.
     """
-    codes, gold, frame = curve.codes[at], curve.frame.gold, curve.frame
+    frame, codes, gold = curve.frame, curve.codes[at], curve.frame.gold
     asked, right = codes != sk.MISSING, codes == gold
-    row: dict[str, Any] = {
-        "outcomes": frame.outcomes.get(key, {}) if curve.view == "text" else {},
-    }
-    shares = dict(frame.ends.get(key, {}))
-    told = any(frame.outcomes.get(k) for k in curve.keys)
-    if frame.labels or (frame.skilled and told):
-        shares["no_answer"] = codes == sk.NO_ANSWER
-    for name, hits in shares.items():
-        metrics[name] = metric(share(hits, asked, frame.cluster))
+    metrics = {**row.metrics, **_shares(curve, at, key)}
+    outcomes = frame.outcomes.get(key, {}) if curve.view == "text" else {}
+    row = replace(row, metrics=metrics, outcomes=outcomes)
     if frame.graded or not frame.skilled:
         return row
     accuracy = share(right, asked, frame.cluster)
-    row["accuracy"], row["accuracy_low"], row["accuracy_high"] = accuracy
+    row = replace(
+        row, accuracy=accuracy.value, accuracy_low=accuracy.low, accuracy_high=accuracy.high
+    )
     if at > 0:
         both = asked & (curve.codes[0] != sk.MISSING)
-        row["flips"] = _share((right != (curve.codes[0] == gold))[both])
-    other = curve.frame.codes.get(key._replace(view="options"))
-    if curve.view == "text" and other is not None:
-        both = asked & (other != sk.MISSING)
-        lost, forgotten = ~right & (other == gold), ~right & (other != gold)
-        row["format_loss"], row["forgotten"] = _share(lost[both]), _share(forgotten[both])
-        for name, hits in (("format_loss", lost), ("forgotten", forgotten)):
-            metrics[name] = metric(share(hits, both, frame.cluster))
-    return row
+        row = replace(row, flips=_mean((right != (curve.codes[0] == gold))[both]))
+    other = frame.codes.get(key._replace(view="options"))
+    if curve.view != "text" or other is None:
+        return row
+    both = asked & (other != sk.MISSING)
+    lost, forgotten = ~right & (other == gold), ~right & (other != gold)
+    metrics |= {
+        "format_loss": estimate(share(lost, both, frame.cluster)),
+        "forgotten": estimate(share(forgotten, both, frame.cluster)),
+    }
+    return replace(
+        row, metrics=metrics, format_loss=_mean(lost[both]), forgotten=_mean(forgotten[both])
+    )
 
 
-def _graded(sampled: Sampled) -> list[dict[str, Any]]:
+def _shares(curve: Curve, at: int, key: Key) -> dict[str, Estimate]:
+    """Shares of texts that the token limit ended, and of items without an answer."""
+    frame, codes = curve.frame, curve.codes[at]
+    hits = dict(frame.ends.get(key, {}))
+    read = any(frame.outcomes.get(k) for k in curve.keys)
+    if frame.labels or (frame.skilled and read):
+        hits["no_answer"] = codes == sk.NO_ANSWER
+    asked = codes != sk.MISSING
+    return {name: estimate(share(hit, asked, frame.cluster)) for name, hit in hits.items()}
+
+
+def _mean(hits: Mask) -> float | None:
+    return float(np.mean(hits)) if len(hits) else None
+
+
+# ── tasks without labels ────────────────────────────────────────────────────────────────────────
+
+
+class _Graded(NamedTuple):
+    """The metrics of a task without labels: intervals by level, and why there is no retention."""
+
+    metrics: Mapping[str, Sequence[Interval]]
+    reason: str | None
+
+    def __call__(self, row: CurvePoint, at: int) -> CurvePoint:
+        """The row with skill and metrics of one level."""
+        metrics = {
+            name: estimate(values[at], self.reason if name == "retention" else None)
+            for name, values in self.metrics.items()
+        }
+        skill = metrics["skill"].value if "skill" in metrics else None
+        return replace(row, skill=skill, metrics=metrics)
+
+
+def _graded(sampled: Sampled) -> _Graded:
     """Skill, retention and the metrics of the parts that the answers of this task have."""
     curve, frame = sampled.curve, sampled.curve.frame
-    names = {name for key in curve.keys for name in frame.parts.get(key, {})}
-    found = {
-        name: intervals(sampled.metric_over(one, curve.asked))
-        for name, one in measurable(names).items()
+    parts = {name for key in curve.keys for name in frame.parts.get(key, {})}
+    metrics = {
+        name: intervals(sampled.metric_over(metric, curve.asked))
+        for name, metric in measurable(parts).items()
     }
-    reason = None
-    if frame.headline is not None:
-        kept, reason = sampled.draws, sampled.draws.reason
-        counted = None if frame.graded else _accuracies(curve)
-        found["skill"] = counted or found.get(frame.primary) or intervals(kept.skill)
-        empty = [NOTHING] * len(curve.levels)
-        found["retention"] = empty if kept.retention is None else intervals(kept.retention)
-        if frame.primary != "accuracy":
-            found.setdefault(frame.primary, found["skill"])
-        if any(frame.outcomes.get(key) for key in curve.keys):
-            found["if_answered"] = intervals(if_answered(sampled))
-    rows = []
-    for at in range(len(curve.levels)):
-        metrics = {n: metric(v[at], reason if n == "retention" else None) for n, v in found.items()}
-        rows.append({"skill": metrics.get("skill", {}).get("value"), "metrics": metrics})
-    return rows
+    if frame.headline is None:
+        return _Graded(metrics, None)
+    draws = sampled.draws
+    counted = None if frame.graded else _accuracies(curve)
+    metrics["skill"] = counted or metrics.get(frame.primary) or intervals(draws.skill)
+    metrics["retention"] = _or_blank(curve, draws.retention)
+    if frame.primary != "accuracy":
+        metrics.setdefault(frame.primary, metrics["skill"])
+    if any(frame.outcomes.get(key) for key in curve.keys):
+        metrics["if_answered"] = intervals(if_answered(sampled))
+    return _Graded(metrics, draws.reason)
 
 
 def _accuracies(curve: Curve) -> list[Interval]:
     """Share of items right at each level, Wilson: resamples of none right would all be 0."""
     asked = curve.codes != sk.MISSING
-    rows = zip(curve.right, asked, strict=True)
-    return [share(right, here, curve.frame.cluster) for right, here in rows]
+    levels = zip(curve.right, asked, strict=True)
+    return [share(right, items, curve.frame.cluster) for right, items in levels]
 
 
 def if_answered(sampled: Sampled) -> Floats:
@@ -124,53 +186,76 @@ def if_answered(sampled: Sampled) -> Floats:
     return ratio(sampled.weights, top, bottom, curve.asked, main.then)
 
 
-def _share(hits: Any) -> float | None:
-    return float(np.mean(hits)) if len(hits) else None
+def _or_blank(curve: Curve, draws: Floats | None) -> list[Interval]:
+    return [NOTHING] * len(curve.levels) if draws is None else intervals(draws)
 
 
-def _labelled(sampled: Sampled) -> list[dict[str, Any]]:
-    """Skill, confusion metrics and their intervals of every level."""
-    curve, counts, kept = sampled.curve, sampled.counts, sampled.draws
-    labels = curve.frame.labels
+# ── tasks with labels ───────────────────────────────────────────────────────────────────────────
+
+
+class _Labelled(NamedTuple):
+    """Skill, confusion metrics and their intervals of every level of a label task."""
+
+    labels: Sequence[str]
+    counts: sk.Tally
+    confusion: sk.Confusion
+    precision: Floats
+    recall: Floats
+    metrics: Mapping[str, Sequence[Interval]]
+    reason: str | None
+
+    def __call__(self, row: CurvePoint, at: int) -> CurvePoint:
+        """The row with what the confusion of one level gives."""
+        one_label = ONE_LABEL if int(sk.present_labels(self.counts)[at]) == 1 else None
+        reasons = {"skill": one_label, "retention": self.reason}
+        return replace(
+            row,
+            skill=finite(self.metrics["skill"][at].value),
+            macro_f1=finite(self.metrics["macro_f1"][at].value),
+            precision=finite(self.precision[0, at]),
+            recall=finite(self.recall[0, at]),
+            per_label={x: self._label(code, at) for code, x in enumerate(self.labels)},
+            metrics={
+                name: estimate(values[at], reasons.get(name))
+                for name, values in self.metrics.items()
+            },
+            prediction_share=self._predicted(at),
+        )
+
+    def _label(self, code: int, at: int) -> LabelScores:
+        scores = self.confusion
+        return LabelScores(
+            precision=finite(scores.precision[code, 0, at]),
+            recall=finite(scores.recall[code, 0, at]),
+            f1=finite(scores.f1[code, 0, at]),
+            gold=int(self.counts.asked[code, 0, at]),
+            predicted=int(self.counts.predicted[code, 0, at]),
+        )
+
+    def _predicted(self, at: int) -> dict[str, float | None]:
+        """The share of each label among all items."""
+        asked = self.counts.asked[:, 0, at].sum()
+        return {
+            x: float(self.counts.predicted[code, 0, at] / asked) if asked else None
+            for code, x in enumerate(self.labels)
+        }
+
+
+def _labelled(sampled: Sampled) -> _Labelled:
+    curve, counts, draws = sampled.curve, sampled.counts, sampled.draws
     confusion = sk.confusion(counts)
     precision, recall, f1 = confusion.macro()
-    found = {
+    weighted = zip(confusion._fields, confusion.weighted(counts), strict=True)
+    metrics: dict[str, Sequence[Interval]] = {
         "skill": intervals(sampled.skill),
         "macro_f1": intervals(f1),
         "change": intervals(_change(sampled)),
+        **{f"weighted_{name}": intervals(values) for name, values in weighted},
+        "retention": _or_blank(curve, draws.retention),
     }
-    weighted = confusion.weighted(counts)
-    found |= {f"weighted_{name}": intervals(values) for name, values in weighted.items()}
-    empty = [NOTHING] * len(curve.levels)
-    retained = empty if kept.retention is None else intervals(kept.retention)
-    rows = []
-    for at in range(len(curve.levels)):
-        metrics = {name: metric(values[at]) for name, values in found.items()}
-        metrics["skill"] = metric(found["skill"][at], sk_reason(counts, at))
-        metrics["retention"] = metric(retained[at], kept.reason)
-        asked = counts.asked[:, 0, at].sum()
-        rows.append({
-            "skill": found["skill"][at].value,
-            "macro_f1": found["macro_f1"][at].value,
-            "precision": precision[0, at],
-            "recall": recall[0, at],
-            "per_label": {
-                label: {
-                    "precision": confusion.precision[i, 0, at],
-                    "recall": confusion.recall[i, 0, at],
-                    "f1": confusion.f1[i, 0, at],
-                    "gold": int(counts.asked[i, 0, at]),
-                    "predicted": int(counts.predicted[i, 0, at]),
-                }
-                for i, label in enumerate(labels)
-            },
-            "metrics": metrics,
-            "prediction_share": {
-                label: counts.predicted[i, 0, at] / asked if asked else None
-                for i, label in enumerate(labels)
-            },
-        })  # fmt: skip
-    return rows
+    return _Labelled(
+        curve.frame.labels, counts, confusion, precision, recall, metrics, draws.reason
+    )
 
 
 def _change(sampled: Sampled) -> Floats:
@@ -179,16 +264,3 @@ def _change(sampled: Sampled) -> Floats:
     asked = curve.codes != sk.MISSING
     both, right = asked & asked[0], curve.right.astype(float)
     return ratio(sampled.weights, (right - right[0]) * both, both.astype(float), curve.asked)
-
-
-def sk_reason(counts: sk.Tally, at: int) -> str | None:
-    """Why a level with answers has no skill, or None."""
-    return ONE_LABEL if int(sk.present_labels(counts)[at]) == 1 else None
-
-
-def metric(found: Interval, reason: str | None = None) -> dict[str, Any]:
-    """An interval as data, with the reason where there is none."""
-    row: dict[str, Any] = dict(found._asdict())
-    if found.value is None and reason:
-        row["reason"] = reason
-    return row

@@ -6,29 +6,24 @@ Shapes: R + 1 rows of item weights (row 0 is the sample), N items, L levels, K l
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 
 from resect.findings.frame import Key, Level, TaskFrame
 from resect.findings.part_metrics import Metric
+from resect.findings.rows import ItemsUsed
 from resect.record import View
 from resect.stats import skill as sk
-from resect.stats.intervals import Floats, Mask, Weights, interval, ratio
+from resect.stats.confidence import Beliefs, calibration_error, discrimination
+from resect.stats.distances import Distance
+from resect.stats.intervals import Floats, Mask, Weights
+from resect.stats.ratios import divisible, ratio, relative, start
 
 NO_SKILL = "starts without skill"
 ONE_LABEL = "all items have one gold label, so skill cannot be told from a constant answer"
-SURE = 0.5
-"""The least share of a baseline's value that its lower bound may be for shares of it to be told.
-
-Near 0 a ratio bursts: in simulations of areas of retention the upper end moved by a third of the
-interval's width between seeds of the bootstrap (one study in twenty) where the bound was 0.2 to 0.4
-of the value, and by less than a fifth from one half on; of two equal curves 11 % were called
-different where it was 0.4 to 0.5, 6 % from there on. It is Fieller's condition (1954, JRSS B
-16:175) with g = 1/4 in place of 1.
-"""
 
 
 @dataclass(frozen=True)
@@ -56,7 +51,7 @@ class Curve:
     @property
     def missing(self) -> list[Level]:
         """The planned levels without answers."""
-        return [x for x, here in zip(self.levels, self.present, strict=True) if not here]
+        return [x for x, asked in zip(self.levels, self.present, strict=True) if not asked]
 
     @property
     def shared(self) -> Mask:
@@ -73,6 +68,16 @@ class Curve:
         """Items answered right, (L, N)."""
         return np.asarray(self.codes == self.frame.gold)
 
+    @cached_property
+    def beliefs(self) -> Beliefs | None:
+        """The option probabilities; None in the text view and where none are stored."""
+        table = self.frame.probabilities
+        if self.view != "options" or not any(key in table for key in self.keys):
+            return None
+        empty = np.full((len(self.frame.items), len(self.frame.labels)), np.nan, dtype=np.float32)
+        probabilities = np.stack([table.get(key, empty) for key in self.keys])
+        return Beliefs(self.codes, self.frame.gold, probabilities)
+
     def sums(self, metric: Metric) -> tuple[Floats, Floats]:
         """Numerators and denominators of a metric, (L, N) each; 0 where nothing was asked."""
         nothing = dict.fromkeys(metric.parts, np.full(len(self.frame.items), np.nan))
@@ -86,18 +91,30 @@ class Curve:
         return replace(self, levels=tuple(levels), keys=keys, codes=self.codes[at])
 
 
+class Retention(NamedTuple):
+    """Values as shares of the intact model's, (R + 1, L); None with a `reason` where not told.
+
+    `nothing`: there is nothing that could be lost.
+    """
+
+    share: Floats | None
+    reason: str | None
+    nothing: bool = False
+
+
 @dataclass(frozen=True)
 class Draws:
     """Skill and retention of one curve on one set of items, each (R + 1, L).
 
     The skill of a task without labels is its headline metric, to which silence brings nothing.
-    `retention` is None, with `reason`, where the baseline's skill is not clearly above 0, or too
-    unsure to be divided by.
+    `retention` is None, with `reason`, where the baseline's skill is not clearly above 0
+    (`no_skill`), or too unsure to be divided by.
     """
 
     skill: Floats
     retention: Floats | None
     reason: str | None
+    no_skill: bool
 
 
 def damage(level: Level) -> tuple[int, float]:
@@ -118,7 +135,7 @@ def build(
     frame: TaskFrame, role: str, model: str, recipe: str, seed: int, planned: Iterable[Level]
 ) -> list[Curve]:
     """The curves of one sweep on one task, one for each view the model was asked in."""
-    found = []
+    curves = []
     levels = tuple(sorted({0.0, *planned}, key=damage))
     empty = np.full(len(frame.items), sk.MISSING, dtype=np.int8)
     for view in frame.views(model):
@@ -129,8 +146,8 @@ def build(
             for x in levels
         )
         codes = np.stack([frame.codes.get(key, empty) for key in keys])
-        found.append(Curve(model, role, recipe, seed, view, levels, keys, codes, frame))
-    return found
+        curves.append(Curve(model, role, recipe, seed, view, levels, keys, codes, frame))
+    return curves
 
 
 def baseline_key(frame: TaskFrame, model: str, recipe: str, seed: int, view: View) -> Key:
@@ -151,7 +168,6 @@ class Sampled:
 
     curve: Curve
     weights: Weights
-    memo: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def counts(self) -> sk.Tally:
@@ -170,9 +186,22 @@ class Sampled:
             values = self.metric_over(main, items)
             return Draws(values, *retention(values))
         skill = self.skill_over(items)
-        kept, reason = retention(skill)
-        few = kept is None and int(sk.present_labels(self.counts_over(items))[0]) == 1
-        return Draws(skill, kept, ONE_LABEL if few else reason)
+        retained = retention(skill)
+        if retained.share is None and int(sk.present_labels(self.counts_over(items))[0]) == 1:
+            retained = Retention(None, ONE_LABEL)
+        return Draws(skill, *retained)
+
+    @cached_property
+    def auroc(self) -> Floats | None:
+        """How well confidence tells right answers from wrong ones, (R + 1, L)."""
+        beliefs = self.curve.beliefs
+        return None if beliefs is None else discrimination(self.weights, beliefs)
+
+    @cached_property
+    def calibration_error(self) -> Distance | None:
+        """How far option probabilities are off, at every level."""
+        beliefs = self.curve.beliefs
+        return None if beliefs is None else calibration_error(self.weights, beliefs)
 
     @cached_property
     def skill(self) -> Floats:
@@ -212,24 +241,28 @@ class Sampled:
         return sk.tally(self.weights[:, items], codes, gold, len(frame.labels))
 
 
-def retention(values: Floats, nothing: str = NO_SKILL) -> tuple[Floats | None, str | None]:
+def retention(values: Floats, nothing: str = NO_SKILL) -> Retention:
     """Values over the baseline's value, (R + 1, L), each resample by its own baseline.
 
     None and a reason where the baseline is missing, `nothing` where its value is not clearly
-    above 0 (lower bound of its interval), and where this bound is less than `SURE` of the value.
+    above 0 (lower bound of its interval), and where this bound is too low to divide by.
     A resample whose baseline is not above 0 has NaN.
     """
-    base = values[:, :1]
-    if np.isnan(base[0, 0]):
-        return None, "the baseline (level 0) is missing"
-    value, low, high = interval(base[:, 0])
-    if value is None or low is None or not low > 0:
-        return None, nothing
-    if low < SURE * value:
-        start = f"{value:.2f} [{low:.2f}, {high:.2f}]"
-        return None, f"the start, {start}, is too unsure to say what share of it is left"
-    with np.errstate(all="ignore"):
-        return np.where(base > 0, values / base, np.nan), None
+    if np.isnan(values[0, 0]):
+        return Retention(None, "the baseline (level 0) is missing")
+    first = start(values)
+    if first.value is None or first.low is None or not first.low > 0:
+        return Retention(None, nothing, nothing=True)
+    if not divisible(first):
+        shown = f"{first.value:.2f} [{first.low:.2f}, {first.high:.2f}]"
+        return Retention(None, f"the start, {shown}, is too unsure to say what share of it is left")
+    return Retention(relative(values), None)
+
+
+def items_used(curve: Curve) -> ItemsUsed | None:
+    """How many items carry a paired finding of one curve; None where all that were asked do."""
+    used, asked = int(curve.shared.sum()), int(curve.asked.sum())
+    return None if used == asked else ItemsUsed(used=used, asked=asked)
 
 
 def thinned(curve: Curve, items: Mask, asked: Mask) -> str | None:
@@ -259,14 +292,27 @@ def axis(curve: Curve) -> Floats:
     return np.array([0.0 if x is None else x for x in curve.levels])
 
 
-def describe(curve: Curve, **more: Any) -> dict[str, Any]:
-    """The keys that name a finding of one curve."""
-    return {
-        "model": curve.model,
-        "role": curve.role,
-        "recipe": curve.recipe,
-        "seed": curve.seed,
-        "task": curve.frame.name,
-        "view": curve.view,
-        **more,
-    }
+class SweepKeys(TypedDict):
+    """The fields that name a finding of one sweep (`rows.OfSweep`)."""
+
+    model: str
+    role: str
+    recipe: str
+    seed: int
+
+
+class CurveKeys(SweepKeys):
+    """The fields that name a finding of one curve (`rows.OfCurve`)."""
+
+    task: str
+    view: View
+
+
+def of_sweep(curve: Curve) -> SweepKeys:
+    """The sweep that a curve is of."""
+    return {"model": curve.model, "role": curve.role, "recipe": curve.recipe, "seed": curve.seed}
+
+
+def of_curve(curve: Curve) -> CurveKeys:
+    """What names a curve."""
+    return {**of_sweep(curve), "task": curve.frame.name, "view": curve.view}

@@ -5,12 +5,15 @@ Shapes: N items, L levels.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from resect.findings.curves import Curve
+from resect.findings.frame import Level
+from resect.findings.rows import Divergence, DivergentItem
 
 MOST = 30
 """Items listed for each task; half of them for each direction, as far as there are any."""
@@ -25,7 +28,7 @@ def lost_from(right: NDArray[np.bool_]) -> NDArray[np.intp]:
     return np.where(right.any(axis=0), last + 1, 0)
 
 
-def divergences(a: Curve, b: Curve) -> dict[str, Any] | None:
+def divergences(a: Curve, b: Curve) -> Divergence | None:
     """What one of two models keeps and the other loses, ranked for reading.
 
     Items asked at every level of both and right in both baselines. An item diverges where one
@@ -45,25 +48,45 @@ def divergences(a: Curve, b: Curve) -> dict[str, Any] | None:
     lost_a, lost_b = lost_from(right_a), lost_from(right_b)
     kept_by_a = _listed(both, lost_b, lost_a, right_a)
     kept_by_b = _listed(both, lost_a, lost_b, right_b)
-    found: list[dict[str, Any]] = []
-    for keeps, loses, rows in ((a, b, kept_by_a), (b, a, kept_by_b)):
-        other = len(kept_by_b) if keeps is a else len(kept_by_a)
-        for item, first, until in rows[: max(MOST // 2, MOST - other)]:
-            found.append({
-                "item": a.frame.items[item],
-                "item_id": a.frame.ids[item],
-                "keeps": keeps.model,
-                "loses": loses.model,
-                "level": levels[first],
-                "until": levels[until] if until < len(levels) else None,
-                "apart": until - first,
-            })  # fmt: skip
-    found.sort(key=lambda row: (-row["apart"], row["item_id"]))
-    return {
-        "a": a.model, "b": b.model, "recipe": a.recipe, "seed": a.seed,
-        "task": a.frame.name, "view": a.view, "n": int(both.sum()),
-        "kept_by_a": len(kept_by_a), "kept_by_b": len(kept_by_b), "items": found,
-    }  # fmt: skip
+    listed = [_item(a, b, levels, loss) for loss in _most(kept_by_a, kept_by_b)]
+    listed += [_item(b, a, levels, loss) for loss in _most(kept_by_b, kept_by_a)]
+    return Divergence(
+        a=a.model,
+        b=b.model,
+        recipe=a.recipe,
+        seed=a.seed,
+        task=a.frame.name,
+        view=a.view,
+        n=int(both.sum()),
+        kept_by_a=len(kept_by_a),
+        kept_by_b=len(kept_by_b),
+        items=tuple(sorted(listed, key=lambda item: (-item.apart, item.item_id))),
+    )
+
+
+class _Loss(NamedTuple):
+    """An item, the level at which one model loses it, and the one at which the other does."""
+
+    item: int
+    first: int
+    until: int
+
+
+def _most(losses: Sequence[_Loss], others: Sequence[_Loss]) -> Sequence[_Loss]:
+    """As many of the losses of one direction as are listed."""
+    return losses[: max(MOST // 2, MOST - len(others))]
+
+
+def _item(keeps: Curve, loses: Curve, levels: Sequence[Level], loss: _Loss) -> DivergentItem:
+    return DivergentItem(
+        item=keeps.frame.items[loss.item],
+        item_id=keeps.frame.ids[loss.item],
+        keeps=keeps.model,
+        loses=loses.model,
+        level=levels[loss.first],
+        until=levels[loss.until] if loss.until < len(levels) else None,
+        apart=loss.until - loss.first,
+    )
 
 
 def _listed(
@@ -71,11 +94,11 @@ def _listed(
     loses: NDArray[np.intp],
     keeps: NDArray[np.intp],
     right: NDArray[np.bool_],
-) -> list[tuple[int, int, int]]:
-    """(item, level lost by one, level lost by the other), the widest apart first."""
-    found = []
+) -> list[_Loss]:
+    """The items that one loses before the other, the widest apart first."""
+    losses = []
     for item in np.flatnonzero(both & (keeps > loses)):
-        first, until = int(loses[item]), int(keeps[item])
-        if right[first, item]:  # the keeper has it right at the very level
-            found.append((int(item), first, until))
-    return sorted(found, key=lambda row: (row[1] - row[2], row[1], row[0]))
+        loss = _Loss(int(item), int(loses[item]), int(keeps[item]))
+        if right[loss.first, item]:  # the keeper has it right at the very level
+            losses.append(loss)
+    return sorted(losses, key=lambda loss: (loss.first - loss.until, loss.first, loss.item))

@@ -13,11 +13,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from resect.record import OUTCOMES, TaskInfo, View
-from resect.stats.intervals import Floats
+from resect.stats.intervals import Floats, Singles
 from resect.stats.skill import NO_ANSWER, Codes
 
 ALWAYS = OUTCOMES[:5]
-Singles = NDArray[np.float32]
 Asked = tuple[Codes, NDArray[np.bool_]]
 """Codes of one view and whether each row was asked in it."""
 
@@ -45,7 +44,7 @@ def probabilities(scores: Sequence[Any], meant: Sequence[Meant], labels: Meant) 
     item may have fewer options than the task has labels, and several that are right. NaN for a
     row without a finite score for each of its options.
     """
-    found = np.full((len(scores), len(labels)), np.nan, dtype=np.float32)
+    shares = np.full((len(scores), len(labels)), np.nan, dtype=np.float32)
     place = {label: column for column, label in enumerate(labels)}
     groups: dict[Meant, list[int]] = {}
     for number, (row, options) in enumerate(zip(scores, meant, strict=True)):
@@ -61,8 +60,8 @@ def probabilities(scores: Sequence[Any], meant: Sequence[Meant], labels: Meant) 
         spread = np.repeat(0.0 * each[:, :1], len(labels), axis=1)  # NaN stays NaN
         for column, label in enumerate(options):
             spread[:, place[label]] += each[:, column]
-        found[members] = spread
-    return found
+        shares[members] = spread
+    return shares
 
 
 def codes_of(rows: pd.DataFrame, info: TaskInfo) -> dict[View, Asked]:
@@ -73,32 +72,32 @@ def codes_of(rows: pd.DataFrame, info: TaskInfo) -> dict[View, Asked]:
     Scores that are not all finite choose nothing: asked, without an answer.
     """
     scored = rows["chosen"].notna() | rows["option_scores"].notna()
-    said = rows["answer"].notna() | filled(rows["outcome"]) | filled(rows["text"])
-    said |= rows["text"].notna() & ~scored
+    written = rows["answer"].notna() | filled(rows["outcome"]) | filled(rows["text"])
+    written |= rows["text"].notna() & ~scored
     if info.kind == "score":
         broken = _broken(rows["option_scores"])
         return {"options": (np.where(broken, NO_ANSWER, 1).astype(np.int8), scored.to_numpy(bool))}
     if not is_labelled(info):
-        return {"text": _graded(rows, (said | rows["score"].notna()).to_numpy(dtype=bool))}
+        return {"text": _graded(rows, (written | rows["score"].notna()).to_numpy(dtype=bool))}
     place = {label: code for code, label in enumerate(info.labels)}
 
     def coded(column: str) -> Codes:
-        found = rows[column].map(place).astype(float).fillna(NO_ANSWER)
-        return np.asarray(found.to_numpy(), dtype=np.int8)
+        codes = rows[column].map(place).astype(float).fillna(NO_ANSWER)
+        return np.asarray(codes.to_numpy(), dtype=np.int8)
 
     chosen = np.where(_broken(rows["option_scores"]), NO_ANSWER, coded("chosen"))
     return {
-        "text": (coded("answer"), said.to_numpy(dtype=bool)),
+        "text": (coded("answer"), written.to_numpy(dtype=bool)),
         "options": (chosen.astype(np.int8), scored.to_numpy(dtype=bool)),
     }
 
 
-def _graded(rows: pd.DataFrame, said: NDArray[np.bool_]) -> Asked:
+def _graded(rows: pd.DataFrame, asked: NDArray[np.bool_]) -> Asked:
     """0 for a score of 1, 1 for anything less, `NO_ANSWER` where a read text held no answer."""
     right = rows["score"].fillna(0.0) == 1.0
     silent = rows["answer"].isna() & filled(rows["outcome"]) & ~right
     codes = np.where(silent, NO_ANSWER, np.where(right, 0, 1))
-    return codes.astype(np.int8), said
+    return codes.astype(np.int8), asked
 
 
 def parts_of(rows: pd.DataFrame) -> dict[str, Floats]:
@@ -106,13 +105,13 @@ def parts_of(rows: pd.DataFrame) -> dict[str, Floats]:
 
     No score is 0: a text that was asked for and held nothing earned nothing.
     """
-    kept = rows["parts"] if "parts" in rows else pd.Series([None] * len(rows))
-    given = [row if isinstance(row, Mapping) else {} for row in kept]
+    column = rows["parts"] if "parts" in rows else pd.Series([None] * len(rows))
+    given = [row if isinstance(row, Mapping) else {} for row in column]
     names = sorted({str(name) for row in given for name in row})
-    found = {
+    parts = {
         name: np.array([row.get(name, np.nan) for row in given], dtype=float) for name in names
     }
-    return {"score": rows["score"].fillna(0.0).to_numpy(dtype=float), **found}
+    return {"score": rows["score"].fillna(0.0).to_numpy(dtype=float), **parts}
 
 
 def _broken(scores: pd.Series) -> NDArray[np.bool_]:

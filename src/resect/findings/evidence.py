@@ -9,28 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
-from resect.findings.confidence import beliefs
+from resect.catalog import ERRORS
 from resect.findings.curves import ONE_LABEL, Curve, Sampled, say
-from resect.findings.frame import Level, TaskFrame
-from resect.record import TaskInfo
+from resect.findings.frame import Level
+from resect.record import TaskInfo, View
 from resect.stats import skill as sk
 from resect.stats.balanced import Balanced, balanced, beyond_guessing
-from resect.stats.design_effect import share, too_few
-from resect.stats.intervals import Floats, Interval, Mask, interval
-from resect.stats.paired_change import Change, Counts, Means
+from resect.stats.design_effect import FEWEST, TooFewParents, share, too_few_parents
+from resect.stats.intervals import NOTHING, Floats, Interval, Mask, interval
+from resect.stats.paired_change import Change, PairedCounts, PairedMeans
 
 ACCURACY, BALANCED = "accuracy", "balanced_accuracy"
 NO_ANSWER, MISS, CONFIDENT = "no_answer", "miss", "confident_error"
-ERRORS = (NO_ANSWER, MISS, CONFIDENT)
-"""Tests of a share of errors, which may not rise; every other one is of how much is right
-(accuracy, balanced accuracy, strict_f1, ...), which may not fall."""
 
 NO_SKILL = "it has no skill that a damaged model could lose: it is shown and never judged"
-PRACTICALLY = "the estimate lies practically at the margin"
 
 ABSENT = 0.01
 """A level that lacks more than this share of the items asked at level 0 counts as missing."""
@@ -46,7 +41,7 @@ class Test:
     """
 
     name: str
-    view: str
+    view: View
     margin: float
     change: Change
     p: Floats
@@ -100,45 +95,80 @@ def evidence(sampled: Sampled, options: Curve | None, info: TaskInfo, margin: fl
     the margin, which is the margin or more.
     """
     curve = sampled.curve
-    frame, codes = curve.frame, curve.codes
-    if not frame.skilled:
-        return Evidence(curve, Interval(None, None, None), (), NO_SKILL)
-    asked = codes != sk.MISSING
-    labels = int(sk.present_labels(sampled.counts)[0]) if frame.labels else 0
-    main = ACCURACY if frame.labels else frame.primary
-    tests = [
-        _graded(curve, margin, asked)
-        if frame.graded
-        else _test(frame, main, curve.view, margin, curve.right, asked)
-    ]
-    even = balanced(curve.codes, frame.gold, asked, margin) if labels > 1 else None
+    if not curve.frame.skilled:
+        return Evidence(curve, NOTHING, (), NO_SKILL)
+    even = _even(sampled, margin)
+    tests = [_main_test(curve, margin)]
     if even is not None:
-        tests.append(_balanced(curve, margin, even, asked))
+        tests.append(_balanced(curve, margin, even))
+    tests += _error_tests(curve, options, info)
+    start, reason = _start(sampled, margin, even, tests[0].reason)
+    return Evidence(curve, start, tuple(tests), reason)
+
+
+def _asked(curve: Curve) -> Mask:
+    """Items asked at each level, (L, N)."""
+    return np.asarray(curve.codes != sk.MISSING)
+
+
+def _gold_labels(sampled: Sampled) -> int:
+    """How many gold labels the items of level 0 have; 0 for a task without labels."""
+    return int(sk.present_labels(sampled.counts)[0]) if sampled.curve.frame.labels else 0
+
+
+def _even(sampled: Sampled, margin: float) -> Balanced | None:
+    """Balanced accuracy, where there are two gold labels or more."""
+    curve = sampled.curve
+    if _gold_labels(sampled) < 2:
+        return None
+    return balanced(curve.codes, curve.frame.gold, _asked(curve), margin)
+
+
+def _error_tests(curve: Curve, options: Curve | None, info: TaskInfo) -> list[Test]:
+    """The tests of shares of errors that the task and the view have."""
+    frame, codes, asked = curve.frame, curve.codes, _asked(curve)
+    tests = []
     read = frame.labels or any(frame.outcomes.get(key) for key in curve.keys)
     if curve.view == "text" and read:
-        tests.append(_test(frame, NO_ANSWER, "text", info.margin_no_answer, codes >= 0, asked))
+        tests.append(_test(curve, NO_ANSWER, "text", info.margin_no_answer, codes >= 0, asked))
+    if not frame.labels:
+        return tests
+    if info.positive in frame.labels:
+        code = frame.labels.index(info.positive)
+        sick = asked & (frame.gold == code)
+        tests.append(_test(curve, MISS, curve.view, info.margin_miss, codes == code, sick))
+    beliefs = None if options is None else options.beliefs
+    if beliefs is not None:
+        bold = beliefs.sure & ~beliefs.right
+        scored = beliefs.known | (beliefs.codes == sk.NO_ANSWER)  # broken scores choose nothing
+        bound = info.margin_confident_error
+        tests.append(_test(curve, CONFIDENT, "options", bound, ~bold, scored))
+    return tests
+
+
+def _start(
+    sampled: Sampled, margin: float, even: Balanced | None, reason: str | None
+) -> tuple[Interval, str | None]:
+    """The intact model's skill (its metric without labels), and why it cannot be judged.
+
+    `reason` is what stands against its main test. Skill first, then what is beyond guessing of
+    balanced accuracy: both have to be high enough.
+    """
+    curve = sampled.curve
+    frame, asked = curve.frame, _asked(curve)
     if frame.headline is not None:
         start = interval(sampled.metric_over(frame.headline, asked[0])[:, 0])
         if not frame.graded:
             start = share(curve.right[0], asked[0], frame.cluster)
-        reason = tests[0].reason or _unassessable(start, margin)
-        return Evidence(curve, start, tuple(tests), reason)
+        return start, reason or _unassessable(start, margin)
     start = interval(sampled.skill[:, 0])
-    if info.positive in frame.labels:
-        yes = frame.labels.index(info.positive)
-        good, sick = codes == yes, asked & (frame.gold == yes)
-        tests.append(_test(frame, MISS, curve.view, info.margin_miss, good, sick))
-    belief = None if options is None else beliefs(options)
-    if belief is not None:
-        bold = belief.sure & ~belief.right
-        scored = belief.known | (belief.codes == sk.NO_ANSWER)  # broken scores choose nothing
-        bound = info.margin_confident_error
-        tests.append(_test(frame, CONFIDENT, "options", bound, ~bold, scored))
-    reason = ONE_LABEL if labels == 1 else tests[0].reason or _unassessable(start, margin)
+    if _gold_labels(sampled) == 1:
+        return start, ONE_LABEL
+    reason = reason or _unassessable(start, margin)
     if even is not None and reason is None:
         start = interval(beyond_guessing(even, sampled.weights, asked[0]))
         reason = _unassessable(start, margin)
-    return Evidence(curve, start, tuple(tests), reason)
+    return start, reason
 
 
 def _unassessable(start: Interval, margin: float) -> str | None:
@@ -152,7 +182,7 @@ def _unassessable(start: Interval, margin: float) -> str | None:
     )
 
 
-def _here(asked: Mask) -> tuple[Mask, Floats]:
+def _tested(asked: Mask) -> tuple[Mask, Floats]:
     """Items that a level's test is over, (L, N), and the share that each level lacks, (L,).
 
     An item that a level lacks counts as lost there: survivors alone must not pass. Where more
@@ -163,14 +193,23 @@ def _here(asked: Mask) -> tuple[Mask, Floats]:
     return asked[0] & (absent <= ABSENT)[:, None], absent
 
 
-def _test(frame: TaskFrame, name: str, view: str, margin: float, good: Mask, asked: Mask) -> Test:
+def _main_test(curve: Curve, margin: float) -> Test:
+    """The test of accuracy, or of the task's own metric."""
+    if curve.frame.graded:
+        return _graded(curve, margin)
+    name = ACCURACY if curve.frame.labels else curve.frame.primary
+    return _test(curve, name, curve.view, margin, curve.right, _asked(curve))
+
+
+def _test(curve: Curve, name: str, view: View, margin: float, good: Mask, asked: Mask) -> Test:
     """The paired counts of `good` (L, N) over the items asked at level 0."""
-    here, absent = _here(asked)
+    cluster = curve.frame.cluster
+    tested, absent = _tested(asked)
     good = good & asked
-    change = Counts.of(good[0], good, here, frame.cluster)
-    reason = too_few(asked[0], frame.cluster)
+    change = PairedCounts.of(good[0], good, tested, cluster)
+    reason = _few_parents(asked[0], curve)
     if reason is None and name in ERRORS:
-        start = share(good[0], asked[0], frame.cluster)
+        start = share(good[0], asked[0], cluster)
         if start.low is None:
             reason = "no items at level 0"
         elif start.low < 2 * margin:
@@ -181,85 +220,36 @@ def _test(frame: TaskFrame, name: str, view: str, margin: float, good: Mask, ask
     return Test(name, view, margin, change, change.p(margin), absent, reason)
 
 
-def _graded(curve: Curve, margin: float, asked: Mask) -> Test:
+def _few_parents(items: Mask, curve: Curve) -> str | None:
+    """Why no test can be made of items (N,) that share so few parents; None where it can."""
+    few = too_few_parents(items, curve.frame.cluster)
+    return None if few is None else in_words(few)
+
+
+def in_words(few: TooFewParents) -> str:
+    """Too few parents as a reason."""
+    named = f"{few.parents} parents" if few.parents > 1 else "one parent"
+    equal = ""
+    if few.effective < few.parents - 0.05:
+        equal = f", no more than {few.effective:.1f} of equal size,"
+    return f"its {few.items} items come from {named}{equal} and at least {FEWEST} are needed"
+
+
+def _graded(curve: Curve, margin: float) -> Test:
     """The paired change of a metric of which items can have a part."""
-    frame = curve.frame
+    frame, asked = curve.frame, _asked(curve)
     assert frame.headline is not None
-    here, absent = _here(asked)
+    tested, absent = _tested(asked)
     top, bottom = curve.sums(frame.headline)
     bottom = np.where(asked, bottom, bottom[0])  # what a level lacks counts, and earned nothing
-    change = Means.of(top, bottom, here, frame.cluster)
-    reason = too_few(asked[0], frame.cluster)
+    change = PairedMeans.of(top, bottom, tested, frame.cluster)
+    reason = _few_parents(asked[0], curve)
     return Test(frame.primary, curve.view, margin, change, change.p(margin), absent, reason)
 
 
-def _balanced(curve: Curve, margin: float, even: Balanced, asked: Mask) -> Test:
+def _balanced(curve: Curve, margin: float, even: Balanced) -> Test:
     """The paired change of balanced accuracy."""
-    here, absent = _here(asked)
+    tested, absent = _tested(_asked(curve))
     ones = np.ones_like(even.scores)
-    change = Means.of(even.scores, ones, here, curve.frame.cluster, even.group)
+    change = PairedMeans.of(even.scores, ones, tested, curve.frame.cluster, even.group)
     return Test(BALANCED, curve.view, margin, change, change.p(margin), absent, None)
-
-
-def row(task: str, test: Test, at: int, level: Level, alpha: float) -> dict[str, Any]:
-    """One test at one level as data, in its own direction: a share of errors may not rise."""
-    change, n = float(test.change.value[at]), int(test.change.n[at])
-    low, high = test.change.bounds(at, alpha)
-    before = float(test.change.before[at])
-    after = before + change
-    if not test.main:  # the good thing turned round
-        low, high, change = -high, -low, -change
-        after, before = 1 - after, 1 - before
-    lost, gained = test.change.counts(at)
-    return {
-        "task": task,
-        "test": test.name,
-        "main": test.main,
-        "view": test.view,
-        "level": level,
-        "margin": test.margin,
-        "n": n,
-        "lost": lost,
-        "gained": gained,
-        "baseline": before,
-        "value": after,
-        "difference": change if n else None,
-        "low": low,
-        "high": high,
-        "p": float(test.p[at]),
-        "passed": bool(test.passes(alpha)[at]),
-        "design_effect": float(test.change.effect[at]),
-    }
-
-
-def shortfall(test: Test, at: int, alpha: float) -> dict[str, Any]:
-    """Why one test at one level did not pass: its power, what it could prove, items it needs.
-
-    `power` is of this many items at the observed discordance if nothing had changed;
-    `provable_margin` the smallest margin that these answers would have passed; `items_needed`
-    for a power of 80 % if the observed change is the true one (no change where it is a gain).
-    All of them for items that share parents as these do.
-    """
-    if not test.change.n[at]:
-        return {"power": None, "provable_margin": None, "items_needed": None,
-                "reason": "no answers at this level"}  # fmt: skip
-    change = min(0.0, float(test.change.value[at]))
-    needed = test.change.needed(at, test.margin, alpha)
-    far = test.margin + change <= 0
-    why = "the estimate itself is beyond the margin" if far else PRACTICALLY
-    return {
-        "power": test.change.power(at, test.margin, alpha),
-        "provable_margin": test.change.provable(at, alpha),
-        "items_needed": needed,
-        "reason": None if needed else why,
-    }
-
-
-def joint(passes: Mask) -> Any:
-    """How many levels pass in a row from the first, over (..., T, L) tests and levels.
-
-    Fixed sequence: a level counts only if every test passes there and at every level before it
-    (Maurer, Hothorn and Lehmacher 1995), so each sweep as a whole errs at most at alpha; all
-    tests must pass, so none of them is corrected (intersection-union, Berger 1982).
-    """
-    return np.logical_and.accumulate(passes.all(axis=-2), axis=-1).sum(axis=-1)

@@ -1,109 +1,276 @@
-"""Which breaks first: answering, what is right by text, or what is right by options.
+"""What fails first: half-levels of named quantities, compared over the same resamples.
 
-Shapes: R + 1 rows (row 0 is the sample).
+Shapes: R + 1 rows (row 0 is the sample), L levels.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 
-from resect.findings.cliffs import crossing, falling, refused
-from resect.findings.curves import Sampled, axis
-from resect.findings.retention import Kept, reliability_kept, skill_kept
-from resect.stats.changepoint import ordered
-from resect.stats.intervals import Floats, Interval
+from resect.findings.cliffs import refused
+from resect.findings.curves import Curve, Sampled, axis, of_curve, of_sweep
+from resect.findings.estimates import estimate
+from resect.findings.retention import (
+    RELIABILITY,
+    Retained,
+    retained_reliability,
+    retained_skill,
+)
+from resect.findings.rows import (
+    BreaksFirst,
+    Domain,
+    DomainRace,
+    Estimate,
+    Failing,
+    FailingPart,
+    HalfLevel,
+    ReliabilityFirst,
+    RetainedLevel,
+    UtilityRace,
+)
+from resect.stats.intervals import NOTHING, Floats, Interval, intervals, quantile_interval
+from resect.stats.isotonic import half_levels
+from resect.stats.lag import Lag, lag
 
-ANSWERING, TEXT, OPTIONS = "answering", "skill by text", "skill by options"
+UTILITY, RELIABLE = "utility", "reliability"
+MEDICAL: Domain = "medical"
+GENERAL: Domain = "general"
 
 
-class Broken(NamedTuple):
+class LeadKeys(TypedDict):
+    """The fields of a race (`rows.Race`)."""
+
+    first: str | None
+    by: float | None
+    low: float | None
+    high: float | None
+    steps: float | None
+    steps_low: float | None
+    steps_high: float | None
+    share: float | None
+    clear: bool
+    reason: str | None
+
+
+class Shares(NamedTuple):
+    """Two quantities as shares retained (R + 1, L) over levels (L,)."""
+
+    levels: Floats
+    one: Floats
+    other: Floats
+
+
+# ── two quantities ──────────────────────────────────────────────────────────────────────────────
+
+
+def utility_race(shares: Shares | None, reason: str | None = None) -> UtilityRace:
+    """Utility (one) against reliability (the other)."""
+    utility, reliable = _halves(shares)
+    lead = _lead(shares, (UTILITY, RELIABLE), reason)
+    return UtilityRace(**lead, utility=utility, reliability=reliable)
+
+
+def domain_race(shares: Shares | None, reason: str | None = None) -> DomainRace:
+    """Medical (one) against general tasks (the other)."""
+    medical, general = _halves(shares)
+    lead = _lead(shares, (MEDICAL, GENERAL), reason)
+    return DomainRace(**lead, medical=medical, general=general)
+
+
+def _halves(shares: Shares | None) -> tuple[HalfLevel | None, HalfLevel | None]:
+    """Where half of each is gone."""
+    if shares is None:
+        return None, None
+    one, other = (
+        HalfLevel(*quantile_interval(draws), censored=not np.isfinite(draws[0]))
+        for draws in _half_draws(shares)
+    )
+    return one, other
+
+
+def _half_draws(shares: Shares) -> tuple[Floats, Floats]:
+    """Half-levels of both, (R + 1,)."""
+    return half_levels(shares.levels, shares.one), half_levels(shares.levels, shares.other)
+
+
+def _lead(shares: Shares | None, names: tuple[str, str], reason: str | None) -> LeadKeys:
+    """By how much one leads; without shares the row says why there is no race.
+
+    `by` is in units of the level, above 0 where the other breaks first; `steps` the same in
+    steps of the levels asked. What never breaks comes after all that does.
+    """
+    if shares is None:
+        return _led(None, None, None, reason)
+    one, other = _half_draws(shares)
+    gap = lag(other, one)
+    if gap is None:
+        why = f"neither is half gone through the last level, {shares.levels[-1]:g}"
+        return _led(None, None, None, why)
+    first = names[1] if gap.value > 0 else names[0] if gap.value < 0 else None
+    unclear = None if gap.clear else "which is first is not clear: the interval holds 0"
+    return _led(gap, first, float(np.diff(shares.levels).mean()), unclear)
+
+
+def _led(gap: Lag | None, first: str | None, step: float | None, reason: str | None) -> LeadKeys:
+    by, low, high = NOTHING if gap is None else gap.interval
+    steps = [x / step if x is not None and step else None for x in (by, low, high)]
+    share = None
+    if gap is not None:
+        share = gap.before if gap.value > 0 else gap.after
+    return {
+        "first": first,
+        "by": by,
+        "low": low,
+        "high": high,
+        "steps": steps[0],
+        "steps_low": steps[1],
+        "steps_high": steps[2],
+        "share": share,
+        "clear": gap is not None and gap.clear,
+        "reason": reason,
+    }
+
+
+def reliability_first(sampled: Sampled) -> list[ReliabilityFirst]:
+    """Skill against every reliability metric of one curve that a broken model has nothing of."""
+    curve = sampled.curve
+    if curve.recipe == "none" or not curve.frame.skilled:
+        return []
+    metrics = [name for name, row in RELIABILITY.items() if row.falls and name != "answered"]
+    skill = retained_skill(sampled)
+    return [
+        _reliability_row(sampled, skill, metric)
+        for metric in retained_reliability(sampled, metrics)
+    ]
+
+
+def _reliability_row(sampled: Sampled, skill: Retained, metric: Retained) -> ReliabilityFirst:
+    curve = sampled.curve
+    reason = refused(sampled, skill) or refused(sampled, metric)
+    shares = None
+    if not reason and skill.share is not None and metric.share is not None:
+        shares = Shares(axis(curve), skill.share, metric.share)
+    utility, reliable = _halves(shares)
+    return ReliabilityFirst(
+        **of_curve(curve),
+        metric=metric.metric,
+        levels=_levels(curve, skill.share, metric.share),
+        utility=utility,
+        reliability=reliable,
+        **_lead(shares, (UTILITY, RELIABLE), reason),
+    )
+
+
+def _levels(curve: Curve, skill: Floats | None, metric: Floats | None) -> tuple[RetainedLevel, ...]:
+    """What both retain of their baselines at every level that has answers."""
+    utility, reliable = _shown(curve, skill), _shown(curve, metric)
+    return tuple(
+        RetainedLevel(level=curve.levels[at], utility=utility[at], reliability=reliable[at])
+        for at in map(int, np.flatnonzero(curve.present))
+    )
+
+
+def _shown(curve: Curve, share: Floats | None) -> list[Estimate]:
+    blank = [NOTHING] * len(curve.levels)
+    return [estimate(x) for x in (blank if share is None else intervals(share))]
+
+
+# ── answering, skill by text, skill by options ──────────────────────────────────────────────────
+
+
+class Part(NamedTuple):
     """The half-level draws (R + 1,) of one of the three, None with a reason where refused."""
 
-    what: str
+    what: FailingPart
     draws: Floats | None
     last: float | None
     reason: str | None
 
 
-def breaks_first(sampled: Sequence[Sampled]) -> list[dict[str, Any]]:
+def breaks_first(sampled: Sequence[Sampled]) -> list[BreaksFirst]:
     """One row for each model, recipe and seed of one task, from its curves in both views.
 
     By half-levels over the same resamples. `by` is how many units of the level lie between the
     first and the second; `clear` says whether its interval leaves 0 out. What is never half gone
     comes last; where only one breaks, `by` has no value and `share` says how often it was first.
     """
-    sweeps: dict[tuple[str, str, int], list[Broken]] = defaultdict(list)
-    heads: dict[tuple[str, str, int], Sampled] = {}
-    for one in sampled:
-        curve = one.curve
+    sweeps: dict[tuple[str, str, int], list[Part]] = defaultdict(list)
+    heads: dict[tuple[str, str, int], Curve] = {}
+    for sample in sampled:
+        curve = sample.curve
         if curve.recipe == "none":
             continue
         key = (curve.model, curve.recipe, curve.seed)
-        heads.setdefault(key, one)
+        heads.setdefault(key, curve)
         if curve.view == "text":
-            answering = reliability_kept(one, ("answered",))
-            sweeps[key] += [_broken(one, kept, ANSWERING) for kept in answering]
-        what = TEXT if curve.view == "text" else OPTIONS
-        sweeps[key].append(_broken(one, skill_kept(one), what))
-    return [_row(heads[key], found) for key, found in sweeps.items()]
+            answering = retained_reliability(sample, ("answered",))
+            sweeps[key] += [_part(sample, retained, "answering") for retained in answering]
+        what: FailingPart = "skill by text" if curve.view == "text" else "skill by options"
+        sweeps[key].append(_part(sample, retained_skill(sample), what))
+    return [_first_row(heads[key], parts) for key, parts in sweeps.items()]
 
 
-def _broken(sampled: Sampled, kept: Kept, what: str) -> Broken:
-    reason = refused(sampled, kept)
-    if reason or kept.share is None:
-        return Broken(what, None, None, reason)
+def _part(sampled: Sampled, retained: Retained, what: FailingPart) -> Part:
+    reason = refused(sampled, retained)
+    if reason or retained.share is None:
+        return Part(what, None, None, reason)
     levels = axis(sampled.curve)
-    return Broken(what, crossing(levels, falling(kept.share)), float(levels[-1]), None)
+    return Part(what, half_levels(levels, retained.share), float(levels[-1]), None)
 
 
-def _row(head: Sampled, found: Sequence[Broken]) -> dict[str, Any]:
-    curve = head.curve
-    known = [b for b in found if b.draws is not None]
-    order = sorted(known, key=lambda b: float(b.draws[0]) if b.draws is not None else np.inf)
-    row: dict[str, Any] = {
-        "model": curve.model, "role": curve.role, "recipe": curve.recipe,
-        "seed": curve.seed, "task": curve.frame.name,
-        "order": [_entry(b) for b in (*order, *(b for b in found if b.draws is None))],
-        "first": None, "by": None, "low": None, "high": None, "share": None, "clear": False,
-        "reason": None,
-    }  # fmt: skip
-    if len(order) < 2:
-        why = "; ".join(f"{b.what}: {b.reason}" for b in found if b.reason)
-        return row | {"reason": why or "fewer than two of the three can be compared"}
-    draws = np.stack([b.draws for b in order if b.draws is not None])  # (2 or 3, R + 1)
-    if not np.isfinite(draws[0, 0]):
-        return row | {"reason": f"none is half gone through the last level, {order[0].last:g}"}
-    row |= {"first": order[0].what} | _lead(draws)
-    if not row["clear"]:
-        row["reason"] = "which is first is not clear: the interval of the lead holds 0"
-    return row
+def _first_row(curve: Curve, parts: Sequence[Part]) -> BreaksFirst:
+    known = [(part, part.draws) for part in parts if part.draws is not None]
+    known.sort(key=lambda entry: float(entry[1][0]))
+    unknown = [part for part in parts if part.draws is None]
+    first, gap, reason = _leader(known, parts)
+    by, low, high = NOTHING if gap is None else gap.interval
+    clear = gap is not None and gap.low > 0
+    if first is not None and not clear:
+        reason = "which is first is not clear: the interval of the lead holds 0"
+    return BreaksFirst(
+        **of_sweep(curve),
+        task=curve.frame.name,
+        order=tuple(_failing(part) for part in (*(part for part, _ in known), *unknown)),
+        first=first,
+        by=by,
+        low=low,
+        high=high,
+        share=None if gap is None else gap.before,
+        clear=clear,
+        reason=reason,
+    )
 
 
-def _lead(draws: Floats) -> dict[str, Any]:
-    """By how much row 0 comes before all others, over (2 or 3, R + 1) half-levels."""
+def _leader(
+    known: Sequence[tuple[Part, Floats]], parts: Sequence[Part]
+) -> tuple[str | None, Lag | None, str | None]:
+    """Which part comes first, by how much it comes before all others, or why none does."""
+    if len(known) < 2:
+        why = "; ".join(f"{part.what}: {part.reason}" for part in parts if part.reason)
+        return None, None, why or "fewer than two of the three can be compared"
+    first, draws = known[0]
+    if not np.isfinite(draws[0]):
+        return None, None, f"none is half gone through the last level, {first.last:g}"
     with np.errstate(invalid="ignore"):
-        lead = draws[1:].min(axis=0) - draws[0]  # infinite where only one breaks
-    rest = lead[1:][~np.isnan(lead[1:])]
-    if not rest.size:
-        return {}
-    low, high = np.quantile(rest, [0.025, 0.975], method="inverted_cdf")
-    shown = [float(x) if np.isfinite(x) else None for x in (lead[0], low, high)]
-    share = float(np.mean(rest > 0))
-    return {"by": shown[0], "low": shown[1], "high": shown[2], "share": share,
-            "clear": bool(low > 0)}  # fmt: skip
+        others = np.min(np.stack([other for _, other in known[1:]]), axis=0)
+    return first.what, lag(draws, others), None
 
 
-def _entry(b: Broken) -> dict[str, Any]:
-    at = Interval(None, None, None) if b.draws is None else ordered(b.draws)
-    censored = b.draws is not None and at.value is None
-    reason = b.reason
+def _failing(part: Part) -> Failing:
+    place = Interval(None, None, None) if part.draws is None else quantile_interval(part.draws)
+    censored = part.draws is not None and place.value is None
+    reason = part.reason
     if censored:
-        reason = f"more than half is kept through the last level, {b.last:g}"
-    return {
-        "what": b.what, "level": at.value, "low": at.low, "high": at.high,
-        "censored": censored, "reason": reason,
-    }  # fmt: skip
+        reason = f"more than half is kept through the last level, {part.last:g}"
+    return Failing(
+        what=part.what,
+        level=place.value,
+        low=place.low,
+        high=place.high,
+        censored=censored,
+        reason=reason,
+    )

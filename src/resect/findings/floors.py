@@ -6,15 +6,19 @@ Shapes: N items, K labels.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from resect.findings.frame import TaskFrame
+from resect.findings.rows import Averages, Floors, Task, TestMargins
 from resect.record import TaskInfo
 
+NO_FLOORS = Floors(
+    chance=None, majority=None, majority_label=None, majority_weighted=None, always_positive=None
+)
 
-def floors(frame: TaskFrame, positive: str | None) -> dict[str, Any]:
+
+def floors(frame: TaskFrame, positive: str | None) -> Floors:
     """Accuracies of guessing among each item's own options, of the commonest gold label, and of
     always saying `positive`.
 
@@ -23,22 +27,18 @@ def floors(frame: TaskFrame, positive: str | None) -> dict[str, Any]:
     counts = gold_counts(frame)
     n = sum(counts.values())
     if not n:
-        names = ("chance", "majority", "majority_label", "majority_weighted", "always_positive")
-        return dict.fromkeys(names)
+        return NO_FLOORS
     commonest = max(counts, key=lambda label: counts[label])
     share = counts[commonest] / n
-    return {
-        "chance": math.fsum(frame.guessed) / n,
-        "majority": share,
-        "majority_label": commonest,
-        # weighted averages: only the commonest label has a precision, its share
-        "majority_weighted": {
-            "precision": share**2,
-            "recall": share,
-            "f1": share * 2 * share / (share + 1),
-        },
-        "always_positive": counts[positive] / n if positive in counts else None,
-    }
+    # of the weighted averages only the commonest label has a precision, its share
+    weighted = Averages(precision=share**2, recall=share, f1=share * 2 * share / (share + 1))
+    return Floors(
+        chance=math.fsum(frame.guessed) / n,
+        majority=share,
+        majority_label=commonest,
+        majority_weighted=weighted,
+        always_positive=counts[positive] / n if positive in counts else None,
+    )
 
 
 def gold_counts(frame: TaskFrame) -> dict[str, int]:
@@ -46,25 +46,25 @@ def gold_counts(frame: TaskFrame) -> dict[str, int]:
     return {label: int(np.sum(frame.gold == i)) for i, label in enumerate(frame.labels)}
 
 
-def task_row(frame: TaskFrame, info: TaskInfo) -> dict[str, Any]:
-    """A task as a row of summary.json."""
-    return {
-        "name": info.name,
-        "kind": info.kind,
-        "domain": info.domain,
-        "labels": list(info.labels),
-        "summary": info.summary,
-        "protocol": info.protocol,
-        "scored": info.scored,
-        "primary": info.primary,
-        "margin": info.margin,
-        "margins": {
-            "no_answer": info.margin_no_answer,
-            "miss": info.margin_miss,
-            "confident_error": info.margin_confident_error,
-        },
-        "positive": info.positive,
-        "n": len(frame.items),
-        "gold": gold_counts(frame),
-        "floors": floors(frame, info.positive),
-    }
+def task_row(frame: TaskFrame, info: TaskInfo) -> Task:
+    """A task with its gold labels and floors."""
+    return Task(
+        name=info.name,
+        kind=info.kind,
+        domain=info.domain,
+        labels=tuple(info.labels),
+        summary=info.summary,
+        protocol=info.protocol,
+        scored=info.scored,
+        primary=info.primary,
+        margin=info.margin,
+        margins=TestMargins(
+            no_answer=info.margin_no_answer,
+            miss=info.margin_miss,
+            confident_error=info.margin_confident_error,
+        ),
+        positive=info.positive,
+        n=len(frame.items),
+        gold=gold_counts(frame),
+        floors=floors(frame, info.positive),
+    )

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from resect.findings.encoding import (
     Meant,
-    Singles,
     codes_of,
     ends,
     is_labelled,
@@ -27,7 +26,7 @@ from resect.findings.encoding import (
 )
 from resect.findings.part_metrics import SCORE, Metric, headline
 from resect.record import Kind, TaskInfo, View
-from resect.stats.intervals import Floats
+from resect.stats.intervals import Floats, Singles
 from resect.stats.skill import MISSING, Codes, encode
 
 VIEWS: tuple[View, ...] = ("text", "options")
@@ -112,8 +111,8 @@ class TaskFrame:
 
     def views(self, model: str | None = None) -> tuple[View, ...]:
         """The views that this task (or this model on it) was asked in."""
-        found = {k.view for k in self.codes if model is None or k.model == model}
-        return tuple(v for v in VIEWS if v in found)
+        views = {k.view for k in self.codes if model is None or k.model == model}
+        return tuple(v for v in VIEWS if v in views)
 
 
 def clean_level(recipe: str, level: Any) -> Level:
@@ -124,17 +123,17 @@ def clean_level(recipe: str, level: Any) -> Level:
 
 
 def frames(
-    answers: pd.DataFrame, tasks: dict[str, TaskInfo]
+    answers: pd.DataFrame, tasks: Mapping[str, TaskInfo]
 ) -> tuple[dict[str, TaskFrame], list[str]]:
     """One frame per task, and sentences on what was left out. Variants are not read here."""
     warnings: list[str] = []
-    found = {}
+    by_task = {}
     for name, info in tasks.items():
         rows = answers[answers["task"] == name] if len(answers) else answers
         if len(rows):
             rows = rows[rows["variant"].isna()]
-        found[name] = _frame(_with_gold(rows, info, warnings), info, warnings)
-    return found, warnings
+        by_task[name] = _frame(_with_gold(rows, info, warnings), info, warnings)
+    return by_task, warnings
 
 
 def _with_gold(rows: pd.DataFrame, info: TaskInfo, warnings: list[str]) -> pd.DataFrame:
@@ -195,16 +194,20 @@ def _fill(
         where = f"{info.name}, {cell.model}, {cell.recipe} at {cell.level}"
         at = _once(members, at_item, where, warnings)
         for view, (codes, seen) in columns.items():
-            here = at[seen[at]]  # a row that lacks this view was not asked in it
-            if not len(here):
+            asked = at[seen[at]]  # a row that lacks this view was not asked in it
+            if not len(asked):
                 continue
-            key, there = cell._replace(view=view), at_item[here]
-            frame.codes[key] = _spread(codes, here, there, n, MISSING)
+            key, items = cell._replace(view=view), at_item[asked]
+            frame.codes[key] = _spread(codes, asked, items, n, MISSING)
             if not labels:
-                frame.parts[key] = {p: _spread(x, here, there, n, np.nan) for p, x in parts.items()}
+                frame.parts[key] = {
+                    part: _spread(x, asked, items, n, np.nan) for part, x in parts.items()
+                }
             if view == "text":
                 frame.outcomes[key] = shares(rows["outcome"].iloc[at])
-                frame.ends[key] = {e: _spread(x, here, there, n, False) for e, x in ended.items()}
+                frame.ends[key] = {
+                    end: _spread(x, asked, items, n, False) for end, x in ended.items()
+                }
             elif chances is not None and not np.isnan(chances[at]).all():
                 spread = np.full((n, len(labels)), np.nan, dtype=np.float32)
                 spread[at_item[at]] = chances[at]
@@ -221,9 +224,9 @@ def _spread(
     values: NDArray[Any], rows: NDArray[np.intp], places: NDArray[Any], n: int, blank: Any
 ) -> NDArray[Any]:
     """The values of some rows at their items' places, (N,), `blank` elsewhere."""
-    found = np.full(n, blank, dtype=values.dtype)
-    found[places] = values[rows]
-    return found
+    spread = np.full(n, blank, dtype=values.dtype)
+    spread[places] = values[rows]
+    return spread
 
 
 def cells_of(rows: pd.DataFrame) -> Iterator[tuple[Key, NDArray[np.intp]]]:

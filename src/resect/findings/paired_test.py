@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from resect.findings.frame import Key, TaskFrame
 from resect.stats import skill as sk
-from resect.stats.paired_change import Counts, Mask, Means
+from resect.stats.intervals import Mask
+from resect.stats.paired_change import PairedCounts, PairedMeans
+
+
+class PairedTest(NamedTuple):
+    """Metric of a minus that of b; `only_a` and `only_b` are None where items have a part."""
+
+    metric: str
+    accuracy_a: float
+    accuracy_b: float
+    only_a: int | None
+    only_b: int | None
+    difference: float
+    low: float
+    high: float
+    p: float
+    design_effect: float
 
 
 def asked_both(frame: TaskFrame, left: Key, right: Key) -> Mask:
@@ -18,7 +34,7 @@ def asked_both(frame: TaskFrame, left: Key, right: Key) -> Mask:
     )
 
 
-def versus(frame: TaskFrame, left: Key, right: Key) -> dict[str, Any]:
+def versus(frame: TaskFrame, left: Key, right: Key) -> PairedTest:
     """Accuracy of `left` (a) minus `right` (b): Tango's interval, exact McNemar.
 
     Where items share a parent the table is divided by its design effect, and p is of the score
@@ -27,49 +43,49 @@ def versus(frame: TaskFrame, left: Key, right: Key) -> dict[str, Any]:
     nothing changed. At least one item must have been asked of both.
     """
     asked = asked_both(frame, left, right)
-    found = (_parts if frame.graded else _counts)(frame, left, right, asked)
-    if found["difference"] == 0 and np.isnan(found["p"]):  # no variance to divide by
-        found["p"] = 1.0
-    return found
+    test = (_parts if frame.graded else _counts)(frame, left, right, asked)
+    if test.difference == 0 and np.isnan(test.p):  # no variance to divide by
+        return test._replace(p=1.0)
+    return test
 
 
-def _counts(frame: TaskFrame, left: Key, right: Key, asked: Mask) -> dict[str, Any]:
+def _counts(frame: TaskFrame, left: Key, right: Key, asked: Mask) -> PairedTest:
     """Items that only one of two cells has right."""
-    ours, theirs = frame.codes[left] == frame.gold, frame.codes[right] == frame.gold
-    change = Counts.of(theirs, ours[None], asked[None], frame.cluster)
+    right_a, right_b = frame.codes[left] == frame.gold, frame.codes[right] == frame.gold
+    change = PairedCounts.of(right_b, right_a[None], asked[None], frame.cluster)
     only_b, only_a = change.counts(0)
     low, high = change.bounds(0, 0.025)
-    return {
-        "metric": "accuracy" if frame.labels else frame.primary,
-        "accuracy_a": float(np.mean(ours[asked])),
-        "accuracy_b": float(np.mean(theirs[asked])),
-        "only_a": only_a,
-        "only_b": only_b,
-        "difference": float(change.value[0]),
-        "low": low,
-        "high": high,
-        "p": change.unequal(0),
-        "design_effect": float(change.effect[0]),
-    }
+    return PairedTest(
+        metric="accuracy" if frame.labels else frame.primary,
+        accuracy_a=float(np.mean(right_a[asked])),
+        accuracy_b=float(np.mean(right_b[asked])),
+        only_a=only_a,
+        only_b=only_b,
+        difference=float(change.value[0]),
+        low=low,
+        high=high,
+        p=change.unequal(0),
+        design_effect=float(change.deff[0]),
+    )
 
 
-def _parts(frame: TaskFrame, left: Key, right: Key, asked: Mask) -> dict[str, Any]:
+def _parts(frame: TaskFrame, left: Key, right: Key, asked: Mask) -> PairedTest:
     """The task's own metric of two cells."""
     assert frame.headline is not None
     sums = [frame.headline.sums(frame.parts[key]) for key in (right, left)]
     top, bottom = (np.stack(both) for both in zip(*sums, strict=True))
-    change = Means.of(top, bottom, np.stack([asked, asked]), frame.cluster)
+    change = PairedMeans.of(top, bottom, np.stack([asked, asked]), frame.cluster)
     low, high = change.bounds(1, 0.025)
     start, value = float(change.before[1]), float(change.value[1])
-    return {
-        "metric": frame.primary,
-        "accuracy_a": start + value,
-        "accuracy_b": start,
-        "only_a": None,
-        "only_b": None,
-        "difference": value,
-        "low": low,
-        "high": high,
-        "p": float(2 * min(change.p(0.0)[1], 1 - change.p(0.0)[1])),
-        "design_effect": float(change.effect[1]),
-    }
+    return PairedTest(
+        metric=frame.primary,
+        accuracy_a=start + value,
+        accuracy_b=start,
+        only_a=None,
+        only_b=None,
+        difference=value,
+        low=low,
+        high=high,
+        p=float(2 * min(change.p(0.0)[1], 1 - change.p(0.0)[1])),
+        design_effect=float(change.deff[1]),
+    )

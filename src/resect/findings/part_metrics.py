@@ -22,12 +22,11 @@ Parts = Mapping[str, Floats]
 class Metric:
     """`top` over `bottom`, both sums of weight x part over items; no bottom counts the items.
 
-    `lower` says that less is better; `then` is applied to the quotient.
+    `then` is applied to the quotient. Which direction is better stands in the catalogue.
     """
 
     top: Mapping[str, float]
     bottom: Mapping[str, float] = field(default_factory=dict)
-    lower: bool = False
     then: Callable[[Floats], Floats] | None = None
 
     @property
@@ -44,8 +43,7 @@ class Metric:
 
 
 def _weighted(weights: Mapping[str, float], parts: Parts) -> Floats:
-    found = np.sum([weight * parts[name] for name, weight in weights.items()], axis=0)
-    return np.asarray(found)
+    return np.asarray(np.sum([w * parts[name] for name, w in weights.items()], axis=0))
 
 
 SCORE = Metric({"score": 1})
@@ -58,19 +56,19 @@ METRICS: dict[str, Metric] = {
     "partial_f1": Metric({"correct": 2, "partial": 1}, {"said": 1, "wanted": 1}),
     "strict_precision": Metric({"correct": 1}, {"said": 1}),
     "strict_recall": Metric({"correct": 1}, {"wanted": 1}),
-    "invented": Metric({"invented": 1}, {"said": 1}, lower=True),
+    "invented": Metric({"invented": 1}, {"said": 1}),
     # free text
     "rouge_l": Metric({"rouge_l": 1}),
     "token_f1": Metric({"token_f1": 1}),
-    "omission": Metric({"omission": 1}, lower=True),
-    "copy": Metric({"copied": 1}, {"ngrams": 1}, lower=True),
-    "repetition": Metric({"repeated": 1}, {"ngrams": 1}, lower=True),
+    "omission": Metric({"omission": 1}),
+    "copy": Metric({"copied": 1}, {"ngrams": 1}),
+    "repetition": Metric({"repeated": 1}, {"ngrams": 1}),
     "judged": Metric({"judged": 1}),
     "length_ratio": Metric({"words": 1}, {"reference_words": 1}),
     # text scored as it stands
-    "perplexity": Metric({"nll": 1}, {"tokens": 1}, True, np.exp),
-    "word_perplexity": Metric({"nll": 1}, {"words": 1}, True, np.exp),
-    "bits_per_byte": Metric({"nll": 1 / math.log(2)}, {"bytes": 1}, True),
+    "perplexity": Metric({"nll": 1}, {"tokens": 1}, np.exp),
+    "word_perplexity": Metric({"nll": 1}, {"words": 1}, np.exp),
+    "bits_per_byte": Metric({"nll": 1 / math.log(2)}, {"bytes": 1}),
 }  # fmt: skip
 
 

@@ -1,16 +1,18 @@
-"""Which curves there ought to be: sweeps, planned levels, cell status, and what is missing."""
+"""Which curves there ought to be: sweeps, planned levels, and how each cell went."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, cast
 
 import pandas as pd
 
-from resect.findings.curve_rows import Status
-from resect.findings.curves import Curve, build, damage, say
+from resect.findings.curve_rows import CellState, States
+from resect.findings.curves import Curve, build
 from resect.findings.frame import Level, TaskFrame, clean_level
+from resect.findings.rows import Model, StudyRecipe
+from resect.record import Status
 
 
 class Sweep(NamedTuple):
@@ -30,7 +32,7 @@ class CellRow(NamedTuple):
     level: Level
     seed: int
     task: str
-    status: str
+    status: Status
     reason: str | None
 
 
@@ -42,18 +44,18 @@ def cell_rows(cells: pd.DataFrame) -> list[CellRow]:
     return [
         CellRow(
             str(model), str(role), str(recipe), clean_level(recipe, level), int(seed),
-            str(task), str(status), None if pd.isna(reason) else str(reason),
+            str(task), cast(Status, str(status)), None if pd.isna(reason) else str(reason),
         )
         for model, role, recipe, level, seed, task, status, reason in zip(*columns, strict=True)
     ]  # fmt: skip
 
 
-def roles(models: Sequence[Mapping[str, Any]], rows: Sequence[CellRow]) -> dict[str, str]:
+def roles(models: Sequence[Model], cells: Sequence[CellRow]) -> dict[str, str]:
     """Model name to role, in the order of `models`, then of the cells."""
-    found = {str(m["name"]): str(m.get("role") or m["name"]) for m in models}
-    for row in rows:
-        found.setdefault(row.model, row.role)
-    return found
+    role_of = {model.name: model.role or model.name for model in models}
+    for cell in cells:
+        role_of.setdefault(cell.model, cell.role)
+    return role_of
 
 
 def pairs(role_of: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -72,7 +74,10 @@ def pairs(role_of: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def curves_of(
-    frame: TaskFrame, rows: Sequence[CellRow], study: Mapping[str, Any], role_of: Mapping[str, str]
+    frame: TaskFrame,
+    cells: Sequence[CellRow],
+    recipes: Sequence[StudyRecipe],
+    role_of: Mapping[str, str],
 ) -> list[Curve]:
     """All curves of one task: by model, recipe, seed, then view.
 
@@ -80,95 +85,62 @@ def curves_of(
     is a gap; one that only another model was asked at is not. A model asked only as it is gets
     a curve of its baseline alone.
     """
-    mine = [row for row in rows if row.task == frame.name]
+    planned = [cell for cell in cells if cell.task == frame.name]
+    levels = _levels(frame, planned, recipes, role_of)
+    order = {name: place for place, name in enumerate(role_of)}
     sweeps = {Sweep(k.model, k.recipe, k.seed) for k in frame.codes}
-    sweeps |= {Sweep(row.model, row.recipe, row.seed) for row in mine}
-    planned: dict[tuple[str, str], set[Level]] = defaultdict(set)
+    sweeps |= {Sweep(cell.model, cell.recipe, cell.seed) for cell in planned}
+    curves = []
+    for s in sorted(_shown(sweeps), key=lambda s: (order.get(s.model, len(order)), s)):
+        role = role_of.get(s.model, s.model)
+        curves += build(frame, role, s.model, s.recipe, s.seed, levels[s.model, s.recipe])
+    return curves
+
+
+def _shown(sweeps: Iterable[Sweep]) -> list[Sweep]:
+    """The sweeps without baselines that are level 0 of another curve, or one of several."""
+    every = sorted(sweeps)
+    swept = {sweep.model for sweep in every if sweep.recipe != "none"}
+    first = {sweep.model: sweep for sweep in reversed(every)}
+    return [
+        s for s in every if s.recipe != "none" or (s.model not in swept and first[s.model] == s)
+    ]
+
+
+def _levels(
+    frame: TaskFrame,
+    cells: Sequence[CellRow],
+    recipes: Sequence[StudyRecipe],
+    role_of: Mapping[str, str],
+) -> Mapping[tuple[str, str], set[Level]]:
+    """The levels planned for each model and recipe."""
+    levels: dict[tuple[str, str], set[Level]] = defaultdict(set)
     for key in frame.codes:
-        planned[key.model, key.recipe].add(key.level)
-    for row in mine:
-        planned[row.model, row.recipe].add(row.level)
-    for recipe in study.get("recipes") or []:
-        if isinstance(recipe, Mapping):
-            name, roles = str(recipe.get("name")), recipe.get("roles") or []
-            treated = {model for model, role in role_of.items() if not roles or role in roles}
-            for both in [b for b in planned if b[1] == name and b[0] in treated]:
-                planned[both] |= {clean_level(name, x) for x in recipe.get("levels") or []}
-    cut = {sweep.model for sweep in sweeps if sweep.recipe != "none"}
-    order = {name: i for i, name in enumerate(role_of)}
-    found = []
-    for c in sorted(sweeps, key=lambda c: (order.get(c.model, len(order)), c)):
-        if c.recipe == "none" and c.model in cut:
-            continue  # the baseline is level 0 of the other curves
-        if c.recipe == "none" and any(o.model == c.model and o < c for o in sweeps):
-            continue  # one baseline is enough
-        role = role_of.get(c.model, c.model)
-        found += build(frame, role, c.model, c.recipe, c.seed, planned[c.model, c.recipe])
-    return found
+        levels[key.model, key.recipe].add(key.level)
+    for cell in cells:
+        levels[cell.model, cell.recipe].add(cell.level)
+    for recipe in recipes:
+        for model, role in role_of.items():
+            meant = not recipe.roles or role in recipe.roles
+            if meant and (model, recipe.name) in levels:
+                levels[model, recipe.name] |= {clean_level(recipe.name, x) for x in recipe.levels}
+    return levels
 
 
-def status_of(rows: Sequence[CellRow], task: str) -> Status:
+def states_of(cells: Sequence[CellRow], task: str) -> States:
     """How each cell of a task went."""
     return {
-        (r.model, r.recipe, r.seed, r.level): (r.status, r.reason) for r in rows if r.task == task
+        (c.model, c.recipe, c.seed, c.level): CellState(c.status, c.reason)
+        for c in cells
+        if c.task == task
     }
 
 
-def degraded(curve: Curve, status: Status) -> dict[Level, str]:
+def degraded(curve: Curve, states: States) -> dict[Level, str]:
     """The levels of a curve at which the model or its prompts fell back, with the reason."""
-    found = {}
+    reasons = {}
     for level, key in zip(curve.levels, curve.keys, strict=True):
-        state, reason = status.get((key.model, key.recipe, key.seed, level), ("", None))
-        if state == "degraded":
-            found[level] = reason or "no reason"
-    return found
-
-
-def cell_warnings(rows: Sequence[CellRow]) -> list[str]:
-    """A sentence for each run of degraded or failed cells with one reason."""
-    groups: dict[tuple[str, str, str, str, str | None], list[Level]] = defaultdict(list)
-    for row in rows:
-        if row.status != "success":
-            key = (row.model, row.recipe, row.task, row.status, row.reason)
-            groups[key].append(row.level)
-    found = []
-    for (model, recipe, task, status, reason), levels in groups.items():
-        at = ", ".join(say(x) for x in sorted(set(levels), key=damage))
-        found.append(f"{model}, {recipe} on {task}: {status} at {at} ({reason or 'no reason'}).")
-    return found
-
-
-def curve_warnings(frame: TaskFrame, curves: Sequence[Curve], status: Status) -> list[str]:
-    """A sentence for each missing view, missing level, lone cluster and uneven set of items."""
-    found = []
-    views = frame.views()
-    if len(frame.items) > 1 and len(set(frame.clusters)) == 1:
-        found.append(
-            f"{frame.name}: all {len(frame.items)} items hang together (one parent), so intervals "
-            "from resampling have no width and say nothing; ask more."
-        )
-    if frame.labels and views and "options" not in views:
-        found.append(
-            f"{frame.name}: no options view, so forgetting and losing the format "
-            "cannot be told apart."
-        )
-    for model in dict.fromkeys(c.model for c in curves):
-        for view in views:
-            if view not in frame.views(model):
-                found.append(f"{frame.name}: {model} has no {view} view.")
-    for c in curves:
-        where = f"{c.model}, {c.recipe} on {frame.name} ({c.view})"
-        failed = {
-            level
-            for level, k in zip(c.levels, c.keys, strict=True)
-            if status.get((k.model, k.recipe, k.seed, level), ("", ""))[0] == "failed"
-        }
-        gaps = [level for level in c.missing if level not in failed]
-        if gaps:
-            found.append(f"{where}: no answers at {', '.join(say(x) for x in gaps)}.")
-        if c.present.any() and not (c.shared == c.asked).all():
-            found.append(
-                f"{where}: only {int(c.shared.sum())} of {int(c.asked.sum())} items "
-                "were asked at every level; paired findings use those."
-            )
-    return found
+        state = states.get((key.model, key.recipe, key.seed, level))
+        if state is not None and state.status == "degraded":
+            reasons[level] = state.reason or "no reason"
+    return reasons

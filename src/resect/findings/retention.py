@@ -1,4 +1,4 @@
-"""What share a curve keeps of its baseline: skill, and reliability in a table to add to.
+"""What share a curve retains of its baseline: skill, and reliability in a table to add to.
 
 Shapes: R + 1 rows (row 0 is the sample), L levels.
 """
@@ -10,30 +10,35 @@ from typing import NamedTuple
 
 import numpy as np
 
-from resect.findings.confidence import calibrated, told_apart
+from resect.catalog import QUANTITIES
 from resect.findings.curves import Sampled, retention
 from resect.findings.part_metrics import METRICS
 from resect.findings.reliability import above_guessing
 from resect.record import View
-from resect.stats.intervals import Floats, ratio
+from resect.stats.intervals import Floats
+from resect.stats.ratios import ratio
 from resect.stats.skill import MISSING
 
 
-class Kept(NamedTuple):
-    """One quantity of one curve as a share of its baseline, (R + 1, L), or None and a reason."""
+class Retained(NamedTuple):
+    """One quantity of one curve as a share of its baseline, (R + 1, L), or None and a reason.
+
+    `nothing`: the baseline has nothing of it that could be lost.
+    """
 
     metric: str
     share: Floats | None
     reason: str | None
+    nothing: bool = False
 
 
 class Measure(NamedTuple):
-    """A reliability metric: its views, its value (R + 1, L) where 1 is best, and its refusal.
+    """A reliability metric: its value (R + 1, L) where 1 is best, and its refusal.
 
-    `falls`: a model that knows nothing has 0 of it, so that half of it can be gone.
+    `falls`: a model that knows nothing has 0 of it, so that half of it can be gone. Its views are
+    the catalogue's.
     """
 
-    views: tuple[View, ...]
     value: Callable[[Sampled], Floats | None]
     nothing: str
     falls: bool = True
@@ -54,40 +59,55 @@ def complete(sampled: Sampled) -> Floats | None:
     return 1 - sampled.metric_over(omission, sampled.curve.shared)
 
 
-_BOTH: tuple[View, ...] = ("text", "options")
+def told_apart(sampled: Sampled) -> Floats | None:
+    """How well confidence tells right from wrong, (R + 1, L): 0 not at all, 1 always."""
+    return None if sampled.auroc is None else 2 * sampled.auroc - 1
+
+
+def calibrated(sampled: Sampled) -> Floats | None:
+    """One minus the calibration error, (R + 1, L), None without probabilities."""
+    error = sampled.calibration_error
+    return None if error is None else 1 - error.draws
+
+
 RELIABILITY: dict[str, Measure] = {
-    "answered": Measure(("text",), answered, "starts without answers"),
-    "calibration": Measure(("options",), calibrated, "starts without calibration", falls=False),
-    "auroc": Measure(("options",), told_apart, "starts without telling its errors apart"),
+    "answered": Measure(answered, "starts without answers"),
+    "calibration": Measure(calibrated, "starts without calibration", falls=False),
+    "auroc": Measure(told_apart, "starts without telling its errors apart"),
     "consistency": Measure(
-        _BOTH, lambda s: above_guessing(s, "consistency"), "starts without consistency"
+        lambda s: above_guessing(s, "consistency"), "starts without consistency"
     ),
-    "grounded": Measure(_BOTH, lambda s: above_guessing(s, "grounded"), "starts ungrounded"),
-    "preference": Measure(
-        _BOTH, lambda s: above_guessing(s, "preference"), "starts without a preference"
-    ),
-    "completeness": Measure(("text",), complete, "starts with everything omitted"),
+    "grounded": Measure(lambda s: above_guessing(s, "grounded"), "starts ungrounded"),
+    "preference": Measure(lambda s: above_guessing(s, "preference"), "starts without a preference"),
+    "completeness": Measure(complete, "starts with everything omitted"),
 }
-"""What may fall before skill does. A new metric is one line: views, function, refusal."""
+"""What may fall before skill does: the function of each such metric of the catalogue, and what is
+wrong where the baseline has nothing of it."""
 
 
-def skill_kept(sampled: Sampled) -> Kept:
+def views_of(metric: str) -> tuple[View, ...]:
+    """The views that have a metric."""
+    return QUANTITIES[metric].views
+
+
+def retained_skill(sampled: Sampled) -> Retained:
     """Retention of skill."""
-    return Kept("skill", sampled.draws.retention, sampled.draws.reason)
+    draws = sampled.draws
+    return Retained("skill", draws.retention, draws.reason, draws.no_skill)
 
 
-def reliability_kept(sampled: Sampled, names: Iterable[str] = RELIABILITY) -> list[Kept]:
-    """What is kept of every reliability metric (of some `names`) that this curve's view has."""
-    found = []
-    for name in names:
-        measure = RELIABILITY[name]
-        if sampled.curve.view not in measure.views:
+def retained_reliability(sampled: Sampled, metrics: Iterable[str] = RELIABILITY) -> list[Retained]:
+    """What is retained of every reliability metric (of some `metrics`) that the view has."""
+    rows = []
+    for metric in metrics:
+        measure = RELIABILITY[metric]
+        if sampled.curve.view not in views_of(metric):
             continue
         values = measure.value(sampled)
         if values is None:
             continue
         if np.isnan(values[0, sampled.curve.present]).any():
-            found.append(Kept(name, None, f"{name} is not defined at every level"))
+            rows.append(Retained(metric, None, f"{metric} is not defined at every level"))
         else:
-            found.append(Kept(name, *retention(values, measure.nothing)))
-    return found
+            rows.append(Retained(metric, *retention(values, measure.nothing)))
+    return rows

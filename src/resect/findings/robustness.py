@@ -5,14 +5,16 @@ Shapes: R + 1 rows (row 0 is the sample), L levels.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
-from resect.findings.curves import Curve, Draws, Sampled, axis, describe, thinned, unordered
+from resect.findings.curves import Curve, Draws, Sampled, axis, of_curve, thinned, unordered
+from resect.findings.rows import Robustness
 from resect.stats.intervals import NOTHING, Floats, interval
 
-KINDS = ("absolute", "retention")
+AreaKind = Literal["absolute", "retention"]
+KINDS: tuple[AreaKind, ...] = ("absolute", "retention")
 
 
 def area(levels: Floats, values: Floats) -> Floats:
@@ -20,11 +22,11 @@ def area(levels: Floats, values: Floats) -> Floats:
     return np.asarray(np.trapezoid(values, levels, axis=1))
 
 
-def areas(curve: Curve, draws: Draws, kind: str) -> tuple[Floats | None, str | None]:
+def areas(curve: Curve, draws: Draws, kind: AreaKind) -> tuple[Floats | None, str | None]:
     """Area over range of the curve, (R + 1,), or None and the reason why there is none.
 
     The mean height of the curve: 1 is an undamaged perfect (absolute) or unchanged (retention)
-    model at every level, 0 is nothing kept.
+    model at every level, 0 is nothing left.
     """
     reason = unordered(curve)
     values = draws.skill if kind == "absolute" else draws.retention
@@ -36,18 +38,27 @@ def areas(curve: Curve, draws: Draws, kind: str) -> tuple[Floats | None, str | N
     return area(levels, values) / (levels[-1] - levels[0]), None
 
 
-def robustness(sampled: Sampled) -> list[dict[str, Any]]:
-    """Both kinds of robustness of one curve, as rows of summary.json."""
+def robustness(sampled: Sampled) -> list[Robustness]:
+    """Both kinds of robustness of one curve."""
+    return [_row(sampled, kind) for kind in KINDS]
+
+
+def _row(sampled: Sampled, kind: AreaKind) -> Robustness:
     curve = sampled.curve
-    rows = []
-    for kind in KINDS:
-        found, reason = areas(curve, sampled.draws, kind)
-        value = NOTHING if found is None else interval(found)
-        raw = None
-        if value.value is not None:
-            levels = axis(curve)
-            raw = value.value * float(levels[-1] - levels[0])
-            reason = thinned(curve, curve.shared, curve.asked)
-        row = describe(curve, metric="skill", kind=kind, **value._asdict())
-        rows.append(row | {"raw_area": raw, "reason": reason})
-    return rows
+    draws, reason = areas(curve, sampled.draws, kind)
+    value, low, high = NOTHING if draws is None else interval(draws)
+    raw = None
+    if value is not None:
+        levels = axis(curve)
+        raw = value * float(levels[-1] - levels[0])
+        reason = thinned(curve, curve.shared, curve.asked)
+    return Robustness(
+        **of_curve(curve),
+        metric="skill",
+        kind=kind,
+        value=value,
+        low=low,
+        high=high,
+        raw_area=raw,
+        reason=reason,
+    )

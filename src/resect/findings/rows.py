@@ -381,6 +381,15 @@ class IntactComparison(OfPair):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ItemsUsed:
+    """How many of the items `asked` carry a paired finding: those asked at every level."""
+
+    __pydantic_config__ = ROW
+    used: int
+    asked: int
+
+
+@dataclass(frozen=True, slots=True)
 class StepShare:
     """In which share of resamples the step from `level` to `to` was the steepest."""
 
@@ -397,7 +406,8 @@ class Cliff(OfCurve):
     `level` is null with `censored` where the curve gets there at no level up to `last_level`, and
     with a `reason` alone where it was not looked for. `high` is null beside a `level` where the
     interval reaches beyond the last level. `to`, `drop` and `shares` are of `steepest`, the gap of
-    `divergence`.
+    `divergence`. `no_skill`: the intact model has no skill that could be lost; `items` where fewer
+    carry the finding than were asked.
     """
 
     metric: str
@@ -415,6 +425,10 @@ class Cliff(OfCurve):
     gap_high: float | None = None
     last_level: float | None = None
     no_skill: bool = False
+    items: ItemsUsed | None = None
+
+
+FailingPart = Literal["answering", "skill by text", "skill by options"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -422,7 +436,7 @@ class Failing:
     """The half-level of one of the things that can fail."""
 
     __pydantic_config__ = ROW
-    what: Literal["answering", "skill by text", "skill by options"]
+    what: FailingPart
     level: float | None
     low: float | None
     high: float | None

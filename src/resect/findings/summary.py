@@ -1,4 +1,4 @@
-"""Everything a run found, as one JSON-able dict: the schema of docs/summary.md."""
+"""Every finding of a run, as one frozen summary."""
 
 from __future__ import annotations
 
@@ -8,34 +8,45 @@ from typing import Any
 import pandas as pd
 
 from resect.errors import RequestError
-from resect.findings import planned as co
-from resect.findings.baseline_comparison import intact
+from resect.findings import planned
+from resect.findings.abstention import abstention
 from resect.findings.comparisons import adjusted
-from resect.findings.evidence import Evidence
+from resect.findings.domains import domains
 from resect.findings.floors import task_row
 from resect.findings.frame import frames
-from resect.findings.measurements import of_measurements
-from resect.findings.multi_task import Drawn, abstention, domains
-from resect.findings.of_task import KEYS, Task, of_task
-from resect.findings.safety import ALPHA, safety, smallest_safe
+from resect.findings.gaps import cell_warnings, curve_warnings
+from resect.findings.measurements import (
+    Recorded,
+    of_measurements,
+    sizes_of,
+    with_measured_levels,
+)
+from resect.findings.rows import Model, Study, Summary, Verdict
+from resect.findings.safety import safety
+from resect.findings.smallest_version import smallest_safe
+from resect.findings.task_findings import Task, task_findings
 from resect.findings.variant_answers import lay_beside
 from resect.record import TaskInfo
 from resect.stats.intervals import item_weights
+from resect.stats.multiplicity import ALPHA_ONE_SIDED
+
+NO_VERDICT = Verdict(headline="", sentences=())
+"""What stands in a summary until the narrative reads it."""
 
 
 def summarise(
     *,
-    study: dict[str, Any],
-    models: list[dict[str, Any]],
-    tasks: dict[str, TaskInfo],
+    study: Study,
+    models: Sequence[Model],
+    tasks: Mapping[str, TaskInfo],
     answers: pd.DataFrame,
     cells: pd.DataFrame,
-    measurements: list[dict[str, Any]],
-    provenance: dict[str, Any],
+    measurements: Sequence[Recorded],
+    provenance: Mapping[str, Any],
     resamples: int = 2000,
     seed: int = 0,
-) -> dict[str, Any]:
-    """Every finding of a run, ready for `json.dumps(..., allow_nan=False)`.
+) -> Summary:
+    """Every finding of a run; the verdict and the published study's findings are added later.
 
     `answers` has a row per cell and item, `cells` a row per cell (columns in docs/summary.md and
     `frame.py`). `resamples` and `seed` fix the bootstrap: one matrix of item weights per task,
@@ -43,80 +54,86 @@ def summarise(
 
     Raises `RequestError` for fewer than 1 resample, or a margin or alpha out of range.
     """
-    rows = co.cell_rows(cells)
-    role_of = co.roles(models, rows)
+    alpha = _alpha(study)
+    cell_rows = planned.cell_rows(cells)
+    role_of = roles_of(models, cell_rows, answers)
+    prepared, warnings = _tasks(study, tasks, answers, cell_rows, role_of)
+    pairs = planned.pairs(role_of)
+    by_task = [
+        task_findings(task, item_weights(task.frame.clusters, resamples, seed, name), pairs)
+        for name, task in prepared.items()
+    ]
+    measured = of_measurements(measurements)
+    gathered = [tests for task in by_task for tests in task.evidence]
+    lent = [one for task in by_task for one in task.lent]
+    return Summary(
+        study=study,
+        models=tuple(models),
+        tasks=tuple(task_row(task.frame, task.info) for task in prepared.values()),
+        curves=tuple(
+            with_measured_levels([row for task in by_task for row in task.curves], measured)
+        ),
+        robustness=tuple(row for task in by_task for row in task.robustness),
+        comparisons=tuple(adjusted([row for task in by_task for row in task.comparisons])),
+        cliffs=tuple(row for task in by_task for row in task.cliffs),
+        breaks_first=tuple(row for task in by_task for row in task.breaks_first),
+        bias=tuple(row for task in by_task for row in task.bias),
+        trust=tuple(row for task in by_task for row in task.trust),
+        reliability=tuple(row for task in by_task for row in task.reliability),
+        reliability_first=tuple(row for task in by_task for row in task.reliability_first),
+        slices=tuple(row for task in by_task for row in task.slices),
+        divergences=tuple(row for task in by_task for row in task.divergences),
+        domains=tuple(domains(lent)),
+        abstention=tuple(abstention(lent)),
+        safety=tuple(safety(gathered, alpha, list(tasks))),
+        smallest_safe=tuple(smallest_safe(gathered, alpha, sizes_of(measured))),
+        measurements=tuple(measured),
+        intact=tuple(row for task in by_task for row in task.intact),
+        warnings=tuple(warnings),
+        verdict=NO_VERDICT,
+        provenance=provenance,
+    )
+
+
+def roles_of(
+    models: Sequence[Model], cells: Sequence[planned.CellRow], answers: pd.DataFrame
+) -> dict[str, str]:
+    """Model name to role: of the study's models, of the cells, and of other people's answers."""
+    role_of = planned.roles(models, cells)
     if len(answers):
         for name, role in answers[["model", "role"]].drop_duplicates().to_numpy():
             role_of.setdefault(str(name), str(role))
+    return role_of
+
+
+def _tasks(
+    study: Study,
+    tasks: Mapping[str, TaskInfo],
+    answers: pd.DataFrame,
+    cells: Sequence[planned.CellRow],
+    role_of: Mapping[str, str],
+) -> tuple[dict[str, Task], list[str]]:
+    """Every task with its curves, and sentences on what is missing."""
     by_task, warnings = frames(answers, tasks)
-    warnings += co.cell_warnings(rows)
-    margin, alpha = _settings(study)
-    found: dict[str, list[Any]] = {key: [] for key in KEYS}
-    gathered: list[Evidence] = []
-    lent: list[Drawn] = []
+    warnings += cell_warnings(cells)
+    prepared = {}
     for name, frame in by_task.items():
-        status = co.status_of(rows, name)
-        lay_beside(frame, answers[answers["task"] == name], tasks[name])
-        weights = item_weights(frame.clusters, resamples, seed, name)
-        curves = co.curves_of(frame, rows, study, role_of)
-        warnings += co.curve_warnings(frame, curves, status)
-        info = tasks[name]
-        task = Task(info, curves, status, info.margin if margin is None else margin)
-        evidence, more = of_task(found, task, weights, co.pairs(role_of))
-        gathered += evidence
-        lent += more
-    adjusted(found["comparisons"])
-    measured = of_measurements(measurements)
-    _measured_levels(found["curves"], measured)
-    summary: dict[str, Any] = {
-        "schema": 1,
-        "study": study,
-        "models": models,
-        "tasks": [task_row(by_task[name], info) for name, info in tasks.items()],
-        **found,
-        "domains": domains(lent),
-        "abstention": abstention(lent),
-        "safety": safety(gathered, alpha, list(tasks)),
-        "smallest_safe": smallest_safe(gathered, alpha, _sizes(measured)),
-        "measurements": measured,
-    }
-    summary["intact"] = [row for f in by_task.values() for row in intact(f, co.pairs(role_of))]
-    summary["warnings"] = warnings
-    return {**summary, "provenance": provenance}
+        info, states = tasks[name], planned.states_of(cells, name)
+        lay_beside(frame, answers[answers["task"] == name], info)
+        curves = planned.curves_of(frame, cells, study.recipes, role_of)
+        warnings += curve_warnings(frame, curves, states)
+        margin = info.margin if study.margin is None else study.margin
+        prepared[name] = Task(info, frame, curves, states, margin)
+    return prepared, warnings
 
 
-def _settings(study: Mapping[str, Any]) -> tuple[float | None, float]:
-    """The study's margin (None: each task's own) and alpha; `RequestError` out of range."""
-    margin, alpha = study.get("margin"), study.get("alpha")
-    alpha = ALPHA if alpha is None else float(alpha)
-    if margin is not None and not 0 < margin < 1:
-        raise RequestError(f"margin {margin} is out of range: give a share in (0, 1), like 0.05.")
+def _alpha(study: Study) -> float:
+    """The study's alpha; `RequestError` where it or the margin is out of range."""
+    alpha = ALPHA_ONE_SIDED if study.alpha is None else study.alpha
+    if study.margin is not None and not 0 < study.margin < 1:
+        raise RequestError(
+            f"margin {study.margin} is out of range: give a share in (0, 1), like 0.05."
+        )
     if not 0 < alpha < 0.5:
         raise RequestError(f"alpha {alpha} is out of range: give an error in (0, 0.5), like 0.025.")
-    return margin, alpha
-
-
-def _sizes(measured: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str, Any], tuple[str, float]]:
-    """Measured bytes by model, recipe and level: on disk where all have it, else in memory.
-
-    Of several seeds the largest.
-    """
-    for name in ("bytes_on_disk", "bytes_in_memory"):
-        if measured and all(row[name] is not None for row in measured):
-            rising = sorted(measured, key=lambda row: row[name])
-            return {(r["model"], r["recipe"], r["level"]): (name, r[name]) for r in rising}
-    return {}
-
-
-def _measured_levels(curves: list[dict[str, Any]], measured: list[dict[str, Any]]) -> None:
-    """Write the measured level beside the asked one; the baseline is that of every seed."""
-    table = {_state(row): row["measured_level"] for row in measured}
-    for row in curves:
-        row["measured_level"] = table.get(_state(row))
-
-
-def _state(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Which state of a model a row is about."""
-    if row["level"] == 0.0:
-        return row["model"], "none"
-    return row["model"], row["recipe"], row["seed"], row["level"]
+    return alpha

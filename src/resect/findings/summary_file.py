@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from resect.errors import RequestError
 from resect.findings.plain import plain
 from resect.findings.rows import Summary
+
+Row = TypeVar("Row")
 
 
 @cache
@@ -27,10 +29,19 @@ def to_data(summary: Summary) -> dict[str, Any]:
     return {"schema": summary.schema, **plain(data)}
 
 
+def parsed(kind: type[Row], data: Any, source: str) -> Row:
+    """Plain data as a row of some kind; `RequestError` names the first field that is wrong."""
+    return _validated(TypeAdapter(kind), plain(data), source)
+
+
 def from_data(data: Mapping[str, Any], source: str) -> Summary:
     """A summary of plain data; `RequestError` names the first field of `source` that is wrong."""
+    return _validated(_adapter(), dict(data), source)
+
+
+def _validated(adapter: TypeAdapter[Row], data: Any, source: str) -> Row:
     try:
-        return _adapter().validate_python(dict(data))
+        return adapter.validate_python(data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-Row = Mapping[str, Any]
+from resect.findings.rows import OfCurve, OfPair
+
+Row = TypeVar("Row", OfCurve, OfPair)
 
 
 def first_view(rows: Sequence[Row]) -> Callable[[Row], bool]:
@@ -13,9 +15,12 @@ def first_view(rows: Sequence[Row]) -> Callable[[Row], bool]:
 
     That is the text that users get, else the options.
     """
+    text = {_who(row) for row in rows if row.view == "text"}
+    return lambda row: row.view == "text" or _who(row) not in text
 
-    def of(row: Row) -> tuple[Any, ...]:
-        return tuple(row.get(key) for key in ("task", "model", "a", "b"))
 
-    text = {of(row) for row in rows if row["view"] == "text"}
-    return lambda row: row["view"] == "text" or of(row) not in text
+def _who(row: OfCurve | OfPair) -> tuple[str, ...]:
+    """The task and the model or pair."""
+    if isinstance(row, OfPair):
+        return row.task, row.a, row.b
+    return row.task, row.model

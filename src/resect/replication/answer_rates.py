@@ -8,7 +8,7 @@ from __future__ import annotations
 from resect.findings.curves import Curve
 from resect.findings.rows import AnswerRate
 from resect.stats import skill as sk
-from resect.stats.paired_change import Counts
+from resect.stats.paired_change import PairedCounts
 
 MIN_ITEMS = 50
 """Fewer items answered both intact and at a level than this tell nothing about its answers."""
@@ -25,7 +25,7 @@ def answer_rates(curve: Curve, label: str) -> list[AnswerRate]:
     given, labelled = curve.codes >= 0, curve.codes == code
     gold = curve.frame.gold == code
     both = given & given[0]
-    moved = Counts.of(labelled[0], labelled, both, curve.frame.cluster)
+    moved = PairedCounts.of(labelled[0], labelled, both, curve.frame.cluster)
     enough = [i for i in range(1, len(curve.levels)) if moved.n[i] >= MIN_ITEMS]
     rows = []
     for i, level in enumerate(curve.levels):

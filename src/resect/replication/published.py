@@ -29,6 +29,7 @@ from resect.findings.rows import (
     PublishedComparison,
     PublishedLevel,
     Reader,
+    Study,
 )
 from resect.record import TaskInfo
 from resect.replication.answer_rates import answer_rates
@@ -100,7 +101,7 @@ def published(
     answers: pd.DataFrame,
     tasks: Mapping[str, TaskInfo],
     cells: Sequence[planned.CellRow],
-    study: Mapping[str, object],
+    study: Study,
     role_of: Mapping[str, str],
     resamples: int,
     seed: int,
@@ -157,7 +158,7 @@ def _curves(
     answers: pd.DataFrame,
     info: TaskInfo,
     cells: Sequence[planned.CellRow],
-    study: Mapping[str, object],
+    study: Study,
     role_of: Mapping[str, str],
     resamples: int,
     seed: int,
@@ -172,7 +173,7 @@ def _curves(
     for reader, rows in readings.items():
         frame = frames(rows, {info.name: info})[0][info.name]
         weights = item_weights(frame.clusters, resamples, seed, info.name)
-        curves = planned.curves_of(frame, cells, study, role_of)
+        curves = planned.curves_of(frame, cells, study.recipes, role_of)
         classes = None
         if reader == "study" and len(marks) <= MOST_MARKS:
             wide = replace(info, labels=(*info.labels, *sorted(map(str, marks))))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,16 +10,18 @@ import pandas as pd
 
 from resect.errors import RequestError
 from resect.findings import planned
-from resect.findings.comparisons import NO_VERDICT
-from resect.findings.curves import NO_SKILL
-from resect.findings.plain import plain
-from resect.findings.rows import Summary
-from resect.findings.summary import summarise
-from resect.findings.summary_file import from_data
+from resect.findings.rows import Model, Study, Summary
+from resect.findings.summary import roles_of, summarise
+from resect.findings.summary_file import parsed
+from resect.narrative.reasons import explained
 from resect.narrative.verdict import verdict
 from resect.record import TaskInfo
 from resect.replication.published import published
 from resect.spec import Recipe
+
+SOURCE = "the analysis"
+_UNSAID: dict[str, Any] = {"limit": None, "variants": [], "margin": None, "alpha": None}
+"""What the study of an older audit does not say."""
 
 
 def analyse(
@@ -37,9 +38,11 @@ def analyse(
     judge: dict[str, Any] | None = None,
 ) -> Summary:
     """Everything that summary.json holds."""
-    found = summarise(
-        study=_with_parts(study),
-        models=models,
+    declared = parsed(Study, _with_parts(study), SOURCE)
+    asked = [parsed(Model, model, SOURCE) for model in models]
+    summary = summarise(
+        study=declared,
+        models=asked,
         tasks=tasks,
         answers=answers,
         cells=cells,
@@ -48,23 +51,17 @@ def analyse(
         resamples=resamples,
         seed=seed,
     )
-    _type_reasons(found)
-    rows = planned.cell_rows(cells)
-    roles = planned.roles(models, rows)
-    for row in found["curves"]:
-        roles.setdefault(row["model"], row["role"])
-    found["verdict"] = {"headline": "", "sentences": []}
-    found["judge"] = judge
-    summary = replace(
-        from_data(plain(found), "the analysis"),
-        published=published(answers, tasks, rows, study, roles, resamples, seed),
-    )
+    cell_rows = planned.cell_rows(cells)
+    roles = roles_of(asked, cell_rows, answers)
+    theirs = published(answers, tasks, cell_rows, declared, roles, resamples, seed)
+    summary = explained(replace(summary, judge=judge or None, published=theirs))
     return replace(summary, verdict=verdict(summary))
 
 
 def _with_parts(study: Mapping[str, Any]) -> dict[str, Any]:
     """The study with what the levels of each recipe are a fraction of, read from its name."""
     return {
+        **_UNSAID,
         **study,
         "recipes": [{**row, "level_of": _level_of(str(row["name"]))} for row in study["recipes"]],
     }
@@ -76,19 +73,3 @@ def _level_of(name: str) -> str | None:
         return Recipe.of(steps=name).level_of
     except RequestError:
         return None
-
-
-def _type_reasons(found: dict[str, Any]) -> None:
-    """Fill `Cliff.last_level`, `Cliff.no_skill` and `Comparison.undecided` from the reasons.
-
-    Goes when the findings fill them themselves; what they have filled stays.
-    """
-    for row in found["cliffs"]:
-        reason = row["reason"] or ""
-        last = re.search(r"through the last level, ([0-9.]+)", reason) if row["censored"] else None
-        row.setdefault("last_level", float(last[1]) if last else None)
-        row.setdefault("no_skill", reason == NO_SKILL)
-    for row in found["comparisons"]:
-        reason = (row["reason"] or "").split("; ")[0]
-        lack = reason.removeprefix(NO_VERDICT) if reason.startswith(NO_VERDICT) else None
-        row.setdefault("undecided", lack)

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resect.stats import skill as sk
-from resect.stats.intervals import Floats, Mask, Weights, ratio
+from resect.stats.intervals import Floats, Mask, Weights
+from resect.stats.ratios import ratio
 
 ENOUGH = 2.0
 """A label of at least this many items over the margin (40 at 5 points) is a group of its own. Of
@@ -54,22 +55,22 @@ def pooled(counts: NDArray[np.intp], least: float) -> NDArray[np.intp]:
     while len(groups) > 2 and groups[0][0] < least:
         (few, one), (more, other), *rest = groups
         groups = sorted([(few + more, one + other), *rest])
-    found = np.zeros(len(counts), dtype=np.intp)
+    group_of = np.zeros(len(counts), dtype=np.intp)
     for number, (_, labels) in enumerate(groups):
-        found[labels] = number
-    return found
+        group_of[labels] = number
+    return group_of
 
 
-def beyond_guessing(found: Balanced, weights: Weights, asked: Mask) -> Floats:
+def beyond_guessing(scored: Balanced, weights: Weights, asked: Mask) -> Floats:
     """Level 0 as a share of the way from a guess to all right, (R + 1,), over `asked` (N,).
 
     Skill, where no label is pooled and all items have as many options. A group that a resample
     lacks counts as a guess there.
     """
-    first = found.scores[:1]
+    first = scored.scores[:1]
     each = [
-        ratio(weights, first, np.ones_like(first), asked & (found.group == g))[:, 0]
-        for g in np.unique(found.group[asked])
+        ratio(weights, first, np.ones_like(first), asked & (scored.group == g))[:, 0]
+        for g in np.unique(scored.group[asked])
     ]
-    mean = np.nan_to_num(np.array(each), nan=found.guess).mean(axis=0)
-    return np.asarray((mean - found.guess) / (1 - found.guess))
+    mean = np.nan_to_num(np.array(each), nan=scored.guess).mean(axis=0)
+    return np.asarray((mean - scored.guess) / (1 - scored.guess))

@@ -1,4 +1,4 @@
-"""Items that share a parent: how many independent ones they are worth, in one place for all.
+"""Design effect and effective sample size of clustered items.
 
 Shapes: N items. `clusters` (N,) numbers each item's parent from 0, an item without one being its
 own. Where every item is its own parent nothing changes: the normal and exact formulas hold.
@@ -24,20 +24,22 @@ TELLING = 2
 """Items a parent, of those that an estimate rests on, at which it counts as much as `USUAL`."""
 
 
-class Worth(NamedTuple):
+class DesignEffect(NamedTuple):
     """What items that share parents are worth for the mean of some values.
 
-    `effect` is by how much sharing inflates the variance of the mean, at least 1. `parents` are
+    `deff` is by how much sharing inflates the variance of the mean, at least 1. `parents` are
     counted as if of equal size, n^2 / sum of size^2 (Carter, Schnepel and Steigerwald 2017), and
     `freedom` is one less: the degrees of freedom of Student's t; infinite where none is shared.
     """
 
-    effect: float
+    deff: float
     parents: float
     freedom: float
 
 
-def worth(values: NDArray[Any], among: NDArray[np.bool_], clusters: NDArray[np.intp]) -> Worth:
+def design_effect(
+    values: NDArray[Any], among: NDArray[np.bool_], clusters: NDArray[np.intp]
+) -> DesignEffect:
     """Of the values (N,) of some items (N,).
 
     The effect is 1 + (size - 1) x correlation (Kish 1965), the correlation within parents being
@@ -51,7 +53,7 @@ def worth(values: NDArray[Any], among: NDArray[np.bool_], clusters: NDArray[np.i
     used = np.flatnonzero(size)
     n, count = len(group), len(used)
     if n == count:
-        return Worth(1.0, float(n), np.inf)
+        return DesignEffect(1.0, float(n), np.inf)
     each = float((size**2).sum()) / n  # the size of the parent of a random item
     parents = n / each
     apart = values[among] - np.mean(values[among], dtype=float)
@@ -63,7 +65,7 @@ def worth(values: NDArray[Any], among: NDArray[np.bool_], clusters: NDArray[np.i
         known = alone**2 / float((apart**4).sum())
     weight = known / (known + TELLING * parents)
     alike = max(seen, weight * seen + (1 - weight) * USUAL)
-    return Worth(1 + (each - 1) * alike, parents, max(parents - 1, 1.0))
+    return DesignEffect(1 + (each - 1) * alike, parents, max(parents - 1, 1.0))
 
 
 def share(
@@ -75,20 +77,25 @@ def share(
     48:577) and with Student's t for the normal where items share parents.
     """
     right, n = int((hits & among).sum()), int(among.sum())
-    effect, _, freedom = worth(hits, among, clusters)
-    found = wilson(right / effect, n / effect, z95(freedom))
-    return found._replace(value=right / n) if n else found
+    deff, _, freedom = design_effect(hits, among, clusters)
+    ends = wilson(right / deff, n / deff, z95(freedom))
+    return ends._replace(value=right / n) if n else ends
 
 
-def too_few(among: NDArray[np.bool_], clusters: NDArray[np.intp]) -> str | None:
-    """Why no test can be made of items (N,) that share so few parents; None where it can."""
-    _, parents, freedom = worth(among, among, clusters)
+class TooFewParents(NamedTuple):
+    """Items, the parents that they come from, and how many of equal size these are worth."""
+
+    items: int
+    parents: int
+    effective: float
+
+
+def too_few_parents(among: NDArray[np.bool_], clusters: NDArray[np.intp]) -> TooFewParents | None:
+    """What makes a test of items (N,) that share so few parents impossible; None where it can."""
+    _, parents, freedom = design_effect(among, among, clusters)
     if np.isinf(freedom) or parents >= FEWEST:
         return None
-    count = len(np.unique(clusters[among]))
-    named = f"{count} parents" if count > 1 else "one parent"
-    equal = f", no more than {parents:.1f} of equal size," if parents < count - 0.05 else ""
-    return f"its {int(among.sum())} items come from {named}{equal} and at least {FEWEST} are needed"
+    return TooFewParents(int(among.sum()), len(np.unique(clusters[among])), parents)
 
 
 def z95(freedom: float) -> float:

@@ -53,12 +53,12 @@ class Distance:
     @property
     def draws(self) -> Floats:
         """(R + 1, L): the sizes, and the resamples moved so that their mean is the size."""
-        found = np.array([s.value for s in self.sizes], dtype=float)
+        sizes = np.array([s.value for s in self.sizes], dtype=float)
         with np.errstate(all="ignore"):
             rest = self.counted[1:]
             count = np.maximum((~np.isnan(rest)).sum(axis=0), 1)
-            moved = rest - np.nansum(rest, axis=0) / count + found
-        return np.concatenate([found[None], moved])
+            moved = rest - np.nansum(rest, axis=0) / count + sizes
+        return np.concatenate([sizes[None], moved])
 
 
 def _size(parts: Floats, order: Literal[1, 2]) -> Size:

@@ -8,7 +8,7 @@ estimate and its resamples together.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from resect.errors import RequestError
 
 Floats = NDArray[np.float64]
-Weights = NDArray[np.float32]
+Singles = NDArray[np.float32]
+Weights = Singles
 Mask = NDArray[np.bool_]
 
 LOW, HIGH = 0.025, 0.975
@@ -115,16 +116,25 @@ def intervals(draws: Floats) -> list[Interval]:
     return [interval(draws[:, column]) for column in range(draws.shape[1])]
 
 
-def ratio(
-    weights: Weights,
-    top: Floats,
-    bottom: Floats,
-    items: Mask,
-    then: Callable[[Floats], Floats] | None = None,
-) -> Floats:
-    """Weighted sums of `top` over those of `bottom`, (L, N) each, over `items` (N,): (R + 1, L)."""
-    chosen = weights[:, items].astype(np.float64)
-    with np.errstate(all="ignore"):
-        below = chosen @ bottom[:, items].T
-        found = np.where(below > 0, (chosen @ top[:, items].T) / below, np.nan)
-        return np.asarray(found if then is None else then(found))
+def quantile_interval(draws: Floats) -> Interval:
+    """An estimate and its interval from (R + 1,) draws in which infinity means never.
+
+    Percentiles are order statistics (inverted empirical distribution), so that none is made of a
+    finite and an infinite one. None stands for never; all None where no resample has a value.
+    """
+    rest = draws[1:][~np.isnan(draws[1:])]
+    if not rest.size or np.isnan(draws[0]):
+        return NOTHING
+    low, high = np.quantile(rest, [LOW, HIGH], method="inverted_cdf")
+    return Interval(*(float(x) if np.isfinite(x) else None for x in (draws[0], low, high)))
+
+
+def newcombe(a: Interval, b: Interval) -> Interval:
+    """A minus b of two independent shares, by Newcombe's method 10 (1998, Stat. Med. 17:873)."""
+    known = [x for x in (*a, *b) if x is not None]
+    if len(known) < 6:
+        return NOTHING
+    p, l1, u1, q, l2, u2 = known
+    low = p - q - float(np.hypot(p - l1, u2 - q))
+    high = p - q + float(np.hypot(u1 - p, q - l2))
+    return Interval(p - q, low, high)

@@ -1,15 +1,19 @@
-"""Many comparisons at once: Holm's step-down correction over the tasks and kinds of one pair."""
+"""Many tests at once: Holm's step-down correction, and fixed sequences of levels."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from resect.stats.intervals import Floats
+from resect.stats.intervals import Floats, Mask
 
-LEVEL = 0.05
+ALPHA_TWO_SIDED = 0.05
 """Two-sided family-wise error of the adjusted verdicts."""
+
+ALPHA_ONE_SIDED = 0.025
+"""Of non-inferiority, so that a drawn 95 % band and the verdict agree."""
 
 
 def bootstrap_p(draws: Floats) -> float | None:
@@ -28,9 +32,19 @@ def bootstrap_p(draws: Floats) -> float | None:
 def holm(p: Sequence[float]) -> list[float]:
     """Adjusted p-values in the order given (Holm 1979, Scandinavian Journal of Statistics 6:65)."""
     order = np.argsort(p, kind="stable")
-    found = [0.0] * len(p)
+    adjusted = [0.0] * len(p)
     highest = 0.0
     for rank, at in enumerate(order):
         highest = max(highest, min(1.0, (len(p) - rank) * p[at]))
-        found[at] = highest
-    return found
+        adjusted[at] = highest
+    return adjusted
+
+
+def fixed_sequence(passes: Mask) -> NDArray[np.intp]:
+    """How many levels pass in a row from the first, over (..., T, L) tests and levels.
+
+    A level counts only if every test passes there and at every level before it (Maurer, Hothorn
+    and Lehmacher 1995), so each sweep as a whole errs at most at alpha; all tests must pass, so
+    none of them is corrected (intersection-union, Berger 1982).
+    """
+    return np.asarray(np.logical_and.accumulate(passes.all(axis=-2), axis=-1).sum(axis=-1))

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from resect.stats.design_effect import below, quantile, worth, z95
+from resect.stats.design_effect import below, design_effect, quantile, z95
 from resect.stats.intervals import Floats, wilson
 from resect.stats.paired import (
     HUGE,
@@ -30,7 +30,7 @@ Mask = NDArray[np.bool_]
 
 
 class Change(Protocol):
-    """After minus before of a good share, (L,); `n` items, `effect` of clusters."""
+    """After minus before of a good share, (L,); `n` items, `deff` of clusters."""
 
     @property
     def n(self) -> Floats:
@@ -48,7 +48,7 @@ class Change(Protocol):
         ...
 
     @property
-    def effect(self) -> Floats:
+    def deff(self) -> Floats:
         """By how much clusters inflate the variance."""
         ...
 
@@ -78,26 +78,26 @@ class Change(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Counts:
+class PairedCounts:
     """Right and wrong items: Tango's test. Where they share parents its table is divided by the
     design effect of the change, and Student's t takes the place of the normal.
     """
 
     table: Pairs
     before: Floats
-    effect: Floats
+    deff: Floats
     freedom: Floats
 
     @classmethod
-    def of(cls, before: Mask, after: Mask, asked: Mask, clusters: NDArray[np.intp]) -> Counts:
+    def of(cls, before: Mask, after: Mask, asked: Mask, clusters: NDArray[np.intp]) -> PairedCounts:
         """From `before` (N,), `after` and `asked` (L, N)."""
         table = pairs(before, after, asked)
         with np.errstate(all="ignore"):
             start = (before & asked).sum(axis=1) / table.n
         change = after.astype(float) - before
-        each = [worth(row, here, clusters) for row, here in zip(change, asked, strict=True)]
-        effect, _, freedom = (np.array(column) for column in zip(*each, strict=True))
-        return cls(table, start, effect, freedom)
+        each = [design_effect(row, here, clusters) for row, here in zip(change, asked, strict=True)]
+        deff, _, freedom = (np.array(column) for column in zip(*each, strict=True))
+        return cls(table, start, deff, freedom)
 
     @property
     def n(self) -> Floats:
@@ -116,7 +116,7 @@ class Counts:
 
     def p(self, margin: float) -> Floats:
         """Tango's score test."""
-        b, c, n = (x / self.effect for x in self.table)
+        b, c, n = (x / self.deff for x in self.table)
         return non_inferior(b, c, n, margin, self.freedom)
 
     def bounds(self, at: int, alpha: float) -> tuple[float, float]:
@@ -146,11 +146,11 @@ class Counts:
         b, c, n = self._read(at)
         shift, freedom = min(0.0, (c - b) / n), float(self.freedom[at])
         changed = _discordance(b, c, n, freedom)
-        found = items_needed(margin, alpha, changed, shift, freedom=freedom)
-        return None if found is None else round(found * float(self.effect[at]))
+        items = items_needed(margin, alpha, changed, shift, freedom=freedom)
+        return None if items is None else round(items * float(self.deff[at]))
 
     def _read(self, at: int) -> tuple[float, float, float]:
-        b, c, n = (float(x[at] / self.effect[at]) for x in self.table)
+        b, c, n = (float(x[at] / self.deff[at]) for x in self.table)
         return b, c, n
 
 
@@ -160,7 +160,7 @@ def _discordance(b: float, c: float, n: float, freedom: float) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class Means:
+class PairedMeans:
     """A ratio of sums of scores from 0 to 1, or the mean of it over groups: Student's paired test.
 
     `variance` is that of one item's change, by the delta method for a ratio. Under a margin it is
@@ -176,7 +176,7 @@ class Means:
     before: Floats
     value: Floats
     variance: Floats
-    effect: Floats
+    deff: Floats
     freedom: Floats
     parents: Floats
     weight: Floats
@@ -189,7 +189,7 @@ class Means:
         asked: Mask,
         clusters: NDArray[np.intp],
         groups: NDArray[np.intp] | None = None,
-    ) -> Means:
+    ) -> PairedMeans:
         """The change from level 0 of top over bottom, (L, N) each, over the items `asked` (L, N).
 
         An item's influence on a ratio F is (top - F x bottom) over the mean bottom (Cochran 1977,
@@ -238,8 +238,8 @@ class Means:
         if far <= 0:
             return None
         wide = quantile(alpha, self.freedom[at]) + quantile(0.2, self.freedom[at])
-        found = float((wide * self._planned(at, margin) / far) ** 2 * self.n[at])
-        return int(np.ceil(found)) if found <= HUGE else None
+        items = float((wide * self._planned(at, margin) / far) ** 2 * self.n[at])
+        return int(np.ceil(items)) if items <= HUGE else None
 
     @property
     def _finite(self) -> Floats:
@@ -250,11 +250,11 @@ class Means:
         """Standard error of the change under a margin, (L,)."""
         with np.errstate(all="ignore"):
             rare = margin * (self.weight - margin)
-            return np.sqrt(np.hypot(self.variance, rare) * self.effect / self.n)
+            return np.sqrt(np.hypot(self.variance, rare) * self.deff / self.n)
 
     def _planned(self, at: int, margin: float) -> float:
         """The same at one level; where nothing changed it allows for what was not seen."""
-        n, weight = float(self.n[at] / self.effect[at]), float(self.weight[at])
+        n, weight = float(self.n[at] / self.deff[at]), float(self.weight[at])
         unseen = weight * _discordance(0.0, 0.0, n, float(self.freedom[at]))
         variance = float(self.variance[at]) or unseen
         with np.errstate(all="ignore"):
@@ -281,8 +281,8 @@ def _change(
     influence = (top[:, asked] - ratio[:, group] * bottom[:, asked]) / shared[:, group]  # (2, n)
     change = influence[1] - influence[0]
     alone = float((change**2).sum()) / max(n - 1, 1)
-    effect, _, freedom = worth(change, np.ones(n, dtype=bool), parent)
-    fewest = min(worth(change, group == g, parent).parents for g in range(count))
+    deff, _, freedom = design_effect(change, np.ones(n, dtype=bool), parent)
+    fewest = min(design_effect(change, group == g, parent).parents for g in range(count))
     start, end = map(float, ratio.mean(axis=1))
     weight = n / (count * np.bincount(group).min())
-    return float(n), start, end - start, alone, effect, freedom, fewest, weight
+    return float(n), start, end - start, alone, deff, freedom, fewest, weight

@@ -73,9 +73,9 @@ def skill(t: Tally) -> Floats:
     with np.errstate(all="ignore"):
         right = np.where(drawn, t.right / t.asked, 0.0).sum(axis=0)
         named = np.where(drawn, t.named / t.asked, 0.0).sum(axis=0)
-        found = (right - (named - right) / (m - 1)) / m
+        mean = (right - (named - right) / (m - 1)) / m
     asked = drawn.any(axis=0)
-    return np.asarray(np.where((m > 1) & asked, found, np.nan))
+    return np.asarray(np.where((m > 1) & asked, mean, np.nan))
 
 
 def present_labels(t: Tally) -> NDArray[np.intp]:
@@ -94,11 +94,12 @@ class Confusion(NamedTuple):
         """Means over the task's labels, (R, L) each, in the order precision, recall, F1."""
         return self.precision.mean(axis=0), self.recall.mean(axis=0), self.f1.mean(axis=0)
 
-    def weighted(self, t: Tally) -> dict[str, Floats]:
+    def weighted(self, t: Tally) -> tuple[Floats, Floats, Floats]:
         """Means over the labels, each by its share of the gold, (R, L): recall is accuracy."""
         with np.errstate(all="ignore"):
             share = t.asked / t.asked.sum(axis=0)
-        return {name: (getattr(self, name) * share).sum(axis=0) for name in self._fields}
+        precision, recall, f1 = ((values * share).sum(axis=0) for values in self)
+        return precision, recall, f1
 
 
 def confusion(t: Tally) -> Confusion:

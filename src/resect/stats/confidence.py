@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
-from resect.findings.curves import Curve, Sampled
-from resect.findings.encoding import Singles
 from resect.stats.distances import Distance
-from resect.stats.intervals import BLOCK, Floats, Weights
+from resect.stats.intervals import BLOCK, Floats, Mask, Singles, Weights
 from resect.stats.skill import Codes
 
 BINS, FILLED = 15, 10
@@ -33,10 +32,10 @@ class Beliefs:
     probabilities: Singles
 
     @cached_property
-    def known(self) -> np.ndarray:
+    def known(self) -> Mask:
         """Items with an answer chosen and a probability for it, (L, N)."""
-        found = (self.codes >= 0) & ~np.isnan(self.probabilities).any(axis=2)
-        return np.asarray(found)
+        whole = ~np.isnan(self.probabilities).any(axis=2)
+        return np.asarray((self.codes >= 0) & whole)
 
     @cached_property
     def confidence(self) -> Floats:
@@ -46,7 +45,7 @@ class Beliefs:
         return np.where(self.known, picked, 0.0).astype(float)
 
     @cached_property
-    def right(self) -> np.ndarray:
+    def right(self) -> Mask:
         """Items answered right, (L, N)."""
         return np.asarray(self.codes == self.gold)
 
@@ -58,22 +57,12 @@ class Beliefs:
             return np.asarray(((self.probabilities - gold) ** 2).sum(axis=2), dtype=float)
 
     @property
-    def sure(self) -> np.ndarray:
+    def sure(self) -> Mask:
         """Items answered with a probability of at least 0.8, (L, N)."""
         return self.known & (self.confidence >= SURE)
 
 
-def beliefs(curve: Curve) -> Beliefs | None:
-    """What a curve of the options view believed, or None where no probabilities are kept."""
-    frame = curve.frame
-    if curve.view != "options" or not any(key in frame.probabilities for key in curve.keys):
-        return None
-    empty = np.full((len(frame.items), len(frame.labels)), np.nan, dtype=np.float32)
-    table = np.stack([frame.probabilities.get(key, empty) for key in curve.keys])
-    return Beliefs(curve.codes, frame.gold, table)
-
-
-def calibration_error(weights: Weights, found: Beliefs, bins: int = BINS) -> Distance:
+def calibration_error(weights: Weights, beliefs: Beliefs, bins: int = BINS) -> Distance:
     """Expected calibration error over up to `bins` bins of equal mass.
 
     Sum over bins of |sum of (confidence - right)| / items (Naeini et al. 2015; equal-mass bins:
@@ -82,10 +71,10 @@ def calibration_error(weights: Weights, found: Beliefs, bins: int = BINS) -> Dis
     noise, which the sizes leave out.
     """
     columns = []
-    for at in range(len(found.codes)):
-        known = found.known[at]
-        gap = np.where(known, found.confidence[at] - found.right[at], 0.0)
-        order = np.argsort(found.confidence[at][known], kind="stable")
+    for at in range(len(beliefs.codes)):
+        known = beliefs.known[at]
+        gap = np.where(known, beliefs.confidence[at] - beliefs.right[at], 0.0)
+        order = np.argsort(beliefs.confidence[at][known], kind="stable")
         place = np.full(known.shape, -1)
         some = max(1, min(bins, len(order) // FILLED))  # the bins after them stay empty
         place[np.flatnonzero(known)[order]] = np.arange(len(order)) * some // max(len(order), 1)
@@ -95,15 +84,15 @@ def calibration_error(weights: Weights, found: Beliefs, bins: int = BINS) -> Dis
     return Distance(np.stack(columns, axis=1), order=1)
 
 
-def brier_score(weights: Weights, found: Beliefs) -> Floats:
+def brier_score(weights: Weights, beliefs: Beliefs) -> Floats:
     """Mean Brier score, (R + 1, L), from 0 to 2 (Brier 1950, all options)."""
-    known = found.known
-    sums = weights @ np.where(known, found.brier, 0.0).T.astype(np.float32)
+    known = beliefs.known
+    sums = weights @ np.where(known, beliefs.brier, 0.0).T.astype(np.float32)
     masses = np.stack([_mass(weights, row) for row in known], axis=1)
     return np.asarray(sums / masses)
 
 
-def risk_coverage(weights: Weights, found: Beliefs) -> Floats:
+def risk_coverage(weights: Weights, beliefs: Beliefs) -> Floats:
     """Area under the risk-coverage curve, (R + 1, L); 0 is best.
 
     The mean, over how many of the most confident answers are kept, of the share of them that is
@@ -111,11 +100,11 @@ def risk_coverage(weights: Weights, found: Beliefs) -> Floats:
     their mean error, so that their order does not matter.
     """
     columns = []
-    for at in range(len(found.codes)):
-        known = np.flatnonzero(found.known[at])
-        sure = found.confidence[at][known]
+    for at in range(len(beliefs.codes)):
+        known = np.flatnonzero(beliefs.known[at])
+        sure = beliefs.confidence[at][known]
         order = known[np.argsort(-sure, kind="stable")]
-        wrong = (~found.right[at][order]).astype(float)
+        wrong = (~beliefs.right[at][order]).astype(float)
         _, group = np.unique(-np.sort(-sure), return_inverse=True)
         shared = np.bincount(group, wrong) / np.maximum(np.bincount(group), 1)
         rows = range(0, len(weights), BLOCK)
@@ -124,26 +113,26 @@ def risk_coverage(weights: Weights, found: Beliefs) -> Floats:
     return np.stack(columns, axis=1)
 
 
-def discrimination(weights: Weights, found: Beliefs) -> Floats:
+def discrimination(weights: Weights, beliefs: Beliefs) -> Floats:
     """AUROC of confidence between right and wrong answers, (R + 1, L); 1/2 tells nothing.
 
     The chance that an answer that is right was given with more confidence than one that is wrong,
     ties counting half (Hendrycks and Gimpel 2017, arXiv:1610.02136). NaN without either.
     """
     columns = []
-    for at in range(len(found.codes)):
-        known = np.flatnonzero(found.known[at])
-        sure = found.confidence[at][known]
+    for at in range(len(beliefs.codes)):
+        known = np.flatnonzero(beliefs.known[at])
+        sure = beliefs.confidence[at][known]
         order = known[np.argsort(sure, kind="stable")]
         starts = np.flatnonzero(np.diff(np.sort(sure), prepend=-1.0))  # of equal confidences
-        right = found.right[at][order]
+        right = beliefs.right[at][order]
         rows = range(0, len(weights), BLOCK)
         parts = [_ranked(weights[row : row + BLOCK, order], right, starts) for row in rows]
         columns.append(np.concatenate(parts))
     return np.stack(columns, axis=1)
 
 
-def _ranked(weights: Weights, right: np.ndarray, starts: np.ndarray) -> Floats:
+def _ranked(weights: Weights, right: Mask, starts: NDArray[np.intp]) -> Floats:
     """AUROC (R,) of items in rising confidence, (n,); at `starts` the next higher one begins."""
     if not len(starts):
         return np.full(len(weights), np.nan)
@@ -152,20 +141,6 @@ def _ranked(weights: Weights, right: np.ndarray, starts: np.ndarray) -> Floats:
     below = np.cumsum(bad, axis=1) - bad / 2
     with np.errstate(all="ignore"):
         return np.asarray((good * below).sum(axis=1) / (good.sum(axis=1) * bad.sum(axis=1)))
-
-
-def told_apart(sampled: Sampled) -> Floats | None:
-    """How well confidence tells right from wrong, (R + 1, L): 0 not at all, 1 always."""
-    found = beliefs(sampled.curve)
-    return None if found is None else 2 * auroc_of(sampled, found) - 1
-
-
-def auroc_of(sampled: Sampled, found: Beliefs) -> Floats:
-    """The AUROC of a sampled curve, computed once."""
-    if "auroc" not in sampled.memo:
-        sampled.memo["auroc"] = discrimination(sampled.weights, found)
-    values: Floats = sampled.memo["auroc"]
-    return values
 
 
 def _area(weights: Weights, errors: Floats) -> Floats:
@@ -178,21 +153,7 @@ def _area(weights: Weights, errors: Floats) -> Floats:
         return np.asarray(np.einsum("rn,rn->r", risk, w) / mass[:, -1:].sum(axis=1))
 
 
-def calibrated(sampled: Sampled) -> Floats | None:
-    """One minus the calibration error, (R + 1, L), None without probabilities."""
-    found = beliefs(sampled.curve)
-    return None if found is None else 1 - error_of(sampled, found).draws
-
-
-def error_of(sampled: Sampled, found: Beliefs) -> Distance:
-    """The calibration error of a sampled curve, computed once."""
-    if "calibration_error" not in sampled.memo:
-        sampled.memo["calibration_error"] = calibration_error(sampled.weights, found)
-    distance: Distance = sampled.memo["calibration_error"]
-    return distance
-
-
-def _mass(weights: Weights, known: np.ndarray) -> Floats:
+def _mass(weights: Weights, known: Mask) -> Floats:
     """Weighted count of the items in `known`, (R + 1,), NaN where there are none."""
     count = (weights @ known.astype(np.float32)).astype(float)
     return np.where(count > 0, count, np.nan)

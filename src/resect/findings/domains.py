@@ -1,0 +1,99 @@
+"""Medical against general tasks: what share of its skill each sweep retains on either.
+
+Shapes: R + 1 rows (row 0 is the sample), L levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from resect.findings import rows
+from resect.findings.curves import of_sweep, unordered
+from resect.findings.estimates import estimate
+from resect.findings.failure_order import GENERAL, MEDICAL, Shares, domain_race
+from resect.findings.frame import Level
+from resect.findings.multi_task import Lent, common_levels, numbers, sweeps_of
+from resect.findings.robustness import area
+from resect.stats.intervals import NOTHING, Floats, interval, intervals
+
+DOMAINS: tuple[rows.Domain, ...] = (MEDICAL, GENERAL)
+
+
+def domains(lent: Sequence[Lent]) -> list[rows.Domains]:
+    """What share of its skill each sweep retains on medical and on general tasks.
+
+    The mean over the tasks of a domain that start with skill, at every level that all were asked
+    at; `difference` is medical minus general in the area under these shares over the range of
+    levels. A sweep without tasks of both domains is left out.
+    """
+    findings = []
+    for group in sweeps_of(lent):
+        parts = {name: [one for one in group if one.domain == name] for name in DOMAINS}
+        if group[0].curve.recipe != "none" and all(parts.values()):
+            findings.append(_domains(parts))
+    return findings
+
+
+def _domains(parts: Mapping[rows.Domain, Sequence[Lent]]) -> rows.Domains:
+    """One sweep on tasks of both domains."""
+    ready = {
+        name: [one for one in group if one.retention is not None] for name, group in parts.items()
+    }
+    curve = parts[MEDICAL][0].curve
+    both = [one for group in ready.values() for one in group]
+    row = rows.Domains(
+        **of_sweep(curve),
+        view=curve.view,
+        tasks={name: tuple(one.task for one in group) for name, group in ready.items()},
+        levels=(),
+        difference=estimate(NOTHING),
+        first=domain_race(None),
+        reason=_lacking(ready),
+    )
+    if row.reason:
+        return row
+    levels = common_levels(both)
+    means = {name: _mean(group, levels) for name, group in ready.items()}
+    shares = Shares(numbers(levels), means[MEDICAL], means[GENERAL])
+    return replace(
+        row,
+        levels=_levels(levels, shares),
+        difference=_difference(shares),
+        first=domain_race(shares),
+    )
+
+
+def _lacking(ready: Mapping[rows.Domain, Sequence[Lent]]) -> str | None:
+    """Why the domains cannot be compared, None where they can."""
+    without = [name for name, group in ready.items() if not group]
+    if without:
+        return f"no {' and no '.join(without)} task starts with skill"
+    both = [one for group in ready.values() for one in group]
+    gaps = [f"{one.task}: {why}" for one in both if (why := unordered(one.curve))]
+    if gaps:
+        return "; ".join(gaps)
+    return "fewer than 2 levels in common" if len(common_levels(both)) < 2 else None
+
+
+def _mean(group: Sequence[Lent], levels: Sequence[Level]) -> Floats:
+    """The mean share retained over tasks, (R + 1, L)."""
+    shares = [one.at(one.retention, levels) for one in group if one.retention is not None]
+    return np.asarray(np.mean(shares, axis=0))
+
+
+def _levels(levels: Sequence[Level], shares: Shares) -> tuple[rows.DomainLevel, ...]:
+    medical, general = intervals(shares.one), intervals(shares.other)
+    return tuple(
+        rows.DomainLevel(level=level, medical=estimate(medical[i]), general=estimate(general[i]))
+        for i, level in enumerate(levels)
+    )
+
+
+def _difference(shares: Shares) -> rows.Estimate:
+    """Medical minus general in the mean height of the curves."""
+    x = shares.levels
+    medical, general = (area(x, values) / (x[-1] - x[0]) for values in (shares.one, shares.other))
+    return estimate(interval(medical - general))

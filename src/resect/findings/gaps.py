@@ -1,0 +1,75 @@
+"""Sentences on what is missing: cells that went wrong, views, levels, items."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from resect.findings.curve_rows import States
+from resect.findings.curves import Curve, damage, say
+from resect.findings.frame import Level, TaskFrame
+from resect.findings.planned import CellRow
+
+
+def cell_warnings(cells: Sequence[CellRow]) -> list[str]:
+    """A sentence for each run of degraded or failed cells with one reason."""
+    groups: dict[tuple[str, str, str, str, str | None], list[Level]] = defaultdict(list)
+    for cell in cells:
+        if cell.status != "success":
+            key = (cell.model, cell.recipe, cell.task, cell.status, cell.reason)
+            groups[key].append(cell.level)
+    return [
+        f"{model}, {recipe} on {task}: {status} at "
+        f"{_listed(sorted(set(levels), key=damage))} ({reason or 'no reason'})."
+        for (model, recipe, task, status, reason), levels in groups.items()
+    ]
+
+
+def curve_warnings(frame: TaskFrame, curves: Sequence[Curve], states: States) -> list[str]:
+    """A sentence for each missing view, missing level, lone cluster and uneven set of items."""
+    lines = [*_of_items(frame), *_of_views(frame, curves)]
+    for curve in curves:
+        lines += _of_curve(curve, states)
+    return lines
+
+
+def _of_items(frame: TaskFrame) -> Iterator[str]:
+    if len(frame.items) > 1 and len(set(frame.clusters)) == 1:
+        yield (
+            f"{frame.name}: all {len(frame.items)} items hang together (one parent), so intervals "
+            "from resampling have no width and say nothing; ask more."
+        )
+
+
+def _of_views(frame: TaskFrame, curves: Sequence[Curve]) -> Iterator[str]:
+    views = frame.views()
+    if frame.labels and views and "options" not in views:
+        yield (
+            f"{frame.name}: no options view, so forgetting and losing the format "
+            "cannot be told apart."
+        )
+    for model in dict.fromkeys(curve.model for curve in curves):
+        for view in views:
+            if view not in frame.views(model):
+                yield f"{frame.name}: {model} has no {view} view."
+
+
+def _of_curve(curve: Curve, states: States) -> Iterator[str]:
+    where = f"{curve.model}, {curve.recipe} on {curve.frame.name} ({curve.view})"
+    failed = set()
+    for level, key in zip(curve.levels, curve.keys, strict=True):
+        state = states.get((key.model, key.recipe, key.seed, level))
+        if state is not None and state.status == "failed":
+            failed.add(level)
+    gaps = [level for level in curve.missing if level not in failed]
+    if gaps:
+        yield f"{where}: no answers at {_listed(gaps)}."
+    if curve.present.any() and not (curve.shared == curve.asked).all():
+        yield (
+            f"{where}: only {int(curve.shared.sum())} of {int(curve.asked.sum())} items "
+            "were asked at every level; paired findings use those."
+        )
+
+
+def _listed(levels: Iterable[Level]) -> str:
+    return ", ".join(map(say, levels))

@@ -1,0 +1,151 @@
+"""All findings of one task, from its curves under one matrix of item weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import NamedTuple, TypeVar
+
+from resect.findings import rows
+from resect.findings.answer_bias import bias
+from resect.findings.baseline_comparison import intact
+from resect.findings.cliffs import cliffs, half_of_skill
+from resect.findings.comparisons import absent, compare
+from resect.findings.curve_rows import States, points
+from resect.findings.curves import Curve, Sampled
+from resect.findings.divergences import divergences
+from resect.findings.evidence import Evidence, evidence
+from resect.findings.failure_order import breaks_first, reliability_first
+from resect.findings.frame import TaskFrame
+from resect.findings.multi_task import Lent, lend
+from resect.findings.planned import degraded
+from resect.findings.reliability import reliability
+from resect.findings.robustness import robustness
+from resect.findings.slices import slices
+from resect.findings.trust import trust
+from resect.record import TaskInfo, View
+from resect.stats.intervals import Weights
+
+Row = TypeVar("Row")
+Pairs = Sequence[tuple[str, str]]
+"""The models that are compared."""
+
+
+class Task(NamedTuple):
+    """One task of the study, ready to be analysed."""
+
+    info: TaskInfo
+    frame: TaskFrame
+    curves: Sequence[Curve]
+    states: States
+    margin: float
+
+
+class Place(NamedTuple):
+    """What two models are compared under."""
+
+    recipe: str
+    seed: int
+    view: View
+
+
+Table = dict[tuple[Place, str], Sampled]
+"""Place and model to a curve."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskFindings:
+    """The findings of one task, what its safe levels are judged by, and what it lends to others."""
+
+    curves: Sequence[rows.CurvePoint]
+    robustness: Sequence[rows.Robustness]
+    comparisons: Sequence[rows.Comparison]
+    cliffs: Sequence[rows.Cliff]
+    breaks_first: Sequence[rows.BreaksFirst]
+    bias: Sequence[rows.Bias]
+    trust: Sequence[rows.Trust]
+    reliability: Sequence[rows.Reliability]
+    reliability_first: Sequence[rows.ReliabilityFirst]
+    slices: Sequence[rows.Slice]
+    divergences: Sequence[rows.Divergence]
+    intact: Sequence[rows.IntactComparison]
+    evidence: Sequence[Evidence]
+    lent: Sequence[Lent]
+
+
+def task_findings(task: Task, weights: Weights, pairs: Pairs) -> TaskFindings:
+    """Every finding of one task; `weights` (R + 1, N) are shared by all of its curves."""
+    frame, sampled = task.frame, [Sampled(curve, weights) for curve in task.curves]
+    skilled = sampled if frame.skilled else []
+    table = {(place_of(s.curve), s.curve.model): s for s in sampled}
+    fallen = [cliffs(s) for s in skilled]
+    halves = [half_of_skill(row) for row in fallen] if skilled else [None] * len(sampled)
+    return TaskFindings(
+        curves=_each(lambda s: points(s, task.states), sampled),
+        robustness=_each(robustness, skilled),
+        comparisons=_flat(_comparisons(table, a, b) for a, b in pairs) if skilled else (),
+        cliffs=_flat(fallen),
+        breaks_first=breaks_first(skilled),
+        bias=_each(lambda s: bias(s, task.info.positive), sampled if frame.labels else []),
+        trust=_each(trust, [] if frame.graded else skilled),
+        reliability=_each(reliability, sampled),
+        reliability_first=_each(reliability_first, sampled),
+        slices=_flat(slices(s, half) for s, half in zip(sampled, halves, strict=True)),
+        divergences=_flat(_divergences(table, a, b) for a, b in pairs),
+        intact=intact(frame, pairs),
+        evidence=[_evidence(s, table, task) for s in sampled],
+        lent=[lend(s, task.info) for s in sampled],
+    )
+
+
+def place_of(curve: Curve) -> Place:
+    """What a curve can be compared under."""
+    return Place(curve.recipe, curve.seed, curve.view)
+
+
+def _each(finding: Callable[[Sampled], Iterable[Row]], sampled: Sequence[Sampled]) -> list[Row]:
+    """The rows of one finding of every curve."""
+    return _flat(finding(s) for s in sampled)
+
+
+def _flat(groups: Iterable[Iterable[Row]]) -> list[Row]:
+    return list(chain.from_iterable(groups))
+
+
+def _evidence(sampled: Sampled, table: Table, task: Task) -> Evidence:
+    """The tests of one curve; those of confident errors are made in the options view."""
+    curve = sampled.curve
+    options = table.get((place_of(curve)._replace(view="options"), curve.model))
+    tests = evidence(sampled, options.curve if options else None, task.info, task.margin)
+    return replace(tests, degraded=degraded(curve, task.states))
+
+
+def _comparisons(table: Table, a: str, b: str) -> list[rows.Comparison]:
+    """A against b for every recipe, seed and view that either was asked in."""
+    comparisons = []
+    for place in _places(table, a, b):
+        left, right = table.get((place, a)), table.get((place, b))
+        if left and right:
+            comparisons += compare(left, right)
+        elif left:
+            comparisons += absent(left.curve, a, b, lacking=b)
+        elif right:
+            comparisons += absent(right.curve, a, b, lacking=a)
+    return comparisons
+
+
+def _divergences(table: Table, a: str, b: str) -> list[rows.Divergence]:
+    """What either of two models keeps, in the text view, where both were asked."""
+    findings = []
+    for place in _places(table, a, b):
+        left, right = table.get((place, a)), table.get((place, b))
+        if place.view == "text" and left and right:
+            findings.append(divergences(left.curve, right.curve))
+    return [row for row in findings if row is not None]
+
+
+def _places(table: Table, a: str, b: str) -> list[Place]:
+    """Recipe, seed and view of every sweep that either of two models has."""
+    places = dict.fromkeys(place for place, model in table if model in (a, b))
+    return [place for place in places if place.recipe != "none"]
