@@ -84,7 +84,7 @@ def test_arrows_point_one_way():
 
 TORCH_FREE = [
     "resect", "resect.spec", "resect.record", "resect.parse", "resect.tasks",
-    "resect.sandbox.programs", "resect.sandbox.jail", "resect.tasks.ner", "resect.tasks.programs",
+    "resect.sandbox.programs", "resect.sandbox.tester", "resect.tasks.ner", "resect.tasks.programs",
     "resect.clinic.clinic_tasks", "resect.tasks.pubmedqa", "resect.tasks.mmlu",
     "resect.store.sqlite", "resect.findings.summary", "resect.narrative.verdict",
     "resect.diff.same_summary", "resect.diff.diff_report", "resect.replication.published",

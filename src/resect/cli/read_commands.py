@@ -120,9 +120,11 @@ def diff(
 @app.command()
 def methods(as_json: Json = False, quiet: Quiet = False) -> None:
     """List the methods, one line each."""
-    from resect.spec import METHODS
+    from resect.spec import every_method
 
-    show_list({n: {"summary": e.summary, "level": e.dose} for n, e in METHODS.items()}, as_json)
+    show_list(
+        {n: {"summary": e.summary, "level": e.dose} for n, e in every_method().items()}, as_json
+    )
 
 
 @app.command()

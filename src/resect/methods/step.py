@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from resect import calibration
 from resect.anatomy import stored
-from resect.calibration import Tokens
+from resect.calibration import calibration_text
+from resect.calibration.calibration_text import Tokens
 from resect.errors import RequestError
 from resect.models.loading import Loaded, positions
 from resect.record import Item, StepReport
@@ -51,7 +51,7 @@ class Context:
         """Windows of another text than the study's, as a step's options name it."""
         assert self.tokenizer is not None, "a step that reads text needs a tokenizer"
         room = positions(model) or asked.seqlen
-        return calibration.tokens(asked, self.tokenizer, room, self.data_dir)
+        return calibration_text.tokens(asked, self.tokenizer, room, self.data_dir)
 
 
 class Applied(NamedTuple):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from resect import calibration, methods, tasks
+from resect import methods, tasks
+from resect.calibration import calibration_text
 from resect.errors import RequestError
 from resect.methods import validation as possible
 from resect.methods.step import Method
@@ -96,7 +97,7 @@ def _chains(study: Study) -> dict[str, Chain]:
         taken |= places
         needs = any(method.calibrated for method in parts)
         if needs and text is None and study.calibration is not None:
-            text = calibration.name_of(study.calibration, study.data_path)
+            text = calibration_text.name_of(study.calibration, study.data_path)
         chain = Chain(
             tuple(parts),
             any(method.random for method in parts),

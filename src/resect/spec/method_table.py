@@ -1,12 +1,19 @@
 """The methods that a step can name: one table, what each does and what its level counts.
 
 A request is read by it (a step whose method has no level cannot be swept); `resect.methods` finds
-the classes.
+the classes. Installed packages add theirs through the entry point group `resect.methods`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import entry_points
 from typing import NamedTuple
+
+from resect.errors import RequestError
+
+GROUP = "resect.methods"
 
 
 class Entry(NamedTuple):
@@ -124,3 +131,42 @@ METHODS: dict[str, Entry] = {
         "decoder blocks",
     ),
 }
+
+
+def entry_of(name: str) -> Entry | None:
+    """The entry of a method, None for an unknown name."""
+    return METHODS.get(name) or installed().get(name)
+
+
+def every_method() -> Mapping[str, Entry]:
+    """The methods of the table, then those of installed packages."""
+    return {**METHODS, **installed()}
+
+
+@cache
+def installed() -> Mapping[str, Entry]:
+    """The methods of installed packages; each entry point names an `Entry`.
+
+    Raises `RequestError` where one cannot be loaded, is no `Entry`, or takes a name of the table.
+    """
+    entries = {}
+    for point in entry_points(group=GROUP):
+        package = point.dist.name if point.dist else point.value
+        if point.name in METHODS:
+            raise RequestError(
+                f"the package {package} adds a method {point.name}, which resect has: remove it."
+            )
+        try:
+            entry = point.load()
+        except Exception as error:  # a third party's import may fail in any way
+            raise RequestError(
+                f"the method {point.name} of the package {package} cannot be loaded "
+                f"({type(error).__name__}: {error}): repair or remove the package."
+            ) from None
+        if not isinstance(entry, Entry):
+            raise RequestError(
+                f"the method {point.name} of the package {package} is no resect.spec.Entry: its "
+                "entry point must name one."
+            )
+        entries[point.name] = entry
+    return entries

@@ -22,13 +22,13 @@ from resect.tasks.contract import QuestionTask, Source
 from resect.tasks.question import Question
 from resect.tasks.sources import Row, Rows
 
-_RUN = f"run with {programs.SECONDS:g} s and {programs.MEMORY >> 20} MB, walled in"
+_RUN = f"run for {programs.LIMITS.seconds:g} s in {programs.LIMITS.memory >> 20} MB, walled in"
 
 
 class ProgramTask(QuestionTask):
     """The gold is a program of tests; a question's context is the code that the answer goes on."""
 
-    reader = "program:1"
+    reader = "program:2"
     rereads = False
 
     def items(self, source: Source) -> list[Item]:
@@ -41,17 +41,18 @@ class ProgramTask(QuestionTask):
         return question.shown
 
     def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
-        """Run the program in the text with the tests; never without the opt-in.
+        """Try the program in the text with the tests; never without the opt-in.
 
         What is no program (or was cut before it was one) holds no answer.
         """
         tests = item.gold or ""
-        found, tier = code.program(text, item.context, _name(tests))
+        entry = _name(tests)
+        found, tier = code.program(text, item.context, entry)
         if found is None:
             return Reading(None, "degenerate", tier, 0.0)
         if not programs.allowed():
             return Reading(found, "answer", "not run")
-        ran = programs.run(f"{found}\n{tests}\n")
+        ran = programs.run(found, tests, item.context, entry)
         if ran.how == "walls":
             return Reading(found, "answer", "not run")
         if ran.how == "syntax":
