@@ -183,7 +183,7 @@ class Recipe(Frozen):
     def level_of(self) -> str | None:
         """What its level is a fraction of (`targeted weights`), None where that is not known."""
         step = next((step for step in self.steps if step.open), None)
-        entry = None if step is None else METHODS.get(step.method)
+        entry = None if step is None else entry_of(step.method)
         return None if entry is None else entry.part
 
     def doses(self, number: int) -> tuple[float, ...]:
