@@ -57,11 +57,12 @@ def fresh() -> None:
 
 def test_a_method_of_another_package_is_applied(site: Path) -> None:
     from resect import compress, methods
-    from resect.spec import Step, every_method
+    from resect.spec import Recipe, Step, every_method
 
     install("adding_a_method.md", site)
     fresh()
     assert every_method()["relative"].dose == "fraction of the weights"
+    assert Recipe.of(steps="relative").level_of == "targeted weights"
     assert methods.check(Step.parse("relative:0.5,scope=row")).name == "relative"
     model = compress("clinic:base", "relative:0.5")
     weight = model.model.layers[0].mlp.up_proj.weight
