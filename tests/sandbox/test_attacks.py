@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +27,7 @@ from resect.sandbox.programs import Limits, run
 ROOT = os.geteuid() == 0
 NOBODY = 65534
 SMALL = Limits(2.0, 256 << 20)
-ACCOUNTS = {"mapped": walls._AS_MAPPED} | ({"nobody": walls._AS_NOBODY} if ROOT else {})
+ACCOUNTS = {"mapped": walls.AS_MAPPED} | ({"nobody": walls.AS_NOBODY} if ROOT else {})
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -68,6 +69,8 @@ class World:
         self.local = stack.enter_context(socket.socket(socket.AF_UNIX))
         self.local.bind(f"\0resect {os.getpid()} {folder}")
         self.local.listen()
+        self.shm = Path(f"/dev/shm/resect-{self.victim.pid}")
+        stack.callback(self.shm.unlink, missing_ok=True)
         key = self.victim.pid
         self.memory = LIBC.shmget(key, 4096, 0o1666)
         assert self.memory >= 0
@@ -92,7 +95,7 @@ class World:
             "folder": os.listdir(self.folder) != ["file"],
             "connected": _waiting(self.server) or _waiting(self.local),
             "shared": self._shared() != bytes(4),
-            "left": any(Path("/dev/shm").glob(f"resect-{self.victim.pid}*")),
+            "left": self.shm.exists(),
         }
         self.done += [name for name, is_so in seen.items() if is_so and name not in self.done]
         return self.done
@@ -131,14 +134,18 @@ def _waiting(server: socket.socket) -> bool:
 
 
 @pytest.fixture
-def worlds(tmp_path, account):
+def folder() -> Iterator[Path]:
+    """An empty folder that nobody may enter; pytest's own are root's alone."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture
+def worlds(folder, account):
     """Makes a world; all of them are cleared away at the end."""
-    tmp_path.chmod(0o755)
-    for folder in tmp_path.parents:  # so that nobody gets to its own folder in it
-        if ROOT and folder.is_relative_to("/tmp") and folder != Path("/tmp"):
-            folder.chmod(folder.stat().st_mode | 0o011)
     with contextlib.ExitStack() as stack:
-        yield lambda name: World(tmp_path / name, account, stack)
+        yield lambda name: World(folder / name, account, stack)
 
 
 PRELUDE = """\
@@ -465,7 +472,7 @@ def test_a_mount_below_what_is_shown_is_no_place_to_write():
     assert not (folder / "evil").exists()
 
 
-def test_nothing_is_left_where_the_parent_is_killed(account, tmp_path):
+def test_nothing_is_left_where_the_parent_is_killed(account):
     """Neither the walls nor what is behind them outlives a `kill -9`."""
     seconds = 4000 + os.getpid() % 5000  # stands on the command lines of both processes
     script = (
@@ -509,25 +516,22 @@ print(programs.run("def f(): pass", tests).how,
 """
 
 
-def test_walls_stand_for_somebody_who_is_not_root(tmp_path):
+def test_walls_stand_for_somebody_who_is_not_root(folder):
     """With a Python that nobody may start."""
     pythons = (sys.executable, "/usr/bin/python3")
     python = next(python for python in pythons if _reachable(python))
-    source = tmp_path / "src"
+    source = folder / "src"
     package = Path(walls.__file__).parents[1]
     shutil.copytree(package / "sandbox", source / "resect" / "sandbox")
     shutil.copy(package / "errors.py", source / "resect")
-    for folder in [tmp_path, *tmp_path.parents]:
-        if folder.is_relative_to("/tmp") and folder != Path("/tmp") and ROOT:
-            folder.chmod(folder.stat().st_mode | 0o755)
-    script = tmp_path / "script.py"
-    script.write_text(SCRIPT.format(source=str(source), target=str(tmp_path / "evil")))
+    script = folder / "script.py"
+    script.write_text(SCRIPT.format(source=str(source), target=str(folder / "evil")))
     account = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if ROOT else {}
     done = subprocess.run(
         [python, str(script)], capture_output=True, text=True, cwd="/", check=False, **account
     )
     assert done.stdout.split() == ["passed", *["error"] * 5, "exit"], done.stderr
-    assert not (tmp_path / "evil").exists()
+    assert not (folder / "evil").exists()
 
 
 def _reachable(python: str) -> bool:

@@ -20,8 +20,6 @@ from resect.sandbox import runner, tester, walls
 
 STARTING = 30.0
 """Seconds in which both processes have to stand behind their walls."""
-
-
 PATIENCE = 3
 """Wall time in units of CPU time: a verdict should not depend on what else the machine does."""
 

@@ -36,17 +36,18 @@ _APART = (
     "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
     "--new-session", "--die-with-parent", "--clearenv", "--cap-drop", "ALL",
 )  # fmt: skip
-_AS_NOBODY = ("--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID")
+AS_NOBODY = ("--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID")
 """Of root: the process leaves root's account by itself (`runner.settle`)."""
-_AS_MAPPED = ("--unshare-user", "--uid", "65534", "--gid", "65534")
+AS_MAPPED = ("--unshare-user", "--uid", "65534", "--gid", "65534")
 """Of everybody else: this account, which is called nobody inside."""
 
 
 @functools.cache
 def account() -> tuple[str, ...]:
     """Options of bubblewrap for this account; `RequestError` where it cannot wall in a process."""
+    _bubblewrap()  # where it is not, the rest is not either
     reason = ""
-    for options in (_AS_MAPPED,) if os.geteuid() else (_AS_NOBODY, _AS_MAPPED):
+    for options in (AS_MAPPED,) if os.geteuid() else (AS_NOBODY, AS_MAPPED):
         with os.fdopen(os.memfd_create("filter"), "w+b") as file:
             file.write(seccomp())
             file.seek(0)
@@ -64,11 +65,15 @@ def account() -> tuple[str, ...]:
     raise RequestError(_PERMIT.format(reason))
 
 
+def _bubblewrap() -> str:
+    path = shutil.which("bwrap")
+    if path is None:
+        raise RequestError(_GET)
+    return path
+
+
 def command(account: Sequence[str], filter_: int, start: str) -> list[str]:
     """The command line that runs `start`, Python code, walled in; `filter_` is a descriptor."""
-    bwrap = shutil.which("bwrap")
-    if bwrap is None:
-        raise RequestError(_GET)
     python = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
     library = Path(sys.base_prefix, "lib")
     seen = [a for path in _SYSTEM for a in _show(Path(path))]
@@ -78,7 +83,7 @@ def command(account: Sequence[str], filter_: int, start: str) -> list[str]:
     seen += ["--ro-bind", str(_HERE), "/code/resect/sandbox", "--remount-ro", "/", "--chdir", "/"]
     start = f"import sys; sys.path.append('/code'); {start}"
     inside = [str(python), "-I", "-S", "-B", "-c", start]
-    return [bwrap, *_APART, *account, *seen, "--seccomp", str(filter_), "--", *inside]
+    return [_bubblewrap(), *_APART, *account, *seen, "--seccomp", str(filter_), "--", *inside]
 
 
 def _show(path: Path) -> list[str]:
