@@ -14,6 +14,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "resect"
 # A room may import the rooms named, and itself. Nobody imports cli.
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
+    "cleaner": set(),
+    "destination": {"errors"},
     "record": set(),
     "parse": set(),
     "prompts": set(),
@@ -58,15 +60,21 @@ ALLOWED: dict[str, set[str]] = {
         "checkpoint", "course", "errors", "methods", "models", "record", "spec",
     },
     "analysis": {"errors", "record"},
-    "report": {"errors", "record"},
-    "folder": {"analysis", "errors", "record", "report", "store", "tasks"},
+    "report": {"cleaner", "errors", "record"},
+    "folder": {
+        "analysis", "cleaner", "destination", "errors", "record", "report", "store", "tasks",
+    },
+    "status": {"folder", "report", "store"},
     "judge": {"errors", "folder", "record"},
-    "recorded": {"errors", "folder", "parents", "record", "spec", "tasks"},
+    "recorded": {
+        "destination", "errors", "folder", "parents", "record", "spec", "store", "tasks",
+    },
     "request": {"errors", "spec"},
-    "progress": {"course", "recover"},
-    "api": {"compression", "course", "folder", "record", "spec", "sweep"},
+    "progress": {"cleaner", "course", "recover"},
+    "api": {"compression", "destination", "course", "folder", "record", "spec", "sweep"},
     "search": {"api", "errors", "folder", "spec"},
     "cli": {
+        "cleaner", "destination", "status",
         "analysis", "api", "clinic", "compression", "errors", "folder", "inspection", "judge",
         "methods", "progress", "recorded", "recovery", "report", "request", "sandbox", "search",
         "spec", "store", "tasks",
@@ -112,7 +120,7 @@ TORCH_FREE = [
     "resect.report.card", "resect.report.terminal", "resect.folder", "resect.methods",
     "resect.cli", "resect.request", "resect.clinic", "resect.recorded", "resect.recorded.lobotomy",
     "resect.recorded.lm_eval", "resect.recorded.plain", "resect.parents", "resect.store.export",
-    "resect.judge",
+    "resect.judge", "resect.status",
 ]  # fmt: skip
 
 BLOCKED = """

@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 from resect import folder, sweep
 from resect.compression import Asked, compressed
 from resect.course import Course, Event, Notice
+from resect.destination import destination
 from resect.record import Provenance
 from resect.spec import Calibration, Dtype, ModelRef, Study, Treatment
 from resect.sweep.resolve import Resolved
@@ -40,16 +41,22 @@ def run(
 
     Raises `RequestError` before anything is written where the study cannot be run.
     """
+    place = destination(place_of(study, out))
     resolved = sweep.resolve(study)
     running = sweep.engine_of(engine, notice, workers, address)
-    found = folder.Run.create(out or Path("runs") / study.name)
+    found = folder.Run.create(place)
     provenance = _provenance(resolved.device)
-    with found.writing() as store:
+    with found.writing(notice) as store:
         folder.write(found.path / "study.yaml", study.dump(_resolved(resolved, provenance)))
         facts = {"study": _declared(resolved.study), "provenance": asdict(provenance)}
         sweep.execute(resolved, store, running, watch, facts)
     found.report()
     return found
+
+
+def place_of(study: Study, out: str | Path | None) -> Path:
+    """The folder of a study's run: the one given, else `runs/` and the study's name."""
+    return Path(out or Path("runs") / study.name)
 
 
 def compress(
