@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 import tiny
-from resect.folder import Run
 
 from resect import api, scratch, sweep
 from resect.cli import main
+from resect.run.folder import Run
 from resect.scratch import Scratch
 from resect.spec import Study
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from transformers import PreTrainedModel
 
 from resect.run.compression import Asked, compressed
-from resect.run.study_run import Watch, run
+from resect.run.study_run import Watch, place_of, run
 from resect.spec import Calibration, Dtype, ModelRef, Recipe
 
 
@@ -41,4 +41,4 @@ def compress(
     return found.model
 
 
-__all__ = ["Watch", "compress", "run"]
+__all__ = ["Watch", "compress", "place_of", "run"]

@@ -1,4 +1,4 @@
-"""The two ways a command can end badly, and the sentence that names what was probably meant."""
+"""The ways a command can end badly, and the sentence that names what was probably meant."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ class RequestError(Exception):
 
 class RunError(Exception):
     """The request was fine and the run failed (exit code 1). The message says what is kept."""
+
+
+class Stopped(RunError):
+    """Somebody stopped the run (exit code 130). The message says what is kept."""
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> RequestError:

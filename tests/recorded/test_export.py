@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
 
 import pytest
 
@@ -171,3 +173,42 @@ def test_answers_that_are_no_labels_come_back(tiny_pair, data_dir, tmp_path):
             for s in (ours.summary(), back)
         ]
         assert same_summary({"curves": rows[0]}, {"curves": rows[1]})
+
+
+FORMULAS = [
+    "=1+1", "+49 30", "-yes", "@SUM(A1)", "\t=1", "\r=1", " =HYPERLINK(1)", "=", "-", "'=1", "'",
+    "-5", "+3.5e2", "yes", "", "\n- a\n- b", "＝1",
+]  # fmt: skip
+
+
+def test_no_cell_is_a_formula_and_none_is_lost(tmp_path):
+    """As a spreadsheet reads the files; an audit of them reads what was there before."""
+    rows = [
+        {"model": "=m", "task": "+t", "item": f"{word}{n}", "gold": "-yes", "text": word,
+         "labels": ["-yes", "@no"], "level": level, "treatment": "none" if level == 0 else "=cut",
+         "tags": {"=a": "=b"}, "prompt": word, "question": word, "recorded": word}
+        for level in (0, 0.5)
+        for n, word in enumerate(FORMULAS)
+    ]  # fmt: skip
+    (tmp_path / "a.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    ours = audit(tmp_path / "a.jsonl", tmp_path / "ours")
+    assert main(["export", str(ours.path), "--to", "csv", "--out", str(tmp_path / "csv")]) == 0
+    for name in ("answers.csv", "cells.csv"):
+        with (tmp_path / "csv" / name).open(newline="", encoding="utf-8") as file:
+            cells = [cell for row in csv.reader(file) for cell in row]
+        dangerous = [cell for cell in cells if re.match(r"\s*[=+\-@＝]|[\t\r]", cell)]
+        numbers = [float(cell) for cell in dangerous]  # which stay numbers
+        assert (-5.0 in numbers and 350.0 in numbers) == (name == "answers.csv")
+    back = audit(tmp_path / "csv", tmp_path / "back")
+    columns = ["model", "treatment", "level", "task", "item_id", "gold", "text", "answer", "score",
+               "recorded", "prompt", "tags", "outcome"]  # fmt: skip
+    frames = [run.answers()[columns].to_dict("records") for run in (ours, back)]
+    assert frames[0] == frames[1]
+    assert same_summary(findings(ours.summary()), findings(back.summary()))
+
+
+def test_a_csv_of_others_keeps_its_apostrophes(tmp_path):
+    """Only what a row says was guarded is read without its apostrophe."""
+    (tmp_path / "a.csv").write_text("model,task,item,gold,text,labels\nm,t,1,yes,'=1,yes|no\n")
+    run = audit(tmp_path / "a.csv", tmp_path / "run")
+    assert list(run.answers()["text"]) == ["'=1"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 
@@ -101,3 +102,31 @@ def test_answers_are_those_that_the_summary_counts(whole):
     for row in summary["curves"]:
         mine = whole.answers().query("model == @row['model'] and level == @row['level']")
         assert row["n"] == len(mine) == 12
+
+
+def test_a_damaged_answer_is_named_and_asked_again(whole, given, tmp_path, capsys, monkeypatch):
+    """One letter of one answer: no report is made of it, and the next run asks for its batch."""
+    out = tmp_path / "run"
+    assert main(given) == 0
+    with contextlib.closing(sqlite3.connect(out / "results.sqlite")) as db, db:
+        first = "SELECT asking, item FROM answers ORDER BY asking, item LIMIT 1"
+        db.execute(f"UPDATE answers SET text = text || '!' WHERE (asking, item) IN ({first})")
+    capsys.readouterr()
+    for command in (["report", str(out)], ["export", str(out), "--to", "csv", "--out", "x"]):
+        assert main(command) == 2
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        assert "is damaged (1 of 4 cells: " in error
+        assert "clinic-medicine)" in error
+    asked, put = [], Store.put_answers
+
+    def counted(self, answers):
+        asked.extend(answers)
+        put(self, answers)
+
+    monkeypatch.setattr(Store, "put_answers", counted)
+    assert main(["run", str(out / "study.yaml"), "--out", str(out)]) == 0
+    assert 0 < len(asked) < 12  # its batch
+    assert len({answer.asking for answer in asked}) == 1
+    assert "was damaged (1 of 4 cells" in capsys.readouterr().err
+    assert resect.same_summary(out, whole.path)

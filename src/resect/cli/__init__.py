@@ -1,7 +1,8 @@
 """The command line: one short function a command, no logic.
 
-Exit codes: 0 done, 1 the run failed, 2 the request is wrong. With `--json`, stdout holds one
-JSON document and nothing else. Torch is imported only by commands that touch a model.
+Exit codes: 0 done, 1 the run failed, 2 the request is wrong, 130 stopped by Ctrl-C. With `--json`,
+stdout holds one JSON document and nothing else. Torch is imported only by commands that touch a
+model.
 """
 
 from __future__ import annotations
@@ -17,7 +18,13 @@ from resect.cli import make_commands as making
 from resect.cli import read_commands as reading
 from resect.cli import run_commands as asking
 from resect.cli.app import app
-from resect.errors import RequestError, RunError
+from resect.cli.output import say
+from resect.errors import RequestError, RunError, Stopped
+
+STOPPED = 130
+"""The exit code of a command that Ctrl-C ended."""
+
+_KEPT = "stopped: what is stored is kept, run the same command to go on."
 
 # click's own base error; typer ships a copy of click of its own in newer versions.
 _Usage: Any = typer.BadParameter.__mro__[2]
@@ -28,11 +35,15 @@ def main(arguments: list[str] | None = None) -> int:
     warnings.simplefilter("ignore")
     try:
         code = app(arguments, standalone_mode=False)
+        if code == STOPPED:  # typer's own answer to Ctrl-C, which says nothing
+            return _complain(_KEPT, STOPPED)
         return code if isinstance(code, int) else 0
     except RequestError as error:
         return _complain(str(error), 2)
     except _Usage as error:
         return _complain(error.format_message(), 2)
+    except Stopped as error:
+        return _complain(str(error), STOPPED)
     except RunError as error:
         return _complain(str(error), 1)
     except (MemoryError, RuntimeError, sqlite3.Error) as error:
@@ -40,13 +51,13 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         return _complain(f"{type(error).__name__}: {error}; what is stored is kept.", 1)
     except (KeyboardInterrupt, typer.Abort):
-        return _complain("stopped: what is stored is kept, run the same command to go on.", 1)
+        return _complain(_KEPT, STOPPED)
     except OSError as error:
         return _complain(f"{error}: what is stored is kept, run the same command to go on.", 1)
 
 
 def _complain(sentence: str, code: int) -> int:
-    typer.echo(f"resect: {' '.join(sentence.split())}", err=True)
+    say(f"resect: {' '.join(sentence.split())}", err=True)
     return code
 
 

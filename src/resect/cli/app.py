@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from resect.run.destination import destination
+
 # Options are taken with - and with _, as this field writes both.
 _SETTINGS = {
     "token_normalize_func": lambda text: text.replace("_", "-"),
@@ -21,7 +23,16 @@ app = typer.Typer(
     add_completion=False,
 )
 
-Out = Annotated[Path | None, typer.Option("--out", help="Run folder; default runs/<study name>.")]
+
+def into(path: Path | None) -> Path | None:
+    """Look at a folder to write into before anything is computed; `RequestError` where it fails."""
+    return None if path is None else destination(path)
+
+
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", help="Run folder; default runs/<study name>.", callback=into),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print only what was asked for.")]
 Limit = Annotated[int | None, typer.Option("--limit", help="Ask the first N items of every task.")]

@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-from resect.cli.app import Device, Json, Quiet, Trust, app
-from resect.cli.output import noticing, print_json, show_made
+from resect.cli.app import Device, Json, Quiet, Trust, app, into
+from resect.cli.output import noticing, print_json, say, show_made
 
 
 @app.command()
 def compress(
     model: Annotated[str, typer.Argument(help="Model directory or hub id.")],
     step: Annotated[list[str], typer.Option(help="method[:level][,key=value]; repeat for more.")],
-    out: Annotated[Path, typer.Option(help="Folder for the compressed model.")],
+    out: Annotated[Path, typer.Option(help="Folder for the compressed model.", callback=into)],
     calibration: Annotated[str | None, typer.Option(help="clinic, a text file, c4.")] = None,
     nsamples: Annotated[int, typer.Option(help="Calibration windows.")] = 128,
     seqlen: Annotated[int, typer.Option(help="Tokens of each.")] = 2048,
@@ -52,7 +52,7 @@ def compress(
 def recover(
     model: Annotated[str, typer.Argument(help="Model directory or hub id.")],
     data: Annotated[str, typer.Option(help="clinic, a .jsonl file, or a hub set.")],
-    out: Annotated[Path, typer.Option(help="Folder for the tuned model.")],
+    out: Annotated[Path, typer.Option(help="Folder for the tuned model.", callback=into)],
     method: Annotated[
         str, typer.Option(help="lora, finetune or distill, with options: lora,rank=8.")
     ] = "lora",
@@ -106,4 +106,4 @@ def inspect(model: str, as_json: Json = False, quiet: Quiet = False) -> None:
     if as_json:
         print_json(found)
     else:
-        typer.echo(inspection.shown(found))
+        say(inspection.shown(found))

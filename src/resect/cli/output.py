@@ -1,4 +1,4 @@
-"""What commands print: findings, lists, one JSON document."""
+"""What commands print: findings, lists, one JSON document. All but JSON goes through `say`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import typer
+
+from resect.cleaner import plain
+
+
+def say(text: object, err: bool = False) -> None:
+    """Print lines, with nothing from outside in them that a terminal would obey or hide."""
+    typer.echo(plain(text, keep_lines=True), err=err)
 
 
 def show(run: Any, as_json: bool, quiet: bool) -> None:
@@ -18,7 +25,7 @@ def show(run: Any, as_json: bool, quiet: bool) -> None:
         from resect.report import terminal
 
         terminal.show(run.summary())
-    typer.echo(run.path / "report.html")
+    say(run.path / "report.html")
 
 
 def show_made(done: dict[str, Any], out: Path, as_json: bool, quiet: bool) -> None:
@@ -29,13 +36,13 @@ def show_made(done: dict[str, Any], out: Path, as_json: bool, quiet: bool) -> No
     if not quiet:
         from resect.run import compression
 
-        typer.echo(compression.shown(done))
-    typer.echo(out)
+        say(compression.shown(done))
+    say(out)
 
 
 def noticing(quiet: bool) -> Callable[[str], None]:
     """What prints a notice beside the findings, or keeps it to itself."""
-    return lambda text: None if quiet else typer.echo(text, err=True)
+    return lambda text: None if quiet else say(text, err=True)
 
 
 def draw(run: Any, folder: Path, quiet: bool) -> None:
@@ -44,9 +51,9 @@ def draw(run: Any, folder: Path, quiet: bool) -> None:
 
     paths = figures.save(run.summary(), folder)
     if not quiet:
-        typer.echo(f"{len(paths)} files in {folder}", err=True)
+        say(f"{len(paths)} files in {folder}", err=True)
     if not quiet and not any(path.suffix == ".png" for path in paths):
-        typer.echo("No chromium or chrome was found, so there is SVG and no PNG.", err=True)
+        say("No chromium or chrome was found, so there is SVG and no PNG.", err=True)
 
 
 def show_list(rows: dict[str, dict[str, Any]], as_json: bool) -> None:
@@ -56,7 +63,7 @@ def show_list(rows: dict[str, dict[str, Any]], as_json: bool) -> None:
         return
     width = max(map(len, rows))
     for name, row in rows.items():
-        typer.echo(f"{name:<{width}}  {row['summary']}")
+        say(f"{name:<{width}}  {row['summary']}")
 
 
 def print_json(value: Any) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from resect.cli.app import Alpha, Json, Margin, Quiet, app
-from resect.cli.output import draw, noticing, print_json, show, show_list
+from resect.cli.app import Alpha, Json, Margin, Quiet, app, into
+from resect.cli.output import draw, noticing, print_json, say, show, show_list
+from resect.errors import RunError
 
 
 @app.command()
@@ -16,7 +18,9 @@ def report(
     run: Path,
     margin: Margin = None,
     alpha: Alpha = None,
-    figures: Annotated[Path | None, typer.Option(help="Folder for SVG and PNG figures.")] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="Folder for SVG and PNG figures.", callback=into)
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -51,17 +55,19 @@ def judge_texts(
     if as_json:
         print_json(done)
     elif not quiet:
-        typer.echo(
+        say(
             f"{done['graded']} texts graded, {done['before']} before, "
             f"{done['without_grade']} replies without a grade"
         )
-        typer.echo(run / "report.html")
+        say(run / "report.html")
 
 
 @app.command()
 def audit(
     path: Annotated[Path, typer.Argument(help="Folder, file or archive of recorded answers.")],
-    out: Annotated[Path | None, typer.Option(help="Run folder; default runs/audit-NAME.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder; default runs/audit-NAME.", callback=into)
+    ] = None,
     form: Annotated[
         str | None, typer.Option("--format", help="lobotomy, lm-eval or plain; else recognised.")
     ] = None,
@@ -77,10 +83,32 @@ def audit(
 
 
 @app.command()
+def status(
+    run: Path,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Compare everything stored with its checksums.")
+    ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show how far a run is: cells done, failed and damaged, answers, size."""
+    from resect.run import status as room
+    from resect.run.folder import Run
+
+    now = room.status(Run(run), verify)
+    if as_json:
+        print_json(asdict(now))
+    elif not quiet:
+        say(room.shown(now))
+    if now.damage:
+        raise RunError(now.damage)
+
+
+@app.command()
 def export(
     run: Path,
     to: Annotated[str, typer.Option("--to", help="csv, parquet or lm-eval.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder to write into.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write into.", callback=into)],
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -93,7 +121,7 @@ def export(
     if as_json:
         print_json(written)
     elif not quiet:
-        typer.echo(f"{len(written)} files in {out}")
+        say(f"{len(written)} files in {out}")
 
 
 @app.command()
@@ -114,7 +142,7 @@ def diff(
     if as_json:
         print_json(difference.to_data())
     else:
-        typer.echo("\n".join(diff_report.lines(difference, everything)))
+        say("\n".join(diff_report.lines(difference, everything)))
 
 
 @app.command()

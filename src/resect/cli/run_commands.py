@@ -29,7 +29,7 @@ from resect.cli.app import (
     app,
 )
 from resect.cli.output import noticing, show
-from resect.errors import RunError
+from resect.errors import RequestError, RunError, Stopped
 
 
 @app.command()
@@ -188,8 +188,23 @@ def _run(
         return watched(planned, events, Console(stderr=True))
 
     run = api.run if goal is None else partial(search.search, goal=goal)
-    found = run(study, out=out, watch=watch, notice=noticing(quiet), **how)
+    try:
+        found = run(study, out=out, watch=watch, notice=noticing(quiet), **how)
+    except KeyboardInterrupt:
+        raise _stopped(api.place_of(study, out)) from None
     show(found, as_json, quiet)
     problem = found.failed()
     if problem:
         raise RunError(problem)
+
+
+def _stopped(place: Path) -> Stopped:
+    """What is kept of a run that Ctrl-C ended."""
+    from resect.run.folder import Run
+    from resect.run.status import kept
+
+    try:
+        held = kept(Run(place))
+    except RequestError:  # nothing was written yet
+        return Stopped("stopped before anything was asked: run the same command to start again.")
+    return Stopped(f"stopped: {held}, run the same command to go on.")

@@ -12,6 +12,7 @@ from typing import Protocol, cast
 from resect.errors import RequestError, unknown
 from resect.recorded import files, fill
 from resect.recorded.row import Found, Recorded
+from resect.run.destination import destination
 from resect.run.folder import Run
 
 
@@ -72,16 +73,17 @@ def audit(
     read and checked before anything is written. Raises `RequestError`.
     """
     place = Path(path).expanduser()
+    title = place.resolve().name
+    for ending in (*files.ARCHIVES, ".jsonl", ".csv", ".jsonl.gz", ".csv.gz"):
+        title = title.removesuffix(ending)
+    target = destination(out or Path("runs") / f"audit-{title}")
     name = format or recognise(place)
     reader = get(name)
     if not place.exists():
         raise RequestError(f"there is nothing at {place}: give a folder, a file or an archive.")
     asked = {"specialist": specialist, "base": base}
     filled = fill.fill(reader.read(place), place, name, asked)
-    title = place.resolve().name
-    for ending in (*files.ARCHIVES, ".jsonl", ".csv", ".jsonl.gz", ".csv.gz"):
-        title = title.removesuffix(ending)
-    run = fill.write(filled, Path(out) if out else Path("runs") / f"audit-{title}")
+    run = fill.write(filled, target)
     run.report()
     return run
 

@@ -85,13 +85,11 @@ def fill(found: Found, path: Path, format: str, asked: Mapping[str, str | None])
 def write(filled: Filled, out: Path) -> folder.Run:
     """Write what was laid out into `out`, replacing an earlier audit there but never a live run."""
     run = folder.Run.create(out)
-    if (run.path / "results.sqlite").is_file():
-        with run.reading() as store:
-            if "audit" not in store.facts():
-                raise RequestError(f"{out} holds a run that was not an audit: give another --out.")
+    if not run.replaceable():
+        raise RequestError(f"{out} holds a run that was not an audit: give another --out.")
     sets: dict[str, Sequence[Item]] = {t: list(i.values()) for t, i in filled.items.items()}
     sets |= {cell.result.cell: cell.items for cell in filled.cells}
-    with run.writing() as store:
+    with run.writing(notice=lambda _: None) as store:  # of damage: all is written anew
         # nothing of an earlier audit stays beside the new store, should rendering it fail
         for name in OUTPUTS:
             (run.path / name).unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from resect.recorded import files
 from resect.recorded.align import named
 from resect.recorded.describe import exported
 from resect.recorded.row import Found, Recorded
+from resect.store.formulas import unguarded
 
 ENDINGS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz")
 NEEDED = ("model", "task", "item", "gold")
@@ -71,7 +72,7 @@ def _tasks(path: Path) -> dict[str, TaskInfo]:
 
 def _records(file: files.File) -> Iterator[tuple[str, Mapping[str, Any]]]:
     if file.name.endswith((".csv", ".csv.gz")):
-        for number, row in enumerate(files.table(file), start=1):
+        for number, row in enumerate(map(unguarded, files.table(file)), start=1):
             yield f"row {number}", {k: v for k, v in row.items() if v != "" or k == "text"}
     else:
         for number, entry in files.lines(file):

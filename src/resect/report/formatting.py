@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup, escape
 
-DASH = "–"
+from resect.cleaner import DASH as DASH
+from resect.cleaner import hidden, spelled
+from resect.cleaner import plain as plain
+
 LIMIT = 2000
 """Characters of one model output that are shown; the rest is counted."""
 
-_HIDDEN_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~!])")
 _INTERVAL = re.compile(r"\\\[([\d.\u2212+]+, [\d.\u2212+]+)\\\]")
 _STATUS = {"degraded", "failed"}
@@ -136,38 +137,6 @@ def _trim(number: float) -> str:
 # ── untrusted strings ───────────────────────────────────────────────────────────────────────────
 
 
-def _hidden(char: str) -> bool:
-    return unicodedata.category(char) in _HIDDEN_CATEGORIES or char == "\u3164"
-
-
-def _escape_of(char: str) -> str:
-    code = ord(char)
-    if char == "\t":
-        return "\\t"
-    if char == "\r":
-        return "\\r"
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
-def plain(value: Any, keep_lines: bool = False) -> str:
-    """`value` as text with every unseen or reordering character as a visible escape.
-
-    Line feeds become spaces, or stay where `keep_lines`.
-    """
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return DASH
-    return "".join(
-        ("\n" if keep_lines else " ")
-        if char == "\n"
-        else _escape_of(char)
-        if _hidden(char)
-        else char
-        for char in str(value)
-    )
-
-
 def raw(value: Any, limit: int = LIMIT) -> Markup:
     """Model output as HTML: escaped, unseen characters marked, cut at `limit` characters."""
     if value is None:
@@ -179,8 +148,8 @@ def raw(value: Any, limit: int = LIMIT) -> Markup:
     for char in whole[:limit]:
         if char == "\n":
             parts.append('<span class="esc nl">↵</span>\n')
-        elif _hidden(char):
-            parts.append(f'<span class="esc">{_escape_of(char)}</span>')
+        elif hidden(char):
+            parts.append(f'<span class="esc">{spelled(char)}</span>')
         else:
             parts.append(str(escape(char)))
     if len(whole) > limit:

@@ -84,6 +84,6 @@ def _table(summary: Mapping[str, Any], recipe: str, plain: bool, width: int) -> 
             cells = [cell.partition(" [")[0] for cell in cells]
         first = "" if one.task == last else text.plain(one.task)
         word = "" if one.task == last else one.verdict
-        table.add_row(Text(first), name, *map(Text, cells), Text(word))
+        table.add_row(Text(first), name, *(Text(text.plain(cell)) for cell in [*cells, word]))
         last = one.task
     return table

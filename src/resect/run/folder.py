@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from resect.cleaner import plain_json
 from resect.diff.answer_diff import diff_answers
 from resect.diff.run_diff import RunDiff, diff_findings
 from resect.errors import RequestError
@@ -23,7 +24,11 @@ from resect.record import Item, TaskInfo, digest
 from resect.report import card
 from resect.report.page import render as page
 from resect.run.analysis import analyse
-from resect.store.sqlite import Store, plain_errors
+from resect.run.destination import destination
+from resect.store.health import mended
+from resect.store.lock import exclusive
+from resect.store.opening import holds_audit, plain_errors
+from resect.store.sqlite import Store
 from resect.tasks import readers
 
 _EXAMPLES = 60  # answers shown in the page
@@ -38,37 +43,37 @@ class Run:
     @classmethod
     def create(cls, path: str | Path) -> Run:
         """Make the folder, or open it to go on; `RequestError` where it cannot be written."""
-        place = Path(path).expanduser()
+        place = destination(path)
         try:
             place.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=place):
-                pass
         except OSError as error:
             raise RequestError(
-                f"the output folder {place} cannot be written ({error.strerror}): "
-                "give another with --out."
+                f"the output folder {place} cannot be made ({error.strerror}): give another --out."
             ) from None
         return cls(place)
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[Store]:
-        """The store, open for the one writer; a second process is told so."""
-        with (self.path / ".lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise RequestError(
-                    f"another process is writing to {self.path}: wait for it, or "
-                    "give another --out."
-                ) from None
-            with plain_errors(self.path), Store(self.path / "results.sqlite") as store:
-                yield store
+    def writing(self, notice: Callable[[str], None] = warnings.warn) -> Iterator[Store]:
+        """The store, open for the one writer; a second process is told so, and `notice` of what was
+        damaged and is to be asked again.
+        """
+        place = self.path / "results.sqlite"
+        with exclusive(self.path), plain_errors(self.path), Store(place) as store:
+            if not store.health.sound:
+                notice(mended(place, store.health))
+            yield store
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[Store]:
-        """The store, read-only."""
-        with plain_errors(self.path), Store(self.path / "results.sqlite", write=False) as store:
+    def reading(self, check: bool = True) -> Iterator[Store]:
+        """The store, read-only; findings are made of one that was checked."""
+        place = self.path / "results.sqlite"
+        with plain_errors(self.path), Store(place, write=False, check=check) as store:
             yield store
+
+    def replaceable(self) -> bool:
+        """Whether an audit may write here: over nothing, or over another, a damaged one too."""
+        place = self.path / "results.sqlite"
+        return not place.exists() or holds_audit(place)
 
     def answers(self) -> pd.DataFrame:
         """One row an answer: see `Store.answers`."""
@@ -107,28 +112,28 @@ class Run:
         """
         given = {"margin": margin, "alpha": alpha}
         with self.reading() as store:
-            facts, answers = store.facts(), _read(store)
-            if "study" not in facts:
-                raise RequestError(f"{self.path} holds no study: run one into it.")
-            measurements = store.measurements()
-            summary = analyse(
-                study=facts["study"] | {k: v for k, v in given.items() if v is not None},
-                models=_sized(store.models(), measurements),
-                tasks=store.tasks(),
-                answers=answers,
-                cells=store.cells(),
-                measurements=measurements,
-                provenance=facts.get("provenance", {}),
-                resamples=facts["study"]["resamples"],
-                seed=facts["study"]["seed"],
-                judge=facts.get("judge"),
-            )
+            facts, answers, tasks = store.facts(), _read(store), store.tasks()
+            models, cells, measurements = store.models(), store.cells(), store.measurements()
+        if "study" not in facts:
+            raise RequestError(f"{self.path} holds no study: run one into it.")
+        summary = analyse(
+            study=facts["study"] | {k: v for k, v in given.items() if v is not None},
+            models=_sized(models, measurements),
+            tasks=tasks,
+            answers=answers,
+            cells=cells,
+            measurements=measurements,
+            provenance=facts.get("provenance", {}),
+            resamples=facts["study"]["resamples"],
+            seed=facts["study"]["seed"],
+            judge=facts.get("judge"),
+        )
         warnings = (*facts.get("warnings", ()), *summary.warnings)
         return replace(summary, warnings=warnings), answers
 
     def failed(self) -> str | None:
         """A sentence about the cells that failed, None where there are none."""
-        with self.reading() as store:
+        with self.reading(check=False) as store:
             cells = store.cells()
         failed = cells[cells["status"] == "failed"]
         if failed.empty:
@@ -164,8 +169,8 @@ def changes(first: Path, second: Path) -> RunDiff:
 
 
 def to_json(value: Any) -> str:
-    """JSON as written to files and to stdout: UTF-8, no NaN."""
-    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    """JSON as written to files and to stdout: UTF-8, no NaN, nothing that a terminal obeys."""
+    return plain_json(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)) + "\n"
 
 
 def write(path: Path, text: str) -> None:

@@ -113,6 +113,7 @@ class _Worker:
             [sys.executable, "-m", "resect.run.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            process_group=0,  # Ctrl-C is for the driver, which ends its workers
             env=None if place is None else {**os.environ, "CUDA_VISIBLE_DEVICES": place},
         )
         threading.Thread(target=self._read, daemon=True).start()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from resect.cleaner import plain
 from resect.run.walk import Answered, Event, Sweep
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def watched(planned: list[Sweep], events: Iterator[Event], console: Console) -> 
     total = sum(len(cell.missing) for sweep in planned for cell in sweep.cells)
     model = {cell.spec.id: sweep.model for sweep in planned for cell in sweep.cells}
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("answers, left"),
@@ -33,7 +34,7 @@ def watched(planned: list[Sweep], events: Iterator[Event], console: Console) -> 
                 cell = event.cell
                 where = f"{model[cell.spec.id]}, {cell.recipe}"
                 where += "" if cell.level is None else f" {cell.level:g}"
-                bar.update(shown, advance=len(event.answers), description=where)
+                bar.update(shown, advance=len(event.answers), description=plain(where))
             yield event
 
 
@@ -45,7 +46,7 @@ def training(loud: bool) -> Iterator[Callable[[trained.Progress], Any]]:
         yield lambda _: None
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("steps, left"),

@@ -14,6 +14,7 @@ from typing import Any
 from resect import scratch
 from resect.record import Provenance
 from resect.run import driver, folder
+from resect.run.destination import destination
 from resect.run.resolve import Resolved
 from resect.run.walk import Event, Notice, Sweep
 from resect.spec import Study
@@ -23,6 +24,11 @@ Watch = Callable[[list[Sweep], Iterator[Event]], Iterator[Event]]
 
 def _unwatched(planned: list[Sweep], events: Iterator[Event]) -> Iterator[Event]:
     return events
+
+
+def place_of(study: Study, out: str | Path | None) -> Path:
+    """The folder of a study's run: the one given, else `runs/` and the study's name."""
+    return Path(out or Path("runs") / study.name)
 
 
 def run(
@@ -40,11 +46,12 @@ def run(
     `trust_remote_code` allows the code that models and tasks of the study bring, where it asks for
     that. Raises `RequestError` before anything is written where the study cannot be run.
     """
+    place = destination(place_of(study, out))
     resolved = driver.resolve(study, trust_remote_code)
     running = driver.engine_of(engine, notice, workers, address)
-    found = folder.Run.create(out or Path("runs") / study.name)
+    found = folder.Run.create(place)
     provenance = _provenance(resolved.device)
-    with found.writing() as store, scratch.under(found.path):
+    with found.writing(notice) as store, scratch.under(found.path):
         folder.write(found.path / "study.yaml", study.dump(_resolved(resolved, provenance)))
         facts = {"study": _declared(resolved.study), "provenance": asdict(provenance)}
         driver.drive(resolved, store, running, watch, facts)

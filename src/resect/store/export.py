@@ -1,7 +1,7 @@
 """A run's answers for other tools: CSV, Parquet, or the sample files of lm-evaluation-harness.
 
-CSV is the plain format that `resect audit` reads back; so are the lm-eval files. An export is
-written whole or not at all.
+CSV is the plain format that `resect audit` reads back; so are the lm-eval files. No cell of a CSV
+is one that a spreadsheet would compute. An export is written whole or not at all.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import pandas as pd
 
 from resect.errors import RequestError, unknown
 from resect.record import Item, TaskInfo
+from resect.store.formulas import guarded
 from resect.store.sqlite import Store
 
 FORMATS = ("csv", "parquet", "lm-eval")
@@ -106,7 +107,8 @@ def _tables(store: Store, answers: pd.DataFrame, to: str, out: Path) -> Iterator
         path = out / f"{name}.{to}"
         if name == "answers" or len(table.columns):
             if to == "csv":
-                table.to_csv(path, index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+                safe = guarded(table)
+                safe.to_csv(path, index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
             else:
                 table.to_parquet(path, index=False)
             yield path

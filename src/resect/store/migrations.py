@@ -5,7 +5,14 @@ The tables are described in docs/store.md.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import sqlite3
+from collections.abc import Callable
+
+from resect.store import checksums
+
+Step = tuple[str | Callable[[sqlite3.Connection], None], ...]
 
 _FIRST = (
     "CREATE TABLE models (name TEXT PRIMARY KEY, info TEXT NOT NULL) STRICT",
@@ -57,22 +64,50 @@ _RECIPES = (
     ) WHERE name = 'study' AND json_type(value, '$.treatments') IS NOT NULL""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _PARTS, _JUDGEMENTS, _RECIPES)
+# Of all other values of a row, so that damage is seen; a row that is written brings its own.
+_CHECKSUMS: Step = (
+    *(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER" for table in checksums.ORDER),
+    checksums.seal,
+)
+
+MIGRATIONS: tuple[Step, ...] = (_FIRST, _PARTS, _JUDGEMENTS, _RECIPES, _CHECKSUMS)
 
 
-def migrate(db: sqlite3.Connection) -> None:
-    """Bring a database of any earlier version, or an empty one, to the newest schema.
+def migrate(db: sqlite3.Connection, version: int = len(MIGRATIONS)) -> None:
+    """Bring a database of any earlier version, or an empty one, to the newest schema (`version`).
 
     Each step is one transaction with its number, so that a killed process leaves a whole schema.
     """
     done = db.execute("PRAGMA user_version").fetchone()[0]
-    for number, statements in enumerate(MIGRATIONS[done:], start=done + 1):
+    for number, statements in enumerate(MIGRATIONS[done:version], start=done + 1):
         db.execute("BEGIN IMMEDIATE")
         try:
             for statement in statements:
-                db.execute(statement)
+                if callable(statement):
+                    statement(db)
+                else:
+                    db.execute(statement)
             db.execute(f"PRAGMA user_version = {number}")
             db.commit()
         except BaseException:
             db.rollback()
             raise
+
+
+def as_declared(db: sqlite3.Connection, version: int) -> bool:
+    """Whether the tables of a database are those of `version` (not 0: of a store); others beside
+    them may be there.
+    """
+    return version > 0 and _declared(version) <= _schema(db)
+
+
+@functools.cache
+def _declared(version: int) -> frozenset[tuple[bytes, bytes]]:
+    with contextlib.closing(sqlite3.connect(":memory:")) as fresh:
+        migrate(fresh, version)
+        return _schema(fresh)
+
+
+def _schema(db: sqlite3.Connection) -> frozenset[tuple[bytes, bytes]]:
+    with checksums.as_bytes(db):
+        return frozenset(db.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from resect.errors import RequestError, RunError
 from resect.record import Answer, CellResult, Item, Measurement, TaskInfo, digest
-from resect.store.migrations import MIGRATIONS, migrate
+from resect.store.checksums import put
+from resect.store.health import Health
+from resect.store.opening import plain_errors, to_read, to_write
 
 _ANSWERS = """
     SELECT p.model, p.role, p.recipe, p.seed, p.level, p.task, c.status, s.item, a.text,
@@ -37,44 +38,24 @@ class Held(NamedTuple):
     workload: bool
 
 
-@contextlib.contextmanager
-def plain_errors(path: Path) -> Iterator[None]:
-    """Say in a sentence what SQLite found wrong with `path`."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        if any(word in str(error) for word in ("full", "I/O", "locked", "readonly", "read-only")):
-            raise RunError(
-                f"{path} cannot be written ({error}): what is stored is kept, make room or wait, "
-                "and run the same command to go on."
-            ) from None
-        raise RequestError(f"{path} is not a resect store: {error}.") from None
-
-
 class Store:
-    """Cells, answers and measurements of one run folder."""
+    """Cells, answers and measurements of one run folder.
 
-    def __init__(self, path: Path, write: bool = True) -> None:
-        if not write and not path.is_file():
-            raise RequestError(f"there is no run at {path.parent}: it has no {path.name}.")
-        self.path = path
-        self.write = write
-        mode = "rwc" if write else "ro"
+    Opened to read, it is one state of the store, compared with its checksums (unless `check` is
+    off): `RequestError` where something is damaged. Opened to write, what is damaged is left out,
+    so that it is asked again; `health` then says what that was.
+    """
+
+    def __init__(self, path: Path, write: bool = True, check: bool = True) -> None:
+        self.path, self.write, self.health = path, write, Health()
         with plain_errors(path):
-            where = f"{path.absolute().as_uri()}?mode={mode}"
-            self.db = sqlite3.connect(where, uri=True, timeout=30)
-            version = self.db.execute("PRAGMA user_version").fetchone()[0]
-            if version > len(MIGRATIONS):
-                raise RequestError(f"{path} was written by a newer resect: update this one.")
-            if write:
-                self.db.execute("PRAGMA journal_mode = WAL")
-                self.db.execute("PRAGMA synchronous = NORMAL")
-                migrate(self.db)
-            elif version == 0:
-                raise RequestError(f"{path} holds no study: run one into its folder.")
-            elif version < len(MIGRATIONS):
-                with contextlib.closing(sqlite3.connect(path, timeout=30)) as older:
-                    migrate(older)  # an earlier resect wrote it
+            try:
+                if write:
+                    self.db, self.health = to_write(path)
+                else:
+                    self.db = to_read(path, check)
+            except UnicodeDecodeError:  # of a name that a message quotes
+                raise sqlite3.DatabaseError("a name in it is not UTF-8") from None
 
     def __enter__(self) -> Store:
         return self
@@ -111,34 +92,25 @@ class Store:
         sets = {name: item_set(item.key for item in got) for name, got in items.items()}
         with self.db:
             self.db.execute("DELETE FROM models")
-            self.db.executemany(
-                "INSERT INTO models VALUES (?, ?)",
-                [(model["name"], json.dumps(dict(model))) for model in models],
-            )
-            self.db.executemany(
-                "INSERT OR REPLACE INTO tasks VALUES (?, ?)",
-                [(name, json.dumps(asdict(info))) for name, info in tasks.items()],
-            )
-            self.db.executemany(
-                "INSERT OR REPLACE INTO items VALUES (?, ?, ?, ?)",
+            self._put("models", [(model["name"], json.dumps(dict(model))) for model in models])
+            self._put("tasks", [(n, json.dumps(asdict(info))) for n, info in tasks.items()])
+            self._put(
+                "items",
                 [
                     (i.key, i.id, i.gold, json.dumps(asdict(i), ensure_ascii=False))
                     for i, _, _ in rows
                 ],
             )
-            self.db.executemany(
-                "INSERT OR REPLACE INTO item_sets VALUES (?, ?, ?)",
-                [(sets[name], position, item.key) for item, position, name in rows],
-            )
+            self._put("item_sets", [(sets[name], n, item.key) for item, n, name in rows])
             self.db.execute("DELETE FROM plan")
-            self.db.executemany(
-                "INSERT INTO plan VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [(*(getattr(cell, name) for name in _PLANNED), len(cell.items)) for cell in plan],
+            self._put(
+                "plan",
+                [
+                    (n, *(getattr(cell, name) for name in _PLANNED), len(cell.items))
+                    for n, cell in enumerate(plan, start=1)
+                ],
             )
-            self.db.executemany(
-                "INSERT OR REPLACE INTO facts VALUES (?, ?)",
-                [(name, json.dumps(value)) for name, value in facts.items()],
-            )
+            self._put("facts", [(name, json.dumps(value)) for name, value in facts.items()])
 
     def put_answers(self, answers: Sequence[Answer]) -> None:
         """Keep a batch, all or nothing."""
@@ -162,8 +134,7 @@ class Store:
             for answer in answers
         ]
         with self.db:
-            marks = ", ".join("?" * 14)
-            self.db.executemany(f"INSERT OR REPLACE INTO answers VALUES ({marks})", rows)
+            self._put("answers", rows)
 
     def put_cell(self, cell: CellResult) -> None:
         """Keep how a cell ended."""
@@ -178,18 +149,14 @@ class Store:
             json.dumps({k: v for k, v in cell.spec.items() if k != "items"}),
         )
         with self.db:
-            marks = ", ".join("?" * len(row))
-            self.db.execute(f"INSERT OR REPLACE INTO cells VALUES ({marks})", row)
+            self._put("cells", [row])
 
     def put_measurement(self, measurement: Measurement) -> None:
         """Keep what was measured of one state; sizes alone do not replace memory and speed."""
         with self.db:
             if measurement.workload is None:
                 measurement = replace(measurement, **self._workload(measurement.state))
-            self.db.execute(
-                "INSERT OR REPLACE INTO measurements VALUES (?, ?)",
-                (measurement.state, json.dumps(asdict(measurement))),
-            )
+            self._put("measurements", [(measurement.state, json.dumps(asdict(measurement)))])
 
     def put_judgements(
         self, judge: Mapping[str, Any], rows: Sequence[tuple[str, str, float | None, str]]
@@ -197,13 +164,11 @@ class Store:
         """Keep (item, hash of the text, score or None, reply) of the judge that reports read."""
         name = digest(dict(judge))
         with self.db:
-            self.db.execute(
-                "INSERT OR REPLACE INTO facts VALUES ('judge', ?)", (json.dumps(dict(judge)),)
-            )
-            self.db.executemany(
-                "INSERT OR REPLACE INTO judgements VALUES (?, ?, ?, ?, ?)",
-                [(name, *row) for row in rows],
-            )
+            self._put("facts", [("judge", json.dumps(dict(judge)))])
+            self._put("judgements", [(name, *row) for row in rows])
+
+    def _put(self, table: str, rows: Iterable[Sequence[Any]]) -> None:
+        put(self.db, table, rows)
 
     # ── what planning asks ──
 
@@ -234,11 +199,24 @@ class Store:
         found = self._measurement(state) or {}
         return {key: found.get(key) for key in ("peak_memory", "tokens_per_second", "workload")}
 
+    # ── how far it is ──
+
+    def progress(self) -> dict[str, int]:
+        """How many cells of the plan ended how; `missing`: have not."""
+        query = """SELECT coalesce(c.status, 'missing'), count(*)
+                   FROM plan p LEFT JOIN cells c ON c.id = p.cell GROUP BY 1"""
+        return dict(self.db.execute(query))
+
+    def count(self) -> int:
+        """How many answers there are, those outside the plan too."""
+        return int(self.db.execute("SELECT count(*) FROM answers").fetchone()[0])
+
     # ── what analysis reads ──
 
     def facts(self) -> dict[str, Any]:
         """Study, warnings, provenance: whatever was declared by name."""
-        return {name: json.loads(value) for name, value in self.db.execute("SELECT * FROM facts")}
+        rows = self.db.execute("SELECT name, value FROM facts")
+        return {name: json.loads(value) for name, value in rows}
 
     def models(self) -> list[dict[str, Any]]:
         """The models of the run, as declared."""
@@ -268,12 +246,12 @@ class Store:
         query = """SELECT p.model, p.role, p.recipe, p.level, p.seed, p.task, p.n,
                    coalesce(c.status, 'missing') AS status, c.reason, c.seconds
                    FROM plan p LEFT JOIN cells c ON c.id = p.cell ORDER BY p.position"""
-        return pd.read_sql_query(query, self.db)
+        return self._frame(query)
 
     def answers(self) -> pd.DataFrame:
         """One row an answer of the plan's cells (failed cells left out), with its item's fields."""
         # of no rows, or of none with a level, pandas does not know that levels are numbers
-        frame = pd.read_sql_query(_ANSWERS, self.db).astype({"level": float})
+        frame = self._frame(_ANSWERS).astype({"level": float})
         items = self.items()
         for name in ("id", "gold", "parent", "variant", "tags", "prompt", "options"):
             column = {key: getattr(item, name) for key, item in items.items()}
@@ -302,6 +280,11 @@ class Store:
             {**json.loads(info), **dict(zip(names, where, strict=True))}
             for *where, info in self.db.execute(query)
         ]
+
+    def _frame(self, query: str) -> pd.DataFrame:
+        cursor = self.db.execute(query)
+        names = [column[0] for column in cursor.description]
+        return pd.DataFrame.from_records(cursor.fetchall(), columns=names, coerce_float=True)
 
 
 def item_set(keys: Iterable[str]) -> str:

@@ -1,0 +1,240 @@
+"""What of a store is damaged, in which cells, and a store of what is whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from resect.errors import RequestError
+from resect.record import digest
+from resect.store import checksums
+from resect.store.checksums import text
+from resect.store.migrations import migrate
+
+_WORDS = {
+    "item_sets": "lists of items",
+    "cells": "how cells ended",
+    "plan": "the plan",
+    "facts": "the study's facts",
+}
+_SHOWN = 5
+"""Damaged cells that a sentence names."""
+
+
+@dataclass(frozen=True)
+class Health:
+    """What is wrong with a store; nothing where it is sound.
+
+    `structure` is what SQLite says of the file, `rows` counts damaged rows by table, `cells` names
+    the cells of the plan whose answers are not all whole. `ended` counts the cells of the plan by
+    status (`missing`: not ended), `answers` and `whole` answers and all rows that are as they were
+    written; `audit`: somebody else recorded them.
+    """
+
+    structure: str | None = None
+    rows: Mapping[str, int] = field(default_factory=dict)
+    cells: tuple[str, ...] = ()
+    ended: Mapping[str, int] = field(default_factory=dict)
+    answers: int = 0
+    whole: int = 0
+    audit: bool = False
+
+    @property
+    def planned(self) -> int:
+        """Cells of the plan."""
+        return sum(self.ended.values())
+
+    @property
+    def sound(self) -> bool:
+        """Whether everything is as it was written."""
+        return not (self.structure or self.rows or self.cells)
+
+    def __str__(self) -> str:
+        """What is damaged, as the part of a sentence."""
+        more = len(self.cells) - _SHOWN
+        named = [*self.cells[:_SHOWN], *([f"{more} more"] if more > 0 else [])]
+        parts = [f"{len(self.cells)} of {self.planned} cells: {'; '.join(named)}"] if named else []
+        others = [_WORDS.get(name, name) for name in self.rows if name != "answers" or not named]
+        parts += [", ".join(others)] if others else []
+        if self.structure and not parts:
+            parts = [self.structure]
+        return "; ".join(parts)
+
+
+class Damaged(RequestError):
+    """A store that findings may not be made from; the sentence says where and what to do."""
+
+    def __init__(self, path: Path, health: Health) -> None:
+        how = (
+            "audit the same data into this folder again, and it is written anew"
+            if health.audit
+            else f"run `resect run {path.parent}/study.yaml --out {path.parent}`, which asks again "
+            "what is lost"
+        )
+        super().__init__(f"{path} is damaged ({health}): {how}.")
+        self.health = health
+
+
+def examine(db: sqlite3.Connection, known: str | None = None) -> Health:
+    """Compare everything with its checksums; the schema of `db` is the newest.
+
+    `known` is what is known to be wrong with the file.
+    """
+    whole = _Whole()
+    rows: Counter[str] = Counter()
+    count = 0
+    broken = known or structure(db)
+    for table in checksums.ORDER:
+        for row, good in checksums.read(db, table):
+            whole.take(table, row, good)
+            rows[table] += not good
+            count += good
+    rows["item_sets"] += len(whole.torn())
+    return Health(
+        structure=broken,
+        rows=dict(+rows),
+        cells=whole.damaged(),
+        ended=whole.ended(),
+        answers=len(whole.answers),
+        whole=count,
+        audit=whole.audit,
+    )
+
+
+def structure(db: sqlite3.Connection) -> str | None:
+    """What SQLite finds wrong with its own pages and indexes; None where nothing is."""
+    try:
+        # quick_check would not compare the indexes, and takes four fifths of the time
+        found = str(db.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    except (sqlite3.DatabaseError, UnicodeError) as error:
+        found = str(error)
+    return None if found == "ok" else " ".join(found.split())
+
+
+def survey(path: Path, known: str) -> Health:
+    """What is damaged in a store that SQLite will not read as it is, as far as it can be read."""
+    with contextlib.closing(_lenient(path)) as db:
+        return examine(db, known)
+
+
+def mend(path: Path) -> None:
+    """Put a store of the whole rows in the place of a damaged one, which stays beside it.
+
+    Raises `RequestError` where no row can be read.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        with contextlib.closing(_lenient(path)) as old:
+            count = _copy(old, Path(name))
+        with open(name, "rb") as whole:
+            os.fsync(whole.fileno())
+        if not count:
+            raise RequestError(
+                f"{path} is damaged, and nothing in it can be read: move it away, and run again."
+            )
+        shutil.copyfile(path, path.with_name(f"{path.name}.damaged"))
+        for ending in ("-wal", "-shm", "-journal"):  # of the old file: the new one is whole
+            path.with_name(path.name + ending).unlink(missing_ok=True)
+        os.chmod(name, path.stat().st_mode & 0o777)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _lenient(path: Path) -> sqlite3.Connection:
+    """A connection that reads what there is of a file, be it cut short."""
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)
+    db.execute("PRAGMA writable_schema = ON")
+    return db
+
+
+def _copy(old: sqlite3.Connection, path: Path) -> int:
+    """Write the whole rows of `old` into a new store; how many there are."""
+    count = 0
+    with contextlib.closing(sqlite3.connect(path)) as new, new:
+        new.execute("PRAGMA synchronous = OFF")  # nobody knows of it yet: it is flushed once
+        migrate(new)
+        for table in checksums.ORDER:
+            rows = [tuple(map(text, row)) for row, good in checksums.read(old, table) if good]
+            checksums.put(new, table, rows)
+            count += len(rows)
+    return count
+
+
+class _Whole:
+    """The rows that are as they were written, as far as cells need them."""
+
+    def __init__(self) -> None:
+        self.answers: set[tuple[bytes, bytes]] = set()
+        self.lists: dict[bytes, list[tuple[int, bytes]]] = defaultdict(list)
+        self.cells: dict[bytes, tuple[bytes, bytes, bytes]] = {}
+        self.plan: list[checksums.Row] = []
+        self.bad: set[bytes] = set()
+        self.audit = False
+
+    def take(self, table: str, row: checksums.Row, good: bool) -> None:
+        """Note a row; of damaged ones only which cell it says it is."""
+        if not good:
+            if table == "cells":
+                self.bad.add(row[0])
+        elif table == "answers":
+            self.answers.add(row[:2])
+        elif table == "item_sets":
+            self.lists[row[0]].append(row[1:3])
+        elif table == "cells":
+            self.cells[row[0]] = row[1], row[3], row[4]
+        elif table == "plan":
+            self.plan.append(row)
+        elif table == "facts":
+            self.audit |= row[0] == b"audit"
+
+    def torn(self) -> set[bytes]:
+        """Lists of items, named by the hash of their keys, that are not whole."""
+        return {
+            name
+            for name, rows in self.lists.items()
+            if digest([text(key) for _, key in sorted(rows)]) != text(name)
+        }
+
+    def damaged(self) -> tuple[str, ...]:
+        """Names of the planned cells that ended and whose answers are not all whole."""
+        return tuple(dict.fromkeys(_name(row) for row in self.plan if not self._holds(row[1])))
+
+    def ended(self) -> dict[str, int]:
+        """How many cells of the plan ended how."""
+        missing = (b"", b"", b"missing")
+        return dict(Counter(text(self.cells.get(row[1], missing)[2]) for row in self.plan))
+
+    def _holds(self, cell: bytes) -> bool:
+        """Whether a planned cell is whole, or has no answers to be so."""
+        if cell not in self.cells:
+            return cell not in self.bad
+        asking, items, status = self.cells[cell]
+        listed = self.lists.get(items, ())
+        return status == b"failed" or all((asking, key) in self.answers for _, key in listed)
+
+
+def _name(row: checksums.Row) -> str:
+    """A row of the plan as a reader says which cell it is."""
+    model, recipe, level, task = (text(row[number]) for number in (3, 5, 6, 8))
+    how = "intact" if recipe == "none" else recipe
+    if level is not None and recipe != "none":
+        how += f" {level:g}"
+    return f"{model}, {how}, {task}"
+
+
+def mended(path: Path, health: Health) -> str:
+    """The notice that a damaged store was gone on from."""
+    return (
+        f"{path} was damaged ({health}): what is lost is asked again, and the damaged file is kept "
+        f"as {path.name}.damaged."
+    )
