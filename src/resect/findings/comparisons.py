@@ -123,7 +123,7 @@ def _together(words: Sequence[Better | None]) -> Better | None:
     """One verdict from the words of both kinds."""
     if None in words:
         return None
-    return words[0] if words[0] == words[1] else Better.DEPENDS
+    return words[0] if len(set(words)) == 1 else Better.DEPENDS
 
 
 def _row(a: Curve, b: str, kind: AreaKind, area: Interval, reason: str | None) -> Comparison:
