@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from resect.models.loading import Loaded
 from resect.record import Item
 from resect.tasks import Source
 
-DATA = Path(__file__).parents[2] / "shared" / "data"
+DATA = Path(os.environ.get("RESECT_DATA") or Path(__file__).parents[2] / "shared" / "data")
 _FILES = ("pubmedqa_pqal.jsonl.gz", "mmlu_test.jsonl.gz", "medical_abstracts.jsonl.gz")
 
 

@@ -258,9 +258,9 @@ def test_the_demo_runs_the_study_that_ships(more, monkeypatch):
     ran = []
     monkeypatch.setattr(cli.asking, "_run", lambda *given: ran.append(given))
     assert main(["demo", *more, "--json"]) == 0
-    ((study, out, engine, as_json, quiet),) = ran
+    ((study, out, as_json, quiet),) = ran
     assert study == Study.load(clinic.DEMO_MOE if more else clinic.DEMO)
-    assert (out, engine, as_json, quiet) == (None, "local", True, False)
+    assert (out, as_json, quiet) == (None, True, False)
     assert list(resolve(study).infos) == list(study.tasks)
 
 

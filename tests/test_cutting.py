@@ -13,7 +13,7 @@ from resect import methods
 from resect.anatomy import attention as heads
 from resect.anatomy import mlp
 from resect.anatomy.config import built, describes
-from resect.calibration import Tokens
+from resect.calibration.calibration_text import Tokens
 from resect.errors import RequestError, RunError
 from resect.methods.step import Context
 from resect.run import compression, inspection

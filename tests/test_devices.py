@@ -14,7 +14,7 @@ import torch
 from accelerate import dispatch_model
 
 from resect import methods
-from resect.calibration import Tokens
+from resect.calibration.calibration_text import Tokens
 from resect.errors import RequestError
 from resect.methods.step import Context
 from resect.models import devices, loading

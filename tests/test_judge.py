@@ -15,7 +15,7 @@ from resect.errors import RequestError, RunError
 from resect.record import Answer, CellResult, Item, RawAnswer, Reading, TaskInfo
 from resect.run import judge
 from resect.run.folder import Run
-from resect.tasks import reader_of
+from resect.tasks import readers
 
 
 class Server:
@@ -127,8 +127,8 @@ TEXTS = 5
 def folder(tmp_path):
     """A run of one model at two levels with a task of free texts, and one of labels."""
     made = Run.create(tmp_path / "run")
-    text = TaskInfo("medquad", "text", (), "", "", 9, primary="rouge_l")
-    label = TaskInfo("clinic-context", "label", ("yes", "no"), "", "", 9)
+    text = TaskInfo("medquad", "text", (), "", "", 9, primary="rouge_l", reader="overlap")
+    label = TaskInfo("clinic-context", "label", ("yes", "no"), "", "", 9, reader="label")
     keys = tuple(item.key for item in ITEMS)
     shared = {"model": "m", "role": "specialist", "seed": 0, "status": "success", "reason": None}
     cells = [
@@ -145,7 +145,8 @@ def folder(tmp_path):
             store.put_answers([
                 Answer(cell.asking, item.key, RawAnswer(said or "", "eos", 3),
                        Reading(said, "answer" if said else "degenerate", "text", 0.5 * bool(said),
-                               {"rouge_l": 0.5 * bool(said)}), reader_of(cell.task).reader, None)
+                               {"rouge_l": 0.5 * bool(said)}),
+                       readers.of(infos[cell.task]).version, None)
                 for item, said in zip(ITEMS, SAID[cell.level], strict=True)
             ])  # fmt: skip
             store.put_cell(cell)

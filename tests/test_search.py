@@ -39,7 +39,7 @@ def test_the_half_level_of_a_third_of_the_questions_is_that_of_the_grid(seed):
     right = simulated(seed)
     kept = {level: right[1 + i].mean() / right[0].mean() for i, level in enumerate(GRID)}
     asked: list[float] = []
-    while following := search.between({level: kept[level] for level in asked}, GRID):
+    while following := search.next_levels({level: kept[level] for level in asked}, GRID):
         asked = sorted({*asked, *following})
     assert 1 + len(asked) <= (1 + len(GRID)) / 3
     whole, found = half_of(right, GRID, seed), half_of(right, asked, seed)
@@ -51,12 +51,12 @@ def test_the_half_level_of_a_third_of_the_questions_is_that_of_the_grid(seed):
 def test_curves_that_never_fall_or_fall_at_once_are_followed_to_the_end():
     for kept, last in ((lambda _: 1.0, GRID[-1]), (lambda _: 0.0, GRID[0])):
         asked: list[float] = []
-        while following := search.between({level: kept(level) for level in asked}, GRID):
+        while following := search.next_levels({level: kept(level) for level in asked}, GRID):
             assert not set(following) & set(asked)
             asked += following
         assert last in asked
-    assert search.between({}, [0.5]) == [0.5]
-    assert search.between({0.5: 0.9}, [0.5]) == []
+    assert search.next_levels({}, [0.5]) == [0.5]
+    assert search.next_levels({0.5: 0.9}, [0.5]) == []
 
 
 def study(pair, levels="0:0.9:0.1", **fields):
@@ -124,6 +124,15 @@ def test_a_search_keeps_the_seed_and_the_models_of_a_recipe(tiny_pair, tmp_path)
     run = search.search(given, "half", tmp_path / "run", notice=lambda _: None)
     found = {(row["role"], row["seed"]) for row in run.summary()["curves"]}
     assert found == {("base", 3), ("specialist", 0), ("specialist", 1)}
+
+
+def test_a_recipe_that_names_a_default_is_found_by_the_name_it_is_stored_by(tiny_pair, tmp_path):
+    given = study(
+        tiny_pair, levels="0:0.9:0.3", recipes=["wanda,scope=row"],
+        calibration={"data": "clinic", "nsamples": 2, "seqlen": 32},
+    )  # fmt: skip
+    run = search.search(given, "half", tmp_path / "run", notice=lambda _: None)
+    assert {row["recipe"] for row in run.summary()["curves"]} == {"wanda,inputs=dense"}
 
 
 def test_a_wrong_search_is_one_sentence(tiny_pair, tmp_path, capsys):

@@ -91,7 +91,8 @@ class TaskInfo:
     (sum of log-probabilities divided by the bytes of the choice). `protocol` is one sentence:
     split, prompt, few-shots, decoding, scoring. `hub` is a dataset id on the Hugging Face hub,
     `revision` the commit it is read at, `file` the offline file that stands for it. `domain` is
-    None where the items are of both.
+    None where the items are of both. `reader` names what reads the answers
+    (`resect.tasks.readers`): with the kind and the labels all that it goes by, whatever the name.
     """
 
     name: str
@@ -113,6 +114,7 @@ class TaskInfo:
     revision: str | None = None
     file: str | None = None
     domain: Literal["medical", "general"] | None = None
+    reader: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from benchmark_files import DATA
 
 from resect.record import TaskInfo
 
-LOGS = Path(__file__).parents[3] / "shared" / "data" / "lobotomy_logs.tar.xz"
+LOGS = DATA / "lobotomy_logs.tar.xz"
 MODELS = [
     {"name": "BioMistral-7B", "role": "specialist", "id": "BioMistral/BioMistral-7B"},
     {"name": "Mistral-7B-v0.1", "role": "base", "id": "mistralai/Mistral-7B-v0.1"},

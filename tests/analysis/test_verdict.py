@@ -2,10 +2,13 @@
 
 import re
 
+import pytest
 from answers_by_hand import YN, cell, flipped, run
 from lobotomy_logs import task
 
+from resect.findings.summary_file import from_data
 from resect.narrative.verdict import verdict
+from resect.spec import METHODS
 
 GOLD = ["yes", "no"] * 200
 NAMED = [{"name": "Doc-7B", "role": "specialist"}, {"name": "Gen-7B", "role": "base"}]
@@ -42,9 +45,9 @@ def test_what_is_not_assessable_is_said():
     first = found["sentences"][0]
     assert "(on 1 of 2 tasks; the other is not assessable)" in first
     assert "u is not assessable because the intact model's skill is 0.02" in first
-    assert "no level asked was stopped" in first
+    assert "every level asked passed, so the limit lies beyond them" in first
     blind = run(frames("m", "m", {0.0: 98, 0.3: 99}))["verdict"]
-    assert "cannot be said" in blind["sentences"][0]
+    assert "it is not known how far m can be cut: t is not assessable" in blind["sentences"][0]
 
 
 def test_no_evidence_comes_with_what_could_have_been_shown():
@@ -64,7 +67,7 @@ def test_nothing_safe_and_several_recipes():
     assert found["headline"].startswith(
         "Under cut, m loses more than 5 points already at 30 % (on t)"
     )
-    assert "(each on its own; choosing between them is" in found["headline"]
+    assert "(each tested on its own; the smallest safe version" in found["headline"]
     assert "power" not in found["sentences"][0]
     assert any(
         "No smallest safe version of m is named among 2 recipes" in s for s in found["sentences"]
@@ -90,7 +93,7 @@ def test_intact_models_are_compared_where_nothing_else_can_be():
     pair = frames("Doc-7B", "specialist", {0.0: 5}) + frames("Gen-7B", "base", {0.0: 60})
     found = run(pair, models=NAMED)["verdict"]
     assert found["headline"].startswith(
-        "Intact on t (text), the accuracy of the specialist minus that of its base is +27.5 points"
+        "Intact on t (text), the specialist minus its base is +27.5 points of accuracy ["
     )
     assert "under none" not in " ".join([found["headline"], *found["sentences"]])
 
@@ -99,8 +102,8 @@ def test_an_unswept_pass_says_nothing_of_what_lies_beyond():
     late = cell("m", 0.5, GOLD, GOLD).assign(level=float("nan"))
     found = run([cell("m", 0.0, GOLD, GOLD), late])["verdict"]
     assert "lies beyond" not in " ".join(found["sentences"])
-    assert "no other level" in found["sentences"][0]
-    assert "cannot be said" not in found["headline"]
+    assert "it has only this level" in found["sentences"][0]
+    assert "not known" not in found["headline"]
 
 
 def test_a_censored_half_level_and_lower_case_names():
@@ -139,7 +142,7 @@ def test_a_seed_without_a_half_level_is_counted():
     frames += [cell("m", 0.6, GOLD, flipped(GOLD, 100)).assign(seed=s) for s in (0, 1)]
     lost = {"model": "m", "recipe": "cut", "level": 0.6, "seed": 2}
     found = run(frames, failed=[lost])["verdict"]["headline"]
-    assert "is gone at 30 % [27 %, 33 %] with 2 of 3 seeds, cannot be said" in found
+    assert "is gone at 30 % [27 %, 33 %] with 2 of 3 seeds, has no known level" in found
     assert "with 1 of 3 seeds (" in found
 
 
@@ -178,7 +181,9 @@ def test_the_headline_reads_verdicts_after_holm():
     rows = found["comparisons"]
     summary = {**found, "comparisons": [r | {"verdict_holm": "no evidence"} for r in rows]}
     assert rows[0]["verdict"] == "a better"
-    assert "no evidence that the specialist keeps more" in verdict(summary)["headline"]
+    assert (
+        "no evidence that the specialist keeps more" in verdict(from_data(summary, "it")).headline
+    )
 
 
 def test_bits_go_down_and_weights_are_removed():
@@ -187,9 +192,39 @@ def test_bits_go_down_and_weights_are_removed():
         cell("m", 0.5, GOLD, flipped(GOLD, w)).assign(level=x) for x, w in ((8.0, 0), (2.0, 90))
     ]
     assert "down to 8 bits" in run(frames)["verdict"]["headline"]
-    frames = [cell("m", 0.0, GOLD, GOLD), cell("m", 0.5, GOLD, GOLD, recipe="wanda")]
-    found = run(frames)["verdict"]["headline"]
-    assert "up to 50 % of the targeted weights removed (on t)" in found
+
+
+@pytest.mark.parametrize(
+    ("recipe", "part"),
+    [
+        ("wanda", "targeted weights"),
+        ("nodes", "neurons"),
+        ("blocks,order=random", "decoder blocks"),
+        ("nodes:0.2 + heads", "attention heads"),  # the swept step, not the first
+    ],
+)
+def test_a_level_is_a_fraction_of_what_the_swept_method_removes(recipe, part):
+    frames = [cell("m", 0.0, GOLD, GOLD), cell("m", 0.5, GOLD, GOLD, recipe=recipe)]
+    study = {"name": "hand", "recipes": [{"name": recipe, "levels": [0.5]}]}
+    headline = run(frames, study=study)["verdict"]["headline"]
+    assert f"up to 50 % of the {part} removed (on t)" in headline
+
+
+def test_nothing_is_said_of_what_an_unknown_recipe_removes():
+    frames = [cell("m", 0.0, GOLD, GOLD), cell("m", 0.5, GOLD, GOLD, recipe="by hand, twice")]
+    study = {"name": "hand", "recipes": [{"name": "by hand, twice", "levels": [0.5]}]}
+    assert "up to 50 % (on t)" in run(frames, study=study)["verdict"]["headline"]
+
+
+def test_every_method_with_a_fraction_for_a_level_says_of_what():
+    fractions = {
+        name: entry for name, entry in METHODS.items() if (entry.dose or "").startswith("fraction")
+    }
+    assert fractions
+    for name, entry in fractions.items():
+        assert entry.part, f"{name}: a headline needs to say what its level is a fraction of"
+        assert entry.dose.split()[-1] in entry.part
+    assert not [name for name, entry in METHODS.items() if entry.part and name not in fractions]
 
 
 def test_a_model_silent_from_the_start_does_not_lose_the_format():

@@ -9,7 +9,7 @@ import tiny
 import torch
 
 from resect import anatomy, methods
-from resect.calibration import Tokens
+from resect.calibration.calibration_text import Tokens
 from resect.methods.masks import removed
 from resect.methods.step import Context
 from resect.models import loading

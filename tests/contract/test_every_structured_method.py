@@ -11,7 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from resect import methods
-from resect.calibration import Tokens
+from resect.calibration.calibration_text import Tokens
 from resect.measure import sizes as measure
 from resect.methods.masks import removed
 from resect.methods.step import Context

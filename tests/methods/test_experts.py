@@ -11,9 +11,10 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
-from resect import anatomy, calibration, methods
+from resect import anatomy, methods
 from resect.anatomy import mixtures
-from resect.calibration import Tokens
+from resect.calibration import calibration_text
+from resect.calibration.calibration_text import Tokens
 from resect.errors import RequestError
 from resect.measure import sizes as measure
 from resect.measure import workload
@@ -501,13 +502,13 @@ def test_a_text_of_its_own_stands_in_for_the_study_s():
     tokenizer = tiny.tokenizer()
     own = methods.make(Step.parse(step), seed=3)
     asked = Calibration(data="clinic", nsamples=4, seqlen=24, seed=3)
-    text = calibration.tokens(asked, tokenizer, 10_000)
+    text = calibration_text.tokens(asked, tokenizer, 10_000)
     study = methods.make(Step.parse("experts"), seed=3)
     assert (own.calibrated, study.calibrated, study.sources()) == (False, True, ())
     found = own.scores(model, Context(TEXT, tokenizer))
     for name, score in study.scores(model, Context(text)).items():
         assert torch.equal(found[name], score)
-    assert own.sources() == (calibration.name_of(asked),)
+    assert own.sources() == (calibration_text.name_of(asked),)
     assert own.sources() != methods.make(Step.parse(step), seed=4).sources()
 
 

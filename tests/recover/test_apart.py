@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import tiny
 import torch
+from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
 
 import resect
@@ -103,7 +104,7 @@ def test_another_adapter_is_another_model(questions, tmp_path, monkeypatch):
     adapters.save(model, place)
     tiny.tokenizer().save_pretrained(place)
     first = loading.identify(ref(place))[0].fingerprint
-    (place / "adapter_model.safetensors").write_bytes(b"other")
+    save_file({"other": torch.ones(2)}, place / "adapter_model.safetensors")
     assert loading.identify(ref(place))[0].fingerprint != first
     monkeypatch.setattr(loading, "find_spec", lambda _: None)
     with pytest.raises(RequestError, match="carries an adapter: pip install"):

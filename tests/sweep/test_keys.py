@@ -21,8 +21,8 @@ import tiny
 from test_run import TASKS, a_study
 
 import resect
-from resect import calibration
 from resect.ask import Asker
+from resect.calibration import calibration_text
 from resect.cli import main
 from resect.errors import RunError
 from resect.measure import workload
@@ -94,13 +94,13 @@ def test_the_commit_of_a_hub_set_is_in_the_key_where_it_is_known(monkeypatch):
     commits = {("allenai/c4", "en"): "", ("a/b", "part"): ""}
     monkeypatch.setattr(hub, "revision", lambda *named: commits[named])
     source = Source("a/b:part")
-    before = calibration.name_of(asked), source.fingerprint()
+    before = calibration_text.name_of(asked), source.fingerprint()
     assert before == (digest([asked.model_dump(), nothing]), digest([list(source), ""]))
     commits = dict.fromkeys(commits, "5f1c")
-    assert calibration.name_of(asked) != before[0]
+    assert calibration_text.name_of(asked) != before[0]
     assert source.fingerprint() != before[1]
     clinic = Calibration(data="clinic")
-    assert calibration.name_of(clinic) == digest([clinic.model_dump(), nothing])
+    assert calibration_text.name_of(clinic) == digest([clinic.model_dump(), nothing])
 
 
 def test_a_hub_set_that_cannot_be_had_has_no_commit():

@@ -48,6 +48,15 @@ NewTokens = Annotated[
 ]
 
 
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust-remote-code",
+        help="Let code be run that a model or a task file brings along; read it first.",
+    ),
+]
+
+
 def _allow_code(value: bool) -> None:
     if value:
         from resect.sandbox import programs

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from resect.cli.app import Device, Json, Quiet, app
+from resect.cli.app import Device, Json, Quiet, Trust, app
 from resect.cli.output import noticing, print_json, show_made
 
 
@@ -24,7 +24,7 @@ def compress(
     revision: Annotated[str | None, typer.Option(help="Hub revision.")] = None,
     dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16.")] = "auto",
     device: Device = "auto",
-    trust_remote_code: Annotated[bool, typer.Option("--trust-remote-code")] = False,
+    trust_remote_code: Trust = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -67,7 +67,7 @@ def recover(
     revision: Annotated[str | None, typer.Option(help="Hub revision.")] = None,
     dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16.")] = "auto",
     device: Device = "auto",
-    trust_remote_code: Annotated[bool, typer.Option("--trust-remote-code")] = False,
+    trust_remote_code: Trust = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:

@@ -107,22 +107,24 @@ def diff(
     quiet: Quiet = False,
 ) -> None:
     """Say what changed between two runs, paired where rows and questions are the same."""
-    from resect.diff import diff_report as between
+    from resect.diff import diff_report
     from resect.run.folder import changes
 
-    found = changes(one, other)
+    difference = changes(one, other)
     if as_json:
-        print_json(found)
+        print_json(difference.to_data())
     else:
-        typer.echo("\n".join(between.lines(found, everything)))
+        typer.echo("\n".join(diff_report.lines(difference, everything)))
 
 
 @app.command()
 def methods(as_json: Json = False, quiet: Quiet = False) -> None:
     """List the methods, one line each."""
-    from resect.spec import METHODS
+    from resect.spec import every_method
 
-    show_list({n: {"summary": e.summary, "level": e.dose} for n, e in METHODS.items()}, as_json)
+    show_list(
+        {n: {"summary": e.summary, "level": e.dose} for n, e in every_method().items()}, as_json
+    )
 
 
 @app.command()

@@ -23,6 +23,7 @@ from resect.cli.app import (
     Quiet,
     Shots,
     System,
+    Trust,
     Unsafe,
     Variants,
     app,
@@ -44,7 +45,7 @@ def demo(
     from resect.clinic import DEMO, DEMO_MOE
     from resect.spec import Study
 
-    _run(Study.load(DEMO_MOE if moe else DEMO), out, "local", as_json, quiet)
+    _run(Study.load(DEMO_MOE if moe else DEMO), out, as_json, quiet)
 
 
 @app.command()
@@ -80,7 +81,7 @@ def run(
     search: Annotated[
         str | None, typer.Option(help="Ask fewer levels: half (half-level) or safe (safe level).")
     ] = None,
-    trust_remote_code: Annotated[bool, typer.Option("--trust-remote-code")] = False,
+    trust_remote_code: Trust = False,
     smoke: Annotated[bool, typer.Option("--smoke", help="The study's small version.")] = False,
     confirm_run_unsafe_code: Unsafe = False,
     engine: Engine = "local",
@@ -124,7 +125,8 @@ def run(
             "alpha": alpha,
         },
     )
-    _run(asked, out, engine, as_json, quiet, workers, address, search)
+    how = {"engine": engine, "workers": workers, "address": address}
+    _run(asked, out, as_json, quiet, search, trust_remote_code=trust_remote_code, **how)
 
 
 @app.command("eval")
@@ -141,7 +143,7 @@ def evaluate(
     variants: Variants = None,
     device: Device = "auto",
     dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16.")] = "auto",
-    trust_remote_code: Annotated[bool, typer.Option("--trust-remote-code")] = False,
+    trust_remote_code: Trust = False,
     confirm_run_unsafe_code: Unsafe = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -159,19 +161,18 @@ def evaluate(
     asked = request.evaluation(
         model, task, limit, data_dir, device, dtype, trust_remote_code, asking
     )
-    _run(asked, out, "local", as_json, quiet)
+    _run(asked, out, as_json, quiet, trust_remote_code=trust_remote_code)
 
 
 def _run(
     study: Any,
     out: Path | None,
-    engine: str,
     as_json: bool,
     quiet: bool,
-    workers: int | None = None,
-    address: str | None = None,
     goal: str | None = None,
+    **how: Any,
 ) -> None:
+    """Run a study and show it; `how` goes to `resect.run`."""
     from resect import api
     from resect.run import search
 
@@ -186,7 +187,6 @@ def _run(
 
         return watched(planned, events, Console(stderr=True))
 
-    how: dict[str, Any] = {"engine": engine, "workers": workers, "address": address}
     run = api.run if goal is None else partial(search.search, goal=goal)
     found = run(study, out=out, watch=watch, notice=noticing(quiet), **how)
     show(found, as_json, quiet)

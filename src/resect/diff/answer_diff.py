@@ -5,9 +5,9 @@ Shapes: N items of a task, the items of both runs together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from resect.findings.frame import Key, TaskFrame, cells_of, frames
 from resect.findings.paired_test import asked_both, versus
-from resect.findings.plain import plain
-from resect.record import TaskInfo
+from resect.findings.rows import Level
+from resect.record import TaskInfo, View
 from resect.stats import skill as sk
 from resect.stats.intervals import Mask
 from resect.stats.multiplicity import holm
@@ -25,54 +25,102 @@ FIRST, SECOND = "first", "second"
 TOLERANCE = 1e-6
 """How far apart (absolute, natural logs) the option scores of one answer may be."""
 
-VERSUS = {
-    "metric": "metric", "lost": "only_b", "gained": "only_a", "first": "accuracy_b",
-    "second": "accuracy_a", "difference": "difference", "low": "low", "high": "high", "p": "p",
-    "design_effect": "design_effect",
-}  # fmt: skip
-"""What a cell has of `versus`, in which the second run is a and the first is b."""
-
-Row = dict[str, Any]
 Run = tuple[pd.DataFrame, Mapping[str, TaskInfo]]
 """The answers of a run (columns in `frame.py`) and its tasks."""
 
 
-def reasked(first: Run, second: Run, models: Mapping[str, str]) -> Row:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellName:
+    """One cell in one view, on one task."""
+
+    model: str
+    recipe: str
+    seed: int
+    level: Level
+    view: View
+    task: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellDiff(CellName):
+    """One cell of both runs, over the `n` items that both asked; second minus first.
+
+    `same` counts the very same answers, `changed` other ones; `lost` were right in the first
+    run alone, `gained` in the second alone. Null is what a task does not have.
+    """
+
+    n: int
+    only_first: int
+    only_second: int
+    same: int
+    changed: int
+    metric: str | None = None
+    lost: int | None = None
+    gained: int | None = None
+    first: float | None = None
+    second: float | None = None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    design_effect: float | None = None
+    p_holm: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerDiff:
+    """Every cell of both runs; `family` counts those with a p, which Holm corrects together."""
+
+    cells: tuple[CellDiff, ...]
+    family: int
+    only_first: tuple[CellName, ...]
+    only_second: tuple[CellName, ...]
+    unlike_tasks: tuple[str, ...]
+
+
+def diff_answers(first: Run, second: Run, models: Mapping[str, str]) -> AnswerDiff:
     """Every cell that both runs asked, over the items (by key) asked in both; second minus first.
 
     `models` maps names of the second run to those of the first. The table of lost and gained is
     read as everywhere (`versus`), p corrected over all these cells (Holm). Variants aside.
     """
     tasks, unlike = _tasks(first[1], second[1])
-    theirs = second[0].assign(model=second[0]["model"].map(lambda name: models.get(name, name)))
+    answers = second[0].assign(model=second[0]["model"].map(lambda name: models.get(name, name)))
     rows = pd.concat(
         [run.assign(model=f"{which}/" + run["model"].astype(str))
-         for which, run in ((FIRST, first[0]), (SECOND, theirs))],
+         for which, run in ((FIRST, first[0]), (SECOND, answers))],
         ignore_index=True,
     )  # fmt: skip
     rows = rows[rows["variant"].isna() & rows["task"].isin(list(tasks))]
-    cells: list[Row] = []
-    only: dict[str, list[Row]] = {FIRST: [], SECOND: []}
-    for name, frame in frames(rows, tasks)[0].items():
-        said = _Said.of(frame, rows[rows["task"] == name])
+    cells: list[CellDiff] = []
+    only: dict[str, list[CellName]] = {FIRST: [], SECOND: []}
+    for task, frame in frames(rows, tasks)[0].items():
+        given = _Given.of(frame, rows[rows["task"] == task])
         for key in frame.codes:
             which, model = key.model.split("/", 1)
             twin = key._replace(model=f"{SECOND if which == FIRST else FIRST}/{model}")
-            cell = {**key._asdict(), "model": model, "task": name}
+            name = CellName(
+                model=model, recipe=key.recipe, seed=key.seed, level=key.level, view=key.view,
+                task=task,
+            )  # fmt: skip
             if twin not in frame.codes:
-                only[which].append(cell)
+                only[which].append(name)
             elif which == FIRST:
-                cells.append({**cell, **_cell(frame, said, key, twin)})
-    tested = [cell for cell in cells if cell["p"] is not None]
-    for cell, p in zip(tested, holm([cell["p"] for cell in tested]), strict=True):
-        cell["p_holm"] = p
-    return {
-        "cells": cells,
-        "family": len(tested),
-        "only_first": only[FIRST],
-        "only_second": only[SECOND],
-        "unlike_tasks": unlike,
-    }
+                cells.append(_cell(name, frame, given, key, twin))
+    tests = [cell.p for cell in cells if cell.p is not None]
+    return AnswerDiff(
+        cells=_corrected(cells, holm(tests)),
+        family=len(tests),
+        only_first=tuple(only[FIRST]),
+        only_second=tuple(only[SECOND]),
+        unlike_tasks=tuple(unlike),
+    )
+
+
+def _corrected(cells: Sequence[CellDiff], adjusted: Sequence[float]) -> tuple[CellDiff, ...]:
+    """The cells with the adjusted p-values of those that have a p, in their order."""
+    rest = iter(adjusted)
+    return tuple(cell if cell.p is None else replace(cell, p_holm=next(rest)) for cell in cells)
 
 
 def _tasks(
@@ -80,18 +128,18 @@ def _tasks(
 ) -> tuple[dict[str, TaskInfo], list[str]]:
     """Tasks of both runs, and those that only share their name: other labels or another metric."""
     shared = {name: info for name, info in first.items() if name in second}
-    kept = {
+    alike = {
         name: info
         for name, info in shared.items()
         if (info.kind, info.labels, info.primary)
         == (second[name].kind, second[name].labels, second[name].primary)
     }
-    return kept, [name for name in shared if name not in kept]
+    return alike, [name for name in shared if name not in alike]
 
 
 @dataclass(frozen=True)
-class _Said:
-    """What was said in the cells of a task: columns of its answers, None where there is nothing.
+class _Given:
+    """What was answered in the cells of a task: columns of answers, None where there is nothing.
 
     `at[cell]` is (N,): where the answer to each item stands in them. `view` of its keys is text.
     """
@@ -100,7 +148,7 @@ class _Said:
     columns: dict[str, NDArray[np.object_]]
 
     @classmethod
-    def of(cls, frame: TaskFrame, rows: pd.DataFrame) -> _Said:
+    def of(cls, frame: TaskFrame, rows: pd.DataFrame) -> _Given:
         place = {item: i for i, item in enumerate(frame.items)}
         places = np.array([place.get(item, -1) for item in rows["item"].astype(str)], dtype=int)
         at = {}
@@ -114,35 +162,53 @@ class _Said:
 
     def alike(self, left: Key, right: Key, asked: Mask) -> tuple[Mask, Mask]:
         """Which of the items `asked` got the very same answer, and which the same label."""
-        one, other = (self.at[key._replace(view="text")][asked] for key in (left, right))
-        said, label = ("text", "answer") if left.view == "text" else ("option_scores", "chosen")
-        labels, saids = self.columns[label], self.columns[said]
-        same = np.array([labels[i] == labels[j] for i, j in zip(one, other, strict=True)], bool)
-        very = np.array([_alike(saids[i], saids[j]) for i, j in zip(one, other, strict=True)], bool)
+        texts = left.view == "text"
+        label = self.columns["answer" if texts else "chosen"]
+        whole = self.columns["text" if texts else "option_scores"]
+        before, after = (self.at[key._replace(view="text")][asked] for key in (left, right))
+        pairs = list(zip(before, after, strict=True))
+        same = np.array([label[i] == label[j] for i, j in pairs], bool)
+        very = np.array([_alike(whole[i], whole[j]) for i, j in pairs], bool)
         return same & very, same
 
 
-def _alike(one: Any, other: Any) -> bool:
+def _alike(before: object, after: object) -> bool:
     """Whether two texts are the same, or two rows of option scores close."""
-    if one is None or other is None or isinstance(one, str):
-        return bool(one == other)
-    return len(one) == len(other) and all(
+    if not isinstance(before, Sequence) or not isinstance(after, Sequence):
+        return bool(before == after)
+    if isinstance(before, str) or isinstance(after, str):
+        return before == after
+    return len(before) == len(after) and all(
         abs(x - y) <= TOLERANCE or x == y or (x != x and y != y)
-        for x, y in zip(one, other, strict=True)
+        for x, y in zip(before, after, strict=True)
     )
 
 
-def _cell(frame: TaskFrame, said: _Said, left: Key, right: Key) -> Row:
+def _cell(name: CellName, frame: TaskFrame, given: _Given, left: Key, right: Key) -> CellDiff:
     """One cell of both runs: how many answers are alike, and the paired table of right ones."""
     asked = asked_both(frame, left, right)
-    alike, same = said.alike(left, right, asked)
-    found: Row = {
-        "n": int(asked.sum()),
-        "only_first": int((frame.codes[left] != sk.MISSING).sum() - asked.sum()),
-        "only_second": int((frame.codes[right] != sk.MISSING).sum() - asked.sum()),
-        "same": int(alike.sum()),
-        "changed": int((~same).sum()),
-    }
-    tested = versus(frame, right, left)._asdict() if frame.skilled and asked.any() else {}
-    found |= {key: tested.get(name) for key, name in VERSUS.items()}
-    return {**plain(found), "p_holm": None}
+    alike, same = given.alike(left, right, asked)
+    cell = CellDiff(
+        model=name.model, recipe=name.recipe, seed=name.seed, level=name.level, view=name.view,
+        task=name.task,
+        n=int(asked.sum()),
+        only_first=int((frame.codes[left] != sk.MISSING).sum() - asked.sum()),
+        only_second=int((frame.codes[right] != sk.MISSING).sum() - asked.sum()),
+        same=int(alike.sum()),
+        changed=int((~same).sum()),
+    )  # fmt: skip
+    if not frame.skilled or not asked.any():
+        return cell
+    test = versus(frame, right, left)
+    return replace(
+        cell,
+        metric=test.metric, lost=test.only_b, gained=test.only_a,
+        first=_finite(test.accuracy_b), second=_finite(test.accuracy_a),
+        difference=_finite(test.difference), low=_finite(test.low), high=_finite(test.high),
+        p=_finite(test.p), design_effect=_finite(test.design_effect),
+    )  # fmt: skip
+
+
+def _finite(value: float) -> float | None:
+    """The value in Python's own type, None where it is not finite."""
+    return float(value) if math.isfinite(value) else None

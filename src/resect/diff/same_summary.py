@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple, TypeGuard
 
-from resect.diff.row_names import NUMBER, Name, pair
+from resect.diff.row_names import NUMBER, Name, Plain, pair
 from resect.errors import RequestError
 
 MACHINE = {
@@ -19,10 +19,15 @@ MACHINE = {
 }  # fmt: skip
 """Keys that depend on the machine and the day; left out wherever they stand."""
 
-Summary = Mapping[str, Any] | str | Path
+SummarySource = Mapping[str, Plain] | str | Path
+"""A summary as plain data, its file, or the folder of its run."""
 
 
-class Difference(NamedTuple):
+Kind = Literal["value", "first", "second", "order"]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
     """One place where two summaries differ.
 
     `section` is the list it stands in (`curves`, `safety.tests`) or a key of the summary, `row`
@@ -31,12 +36,12 @@ class Difference(NamedTuple):
     `order` for rows of both in another order.
     """
 
-    kind: str
+    kind: Kind
     section: str
-    row: dict[str, Any]
+    row: Mapping[str, Plain]
     field: str
-    first: Any = None
-    second: Any = None
+    first: Plain = None
+    second: Plain = None
 
 
 class Compared(NamedTuple):
@@ -46,7 +51,7 @@ class Compared(NamedTuple):
     shared: Counter[str]
 
 
-def same_summary(a: Summary, b: Summary, tolerance: float = 1e-6) -> bool:
+def same_summary(a: SummarySource, b: SummarySource, tolerance: float = 1e-6) -> bool:
     """Whether two summaries (dicts, summary.json files or run folders) agree.
 
     Raises `RequestError` where a path holds no readable summary.
@@ -54,53 +59,52 @@ def same_summary(a: Summary, b: Summary, tolerance: float = 1e-6) -> bool:
     return not compared(load(a), load(b), tolerance).differences
 
 
-def compared(a: Mapping[str, Any], b: Mapping[str, Any], tolerance: float = 1e-6) -> Compared:
-    """Where two summaries differ, rows paired by what names them (`naming.py`).
+def compared(a: Mapping[str, Plain], b: Mapping[str, Plain], tolerance: float = 1e-6) -> Compared:
+    """Where two summaries differ, rows paired by what names them (`row_names.py`).
 
     Floats may be `tolerance` apart (absolute). In the sentences of the verdict, which print the
     floats rounded, numbers may be one unit of their last digit apart.
     """
-    found = Compared([], Counter())
+    result = Compared([], Counter())
     for section in (key for key in dict.fromkeys([*a, *b]) if key not in MACHINE):
-        walk = _Walk(section, {}, tolerance, found)
-        walk.key(a, b, section, "")
-    return found
+        _Walk(section, {}, tolerance, result).key(a, b, section, "")
+    return result
 
 
-def load(value: Summary) -> Mapping[str, Any]:
+def load(value: SummarySource) -> Mapping[str, Plain]:
     """A summary from a dict, a summary.json or a run folder."""
     if isinstance(value, Mapping):
         return value
     path = Path(value)
     path = path / "summary.json" if path.is_dir() else path
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RequestError(f"no readable summary at {path} ({error}).") from None
-    if not isinstance(found, dict):
+    if not isinstance(data, dict):
         raise RequestError(f"no readable summary at {path} (it is no object).")
-    return found
+    return data
 
 
 @dataclass(frozen=True)
 class _Walk:
-    """A walk through one row of both summaries, writing what differs into `found`."""
+    """A walk through one row of both summaries, writing what differs into `result`."""
 
     section: str
-    row: dict[str, Any]
+    row: Mapping[str, Plain]
     tolerance: float
-    found: Compared
+    result: Compared
 
-    def key(self, a: Mapping[str, Any], b: Mapping[str, Any], key: str, field: str) -> None:
+    def key(self, a: Mapping[str, Plain], b: Mapping[str, Plain], key: str, field: str) -> None:
         """Compare what two objects hold under a key."""
         if key in a and key in b:
             self.value(a[key], b[key], field)
         elif key in a:
-            self._say("first", field, a[key], None)
+            self._add("first", field, a[key], None)
         else:
-            self._say("second", field, None, b[key])
+            self._add("second", field, None, b[key])
 
-    def value(self, a: Any, b: Any, field: str) -> None:
+    def value(self, a: Plain, b: Plain, field: str) -> None:
         """Compare two values, whatever they are."""
         if isinstance(a, Mapping) and isinstance(b, Mapping):
             for key in dict.fromkeys([*a, *b]):
@@ -109,32 +113,33 @@ class _Walk:
         elif isinstance(a, list | tuple) and isinstance(b, list | tuple):
             self._rows(a, b, field)
         elif not _equal(a, b, self.section, self.tolerance):
-            self._say("value", field, a, b)
+            self._add("value", field, a, b)
 
-    def _rows(self, a: Sequence[Any], b: Sequence[Any], field: str) -> None:
+    def _rows(self, a: Sequence[Plain], b: Sequence[Plain], field: str) -> None:
         section = f"{self.section}.{field}" if field else self.section
-        paired = pair(a, b, section.rpartition(".")[2])
-        self.found.shared[section] += len(paired.both)
-        for kind, names in (("first", paired.first), ("second", paired.second)):
-            for name in names:
-                self._into(section, name)._say(kind, "", None, None)
+        paired = pair(a, b, section)
+        self.result.shared[section] += len(paired.both)
+        for name in paired.first:
+            self._into(section, name)._add("first", "", None, None)
+        for name in paired.second:
+            self._into(section, name)._add("second", "", None, None)
         if not paired.in_order:
-            _Walk(section, self.row, self.tolerance, self.found)._say("order", "", None, None)
+            _Walk(section, self.row, self.tolerance, self.result)._add("order", "", None, None)
         for name, x, y in paired.both:
             self._into(section, name).value(x, y, "")
 
     def _into(self, section: str, name: Name) -> _Walk:
-        return _Walk(section, {**self.row, **dict(name)}, self.tolerance, self.found)
+        return _Walk(section, {**self.row, **dict(name)}, self.tolerance, self.result)
 
-    def _say(self, kind: str, field: str, a: Any, b: Any) -> None:
-        self.found.differences.append(Difference(kind, self.section, self.row, field, a, b))
+    def _add(self, kind: Kind, field: str, a: Plain, b: Plain) -> None:
+        self.result.differences.append(Difference(kind, self.section, self.row, field, a, b))
 
 
-def _equal(a: Any, b: Any, section: str, tolerance: float) -> bool:
+def _equal(a: Plain, b: Plain, section: str, tolerance: float) -> bool:
     if isinstance(a, str) and isinstance(b, str):
         return a == b or (section.startswith("verdict") and _same_sentence(a, b))
-    if isinstance(a, bool) or isinstance(b, bool) or not _numbers(a, b):
-        return type(a) is type(b) and bool(a == b)
+    if not _is_number(a) or not _is_number(b):
+        return type(a) is type(b) and a == b
     if isinstance(a, int) and isinstance(b, int):
         return a == b
     if math.isfinite(a) and math.isfinite(b):
@@ -142,8 +147,8 @@ def _equal(a: Any, b: Any, section: str, tolerance: float) -> bool:
     return bool(a == b or (math.isnan(a) and math.isnan(b)))
 
 
-def _numbers(a: Any, b: Any) -> bool:
-    return isinstance(a, int | float) and isinstance(b, int | float)
+def _is_number(value: Plain) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _same_sentence(a: str, b: str) -> bool:

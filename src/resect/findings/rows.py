@@ -165,13 +165,17 @@ class StudyModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyRecipe:
-    """A recipe of the study with its levels; `roles` are those of the models it is for."""
+    """A recipe of the study with its levels; `roles` are those of the models it is for.
+
+    `level_of`: what a level is a fraction of, like `targeted weights`.
+    """
 
     __pydantic_config__ = ROW
     name: str
     levels: tuple[Level, ...] = ()
     roles: tuple[str, ...] = ()
     seed: int | None = None
+    level_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from resect import calibration
 from resect.anatomy import stored
-from resect.calibration import Tokens
+from resect.calibration import calibration_text
+from resect.calibration.calibration_text import Tokens
 from resect.errors import RequestError
+from resect.models import adapters
 from resect.models.loading import Loaded, positions
 from resect.record import Item, StepReport
 from resect.spec import Calibration, ModelRef
@@ -51,7 +52,7 @@ class Context:
         """Windows of another text than the study's, as a step's options name it."""
         assert self.tokenizer is not None, "a step that reads text needs a tokenizer"
         room = positions(model) or asked.seqlen
-        return calibration.tokens(asked, self.tokenizer, room, self.data_dir)
+        return calibration_text.tokens(asked, self.tokenizer, room, self.data_dir)
 
 
 class Applied(NamedTuple):
@@ -102,10 +103,14 @@ class Method:
 
         `levels` are those that will be asked for; empty where the method takes none. Packed
         weights are refused here by all that is not `on_quantized`: zeros among their bytes would
-        be other weights.
+        be other weights. So is an adapter: its matrices would be cut beside the model's.
         """
         if not self.on_quantized and stored.is_quantized(model):
             raise RequestError(f"{self.name} needs plain weights: the model is quantized already.")
+        if not self.on_quantized and adapters.carried(model):
+            raise RequestError(
+                f"{self.name} needs one set of weights: merge the adapter that the model carries."
+            )
 
     def replaced(self, model: PreTrainedModel) -> PreTrainedModel:
         """The model that the steps after this one meet: another only where one is named."""

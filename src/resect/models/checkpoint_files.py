@@ -1,34 +1,29 @@
-"""A checkpoint on disk, tensor by tensor: read in place, written whole or not at all.
+"""A checkpoint on disk, tensor by tensor: read in place, written in pieces.
 
-Safetensors are memory-mapped and copied by byte range; `.bin` files come through torch's
+Safetensors are read by their own library, in the file's pages; `.bin` files come through torch's
 memory-mapped weights-only loader; MXFP4 experts are dequantized. What is held is one tensor.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import glob
 import json
 import math
-import mmap
 import os
 import shutil
 import struct
-import tempfile
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
+from safetensors import safe_open
 from torch import Tensor
 
 from resect.errors import RequestError
+from resect.models import model_files
 
 _NAMES: dict[torch.dtype, str] = {
     torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16",
@@ -36,8 +31,10 @@ _NAMES: dict[torch.dtype, str] = {
     torch.uint8: "U8", torch.bool: "BOOL", torch.float8_e4m3fn: "F8_E4M3",
     torch.float8_e5m2: "F8_E5M2",
 }  # fmt: skip
-_PART = ".part"
 _DTYPES = {name: dtype for dtype, name in _NAMES.items()}
+_OTHER_WEIGHTS = (
+    ".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".h5", ".msgpack", ".onnx", ".npz"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -75,34 +72,22 @@ class Checkpoint:
 
 def read(folder: Path) -> Checkpoint:
     """Open a model directory; raises `RequestError` where it holds no readable weights."""
-    try:
-        files = weight_files(folder)
-        pickled = any(path.suffix == ".bin" for path in files)
-        found = [e for path in files for e in (_bin if pickled else _safetensors)(path)]
-    except (OSError, ValueError, KeyError, RuntimeError, struct.error) as error:
-        raise RequestError(f"the weights in {folder} cannot be read: {error}.") from None
-    if not found:
+    held = model_files.weights(folder)
+    if not held.files:
         raise RequestError(f"{folder} holds no weights: there is no .safetensors or .bin file.")
-    entries, notes = _dequantized({entry.name: entry for entry in found})
-    if pickled:
+    try:
+        found = [entry for path in held.files for entry in _opened(path, folder)]
+        entries, notes = _dequantized({entry.name: entry for entry in found})
+    except MemoryError:
+        raise
+    except Exception as error:  # on a broken file the libraries raise anything
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise RequestError(
+            f"the weights in {folder} cannot be read ({reason}): download them again."
+        ) from None
+    if held.pickled:
         notes += ("read through torch's weights-only loader, written as safetensors",)
     return Checkpoint(folder, entries, sum(entry.size for entry in found), notes)
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """The files a model is loaded from: safetensors, or `.bin` where there are none.
-
-    As transformers finds them: one file of the usual name, else those that an index names. Others
-    that lie beside them (another precision, an older upload) are not the model.
-    """
-    for name in ("model.safetensors", "pytorch_model.bin"):
-        index = folder / f"{name}.index.json"
-        if (folder / name).is_file():
-            return [folder / name]
-        if index.is_file():
-            shards = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
-            return sorted({folder / shard for shard in shards})
-    return []
 
 
 def cast(source: Checkpoint, dtype: torch.dtype) -> Checkpoint:
@@ -119,42 +104,33 @@ def cast(source: Checkpoint, dtype: torch.dtype) -> Checkpoint:
 
 def bytes_of(folder: Path) -> int:
     """Bytes of the files that a model is loaded from, those of an adapter it carries included."""
-    files = [*weight_files(folder), *folder.glob("adapter_model.safetensors")]
+    files = (*model_files.weights(folder).files, *model_files.adapter(folder))
     return sum(path.stat().st_size for path in files)
 
 
-def _safetensors(path: Path) -> Iterator[Entry]:
-    with path.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(length))
-        view = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    header.pop("__metadata__", None)
-    for name, about in sorted(header.items(), key=lambda pair: pair[1]["data_offsets"][0]):
-        start, end = (8 + length + at for at in about["data_offsets"])
-        if end > len(view):
-            raise ValueError(f"{path.name} is cut off in {name}")
-        dtype, shape = _DTYPES[about["dtype"]], tuple(about["shape"])
-        yield Entry(name, dtype, shape, path.name, partial(_mapped, view, start, dtype, shape))
+def _opened(path: Path, folder: Path) -> Iterator[Entry]:
+    """The tensors of a file in its order. Raises anything where it is broken."""
+    shard = path.relative_to(folder).as_posix()
+    return _bin(path, shard) if path.suffix == ".bin" else _safetensors(path, shard)
 
 
-def _mapped(view: mmap.mmap, start: int, dtype: torch.dtype, shape: tuple[int, ...]) -> Tensor:
-    """A tensor that lies in a file's pages, to be read only."""
-    count = math.prod(shape)
-    if not count:
-        return torch.empty(shape, dtype=dtype)
-    page = start - start % mmap.PAGESIZE
-    # All of it is read soon, but not in the order of the disk.
-    view.madvise(mmap.MADV_WILLNEED, page, start - page + count * dtype.itemsize)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that the pages are read-only is the point
-        return torch.frombuffer(view, dtype=dtype, count=count, offset=start).view(shape)
+def _safetensors(path: Path, shard: str) -> Iterator[Entry]:
+    file: Any = safe_open(path, framework="pt")
+    for name in file.offset_keys():
+        about = file.get_slice(name)
+        if about.get_dtype() not in _DTYPES:
+            raise ValueError(f"{name} is stored as {about.get_dtype()}, which is not known")
+        dtype, shape = _DTYPES[about.get_dtype()], tuple(about.get_shape())
+        torch.empty(shape, dtype=dtype, device="meta")  # raises where no tensor has that shape
+        yield Entry(name, dtype, shape, shard, partial(file.get_tensor, name))
 
 
-def _bin(path: Path) -> Iterator[Entry]:
+def _bin(path: Path, shard: str) -> Iterator[Entry]:
     tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     seen: set[tuple[int, tuple[int, ...]]] = set()
-    shard = path.name.replace("pytorch_model", "model").replace(".bin", ".safetensors")
     for name, tensor in tensors.items():
+        if tensor.dtype not in _NAMES:
+            raise ValueError(f"{name} is stored as {tensor.dtype}, which is not known")
         alias = (tensor.data_ptr(), tuple(tensor.shape))
         if alias not in seen:  # a tied tensor is stored once, the config ties it again
             seen.add(alias)
@@ -171,6 +147,8 @@ def _dequantized(entries: dict[str, Entry]) -> tuple[dict[str, Entry], tuple[str
         if stem == name or f"{stem}_scales" not in entries:
             found[name] = entry
             continue
+        if len(entry.shape) != 4 or entries[f"{stem}_scales"].shape != entry.shape[:3]:
+            raise ValueError(f"{name} and its scales do not go together")
         experts, out, groups, half = entry.shape  # (E, O, I/32, 16), two values a byte
         shape = (experts, groups * half * 2, out)
 
@@ -194,72 +172,11 @@ def _dequantized(entries: dict[str, Entry]) -> tuple[dict[str, Entry], tuple[str
 # ── writing ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def refuse_taken(out: Path) -> None:
-    """Raises `RequestError` where a folder to be written holds something already."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise RequestError(f"{out} is there already: give another --out, or remove it.")
-
-
-@contextmanager
-def whole_folder(out: Path) -> Iterator[Path]:
-    """A folder that appears under its name when it is complete, and not at all otherwise."""
-    refuse_taken(out)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        _clear_abandoned(out)
-        made = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.", suffix=_PART))
-        held = _hold(made)
-    except OSError as error:
-        raise RequestError(
-            f"{out} cannot be written ({error.strerror}): give another --out."
-        ) from None
-    try:
-        yield made
-        made.chmod(0o755)
-        for path in [*made.iterdir(), made]:
-            _to_disk(path)
-        os.replace(made, out)
-        _to_disk(out.parent)
-    finally:
-        os.close(held)
-        shutil.rmtree(made, ignore_errors=True)
-
-
-def _hold(folder: Path) -> int:
-    """A handle that marks a folder as being written, until it is closed or this process ends.
-
-    Raises `BlockingIOError` where another process holds it.
-    """
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        raise
-    return handle
-
-
-def _clear_abandoned(out: Path) -> None:
-    """Remove what a killed run left of the same output: it can be as large as the model."""
-    for left in out.parent.glob(f".{glob.escape(out.name)}.*{_PART}"):
-        with contextlib.suppress(OSError):  # somebody is writing it, or it is not ours
-            os.close(_hold(left))
-            shutil.rmtree(left)
-
-
-def _to_disk(path: Path) -> None:
-    """Flush a file, or a folder's list of names."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 class Writer:
-    """Writes the tensors of `source` into `folder`, shard by shard, in any order.
+    """Writes the tensors of `source` into `folder`, file by file as there, in any order.
 
-    A thread writes while the next piece is made.
+    The files get the usual names, which every loader knows: `model.safetensors`, or numbered ones
+    and their index. A thread writes while the next piece is made.
     """
 
     def __init__(self, source: Checkpoint, folder: Path) -> None:
@@ -271,17 +188,20 @@ class Writer:
         shards: dict[str, list[Entry]] = {}
         for entry in source.entries.values():
             shards.setdefault(entry.shard, []).append(entry)
+        names = {shard: _file_name(at, len(shards)) for at, shard in enumerate(sorted(shards), 1)}
         for shard, entries in shards.items():
-            self._begin(folder / shard, entries)
+            self.files[shard] = (folder / names[shard]).open("wb", buffering=0)
+            self._begin(self.files[shard], entries)
         if len(shards) > 1:
             index = {
                 "metadata": {"total_size": sum(e.size for e in source.entries.values())},
-                "weight_map": {name: e.shard for name, e in source.entries.items()},
+                "weight_map": {name: names[e.shard] for name, e in source.entries.items()},
             }
             text = json.dumps(index, indent=2, sort_keys=True) + "\n"
             (folder / "model.safetensors.index.json").write_text(text, encoding="utf-8")
 
-    def _begin(self, path: Path, entries: list[Entry]) -> None:
+    def _begin(self, file: BinaryIO, entries: list[Entry]) -> None:
+        """Write the header of a file, and make room for its tensors."""
         header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
         at = 0
         for entry in entries:
@@ -293,7 +213,6 @@ class Writer:
             at += entry.size
         text = json.dumps(header, separators=(",", ":")).encode()
         text += b" " * (-len(text) % 8)
-        file = self.files[path.name] = path.open("wb", buffering=0)
         file.write(struct.pack("<Q", len(text)) + text)
         for entry in entries:
             self.offsets[entry.name] = 8 + len(text) + header[entry.name]["data_offsets"][0]
@@ -324,6 +243,10 @@ class Writer:
         self.writing.result()
 
 
+def _file_name(number: int, count: int) -> str:
+    return "model.safetensors" if count == 1 else f"model-{number:05d}-of-{count:05d}.safetensors"
+
+
 def _write(file: int, data: memoryview, at: int) -> None:
     """All of `data` at `at`: a call takes at most 2 GB."""
     while len(data):
@@ -334,21 +257,23 @@ def _write(file: int, data: memoryview, at: int) -> None:
 def copy_rest(source: Checkpoint, folder: Path, dtype: str | None = None) -> None:
     """Configs, tokenizer and card: everything of a model directory but its weights.
 
-    The config says `dtype` where one is given.
+    The config says `dtype` where one is given. Raises `RequestError` for a link that leads out.
     """
     for path in sorted(source.folder.iterdir()):
-        weights = path.suffix in (".safetensors", ".bin", ".pt", ".pth", ".gguf")
-        if path.is_file() and not weights and not path.name.endswith(".index.json"):
-            shutil.copyfile(path, folder / path.name)
+        if path.suffix not in _OTHER_WEIGHTS and not path.name.endswith(".index.json"):
+            model_files.refuse_link(source.folder, path)
+            if path.is_file():
+                shutil.copyfile(path, folder / path.name)
     config = folder / "config.json"
-    fields = json.loads(config.read_text(encoding="utf-8"))
-    unpacked = fields.get("quantization_config", {}).get("quant_method") == "mxfp4"
-    if unpacked:
-        del fields["quantization_config"]
+    before = config.read_text(encoding="utf-8")
+    fields = json.loads(before)
+    fields.pop("transformers_weights", None)  # what is written has the usual names
+    if (fields.get("quantization_config") or {}).get("quant_method") == "mxfp4":
+        del fields["quantization_config"]  # the tensors are bfloat16 now
     if dtype is not None:
-        for one in (fields, fields.get("text_config", {})):
+        for one in (fields, fields.get("text_config") or {}):
             for key in ("dtype", "torch_dtype"):  # the latter in configs of older releases
                 if key in one or (one is fields and key == "dtype"):
                     one[key] = dtype
-    if unpacked or dtype is not None:
+    if fields != json.loads(before):
         config.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")

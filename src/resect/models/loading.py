@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import torch
 import yaml
+from safetensors import safe_open
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -31,20 +32,14 @@ from transformers.utils import logging as transformers_logging
 from transformers.utils.hub import cached_file
 
 from resect import clinic
-from resect.errors import RequestError
+from resect.errors import RequestError, RunError
 from resect.models import bnb_cpu as kernels
-from resect.models import devices
+from resect.models import devices, model_files
+from resect.scratch import Scratch
 from resect.spec import ModelRef
 
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 _TINY = 20_000_000  # parameters below which operations are too short to share between threads
-_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
-_READ = (
-    *_TOKENIZERS,
-    *("config.json", "generation_config.json", "tokenizer_config.json", "merges.txt"),
-    *("special_tokens_map.json", "chat_template.jinja", "added_tokens.json"),
-    *("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"),
-)
 transformers_logging.disable_progress_bar()
 
 
@@ -84,17 +79,13 @@ def check(ref: ModelRef) -> Loaded:
     directory, a file that is no model, weights that are missing or do not fit, a model that needs
     remote code, a checkpoint that needs full unpickling.
     """
-    place = Path(where(ref))
-    if place.exists():
-        _check_directory(ref, place)
-    if is_packed(ref):  # packed weights cannot be laid out on meta
-        shared = _shared(ref)
-        config = AutoConfig.from_pretrained(where(ref), **shared)
-        tokenizer = AutoTokenizer.from_pretrained(where(ref), padding_side="left", **shared)
-        found = empty(config)
-        found.config.quantization_config = config.quantization_config  # so that one can tell
-        return Loaded(found, _padded(tokenizer))
-    return _load(ref, {"device_map": "meta"})
+    _check_directory(ref)
+    if is_packed(ref):
+        return _packed(ref)
+    loaded, place = _load(ref, {"device_map": "meta"}), Path(where(ref))
+    if place.exists() and model_files.adapter(place):
+        _check_base(ref, place)
+    return loaded
 
 
 def identify(ref: ModelRef) -> tuple[Identity, Loaded]:
@@ -115,12 +106,23 @@ def identify(ref: ModelRef) -> tuple[Identity, Loaded]:
     return Identity(f"hub:{ref.id}@{commit}", commit, dtype, parent), loaded
 
 
+def refuse_unloadable(folder: Path, ref: ModelRef) -> None:
+    """Raises `RunError` where a folder that was made from `ref` does not load: names and shapes."""
+    made = ref.model_copy(update={"id": str(folder), "revision": None, "dtype": "auto"})
+    try:
+        check(made)
+    except RequestError as error:
+        reason = str(error).replace(str(folder), "what was made")
+        raise RunError(f"no model is written, as it would not load again: {reason}") from None
+
+
 def load(ref: ModelRef, device: str, notice: Callable[[str], None] = warnings.warn) -> Loaded:
     """Load onto `device` (as `devices` names it).
 
     `notice` gets a sentence where weights come from `.bin` files, and where a model that also sees
-    or hears is loaded without what it sees and hears with.
+    or hears is loaded without what it sees and hears with. Raises `RequestError` as `check` does.
     """
+    _check_directory(ref)
     if not _has_safetensors(ref):
         notice(f"{ref.name} has no safetensors: read through torch's weights-only loader.")
     if device == devices.SPREAD or is_packed(ref):
@@ -208,6 +210,21 @@ def _load(ref: ModelRef, how: dict[str, Any]) -> Loaded:
     return Loaded(settled(model), _padded(tokenizer))
 
 
+def _packed(ref: ModelRef) -> Loaded:
+    """As the config says, since packed weights cannot be laid out on meta."""
+    place, shared = where(ref), _shared(ref)
+    try:
+        config = AutoConfig.from_pretrained(place, **shared)
+        tokenizer = AutoTokenizer.from_pretrained(place, padding_side="left", **shared)
+        found = empty(config)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise _cannot(ref, error) from None
+    found.config.quantization_config = config.quantization_config  # so that one can tell
+    return Loaded(found, _padded(tokenizer))
+
+
 def settled(model: PreTrainedModel) -> PreTrainedModel:
     """A loaded model ready to be asked.
 
@@ -273,40 +290,65 @@ def _cannot(ref: ModelRef, error: Exception) -> RequestError:
     )
 
 
-def _check_directory(ref: ModelRef, place: Path) -> None:
+def _check_directory(ref: ModelRef) -> None:
+    """Raises `RequestError` for a directory that is no model, or that names or links to others."""
+    place = Path(where(ref))
+    if not place.exists():
+        return  # a hub id
     if not place.is_dir():
         raise RequestError(f"{ref.id} is a file: give the model's directory.")
+    model_files.refuse_links(place)
     if not (place / "config.json").is_file():
         raise RequestError(f"{ref.id} is no model directory: it has no config.json.")
     if (place / "adapter_config.json").is_file() and find_spec("peft") is None:
         raise RequestError(f"{ref.id} carries an adapter: pip install 'resect[recover]' for it.")
-    if not any((place / name).exists() for name in _TOKENIZERS):
+    if not any((place / name).exists() for name in model_files.TOKENIZERS):
         raise RequestError(f"{ref.id} has no tokenizer: save it beside the weights.")
-    if _weights(place, "model*.safetensors"):
-        return
-    pickled = _weights(place, "pytorch_model*.bin")
-    if not pickled:
+    files = model_files.weights(place).files
+    if not files:
         raise RequestError(f"{ref.id} holds no weights: there is no .safetensors or .bin file.")
-    for path in pickled:
+    for path in (*files, *model_files.adapter(place)):
+        _check_weights(ref, path)
+
+
+def _check_base(ref: ModelRef, place: Path) -> None:
+    """Raises `RequestError` where the model under an adapter is not whole.
+
+    Loading both, transformers (5.23) tells only what the adapter lacks.
+    """
+    with Scratch("base") as folder:
+        for path in place.iterdir():
+            if not path.name.startswith("adapter_"):
+                (folder / path.name).symlink_to(path.absolute())
         try:
+            _load(ref.model_copy(update={"id": str(folder)}), {"device_map": "meta"})
+        except RequestError as error:
+            raise RequestError(str(error).replace(str(folder), ref.id)) from None
+
+
+def _check_weights(ref: ModelRef, path: Path) -> None:
+    """Raises `RequestError` for a file of weights that its library does not open."""
+    try:
+        if path.suffix == ".bin":
             torch.load(path, map_location="meta", weights_only=True, mmap=_is_zip(path))
-        except UnpicklingError:
-            raise RequestError(
-                f"{path} needs full unpickling, which can run any code: "
-                "convert the checkpoint to safetensors where you trust it."
-            ) from None
-        except (RuntimeError, EOFError, OSError) as error:
-            raise RequestError(f"{path} cannot be read: {_first_line(error)}") from None
-
-
-def _weights(place: Path, pattern: str) -> list[Path]:
-    return sorted(place.glob(pattern))
+        else:
+            safe_open(path, framework="pt")
+    except MemoryError:
+        raise
+    except UnpicklingError:
+        raise RequestError(
+            f"{path} needs full unpickling, which can run any code: "
+            "convert the checkpoint to safetensors where you trust it."
+        ) from None
+    except Exception as error:  # on a broken file the libraries raise anything
+        reason = f"{path.name} cannot be read: {_first_line(error)}"
+        raise RequestError(f"{ref.id} is no model resect can load ({reason})") from None
 
 
 def _has_safetensors(ref: ModelRef) -> bool:
     place = Path(where(ref))
     if place.exists():
-        return bool(_weights(place, "model*.safetensors"))
+        return not model_files.weights(place).pickled
     for name in ("model.safetensors", "model.safetensors.index.json"):
         if cached_file(
             ref.id, name, revision=ref.revision, _raise_exceptions_for_missing_entries=False
@@ -322,12 +364,10 @@ def _is_zip(path: Path) -> bool:
 
 def _hash_directory(place: Path, with_code: bool) -> str:
     """SHA-256 over names and contents of what loading reads; its own code only where that runs."""
-    kept = [place / name for name in _READ]
-    kept += _weights(place, "model*.safetensors*") or _weights(place, "pytorch_model*.bin*")
-    kept += sorted(place.glob("*.py")) if with_code else []
     found = hashlib.sha256()
-    for path in filter(Path.is_file, kept):
-        found.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+    for path in model_files.loaded(place, with_code):
+        name = path.relative_to(place).as_posix()
+        found.update(f"{name}\0{path.stat().st_size}\0".encode())
         with path.open("rb") as file:
             found.update(hashlib.file_digest(file, "sha256").digest())
     return "sha256:" + found.hexdigest()[:32]

@@ -1,80 +1,96 @@
-"""How findings are put in words: models by their roles, levels, tests and numbers."""
+"""How sentences name models, fractions, intervals and differences."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Protocol, TypeVar
 
-Row = Mapping[str, Any]
+from resect.findings.rows import Level, Summary
 
-TESTS = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "no_answer": "the share without an answer",
-    "miss": "the miss rate",
-    "confident_error": "the confident-error rate",
-    "exact_match": "exact matches",
-    "strict_f1": "strict F1",
-    "partial_f1": "partial F1",
-    "rouge_l": "ROUGE-L",
-}
+ROLES = {"specialist": "the specialist", "base": "its base"}
+ALONE = {"base": "the base"}
+"""How a role is called where no specialist stands beside it."""
 
 
-def called_test(name: str) -> str:
-    """What a test or a metric is called in a sentence."""
-    return TESTS.get(name, name)
+class Viewed(Protocol):
+    """A row about one view."""
+
+    @property
+    def view(self) -> str:
+        """The view."""
+        ...
 
 
-def names(summary: Row) -> dict[str, str]:
-    """Model name to what it is called: its role where that is specialist or base, and its own."""
-    roles = {str(m["name"]): str(m.get("role") or "") for m in summary["models"]}
-    for row in summary["curves"]:
-        roles.setdefault(str(row["model"]), str(row["role"]))
-    called = {"specialist": "the specialist", "base": "its base"}
-    if "specialist" not in roles.values():
-        called["base"] = "the base"
-    return {
-        name: called[role] if role in called and list(roles.values()).count(role) == 1 else name
-        for name, role in roles.items()
-    }
+ViewedRow = TypeVar("ViewedRow", bound=Viewed)
 
 
-PARTS = {
-    "magnitude": "targeted weights", "wanda": "targeted weights", "sparsegpt": "targeted weights",
-    "ria": "targeted weights", "random": "targeted weights", "neurons": "neurons",
-    "heads": "attention heads", "experts": "experts",
-}  # fmt: skip
-"""What a level is a fraction of, by method."""
+class ModelNames(dict[str, str]):
+    """How each model is called in sentences; one that is not listed keeps its own name."""
+
+    def __missing__(self, model: str) -> str:
+        return model
+
+    @classmethod
+    def of(cls, summary: Summary) -> ModelNames:
+        """A model is called by its role where that is specialist or base and no other has it."""
+        roles = {model.name: model.role for model in summary.models}
+        for point in summary.curves:
+            roles.setdefault(point.model, point.role)
+        counts = Counter(roles.values())
+        called = ROLES if "specialist" in counts else ROLES | ALONE
+        return cls(
+            (name, called[role])
+            for name, role in roles.items()
+            if role in called and counts[role] == 1
+        )
 
 
-def method(recipe: str) -> str:
-    """The first method of a recipe, the swept one, without its options."""
-    return re.split(r"[\s:,+@(]", recipe.strip(), maxsplit=1)[0]
+def first_view(
+    rows: Sequence[ViewedRow], subject: Callable[[ViewedRow], Hashable]
+) -> list[ViewedRow]:
+    """The rows of the view that is read first: the text that users get, else the options.
+
+    `subject` says what a row is about, its view aside.
+    """
+    texts = {subject(row) for row in rows if row.view == "text"}
+    return [row for row in rows if row.view == "text" or subject(row) not in texts]
 
 
-def removed(level: float | None, recipe: str) -> str:
-    """` of the targeted weights removed`, where it is known what the level is a share of."""
-    part = PARTS.get(method(recipe))
+def levels_of(summary: Summary) -> dict[str, str]:
+    """What the level of each recipe is a fraction of, where that is known."""
+    return {recipe.name: recipe.level_of for recipe in summary.study.recipes if recipe.level_of}
+
+
+def removed(level: Level, part: str | None) -> str:
+    """` of the targeted weights removed` for a fraction of `part`; empty for bits or no part."""
     return "" if level is None or level >= 1 or part is None else f" of the {part} removed"
 
 
-def ends(low: float | None, high: float | None) -> str:
+def level_interval(low: float | None, high: float | None) -> str:
     """The interval of a level; an end that was never reached is `beyond`."""
-    shown = [f"{100 * x:.0f} %" if x is not None else "beyond" for x in (low, high)]
+    shown = [f"{100 * end:.0f} %" if end is not None else "beyond" for end in (low, high)]
     return f"[{', '.join(shown)}]"
 
 
-def points(share: float, sign: bool = False) -> str:
+def points(share: float) -> str:
     """A share as points: 5 for 0.05, at most one decimal."""
-    return f"{100 * share:+.1f}" if sign else f"{round(100 * share, 1):g}"
+    return f"{round(100 * share, 1):g}"
 
 
-def signed(row: Row) -> str | None:
-    """A difference with its interval, None where there is none."""
-    if row["difference"] is None:
-        return None
-    return f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
+def change(share: float | None) -> str:
+    """A difference of shares as points with its sign: `-2.3`."""
+    return "unknown" if share is None else f"{100 * share:+.1f}"
+
+
+def changes(low: float | None, high: float | None) -> str:
+    """The interval of a difference of shares, in points."""
+    return f"[{change(low)}, {change(high)}]"
+
+
+def unique(words: Iterable[str]) -> list[str]:
+    """The words in their order, each once."""
+    return list(dict.fromkeys(words))
 
 
 def sentence(text: str) -> str:

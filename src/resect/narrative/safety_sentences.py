@@ -4,200 +4,239 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import NamedTuple
 
-from resect.findings.rows import DegradedCell
-from resect.narrative.phrasing import called_test, points, removed, sentence
+from resect.catalog import fragment
+from resect.findings.rows import Limiting, PickedBy, Safety, SmallestSafe, Summary, SweepState
+from resect.narrative.phrasing import (
+    ModelNames,
+    change,
+    changes,
+    levels_of,
+    points,
+    removed,
+    sentence,
+    unique,
+)
 from resect.narrative.reasons import at, degraded, listed
 
-Row = Mapping[str, Any]
+SEPARATE = "(each tested on its own; the smallest safe version chooses among them)"
 
 
-EACH = "(each on its own; choosing between them is the smallest safe version's question)"
+class Words(NamedTuple):
+    """How sentences call models, and what the level of each recipe is a fraction of."""
+
+    models: ModelNames
+    parts: Mapping[str, str]
+
+    @classmethod
+    def of(cls, summary: Summary) -> Words:
+        """The words of one summary."""
+        return cls(ModelNames.of(summary), levels_of(summary))
 
 
-def headline(summary: Row, called: Mapping[str, str]) -> str:
-    """The clause on how far each model stays within the margin; empty where nothing can be said.
+class Stop(NamedTuple):
+    """The numbers of the test that stopped a sweep, all there."""
+
+    test: str
+    main: bool
+    margin: float
+    n: int
+    difference: float
+    low: float | None
+    high: float | None
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the whole interval lies past the margin."""
+        if self.main:
+            return self.high is not None and self.high < -self.margin
+        return self.low is not None and self.low > self.margin
+
+    @classmethod
+    def of(cls, limit: Limiting) -> Stop | None:
+        """None where no test was made."""
+        if limit.difference is None or limit.margin is None or limit.n is None:
+            return None
+        return cls(
+            limit.test, limit.main, limit.margin, limit.n, limit.difference, limit.low, limit.high
+        )
+
+
+# ── the headline ────────────────────────────────────────────────────────────────────────────────
+
+
+def safety_headline(summary: Summary, words: Words) -> str:
+    """The clause on how far each model stays within the margin; empty where none is assessable.
 
     Of a recipe with several seeds each model's worst is told.
     """
-    groups: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
-    for row in summary["safety"]:
-        if row["default"] and row["state"] != "not assessable":
-            groups[row["recipe"]][row["model"]].append(row)
+    recipes: dict[str, dict[str, list[Safety]]] = defaultdict(lambda: defaultdict(list))
+    for row in summary.safety:
+        if row.default and row.state is not SweepState.NOT_ASSESSABLE:
+            recipes[row.recipe][row.model].append(row)
     parts = []
-    for recipe, models in groups.items():
-        seeds = len({row["seed"] for rows in models.values() for row in rows})
+    for recipe, models in recipes.items():
+        seeds = len({row.seed for rows in models.values() for row in rows})
         where = f"under {recipe}" + (f", the worst of {seeds} seeds" if seeds > 1 else "")
-        worst = [min(rows, key=lambda row: len(row["passed"])) for rows in models.values()]
-        clauses = [_far(row, called, first=i == 0) for i, row in enumerate(worst)]
+        worst = [min(rows, key=lambda row: len(row.passed)) for rows in models.values()]
+        clauses = [_reach(row, words, first=i == 0) for i, row in enumerate(worst)]
         parts.append(f"{where}, {', '.join(clauses)}")
-    ending = f" {EACH}" if len(parts) > 1 else ""
+    ending = f" {SEPARATE}" if len(parts) > 1 else ""
     return "; ".join(parts) + ending
 
 
-def _far(row: Row, called: Mapping[str, str], first: bool) -> str:
+def _reach(row: Safety, words: Words, first: bool) -> str:
     """`the specialist stays within 5 points of its intact self up to 45 % (on all 3 tasks)`."""
-    model = called.get(row["model"], row["model"])
+    model = words.models[row.model]
+    if row.state is SweepState.NONE and row.limiting is not None:
+        return f"{model} {_nothing_passed(row, row.limiting, first)}"
+    where = _scope(row, [_stopper(row), _fallen_back(row)])
     within = _within(row)
-    if row["state"] == "none":
-        return f"{model} {_none(row, first)}"
-    where = _where(row, [_stopper(row), _fell(row)])
-    if row["safe_level"] is None:
+    if row.safe_level is None:
         return f"{model} stays {within} {where}" if first else f"{model} too {where}"
-    way = "down" if row["safe_level"] >= 1 else "up"
-    reach = f"{way} to {at(row['safe_level'])}"
+    way = "down" if row.safe_level >= 1 else "up"
+    reach = f"{way} to {at(row.safe_level)}"
     if first:
-        gone = removed(row["safe_level"], row["recipe"])
-        return f"{model} stays {within} {reach}{gone} {where}"
+        part = removed(row.safe_level, words.parts.get(row.recipe))
+        return f"{model} stays {within} {reach}{part} {where}"
     return f"{model} {reach} {where}"
 
 
-def _none(row: Row, first: bool) -> str:
-    """What is said of a sweep whose first level failed: lost, not judged, or not shown."""
-    limit = row["limiting"]
-    level = at(limit["level"])
-    if limit["difference"] is None:
-        return f"cannot be judged at {level}, since {limit['reason']} {_where(row, [_fell(row)])}"
-    lost = beyond(limit)
-    if lost and limit["main"]:
-        of = "" if limit["test"] == "accuracy" else f" of {called_test(limit['test'])}"
-        much = f"more than {points(limit['margin'])} points{of}"
-        return f"loses {much} already at {level} {_where(row, [_fell(row)])}"
-    if lost:
-        much = f"more than {points(limit['margin'])} points"
-        where = _where(row, [_fell(row)])
-        return f"raises {called_test(limit['test'])} by {much} already at {level} {where}"
-    where = _where(row, [_stopper(row), _fell(row)])
-    items = f"with these {limit['n']} items"
+def _nothing_passed(row: Safety, limit: Limiting, first: bool) -> str:
+    """A sweep whose first level failed: lost, not judged, or not shown."""
+    level, stop = at(limit.level), Stop.of(limit)
+    where = _scope(row, [_fallen_back(row)])
+    if stop is None:
+        return f"cannot be judged at {level}, because {limit.reason} {where}"
+    if stop.is_clear:
+        loss = f"more than {points(stop.margin)} points"
+        if not stop.main:
+            return f"raises {fragment(stop.test)} by {loss} already at {level} {where}"
+        test = "" if stop.test == "accuracy" else f" of {fragment(stop.test)}"
+        return f"loses {loss}{test} already at {level} {where}"
+    where = _scope(row, [_stopper(row), _fallen_back(row)])
+    items = f"with these {stop.n} items"
     if not first:
         return f"cannot be shown to even at {level} {items} {where}"
     return f"cannot be shown to stay {_within(row)} even at {level} {items} {where}"
 
 
-def beyond(limit: Row) -> bool:
-    """Whether the whole interval of the test that stopped a sweep lies past its margin."""
-    if limit["main"]:
-        return bool(limit["high"] < -limit["margin"])
-    return bool(limit["low"] > limit["margin"])
-
-
-def _stopper(row: Row) -> str:
+def _stopper(row: Safety) -> str:
     """The test that stopped a sweep, where accuracy alone would not have."""
-    limit = row["limiting"]
-    if limit is None or "accuracy" in {limit["test"], *(one["test"] for one in limit["others"])}:
+    limit = row.limiting
+    if limit is None or "accuracy" in {limit.test, *(other.test for other in limit.others)}:
         return ""
-    return f"stopped by {called_test(limit['test'])}"
+    return f"stopped by {fragment(limit.test)}"
 
 
-def _fell(row: Row) -> str:
+def _fallen_back(row: Safety) -> str:
     """At which levels of its claim a sweep is degraded; the sentences say why."""
-    limit = row["limiting"] if row["state"] == "none" else None
-    claimed = (0.0, *row["passed"], *([limit["level"]] if limit else []))
-    levels = dict.fromkeys(one["level"] for one in row["degraded"] if one["level"] in claimed)
+    limit = row.limiting if row.state is SweepState.NONE else None
+    claimed = (0.0, *row.passed, *([limit.level] if limit else []))
+    levels = unique(at(cell.level) for cell in row.degraded if cell.level in claimed)
     if not levels:
         return ""
-    where = listed([at(x) for x in levels]) if len(levels) < 4 else f"{len(levels)} levels"
-    return f"degraded at {where}"
+    return f"degraded at {listed(levels) if len(levels) < 4 else f'{len(levels)} levels'}"
 
 
-def _where(row: Row, more: Sequence[str] = ()) -> str:
-    """`(on 1 of 2 tasks; the other is not assessable)`."""
-    ready, out = len(row["assessable"]), len(row["not_assessable"])
+def _scope(row: Safety, notes: Sequence[str]) -> str:
+    """`(on 1 of 2 tasks; the other is not assessable)`, with the notes that are not empty."""
+    ready, out = len(row.assessable), len(row.not_assessable)
     if out:
         rest = "the other is" if out == 1 else f"the other {out} are"
         where = f"on {ready} of {ready + out} tasks; {rest} not assessable"
     else:
-        where = f"on all {ready} tasks" if ready > 1 else f"on {row['assessable'][0]}"
-    return f"({'; '.join([where, *(part for part in more if part)])})"
+        where = f"on all {ready} tasks" if ready > 1 else f"on {row.assessable[0]}"
+    return f"({'; '.join([where, *filter(None, notes)])})"
 
 
-def seeded(summary: Row) -> frozenset[str]:
+def _within(row: Safety) -> str:
+    if row.margin is None:
+        return "within each task's margin of its intact self"
+    return f"within {points(row.margin)} points of its intact self"
+
+
+# ── the sentences ───────────────────────────────────────────────────────────────────────────────
+
+
+def seeded(summary: Summary) -> frozenset[str]:
     """The recipes that were run with several seeds."""
     seeds: dict[str, set[int]] = defaultdict(set)
-    for row in summary["safety"]:
-        seeds[row["recipe"]].add(row["seed"])
-    return frozenset(name for name, found in seeds.items() if len(found) > 1)
+    for row in summary.safety:
+        seeds[row.recipe].add(row.seed)
+    return frozenset(recipe for recipe, ran in seeds.items() if len(ran) > 1)
 
 
-def under(row: Row, many: frozenset[str]) -> str:
+def under(recipe: str, seed: int, several: frozenset[str]) -> str:
     """`under wanda`, with the seed where there are several."""
-    seed = f" with seed {row['seed']}" if row["recipe"] in many else ""
-    return f"under {row['recipe']}{seed}"
+    return f"under {recipe} with seed {seed}" if recipe in several else f"under {recipe}"
 
 
-def _within(row: Row) -> str:
-    if row["margin"] is None:
-        return "within each task's margin of its intact self"
-    return f"within {points(row['margin'])} points of its intact self"
-
-
-def sentences(summary: Row, called: Mapping[str, str]) -> list[str]:
+def safety_sentences(summary: Summary, words: Words) -> list[str]:
     """One sentence for each sweep in the view that decides, and the smallest safe version."""
-    many = seeded(summary)
-    found = [sentence(_sweep(row, called, many)) for row in summary["safety"] if row["default"]]
-    found += [
-        sentence(_smallest(row, called, bool(many)))
-        for row in summary["smallest_safe"] if row["recipes"] > 1 or len(row["seeds"]) > 1
+    several = seeded(summary)
+    sweeps = [sentence(_sweep(row, words, several)) for row in summary.safety if row.default]
+    smallest = [
+        sentence(_smallest(row, words.models[row.model], bool(several)))
+        for row in summary.smallest_safe if row.recipes > 1 or len(row.seeds) > 1
     ]  # fmt: skip
-    return found
+    return sweeps + smallest
 
 
-def _sweep(row: Row, called: Mapping[str, str], many: frozenset[str]) -> str:
-    model = called.get(row["model"], row["model"])
-    where = under(row, many)
+def _sweep(row: Safety, words: Words, several: frozenset[str]) -> str:
+    where = under(row.recipe, row.seed, several)
     blind = "; ".join(
-        f"{one['task']} is not assessable because {one['reason']}" for one in row["not_assessable"]
+        f"{entry.task} is not assessable because {entry.reason}" for entry in row.not_assessable
     )
-    if row["state"] == "not assessable":
-        why = blind or row["reason"]
-        return f"{where}, how far {model} can be cut safely cannot be said: {why}"
-    parts = [f"{where}, {_far(row, called, first=True)}, at one-sided alpha {row['alpha']:g}"]
-    if row["limiting"] is None and row["passed"] == [None]:
-        parts.append("it has no other level, so nothing is said of stronger ones")
-    elif row["limiting"] is None:
-        parts.append("no level asked was stopped, so the limit lies beyond")
+    if row.state is SweepState.NOT_ASSESSABLE:
+        model = words.models[row.model]
+        return f"{where}, it is not known how far {model} can be cut: {blind or row.reason}"
+    parts = [f"{where}, {_reach(row, words, first=True)}, at one-sided alpha {row.alpha:g}"]
+    if row.limiting is not None:
+        parts.append(_stopped(row.limiting))
+    elif row.passed == (None,):
+        parts.append("it has only this level, so more damage was not tested")
     else:
-        parts.append(_stopped(row["limiting"]))
-    fell = degraded([DegradedCell(**cell) for cell in row["degraded"]])
-    return "; ".join(part for part in (*parts, fell, blind) if part)
+        parts.append("every level asked passed, so the limit lies beyond them")
+    return "; ".join(filter(None, (*parts, degraded(row.degraded), blind)))
 
 
-def _stopped(limit: Row) -> str:
+def _stopped(limit: Limiting) -> str:
     """Which task and test stopped the sweep, and what the data could have proven."""
-    where = f"at {at(limit['level'])}"
-    if limit["difference"] is None:
-        return f"{where} it is stopped since {limit['reason']}"
-    change = f"{points(limit['difference'], True)} points"
-    ends = f"[{points(limit['low'], True)}, {points(limit['high'], True)}]"
+    where, stop = f"at {at(limit.level)}", Stop.of(limit)
+    if stop is None:
+        return f"{where} it is stopped because {limit.reason}"
     text = (
-        f"{where} it is stopped by {called_test(limit['test'])} on {limit['task']}: {change} "
-        f"{ends}, margin {points(limit['margin'])}"
+        f"{where} it is stopped by {fragment(stop.test)} on {limit.task}: "
+        f"{change(stop.difference)} points {changes(stop.low, stop.high)}, "
+        f"margin {points(stop.margin)}"
     )
-    if beyond(limit):
+    if stop.is_clear:
         return f"{text}, so the loss is clear and more items would not help"
-    text += (
-        f"; the smallest margin these {limit['n']} items could have proven is "
-        f"{points(limit['provable_margin'])} points, their power if nothing had changed "
-        f"{limit['power']:.2f}"
+    if limit.provable_margin is not None and limit.power is not None:
+        text += (
+            f"; the smallest margin that these {stop.n} items could have proven is "
+            f"{points(limit.provable_margin)} points; had nothing changed, their power would be "
+            f"{limit.power:.2f}"
+        )
+    if limit.items_needed is None:
+        return f"{text}; more items would not help because {limit.reason}"
+    return f"{text}; it would take {limit.items_needed} items"
+
+
+def _smallest(row: SmallestSafe, model: str, seeded: bool) -> str:
+    recipes = (
+        f"{row.recipes} recipes, each" if row.recipes > 1 else "the levels of 1 recipe, tested"
     )
-    if limit["items_needed"] is None:
-        return f"{text}, and more items would not help since {limit['reason']}"
-    return f"{text}, and {limit['items_needed']} items would be needed"
-
-
-def _smallest(row: Row, called: Mapping[str, str], seeds: bool) -> str:
-    model = called.get(row["model"], row["model"])
-    count = row["recipes"]
-    many = f"{count} recipes, each" if count > 1 else "the levels of 1 recipe, tested"
-    many += f" at alpha {row['alpha_each']:g}{' with every seed' if seeds else ''}"
-    if row["recipe"] is None:
-        return f"no smallest safe version of {model} is named among {many}: {row['reason']}"
-    what = f"{row['recipe']} at {at(row['level'])}"
-    if len(row["seeds"]) > 1:
-        what += f" with any of the seeds {listed([str(seed) for seed in row['seeds']])}"
-    if row["by"] == "level":
-        return f"the most cut safe version of {model} among {many}, is {what} ({row['reason']})"
-    note = f" ({row['reason']})" if row["reason"] else ""
-    by = row["by"].replace("_", " ")
-    return f"the smallest safe version of {model} among {many}, is {what}, by {by}{note}"
+    among = f"{recipes} at alpha {row.alpha_each:g}{' with every seed' if seeded else ''}"
+    if row.recipe is None:
+        return f"no smallest safe version of {model} is named among {among}: {row.reason}"
+    version = f"{row.recipe} at {at(row.level)}"
+    if len(row.seeds) > 1:
+        version += f" with any of the seeds {listed([str(seed) for seed in row.seeds])}"
+    note = f" ({row.reason})" if row.reason else ""
+    if row.by is None or row.by is PickedBy.LEVEL:
+        return f"the most cut safe version of {model} among {among}, is {version}{note}"
+    by = fragment(row.by)
+    return f"the smallest safe version of {model} among {among}, is {version}, by {by}{note}"

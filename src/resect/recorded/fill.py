@@ -22,8 +22,7 @@ from resect.recorded.roles import control, roles
 from resect.recorded.row import Found, Recorded
 from resect.run import folder
 from resect.spec.parents import parent_of
-from resect.tasks import Task, get
-from resect.tasks.contract import LabelTask
+from resect.tasks import readers
 
 RESAMPLES = 2000
 OUTPUTS = ("summary.json", "report.html", "card.md", "card.json")
@@ -152,11 +151,14 @@ def _cells(
 
 
 class _Readings:
-    """Reads texts; the same text to the same item is read once."""
+    """Reads texts by the description of their task; the same text to the same item is read once.
+
+    Where no reader of ours is named, only the recorded score is known.
+    """
 
     def __init__(self, tasks: Mapping[str, TaskInfo]) -> None:
         self.tasks = tasks
-        self.readers = {name: _reader(info) for name, info in tasks.items()}
+        self.readers = {name: readers.again(info) for name, info in tasks.items()}
         self.known: dict[tuple[str, str, str], Reading] = {}
 
     def of(self, row: Recorded, item: Item) -> Reading:
@@ -173,21 +175,7 @@ class _Readings:
     def name(self, task: str) -> str:
         """The version of what reads the texts of a task."""
         reader = self.readers[task]
-        return "recorded" if reader is None else reader.reader
-
-
-def _reader(info: TaskInfo) -> Task | None:
-    """What reads the texts of a task: all labels alike, else the task of ours that it is; None
-    where it is none, so that only the recorded score is known.
-    """
-    if info.kind == "label":
-        return LabelTask()
-    try:
-        ours = get(info.name)
-        same = (ours.info.kind, ours.info.primary) == (info.kind, info.primary)
-    except RequestError:
-        return None
-    return ours if same and ours.rereads else None
+        return "recorded" if reader is None else reader.version
 
 
 def _answers(cell: Cell, readings: _Readings) -> Iterator[Answer]:

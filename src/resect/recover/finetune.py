@@ -30,9 +30,10 @@ class Finetune(Recover):
     name = "finetune"
 
     def fits(self, model: PreTrainedModel, levels: Sequence[float]) -> None:
-        """Packed weights cannot learn."""
+        """Packed weights cannot learn, and an adapter beside the weights is refused."""
         if stored.is_quantized(model):
             raise RequestError("finetune trains all weights, and these are packed: use lora.")
+        super().fits(model, levels)
 
     def tune(self, model: PreTrainedModel) -> tuple[Any, Trained]:
         """In place."""

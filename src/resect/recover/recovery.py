@@ -10,11 +10,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from resect import methods, tasks
+from resect import methods, scratch, tasks
 from resect.errors import RequestError
 from resect.methods.step import Context
 from resect.models import adapters, devices, loading
-from resect.models import checkpoint_files as checkpoint
 from resect.record import digest
 from resect.recover.lora import Lora
 from resect.recover.trainer import Progress
@@ -52,12 +51,15 @@ def recover_to(
     assert isinstance(method, Recover)
     if adapter and not isinstance(method, Lora):
         raise RequestError(f"{step.method} makes no adapter: leave out --adapter.")
-    checkpoint.refuse_taken(out)
+    scratch.refuse_taken(out)
+    scratch.sweep(out.parent)
     device = devices.named(device)
     identity, empty = loading.identify(ref)
     method.fits(empty.model, [])
     for name in asked:
-        method.apart_from(tasks.get(name).items(Source(data_dir=data_dir)), name)
+        method.apart_from(
+            tasks.get(name, ref.trust_remote_code).items(Source(data_dir=data_dir)), name
+        )
     if isinstance(method, Lora):
         method.merge = not adapter
     whole = loading.load(ref, devices.fitting(device, empty.model), notice)
@@ -74,7 +76,7 @@ def recover_to(
         "seed": seed,
         "steps": [asdict(report)],
     }
-    with checkpoint.whole_folder(out) as folder:
+    with scratch.whole_folder(out) as folder:
         if adapter:
             model.save_pretrained(folder)
         else:
@@ -82,5 +84,7 @@ def recover_to(
         whole.tokenizer.save_pretrained(folder)
         text = json.dumps(done, indent=2) + "\n"
         (folder / "resect.json").write_text(text, encoding="utf-8")
+        if not adapter:
+            loading.refuse_unloadable(folder, ref)
     shutil.rmtree(method.folder, ignore_errors=True)
     return done

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +24,7 @@ from resect.recover import trainer as training
 from resect.recover import training_data as examples_of
 from resect.recover.trainer import Progress, Recipe, Teacher, Trained
 from resect.recover.training_data import Example
+from resect.scratch import Scratch
 
 
 @dataclass(eq=False)
@@ -129,8 +129,8 @@ class Recover(Recipe, Method):
             self.folder.mkdir(parents=True, exist_ok=True)
             yield self.folder
             return
-        with tempfile.TemporaryDirectory(prefix="resect-training-") as folder:
-            yield Path(folder)
+        with Scratch("training") as folder:
+            yield folder
 
 
 def count_zeros(model: PreTrainedModel) -> tuple[int, int]:

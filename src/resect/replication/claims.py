@@ -1,210 +1,277 @@
-"""What a recorded study claimed by its own metrics, and whether it survives: sentences of numbers.
-
-Reads finished rows only (plain dicts), so that no sentence says what no number does.
-"""
+"""What a recorded study claimed by its own metrics, and whether the claims survive."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import NamedTuple
 
+from resect.catalog import fragment
 from resect.findings.curves import say
+from resect.findings.rows import (
+    AnswerRate,
+    Better,
+    Claim,
+    Published,
+    PublishedComparison,
+    PublishedLevel,
+    Reader,
+)
 from resect.record import TaskInfo
-from resect.replication.answer_rates import ENOUGH
+from resect.replication.answer_rates import MIN_ITEMS
 
-Row = Mapping[str, Any]
-HOLDS, FAILS, DEPENDS = "holds", "does not hold", "depends on the measure"
-UNKNOWN = "cannot be said"
+
+class Holds(StrEnum):
+    """Whether a claim holds."""
+
+    YES = "holds"
+    NO = "does not hold"
+    DEPENDS = "depends on the measure"
+    UNKNOWN = "cannot be said"
+
+
+class Move(StrEnum):
+    """Where damage moves the answers of one sweep."""
+
+    MORE = "more"
+    LESS = "less"
+    BOTH = "both"
+    NEITHER = "neither"
+    UNKNOWN = "unknown"
+
+
 NOTICED = 0.05
 """A share that moves by less than this is called unchanged."""
 
+Measure = tuple[Reader, str]
+"""Who read the texts, and the metric."""
 
-def claims(found: Mapping[str, Any], tasks: Mapping[str, TaskInfo]) -> list[dict[str, Any]]:
-    """`{task, claim, verdict, why}`: who keeps more, for each comparison; then each task's bias."""
-    rows = []
-    table: dict[tuple[str, ...], dict[tuple[str, str], Row]] = {}
-    for row in found["comparisons"]:
-        where = (row["task"], row["recipe"], row["a"], row["b"])
-        table.setdefault(where, {})[row["reading"], row["metric"]] = row
-    for (task, recipe, _, _), got in table.items():
-        said = next((got[k] for k in got if k in PUBLISHED), None)
-        if said is not None:
-            rows.append(_who_keeps_more(task, recipe, said, got, found["levels"]))
-    for task, info in tasks.items():
-        if info.positive and task in found["gold"]:
-            rows.append(_bias(task, info.positive, found))
-    return [row for row in rows if row]
+PUBLISHED: tuple[Measure, ...] = (("study", "f1_observed"), ("study", "f1_positive"))
+"""What the study compared models by."""
 
-
-PUBLISHED = {
-    ("study", "f1_observed"): "F1 averaged over the labels observed",
-    ("study", "f1_positive"): "F1 of the positive label alone",
+MEASURES: Mapping[Measure, str] = {
+    ("study", "accuracy"): "accuracy area (its own parses)",
+    ("study", "skill"): "skill (its own parses)",
+    ("study", "retention"): "retention (its own parses)",
+    ("ours", "accuracy"): "accuracy area (read anew)",
+    ("ours", "skill"): "skill (read anew)",
+    ("ours", "retention"): "retention (read anew)",
 }
+"""What a published difference is held against."""
+
+
+class Lead(NamedTuple):
+    """The model that is ahead by the published area, the one behind, and their areas."""
+
+    ahead: str
+    behind: str
+    area_ahead: float
+    area_behind: float
+
+    @classmethod
+    def of(cls, row: PublishedComparison, a_ahead: bool) -> Lead:
+        """The two sides of a comparison, whichever of them is called ahead."""
+        if a_ahead:
+            return cls(row.a, row.b, row.area_a, row.area_b)
+        return cls(row.b, row.a, row.area_b, row.area_a)
+
+    @property
+    def percent(self) -> str:
+        """How far the one is ahead of the other, in percent of the other."""
+        if self.area_behind <= 0:
+            return "no base to compare with"
+        return f"{100 * (self.area_ahead / self.area_behind - 1):+.1f} %"
+
+
+def claims(published: Published, tasks: Mapping[str, TaskInfo]) -> Iterator[Claim]:
+    """Who keeps more, for each comparison; then each task's bias."""
+    table: dict[tuple[str, str, str, str], dict[Measure, PublishedComparison]] = {}
+    for row in published.comparisons:
+        where = (row.task, row.recipe, row.a, row.b)
+        table.setdefault(where, {})[row.reading, row.metric] = row
+    for rows in table.values():
+        main = next((row for measure, row in rows.items() if measure in PUBLISHED), None)
+        if main is not None:
+            yield _who_keeps_more(main, rows, published.levels)
+    for task, info in tasks.items():
+        if info.positive and task in published.gold:
+            rates = [row for row in published.said
+                     if (row.task, row.label) == (task, info.positive)]  # fmt: skip
+            gold = published.gold[task].get(info.positive, 0.0)
+            bias = _bias(task, info.positive, gold, rates)
+            if bias is not None:
+                yield bias
+
+
+# ── who keeps more ──────────────────────────────────────────────────────────────────────────────
 
 
 def _who_keeps_more(
-    task: str,
-    recipe: str,
-    said: Row,
-    got: Mapping[tuple[str, str], Row],
-    levels: Sequence[Row],
-) -> dict[str, Any]:
+    main: PublishedComparison,
+    rows: Mapping[Measure, PublishedComparison],
+    levels: Sequence[PublishedLevel],
+) -> Claim:
     """Whether the model that is ahead by the published area is ahead by anything else."""
-    ahead = (said["difference"] or 0.0) >= 0
-    first, second = ("a", "b") if ahead else ("b", "a")
-    winner, loser = said[first], said[second]
+    a_ahead = (main.difference or 0.0) >= 0
+    lead = Lead.of(main, a_ahead)
     claim = (
-        f"on {task}, {winner} keeps more than {loser} under {recipe}: area "
-        f"{said[f'area_{first}']:.4f} against {said[f'area_{second}']:.4f} "
-        f"({_percent(said, first)}) by {PUBLISHED[said['reading'], said['metric']]}"
+        f"on {main.task}, {lead.ahead} keeps more than {lead.behind} under {main.recipe}: area "
+        f"{lead.area_ahead:.4f} against {lead.area_behind:.4f} ({lead.percent}) by "
+        f"{fragment(main.metric)}"
     )
-    better, worse = f"{first} better", f"{second} better"
-    reasons, words = [], []
-    for reader, metric, name in _MEASURES:
-        row = got.get((reader, metric))
-        if row is None or row["difference"] is None:
-            continue
-        words.append(row["verdict"])
-        sign = 1 if ahead else -1
-        ends = sorted((sign * row["low"], sign * row["high"]))
-        reasons.append(
-            f"{name} {sign * row['difference']:+.3f} [{ends[0]:+.3f}, {ends[1]:+.3f}]"
-            f"{_says(row['verdict'], better, worse)}"
-        )
-    if words and all(w == better for w in words):
-        verdict = HOLDS
-    elif better not in words:
-        verdict = FAILS
+    better = Better.A if a_ahead else Better.B
+    measured = {
+        name: rows[measure]
+        for measure, name in MEASURES.items()
+        if measure in rows and rows[measure].difference is not None
+    }
+    verdicts = [row.verdict for row in measured.values()]
+    if verdicts and all(verdict is better for verdict in verdicts):
+        holds = Holds.YES
     else:
-        verdict = DEPENDS
-    parts = [f"{winner} minus {loser}: {'; '.join(reasons)}"]
-    if said["metric"] == "f1_observed":
-        parts.append(_extra_class(task, said, got, first, levels))
-    elif verdict != HOLDS:
+        holds = Holds.DEPENDS if better in verdicts else Holds.NO
+    reasons = "; ".join(_reason(name, row, a_ahead) for name, row in measured.items())
+    parts = [f"{lead.ahead} minus {lead.behind}: {reasons}"]
+    if main.metric == "f1_observed":
+        parts += _extra_class(main, rows, a_ahead, levels)
+    elif holds is not Holds.YES:
         parts.append("F1 of one label rewards saying that label, right or wrong")
-    return _claim(task, claim, verdict, [part for part in parts if part])
+    return _claim(main.task, claim, holds, parts)
 
 
-_MEASURES = (
-    ("study", "accuracy", "accuracy area (its own parses)"),
-    ("study", "skill", "skill (its own parses)"),
-    ("study", "retention", "share of skill kept (its own parses)"),
-    ("ours", "accuracy", "accuracy area (read anew)"),
-    ("ours", "skill", "skill (read anew)"),
-    ("ours", "retention", "share of skill kept (read anew)"),
-)
-
-
-def _says(verdict: str | None, better: str, worse: str) -> str:
-    return {better: ", clear of 0", worse: ", clear of 0 the other way"}.get(
-        str(verdict), ", not clear of 0"
-    )
+def _reason(name: str, row: PublishedComparison, a_ahead: bool) -> str:
+    """The difference by one measure, in the direction of the model that is called ahead."""
+    sign = 1 if a_ahead else -1
+    low, high = sorted(sign * (end or 0.0) for end in (row.low, row.high))
+    if row.verdict in (None, Better.NEITHER):
+        clear = ", not clear of 0"
+    else:
+        ahead = row.verdict is (Better.A if a_ahead else Better.B)
+        clear = ", clear of 0" if ahead else ", clear of 0 the other way"
+    return f"{name} {sign * (row.difference or 0.0):+.3f} [{low:+.3f}, {high:+.3f}]{clear}"
 
 
 def _extra_class(
-    task: str,
-    said: Row,
-    got: Mapping[tuple[str, str], Row],
-    first: str,
-    levels: Sequence[Row],
-) -> str:
+    main: PublishedComparison,
+    rows: Mapping[Measure, PublishedComparison],
+    a_ahead: bool,
+    levels: Sequence[PublishedLevel],
+) -> list[str]:
     """How much of the advantage comes from counting unreadable texts as a class of their own."""
-    fixed = got.get(("study", "f1_labels"))
-    plain = got.get(("study", "accuracy"))
-    if fixed is None or plain is None:
-        return ""
-    own = [row for row in levels if row["task"] == task and row["reading"] == "study"]
+    fixed, accuracy = rows.get(("study", "f1_labels")), rows.get(("study", "accuracy"))
+    if fixed is None or accuracy is None:
+        return []
     silent = {
-        model: sum(r["no_answer"] > 0 for r in own if r["model"] == model)
-        for model in (said["a"], said["b"])
-    }
-    return (
-        f"the advantage of {_percent(said, first)} is {_percent(fixed, first)} once F1 is averaged "
-        f"over the task's labels and {_percent(plain, first)} in accuracy: unreadable texts were "
-        "counted as one more class, whose F1 is 0, as soon as there was one (in "
-        f"{silent[said['a']]} of the levels of {said['a']}, {silent[said['b']]} of {said['b']})"
-    )
+        model: sum(
+            row.no_answer > 0 for row in levels
+            if (row.task, row.reading, row.model) == (main.task, "study", model)
+        )
+        for model in (main.a, main.b)
+    }  # fmt: skip
+    percents = [Lead.of(row, a_ahead).percent for row in (main, fixed, accuracy)]
+    return [
+        f"the advantage of {percents[0]} is {percents[1]} once F1 is averaged over the task's "
+        f"labels and {percents[2]} in accuracy: unreadable texts were counted as one more class, "
+        "whose F1 is 0, as soon as there was one (in "
+        f"{silent[main.a]} of the levels of {main.a}, {silent[main.b]} of {main.b})"
+    ]
 
 
-def _bias(task: str, label: str, found: Mapping[str, Any]) -> dict[str, Any]:
+# ── bias ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _bias(task: str, label: str, gold: float, rates: Sequence[AnswerRate]) -> Claim | None:
     """Whether damage makes models say the positive label more often, of the answers they give.
 
     It holds where every sweep does so clearly at some level and the opposite at none. It does
     not where one clearly says it less often, or is shown to say it no more often at any level.
     """
-    sweeps: dict[tuple[str, str, int], list[Row]] = {}
-    for row in found["said"]:
-        if row["task"] == task and row["label"] == label:
-            where = (row["model"], row["recipe"], row["seed"])
-            sweeps.setdefault(where, []).append(row)
-    swept = {where: rows for where, rows in sweeps.items() if len(rows) > 1}
+    sweeps: dict[tuple[str, str, int], list[AnswerRate]] = {}
+    for row in rates:
+        sweeps.setdefault((row.model, row.recipe, row.seed), []).append(row)
+    swept = {sweep: rows for sweep, rows in sweeps.items() if len(rows) > 1}
     if not swept:
-        return {}
-    several = len(swept) > len({model for model, _, _ in swept})
-    words = [_moves(rows) for rows in swept.values()]
-    if all(word == "more" for word in words):
-        verdict = HOLDS
-    elif {"less", "both", "neither"} & set(words):
-        verdict = FAILS
+        return None
+    moves = {_move(rows) for rows in swept.values()}
+    if moves == {Move.MORE}:
+        holds = Holds.YES
     else:
-        verdict = UNKNOWN
-    why = [f"{label} is right for {found['gold'][task][label]:.3f} of the items"]
+        against = moves & {Move.LESS, Move.BOTH, Move.NEITHER}
+        holds = Holds.NO if against else Holds.UNKNOWN
+    several = len(swept) > len({model for model, _, _ in swept})
+    why = [f"{label} is right for {gold:.3f} of the items"]
     for (model, recipe, seed), rows in swept.items():
         name = f"{model} under {recipe}, seed {seed}" if several else model
-        why.append(_says_it(name, label, rows))
-    if "both" in words:
+        why.append(_rates(name, label, rows))
+    if Move.BOTH in moves:
         why.append("damage moves the answers both ways")
-    why.append(f"intervals are over items answered intact and at the level, at least {ENOUGH}, and "
-               "hold for all levels of a model together")  # fmt: skip
+    why.append(
+        f"intervals are over items answered intact and at the level, at least {MIN_ITEMS}, and "
+        "hold for all levels of a model together"
+    )
     claim = f"on {task}, damaged models fall into saying {label} (affirmative bias)"
-    return _claim(task, claim, verdict, why)
+    return _claim(task, claim, holds, why)
 
 
-def _moves(rows: Sequence[Row]) -> str:
-    """Where damage moves one sweep's answers: more, less, both, neither or unknown.
+class Change(NamedTuple):
+    """How far the share of a label moved on the same items, all numbers there."""
+
+    row: AnswerRate
+    share: float
+    value: float
+    low: float
+    high: float
+    is_above_right: bool
+
+    @classmethod
+    def of(cls, row: AnswerRate) -> Change | None:
+        """None where too few items were answered both intact and at the level."""
+        if row.share is None or row.change is None or row.low is None or row.high is None:
+            return None
+        above = (row.baseline or 0.0) + row.change > (row.right or 0.0)
+        return cls(row, row.share, row.change, row.low, row.high, above)
+
+
+def _changes(rows: Sequence[AnswerRate]) -> list[Change]:
+    return [change for row in rows if (change := Change.of(row)) is not None]
+
+
+def _move(rows: Sequence[AnswerRate]) -> Move:
+    """Where damage moves one sweep's answers.
 
     More is clearly more often than intact, and more often than the label is right.
     """
-    known = [row for row in rows if row["change"] is not None]
-    more = any(
-        row["low"] > 0
-        and row["change"] >= NOTICED
-        and row["baseline"] + row["change"] > row["right"]
-        for row in known
-    )
-    less = any(row["high"] < 0 and row["change"] <= -NOTICED for row in known)
+    changes = _changes(rows)
+    more = any(c.low > 0 and c.value >= NOTICED and c.is_above_right for c in changes)
+    less = any(c.high < 0 and c.value <= -NOTICED for c in changes)
     if more or less:
-        return "both" if more and less else "more" if more else "less"
-    return "neither" if known and all(row["high"] < NOTICED for row in known) else "unknown"
+        return Move.BOTH if more and less else Move.MORE if more else Move.LESS
+    shown = bool(changes) and all(c.high < NOTICED for c in changes)
+    return Move.NEITHER if shown else Move.UNKNOWN
 
 
-def _says_it(name: str, label: str, rows: Sequence[Row]) -> str:
+def _rates(name: str, label: str, rows: Sequence[AnswerRate]) -> str:
     """How often one sweep says the label: intact, and where most and least often."""
-    start = rows[0]
-    known = [row for row in rows if row["change"] is not None]
-    if not known:
-        return f"{name} answers fewer than {ENOUGH} items both intact and at any damaged level"
-    found = f"{name} says {label} in {start['share']:.3f} of its {start['answered']} answers intact"
-    ends = (max(known, key=lambda row: row["share"]), min(known, key=lambda row: row["share"]))
-    for word, row in zip(("most", "least"), ends, strict=True):
-        found += (
-            f", {word} often in {row['share']:.3f} of {row['answered']} ({say(row['level'])}), "
-            f"{row['change']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}] on the same items"
+    start, changes = rows[0], _changes(rows)
+    if not changes:
+        return f"{name} answers fewer than {MIN_ITEMS} items both intact and at any damaged level"
+    text = f"{name} says {label} in {start.share:.3f} of its {start.answered} answers intact"
+    most = max(changes, key=lambda change: change.share)
+    least = min(changes, key=lambda change: change.share)
+    for word, change in (("most", most), ("least", least)):
+        text += (
+            f", {word} often in {change.share:.3f} of {change.row.answered} "
+            f"({say(change.row.level)}), {change.value:+.3f} [{change.low:+.3f}, "
+            f"{change.high:+.3f}] on the same items"
         )
-    return found
+    return text
 
 
-def _claim(task: str, claim: str, verdict: str, why: Sequence[str]) -> dict[str, Any]:
+def _claim(task: str, claim: str, holds: Holds, why: Sequence[str]) -> Claim:
     text = "; ".join(why)
-    return {
-        "task": task,
-        "claim": f"{claim[:1].upper()}{claim[1:]}.",
-        "verdict": verdict,
-        "why": f"{text[:1].upper()}{text[1:]}.",
-    }
-
-
-def _percent(row: Row, first: str) -> str:
-    """How far the one is ahead of the other, in percent of the other."""
-    one, other = row[f"area_{first}"], row[f"area_{'b' if first == 'a' else 'a'}"]
-    return f"{100 * (one / other - 1):+.1f} %" if other > 0 else "no base to compare with"
+    return Claim(
+        task=task,
+        claim=f"{claim[:1].upper()}{claim[1:]}.",
+        verdict=holds,
+        why=f"{text[:1].upper()}{text[1:]}.",
+    )

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
+from resect.errors import RequestError
 from resect.findings import planned
-from resect.findings.rows import Model, Published, Study, Summary, Verdict
+from resect.findings.rows import Model, Study, Summary
 from resect.findings.summary import roles_of, summarise
-from resect.findings.summary_file import parsed, to_data
+from resect.findings.summary_file import parsed
 from resect.narrative.reasons import explained
 from resect.narrative.verdict import verdict
 from resect.record import TaskInfo
 from resect.replication.published import published
+from resect.spec import Recipe
 
 SOURCE = "the analysis"
+_UNSAID: dict[str, Any] = {"limit": None, "variants": [], "margin": None, "alpha": None}
+"""What the study of an older audit does not say."""
 
 
 def analyse(
@@ -33,7 +38,7 @@ def analyse(
     judge: dict[str, Any] | None = None,
 ) -> Summary:
     """Everything that summary.json holds."""
-    declared = parsed(Study, study, SOURCE)
+    declared = parsed(Study, _with_parts(study), SOURCE)
     asked = [parsed(Model, model, SOURCE) for model in models]
     summary = summarise(
         study=declared,
@@ -49,11 +54,22 @@ def analyse(
     cell_rows = planned.cell_rows(cells)
     roles = roles_of(asked, cell_rows, answers)
     theirs = published(answers, tasks, cell_rows, declared, roles, resamples, seed)
-    summary = explained(
-        replace(
-            summary,
-            judge=judge or None,
-            published=parsed(Published, theirs, SOURCE) if theirs else None,
-        )
-    )
-    return replace(summary, verdict=parsed(Verdict, verdict(to_data(summary)), SOURCE))
+    summary = explained(replace(summary, judge=judge or None, published=theirs))
+    return replace(summary, verdict=verdict(summary))
+
+
+def _with_parts(study: Mapping[str, Any]) -> dict[str, Any]:
+    """The study with what the levels of each recipe are a fraction of, read from its name."""
+    return {
+        **_UNSAID,
+        **study,
+        "recipes": [{**row, "level_of": _level_of(str(row["name"]))} for row in study["recipes"]],
+    }
+
+
+def _level_of(name: str) -> str | None:
+    """None too for the name of somebody else's recipe, which may be any text."""
+    try:
+        return Recipe.of(steps=name).level_of
+    except RequestError:
+        return None

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeGuard
 import torch
 from transformers import PreTrainedModel
 
-from resect import methods
+from resect import methods, scratch
 from resect.errors import RequestError
 from resect.methods import stream
 from resect.methods.step import Context, Method
@@ -43,7 +43,8 @@ def compress_to(
     """Write `ref` after `recipe` to `out`, whole or not at all; what was done, as a dict.
 
     A single step that needs no activations is streamed, tensor by tensor, so that the model need
-    not fit into memory. Raises `RequestError` before anything is written.
+    not fit into memory. Raises `RequestError` before anything is written, and `RunError` where
+    what was written would not load.
     """
     asked = Asked.of(ref, recipe, calibration)
     if not asked.parts:
@@ -51,7 +52,7 @@ def compress_to(
     device = devices.named(device)
     place = Path(loading.where(ref))
     method = methods.make(recipe.steps[0], seed)
-    with checkpoint.whole_folder(out) as folder:
+    with scratch.whole_folder(out) as folder:
         if len(asked.parts) == 1 and _streams(method) and place.exists():
             reports: tuple[StepReport, ...] = (_stream(asked, method, folder, notice),)
         else:
@@ -68,6 +69,7 @@ def compress_to(
             "steps": [asdict(report) for report in reports],
         }
         _provenance(folder, done)
+        loading.refuse_unloadable(folder, ref)
     return done
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pandas as pd
 
-from resect.diff.answer_diff import reasked
-from resect.diff.run_diff import between
+from resect.diff.answer_diff import diff_answers
+from resect.diff.run_diff import RunDiff, diff_findings
 from resect.errors import RequestError
 from resect.findings.rows import Summary
 from resect.findings.summary_file import to_data
@@ -24,7 +24,7 @@ from resect.report import card
 from resect.report.page import render as page
 from resect.run.analysis import analyse
 from resect.store.sqlite import Store, plain_errors
-from resect.tasks import reader_of
+from resect.tasks import readers
 
 _EXAMPLES = 60  # answers shown in the page
 
@@ -151,24 +151,16 @@ class Run:
         return self.path / "report.html"
 
 
-def changes(first: Path, second: Path) -> dict[str, Any]:
+def changes(first: Path, second: Path) -> RunDiff:
     """What changed from one run to another (docs/diff.md): the findings of two run folders or
     summary.json files, and the answers where both folders have a store.
     """
-    found = between(first, second)
+    findings = diff_findings(first, second)
     without = [str(path) for path in (first, second) if not (path / "results.sqlite").is_file()]
-    answers, both = None, []
-    if not without:
-        names = {row["second"]: row["first"] for row in found["models"]}
-        answers = reasked(Run(first).read(), Run(second).read(), names)
-        both = answers["cells"]
-    return {
-        "schema": 1,
-        "in_common": found["same"] or bool(found["shared"].get("curves") or both),
-        **found,
-        "answers": answers,
-        "reason": f"there is no results.sqlite in {' and '.join(without)}" if without else None,
-    }
+    if without:
+        return RunDiff(findings, None, f"there is no results.sqlite in {' and '.join(without)}")
+    names = {pair.second: pair.first for pair in findings.models}
+    return RunDiff(findings, diff_answers(Run(first).read(), Run(second).read(), names), None)
 
 
 def to_json(value: Any) -> str:
@@ -192,30 +184,35 @@ def write(path: Path, text: str) -> None:
 
 
 def _read(store: Store) -> pd.DataFrame:
-    answers = _reread(store.answers(), store.items())
+    answers = _reread(store.answers(), store.items(), store.tasks())
     return _judged(answers, store, store.facts().get("judge"))
 
 
-def _reread(answers: pd.DataFrame, items: Mapping[str, Item]) -> pd.DataFrame:
+def _reread(
+    answers: pd.DataFrame, items: Mapping[str, Item], tasks: Mapping[str, TaskInfo]
+) -> pd.DataFrame:
     """Read anew what an older reader read, so that one run has one reader of each task."""
-    readers = {name: reader_of(name) for name in answers["task"].unique()}
-    newest = answers["task"].map({name: task.reader for name, task in readers.items()})
+    found = answers.groupby("task")["reader"].first()
+    newest = {
+        str(task): reader
+        for task, version in found.items()
+        if (reader := readers.again(tasks[str(task)], version))
+    }
+    versions = answers["task"].map({task: reader.version for task, reader in newest.items()})
     # no outcome: no text was asked for, as in option scores that somebody else recorded
-    old = (answers["reader"] != newest) & (answers["outcome"] != "")
-    # a program is run when it is answered, never by a report
-    programs = [name for name, task in readers.items() if not task.rereads]
-    old &= ~answers["task"].isin(programs)
+    old = answers["task"].isin(newest) & (answers["reader"] != versions)
+    old &= answers["outcome"] != ""
     if not old.any():
         return answers
     columns = [answers.loc[old, name] for name in ("task", "text", "item", "stopped")]
-    found = [
-        readers[name].read(text, items[key], stopped)
+    read = [
+        newest[name].read(text, items[key], stopped)
         for name, text, key, stopped in zip(*columns, strict=True)
     ]
     columns_of = {"answer": "value", "outcome": "outcome", "tier": "tier", "score": "score"}
     for column, name in columns_of.items():
-        answers.loc[old, column] = [getattr(reading, name) for reading in found]
-    parts = pd.Series([dict(r.parts) or None for r in found], answers.index[old], dtype=object)
+        answers.loc[old, column] = [getattr(reading, name) for reading in read]
+    parts = pd.Series([dict(r.parts) or None for r in read], answers.index[old], dtype=object)
     return answers.assign(parts=answers["parts"].where(~old, parts.reindex(answers.index)))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from resect import calibration, methods, tasks
+from resect import methods, tasks
+from resect.calibration import calibration_text
 from resect.errors import RequestError
 from resect.methods import validation as possible
 from resect.methods.step import Method
@@ -60,12 +61,17 @@ class Resolved:
         return [found] if found else []
 
 
-def resolve(study: Study) -> Resolved:
-    """Check every name and file of a study and load its items. Raises `RequestError`."""
-    study = study.model_copy(update={"recipes": _as_swept(study.recipes)})
+def resolve(study: Study, trust_remote_code: bool = False) -> Resolved:
+    """Check every name and file of a study and load its items. Raises `RequestError`.
+
+    A study can only ask for code to be run; `trust_remote_code` is the caller's word that it may.
+    """
+    if not trust_remote_code:
+        _refuse_code(study)
+    study = study.model_copy(update={"recipes": as_swept(study.recipes)})
     chains = _chains(study)
     device = devices.named(study.device)
-    items, infos = _items(study)
+    items, infos = _items(study, trust_remote_code)
     identities, places, tiny = {}, {}, {}
     for role, ref in study.models.items():
         identities[role], loaded = loading.identify(ref)
@@ -84,6 +90,17 @@ def resolve(study: Study) -> Resolved:
     return Resolved(study, device, names, identities, infos, items, keys, chains, places, tiny)
 
 
+def _refuse_code(study: Study) -> None:
+    """Raise `RequestError` where a study asks to run code that comes with a model or a task."""
+    asking = [f"the model {ref.id}" for ref in study.models.values() if ref.trust_remote_code]
+    asking += [f"the task {name}" for name in study.tasks if tasks.runs_code(name)]
+    if asking:
+        raise RequestError(
+            f"the study asks to run code that comes with {' and '.join(asking)}: read that code, "
+            "then allow it with --trust_remote_code (in Python trust_remote_code=True)."
+        )
+
+
 def _chains(study: Study) -> dict[str, Chain]:
     found: dict[str, Chain] = {}
     text = None
@@ -96,7 +113,7 @@ def _chains(study: Study) -> dict[str, Chain]:
         taken |= places
         needs = any(method.calibrated for method in parts)
         if needs and text is None and study.calibration is not None:
-            text = calibration.name_of(study.calibration, study.data_path)
+            text = calibration_text.name_of(study.calibration, study.data_path)
         chain = Chain(
             tuple(parts),
             any(method.random for method in parts),
@@ -109,8 +126,10 @@ def _chains(study: Study) -> dict[str, Chain]:
     return found
 
 
-def _items(study: Study) -> tuple[dict[str, tuple[Item, ...]], dict[str, TaskInfo]]:
-    found = {name: tasks.get(name) for name in study.tasks}
+def _items(
+    study: Study, trust_remote_code: bool
+) -> tuple[dict[str, tuple[Item, ...]], dict[str, TaskInfo]]:
+    found = {name: tasks.get(name, trust_remote_code) for name in study.tasks}
     source = Source(
         data_dir=study.data_path,
         limit=study.limit,
@@ -138,8 +157,8 @@ def _items(study: Study) -> tuple[dict[str, tuple[Item, ...]], dict[str, TaskInf
     return items, {name: task.describe(source) for name, task in found.items()}
 
 
-def _as_swept(recipes: Sequence[Recipe]) -> tuple[Recipe, ...]:
-    """Recipes with the options that a sweep sets, so that their names say them."""
+def as_swept(recipes: Sequence[Recipe]) -> tuple[Recipe, ...]:
+    """Recipes as they run and are stored: named by the options that are not the default."""
     return tuple(
         t.model_copy(update={"steps": tuple(methods.for_sweep(step) for step in t.steps)})
         for t in recipes

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from resect import scratch
 from resect.record import Provenance
 from resect.run import driver, folder
 from resect.run.resolve import Resolved
@@ -32,16 +33,18 @@ def run(
     notice: Notice = warnings.warn,
     workers: int | None = None,
     address: str | None = None,
+    trust_remote_code: bool = False,
 ) -> folder.Run:
     """Run what is not stored yet, then write summary, page and card.
 
-    Raises `RequestError` before anything is written where the study cannot be run.
+    `trust_remote_code` allows the code that models and tasks of the study bring, where it asks for
+    that. Raises `RequestError` before anything is written where the study cannot be run.
     """
-    resolved = driver.resolve(study)
+    resolved = driver.resolve(study, trust_remote_code)
     running = driver.engine_of(engine, notice, workers, address)
     found = folder.Run.create(out or Path("runs") / study.name)
     provenance = _provenance(resolved.device)
-    with found.writing() as store:
+    with found.writing() as store, scratch.under(found.path):
         folder.write(found.path / "study.yaml", study.dump(_resolved(resolved, provenance)))
         facts = {"study": _declared(resolved.study), "provenance": asdict(provenance)}
         driver.drive(resolved, store, running, watch, facts)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from transformers import PreTrainedModel
 
-from resect import methods, tasks
+from resect import methods
 from resect.ask import Asker, Budget
 from resect.ask.batch_check import departure
 from resect.errors import RunError
@@ -26,6 +26,7 @@ from resect.models import loading
 from resect.models.loading import Loaded
 from resect.record import Answer, CellResult, Item, Measurement, Status, StepReport, TaskInfo
 from resect.spec import Calibration, CellSpec, Measure, ModelRef, Recipe, Step
+from resect.tasks import readers
 from resect.tasks.contract import chosen
 
 
@@ -228,16 +229,16 @@ def _run(
 ) -> Iterator[Event]:
     """Ask one cell; `notes` say what was done otherwise than asked, and make it degraded."""
     started = time.perf_counter()
-    task = tasks.get(cell.info.name)
+    reader = readers.of(cell.info)
     asking, keys = cell.spec.asking, cell.spec.items  # hashes: once, not once an answer
     try:
         for batch in asker.ask(model, set(cell.missing)):
             answers = []
             for row, raw in zip(batch.rows, batch.answers, strict=True):
                 item = cell.items[row]
-                reading = task.answer(raw, item)
+                reading = reader.answer(raw, item)
                 best = chosen(item, raw.option_scores, cell.info.scored)
-                answers.append(Answer(asking, keys[row], raw, reading, task.reader, best))
+                answers.append(Answer(asking, keys[row], raw, reading, reader.version, best))
             yield Answered(cell, answers)
     except RunError as error:
         yield Finished(cell.result(sweep, "failed", str(error), None))

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from resect.spec.identity import CellSpec, StateSpec
-from resect.spec.method_table import METHODS
+from resect.spec.method_table import METHODS, Entry, entry_of, every_method
 from resect.spec.steps import BASELINE, Recipe, Scalar, Step, level, levels, written
 from resect.spec.study import Calibration, Dtype, Measure, ModelRef, Study
 
@@ -16,6 +16,7 @@ __all__ = [
     "Calibration",
     "CellSpec",
     "Dtype",
+    "Entry",
     "Measure",
     "ModelRef",
     "Recipe",
@@ -23,6 +24,8 @@ __all__ = [
     "StateSpec",
     "Step",
     "Study",
+    "entry_of",
+    "every_method",
     "level",
     "levels",
     "written",

@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 
 from resect.errors import RequestError
 from resect.spec.frozen import Frozen
-from resect.spec.method_table import METHODS
+from resect.spec.method_table import entry_of
 
 Scalar = str | int | float | bool
 
@@ -119,7 +119,7 @@ class Step(Frozen):
     @property
     def open(self) -> bool:
         """Whether its method has a level, and neither the step nor a pattern fixes it."""
-        entry = METHODS.get(self.method)  # an unknown name is refused where it is looked up
+        entry = entry_of(self.method)  # an unknown name is refused where it is looked up
         dosed = entry is None or entry.dose is not None
         return dosed and self.level is None and "pattern" not in self.options
 
@@ -178,6 +178,13 @@ class Recipe(Frozen):
         if not self.levels:
             return None
         return next((number for number, step in enumerate(self.steps) if step.open), None)
+
+    @property
+    def level_of(self) -> str | None:
+        """What its level is a fraction of (`targeted weights`), None where that is not known."""
+        step = next((step for step in self.steps if step.open), None)
+        entry = None if step is None else entry_of(step.method)
+        return None if entry is None else entry.part
 
     def doses(self, number: int) -> tuple[float, ...]:
         """The levels above 0 that step `number` is brought to."""

@@ -1,9 +1,9 @@
-"""The task contract: questions, the items they become, and how a text is read. Torch-free.
+"""The task contract: questions, the items they become, and what reads the answers. Torch-free.
 
-A task has an `info` (`TaskInfo`), `items(source)`, `describe(source)` and
-`read(text, item, stopped) -> Reading`. Most tasks inherit `QuestionTask`: they say what their
-questions and prompts are, and it puts instructions, examples and chat turns around them. Label
-tasks inherit `LabelTask`, whose reader is `resect.parse`.
+A task has an `info` (`TaskInfo`), `items(source)`, `describe(source)` and a `reader`. Most tasks
+inherit `QuestionTask`: they say what their questions and prompts are, and it puts instructions,
+examples and chat turns around them. Label tasks inherit `LabelTask`, whose reader is
+`resect.parse`.
 """
 
 from __future__ import annotations
@@ -16,15 +16,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from resect import parse
 from resect.errors import RequestError
-from resect.record import ABSTAIN, Item, RawAnswer, Reading, Stopped, TaskInfo
-from resect.tasks import prompts
+from resect.record import Item, Reading, Stopped, TaskInfo
+from resect.tasks import prompts, readers
 from resect.tasks.question import Question, length, same
+from resect.tasks.readers import Reader
 from resect.tasks.variants import variants
-
-READER = f"label:2 parse:{parse.VERSION}"
-"""What read a text, kept with every reading: an older one is read anew."""
 
 
 @dataclass(frozen=True)
@@ -48,18 +45,17 @@ class Source:
 
 
 class Task(Protocol):
-    """What the rest of resect knows of a task. `reader` names the version that reads its texts.
-
-    `rereads` says whether a stored text may be read anew (a program is run but once).
-    """
+    """What the rest of resect knows of a task."""
 
     @property
     def info(self) -> TaskInfo:
         """What the task is, with the part of its protocol that no option changes."""
         ...
 
-    reader: str
-    rereads: bool
+    @property
+    def reader(self) -> Reader:
+        """What reads its answers: one of `resect.tasks.readers`, which `describe` names."""
+        ...
 
     def items(self, source: Source) -> list[Item]:
         """The items in their fixed order; raises `RequestError` where the data is not at hand."""
@@ -70,15 +66,11 @@ class Task(Protocol):
         ...
 
     def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
-        """How `text` answers `item`; any text in, one `Reading` out, never an exception."""
+        """How `text` answers `item`, by its reader; never an exception."""
         ...
 
     def training(self, source: Source) -> Iterator[str]:
         """Texts to learn the task from, none of them asked; `RequestError` where it has none."""
-        ...
-
-    def answer(self, raw: RawAnswer, item: Item) -> Reading:
-        """How a raw answer is read: its text, or what else a task asks for."""
         ...
 
 
@@ -86,14 +78,13 @@ class QuestionTask:
     """A task that turns questions into items: one prompt each, ending with a cue line.
 
     A subclass gives `info` (its `protocol` says split and prompt; `describe` adds the rest),
-    `questions` and `prompt`; `choices` where it has an options view; `num_fewshot` where the form
-    asked for has to be shown; `pool` where worked examples do not come from the questions
+    `reader`, `questions` and `prompt`; `choices` where it has an options view; `num_fewshot` where
+    the form asked for has to be shown; `pool` where worked examples do not come from the questions
     themselves, and then `pool_name`, which says from where.
     """
 
     info: TaskInfo
-    reader = READER
-    rereads = True
+    reader: Reader
     num_fewshot = 0
     pool_name = "drawn by seed from the other questions of the task"
 
@@ -114,7 +105,7 @@ class QuestionTask:
 
     def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
         """How `text` answers `item`."""
-        raise NotImplementedError
+        return self.reader.read(text, item, stopped)
 
     def description(self, question: Question) -> str:
         """What stands before worked examples and question."""
@@ -137,12 +128,6 @@ class QuestionTask:
     def limited(self, questions: Iterable[Question], limit: int | None) -> Iterator[Question]:
         """The first `limit` questions; a task of several parts shares them out."""
         return islice(questions, limit)
-
-    def answer(self, raw: RawAnswer, item: Item) -> Reading:
-        """The reading of the text; an empty one where no text was asked for."""
-        if raw.stopped is None:
-            return Reading(None, "", "", None)
-        return self.read(raw.text, item, raw.stopped)
 
     def items(self, source: Source) -> list[Item]:
         """The questions as items, each with its worked examples and in its form.
@@ -231,8 +216,8 @@ class QuestionTask:
 
     def describe(self, source: Source) -> TaskInfo:
         """`info` with its whole protocol in one sentence, and the budget asked for."""
-        shots = self.shots(source)
-        return described(self.info, source, shots, self.pool_name, self.scoring())
+        info = replace(self.info, reader=self.reader.name)
+        return described(info, source, self.shots(source), self.pool_name, self.scoring())
 
     def scoring(self) -> str:
         """The end of the protocol: how answers are scored."""
@@ -241,6 +226,8 @@ class QuestionTask:
 
 class LabelTask(QuestionTask):
     """A task whose answer is one of a set of labels (yes/no/maybe, letters)."""
+
+    reader = readers.Label()
 
     def choices(self, question: Question) -> tuple[str, ...]:
         """The labels themselves."""
@@ -255,25 +242,6 @@ class LabelTask(QuestionTask):
         }
         return f"; options view: log-likelihood of {what[self.info.scored]}"
 
-    def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
-        """Read with the tiered parser; 1.0 if the label is the gold, else 0.0."""
-        parsed = parse.parse(text, labels=item.labels, options=item.options, question=item.question)
-        return judged(parsed, item)
-
-
-def judged(parsed: parse.Parsed, item: Item) -> Reading:
-    """A parsed answer against the gold; where abstaining is on offer, a refusal abstains."""
-    value, outcome = counted(item, parsed.answer), parsed.outcome
-    if outcome == "refusal" and ABSTAIN in item.means.values():
-        value, outcome = ABSTAIN, "recovered"
-    right = value is not None and value == item.gold
-    return Reading(value, outcome, parsed.tier, float(right))
-
-
-def counted(item: Item, label: str | None) -> str | None:
-    """What a label counts as (`Item.meaning`), None for none."""
-    return None if label is None else item.meaning(label)
-
 
 def chosen(item: Item, scores: Sequence[float] | None, scored: str) -> str | None:
     """What the label with the best score counts as, None where the scores are no numbers.
@@ -285,7 +253,7 @@ def chosen(item: Item, scores: Sequence[float] | None, scored: str) -> str | Non
     by_bytes = scored == "text-normalised"
     sizes = [len(c.removeprefix(" ").encode()) or 1 if by_bytes else 1 for c in item.choices]
     values = [score / size for score, size in zip(scores, sizes, strict=True)]
-    return counted(item, item.labels[max(range(len(values)), key=values.__getitem__)])
+    return readers.counted(item, item.labels[max(range(len(values)), key=values.__getitem__)])
 
 
 def described(info: TaskInfo, source: Source, shots: int, pool: str, scoring: str) -> TaskInfo:

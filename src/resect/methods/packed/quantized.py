@@ -6,7 +6,6 @@ A copy of the model goes through a temporary checkpoint, so that what is asked i
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +19,7 @@ from resect.methods.masks import zeros
 from resect.methods.step import Applied, Method
 from resect.models import devices, loading
 from resect.record import StepReport
+from resect.scratch import Scratch
 
 LEFT = 0.05
 """A larger share of the targeted weights that stayed as they were makes a cell degraded."""
@@ -48,7 +48,7 @@ class Quantized(Method):
 
     def apply(self, model: PreTrainedModel, level: float | None = None) -> Applied:
         """Quantize the linears inside the decoder blocks, as the library does it."""
-        with tempfile.TemporaryDirectory(prefix="resect-quantize-") as folder:
+        with Scratch("quantize") as folder:
             model.save_pretrained(folder)
             try:
                 found: PreTrainedModel = AutoModelForCausalLM.from_pretrained(

@@ -28,7 +28,8 @@ from transformers import PreTrainedModel
 
 from resect.anatomy import mixtures as anatomy
 from resect.anatomy.mixtures import Mixture, Routing
-from resect.calibration import Seen, Tokens, blocks_in_turn, name_of, squares
+from resect.calibration.calibration_text import Tokens, name_of
+from resect.calibration.capture import Seen, blocks_in_turn, squares
 from resect.errors import RequestError, unknown
 from resect.methods.masks import removed
 from resect.methods.options import Seed, Whole

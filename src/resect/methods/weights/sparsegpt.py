@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from resect.anatomy import Matrix
-from resect.calibration import Moments, gram
+from resect.calibration.capture import Moments, gram
 from resect.errors import RunError
 from resect.methods.masks import Pattern, all_but_n_of_m, lowest, removed
 from resect.methods.options import Size, Whole
