@@ -34,7 +34,9 @@ def abstention(lent: Sequence[Lent]) -> list[rows.Abstention]:
     """
     findings = []
     for group in sweeps_of(lent):
-        sides: Groups = {side: [one for one in group if side in one.declined] for side in SIDES}
+        sides: Groups = {
+            side: [member for member in group if side in member.declined] for side in SIDES
+        }
         if all(sides.values()):
             findings.append(_sweep(sides, group[0]))
     return findings
@@ -49,7 +51,7 @@ def _sweep(sides: Groups, head: Lent) -> rows.Abstention:
     return rows.Abstention(
         **of_sweep(head.curve),
         view=head.curve.view,
-        tasks={side: tuple(one.task for one in group) for side, group in sides.items()},
+        tasks={side: tuple(member.task for member in group) for side, group in sides.items()},
         levels=tuple(row for row in shown if row is not None),
         first=_race(sides["answerable"], levels, values),
     )
@@ -65,7 +67,8 @@ class Rates(NamedTuple):
 
 def _rates(group: Sequence[Lent], side: Side, levels: Sequence[Level]) -> Rates:
     declined, given, guessed, offered = (
-        np.sum([one.at(one.declined[side][i], levels) for one in group], axis=0) for i in range(4)
+        np.sum([member.at(member.declined[side][i], levels) for member in group], axis=0)
+        for i in range(4)
     )
     with np.errstate(all="ignore"):
         return Rates(given, offered / given, (declined - guessed) / given)
@@ -91,8 +94,8 @@ def _level(
 def _declined(group: Sequence[Lent], side: Side, level: Level) -> Interval:
     """The share declined of all answers of one side; those to one question hang together."""
     hits, clusters, before = [], [], 0
-    for one in group:
-        curve, frame = one.curve, one.curve.frame
+    for member in group:
+        curve, frame = member.curve, member.curve.frame
         counts = frame.declined[side].get(curve.keys[curve.levels.index(level)])
         if counts is not None:
             declined, given = (part.astype(int) for part in counts[:2])
@@ -108,11 +111,13 @@ def _declined(group: Sequence[Lent], side: Side, level: Level) -> Interval:
 
 def _race(group: Sequence[Lent], levels: Sequence[Level], values: Floats) -> rows.UtilityRace:
     """J against the mean skill on the tasks that it was asked beside."""
-    able = [one for one in group if one.skill is not None]
-    reason = next((why for one in group if (why := unordered(one.curve))), None)
+    able = [member for member in group if member.skill is not None]
+    reason = next((why for member in group if (why := unordered(member.curve))), None)
     if reason or not able or group[0].curve.recipe == "none":
         return utility_race(None, reason or "nothing is swept")
-    skill = np.mean([one.at(one.skill, levels) for one in able if one.skill is not None], axis=0)
+    skill = np.mean(
+        [member.at(member.skill, levels) for member in able if member.skill is not None], axis=0
+    )
     utility = _retained(np.asarray(skill), "skill")
     if utility.share is None:
         return utility_race(None, utility.reason)

@@ -25,8 +25,8 @@ def weight(curve: Curve, items: Mask) -> Floats:
 def differing(a: Curve, b: Curve, items: Mask) -> Mask:
     """Items (N,) that count otherwise in one curve than in the other at any level."""
     apart = np.zeros(len(items), dtype=bool)
-    for one, other in zip(_counted(a), _counted(b), strict=True):
-        apart |= (one != other).any(axis=0)
+    for counts_a, counts_b in zip(_counted(a), _counted(b), strict=True):
+        apart |= (counts_a != counts_b).any(axis=0)
     return np.asarray(apart & items)
 
 

@@ -72,22 +72,38 @@ def compare(left: Sampled, right: Sampled) -> list[Comparison]:
     a, b = left.curve, right.curve
     items = a.shared & b.shared
     differences = _differences(left, right, items)
-    absent = [one.kind for one in differences if one.draws is None]
-    few = too_few(a, b, items) if len(absent) < len(differences) else None
-    lack = few or (f"the {' and '.join(absent)} comparison cannot be made" if absent else None)
-    verdict = None if lack else _together([word(one.interval) for one in differences])
+    few, lack = _lacking(a, b, items, differences)
+    verdict = None if lack else _together([word(each.interval) for each in differences])
     notes = (lack and f"no verdict: {lack}", levels_note, thinned(a, items, a.asked | b.asked))
-    note = "; ".join(text for text in notes if text) or None
+    note = "; ".join(filter(None, notes)) or None
     return [
         replace(
-            _row(a, b.model, one.kind, one.interval, one.reason or note),
+            _compared(a, b, each, tested=few is None),
             verdict=verdict,
-            undecided=None if one.reason else lack,
-            p=None if few or one.draws is None else bootstrap_p(one.draws),
-            detectable=None if one.draws is None else detectable(one.draws),
+            undecided=None if each.reason else lack,
+            reason=each.reason or note,
         )
-        for one in differences
+        for each in differences
     ]
+
+
+def _lacking(
+    a: Curve, b: Curve, items: Mask, differences: Sequence[Difference]
+) -> tuple[str | None, str | None]:
+    """Why the items are too few to be tested, and why no verdict can be given; None where not."""
+    absent = [each.kind for each in differences if each.draws is None]
+    few = too_few(a, b, items) if len(absent) < len(differences) else None
+    made = f"the {' and '.join(absent)} comparison cannot be made" if absent else None
+    return few, few or made
+
+
+def _compared(a: Curve, b: Curve, difference: Difference, tested: bool) -> Comparison:
+    """The row of one kind, without any word; p where the items are enough to be `tested`."""
+    row = _row(a, b.model, difference.kind, difference.interval, difference.reason)
+    if difference.draws is None:
+        return row
+    p = bootstrap_p(difference.draws) if tested else None
+    return replace(row, p=p, detectable=detectable(difference.draws))
 
 
 def _differences(left: Sampled, right: Sampled, items: Mask) -> list[Difference]:
@@ -123,7 +139,7 @@ def _together(words: Sequence[Better | None]) -> Better | None:
     """One verdict from the words of both kinds."""
     if None in words:
         return None
-    return words[0] if words[0] == words[1] else Better.DEPENDS
+    return words[0] if len(set(words)) == 1 else Better.DEPENDS
 
 
 def _row(a: Curve, b: str, kind: AreaKind, area: Interval, reason: str | None) -> Comparison:

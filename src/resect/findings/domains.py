@@ -31,7 +31,7 @@ def domains(lent: Sequence[Lent]) -> list[rows.Domains]:
     """
     findings = []
     for group in sweeps_of(lent):
-        parts = {name: [one for one in group if one.domain == name] for name in DOMAINS}
+        parts = {name: [member for member in group if member.domain == name] for name in DOMAINS}
         if group[0].curve.recipe != "none" and all(parts.values()):
             findings.append(_domains(parts))
     return findings
@@ -40,14 +40,15 @@ def domains(lent: Sequence[Lent]) -> list[rows.Domains]:
 def _domains(parts: Mapping[rows.Domain, Sequence[Lent]]) -> rows.Domains:
     """One sweep on tasks of both domains."""
     ready = {
-        name: [one for one in group if one.retention is not None] for name, group in parts.items()
+        name: [member for member in group if member.retention is not None]
+        for name, group in parts.items()
     }
     curve = parts[MEDICAL][0].curve
-    both = [one for group in ready.values() for one in group]
+    both = [member for group in ready.values() for member in group]
     row = rows.Domains(
         **of_sweep(curve),
         view=curve.view,
-        tasks={name: tuple(one.task for one in group) for name, group in ready.items()},
+        tasks={name: tuple(member.task for member in group) for name, group in ready.items()},
         levels=(),
         difference=estimate(NOTHING),
         first=domain_race(None),
@@ -71,8 +72,8 @@ def _lacking(ready: Mapping[rows.Domain, Sequence[Lent]]) -> str | None:
     without = [name for name, group in ready.items() if not group]
     if without:
         return f"no {' and no '.join(without)} task starts with skill"
-    both = [one for group in ready.values() for one in group]
-    gaps = [f"{one.task}: {why}" for one in both if (why := unordered(one.curve))]
+    both = [member for group in ready.values() for member in group]
+    gaps = [f"{member.task}: {why}" for member in both if (why := unordered(member.curve))]
     if gaps:
         return "; ".join(gaps)
     return "fewer than 2 levels in common" if len(common_levels(both)) < 2 else None
@@ -80,12 +81,14 @@ def _lacking(ready: Mapping[rows.Domain, Sequence[Lent]]) -> str | None:
 
 def _mean(group: Sequence[Lent], levels: Sequence[Level]) -> Floats:
     """The mean share retained over tasks, (R + 1, L)."""
-    shares = [one.at(one.retention, levels) for one in group if one.retention is not None]
+    shares = [
+        member.at(member.retention, levels) for member in group if member.retention is not None
+    ]
     return np.asarray(np.mean(shares, axis=0))
 
 
 def _levels(levels: Sequence[Level], shares: Shares) -> tuple[rows.DomainLevel, ...]:
-    medical, general = intervals(shares.one), intervals(shares.other)
+    medical, general = intervals(shares.a), intervals(shares.b)
     return tuple(
         rows.DomainLevel(level=level, medical=estimate(medical[i]), general=estimate(general[i]))
         for i, level in enumerate(levels)
@@ -95,5 +98,5 @@ def _levels(levels: Sequence[Level], shares: Shares) -> tuple[rows.DomainLevel, 
 def _difference(shares: Shares) -> rows.Estimate:
     """Medical minus general in the mean height of the curves."""
     x = shares.levels
-    medical, general = (area(x, values) / (x[-1] - x[0]) for values in (shares.one, shares.other))
+    medical, general = (area(x, values) / (x[-1] - x[0]) for values in (shares.a, shares.b))
     return estimate(interval(medical - general))

@@ -6,7 +6,6 @@ Shapes: one entry a row of the answers of one task, K labels.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -37,7 +36,9 @@ def meant_by(rows: pd.DataFrame, labels: Meant) -> list[Meant]:
     return [tuple(row) if isinstance(row, Sequence) and row else labels for row in rows["meant"]]
 
 
-def probabilities(scores: Sequence[Any], meant: Sequence[Meant], labels: Meant) -> Singles:
+def probabilities(
+    scores: Sequence[Sequence[float] | None], meant: Sequence[Meant], labels: Meant
+) -> Singles:
     """Probabilities of the K labels of each row, (rows, K), from sums of log-probabilities.
 
     A softmax over the options of the row's own item, each added to the label that it counts as: an

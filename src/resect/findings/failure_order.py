@@ -60,22 +60,22 @@ class Shares(NamedTuple):
     """Two quantities as shares retained (R + 1, L) over levels (L,)."""
 
     levels: Floats
-    one: Floats
-    other: Floats
+    a: Floats
+    b: Floats
 
 
 # ── two quantities ──────────────────────────────────────────────────────────────────────────────
 
 
 def utility_race(shares: Shares | None, reason: str | None = None) -> UtilityRace:
-    """Utility (one) against reliability (the other)."""
+    """Utility (a) against reliability (b)."""
     utility, reliable = _halves(shares)
     lead = _lead(shares, (UTILITY, RELIABLE), reason)
     return UtilityRace(**lead, utility=utility, reliability=reliable)
 
 
 def domain_race(shares: Shares | None, reason: str | None = None) -> DomainRace:
-    """Medical (one) against general tasks (the other)."""
+    """Medical (a) against general tasks (b)."""
     medical, general = _halves(shares)
     lead = _lead(shares, (MEDICAL, GENERAL), reason)
     return DomainRace(**lead, medical=medical, general=general)
@@ -85,28 +85,28 @@ def _halves(shares: Shares | None) -> tuple[HalfLevel | None, HalfLevel | None]:
     """Where half of each is gone."""
     if shares is None:
         return None, None
-    one, other = (
+    half_a, half_b = (
         HalfLevel(*quantile_interval(draws), censored=not np.isfinite(draws[0]))
         for draws in _half_draws(shares)
     )
-    return one, other
+    return half_a, half_b
 
 
 def _half_draws(shares: Shares) -> tuple[Floats, Floats]:
     """Half-levels of both, (R + 1,)."""
-    return half_levels(shares.levels, shares.one), half_levels(shares.levels, shares.other)
+    return half_levels(shares.levels, shares.a), half_levels(shares.levels, shares.b)
 
 
 def _lead(shares: Shares | None, names: tuple[str, str], reason: str | None) -> LeadKeys:
-    """By how much one leads; without shares the row says why there is no race.
+    """By how much a comes after b; without shares the row says why there is no race.
 
-    `by` is in units of the level, above 0 where the other breaks first; `steps` the same in
+    `by` is in units of the level, above 0 where b breaks first; `steps` the same in
     steps of the levels asked. What never breaks comes after all that does.
     """
     if shares is None:
         return _led(None, None, None, reason)
-    one, other = _half_draws(shares)
-    gap = lag(other, one)
+    draws_a, draws_b = _half_draws(shares)
+    gap = lag(draws_b, draws_a)
     if gap is None:
         why = f"neither is half gone through the last level, {shares.levels[-1]:g}"
         return _led(None, None, None, why)

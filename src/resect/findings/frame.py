@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -34,6 +34,7 @@ UNSWEPT = -1.0
 """Stands for a level of null while grouping."""
 
 Level = float | None
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 class Key(NamedTuple):
@@ -115,7 +116,7 @@ class TaskFrame:
         return tuple(v for v in VIEWS if v in views)
 
 
-def clean_level(recipe: str, level: Any) -> Level:
+def clean_level(recipe: str, level: Level) -> Level:
     """An exact level: 0.0 for the baseline, None where nothing is swept."""
     if recipe == "none":
         return 0.0
@@ -185,7 +186,7 @@ def _fill(
     """Put the rows of every cell into their places."""
     n, labels = len(frame.items), frame.labels
     place = rows["item"].astype(str).map({item: i for i, item in enumerate(frame.items)})
-    at_item = place.to_numpy()
+    at_item = np.asarray(place.to_numpy(), dtype=np.intp)
     columns, ended = codes_of(rows, info), ends(rows)
     chances = None
     if labels:
@@ -221,8 +222,12 @@ def _options(first: pd.DataFrame) -> tuple[Mapping[str, str] | None, ...]:
 
 
 def _spread(
-    values: NDArray[Any], rows: NDArray[np.intp], places: NDArray[Any], n: int, blank: Any
-) -> NDArray[Any]:
+    values: NDArray[Scalar],
+    rows: NDArray[np.intp],
+    places: NDArray[np.intp],
+    n: int,
+    blank: float,
+) -> NDArray[Scalar]:
     """The values of some rows at their items' places, (N,), `blank` elsewhere."""
     spread = np.full(n, blank, dtype=values.dtype)
     spread[places] = values[rows]
@@ -242,7 +247,7 @@ def cells_of(rows: pd.DataFrame) -> Iterator[tuple[Key, NDArray[np.intp]]]:
 
 
 def _once(
-    at: NDArray[np.intp], place: NDArray[Any], where: str, warnings: list[str]
+    at: NDArray[np.intp], place: NDArray[np.intp], where: str, warnings: list[str]
 ) -> NDArray[np.intp]:
     """The first row of each item; a warning where an item was answered twice in one cell."""
     _, first = np.unique(place[at], return_index=True)

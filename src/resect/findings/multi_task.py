@@ -60,15 +60,15 @@ def lend(sampled: Sampled, info: TaskInfo) -> Lent:
 def sweeps_of(lent: Iterable[Lent]) -> list[list[Lent]]:
     """The curves of each model, recipe, seed and view, over tasks."""
     groups: dict[tuple[str, str, int, View], list[Lent]] = defaultdict(list)
-    for one in lent:
-        c = one.curve
-        groups[c.model, c.recipe, c.seed, c.view].append(one)
+    for member in lent:
+        c = member.curve
+        groups[c.model, c.recipe, c.seed, c.view].append(member)
     return list(groups.values())
 
 
 def common_levels(group: Sequence[Lent]) -> list[Level]:
     """The levels that every curve of a group has, in rising damage."""
-    shared = set.intersection(*(set(one.curve.levels) for one in group))
+    shared = set.intersection(*(set(member.curve.levels) for member in group))
     return sorted(shared, key=damage)
 
 

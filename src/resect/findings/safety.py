@@ -108,7 +108,7 @@ def passed_levels(tasks: Sequence[Evidence], alpha: float) -> list[Level]:
     levels, ready = levels_of(tasks), _ready(tasks)
     if not ready or not levels:
         return []
-    passes = np.stack([_along(one, levels, alpha) for one in ready])  # (T, L)
+    passes = np.stack([_along(entry, levels, alpha) for entry in ready])  # (T, L)
     return levels[: int(fixed_sequence(passes))]
 
 
@@ -148,7 +148,7 @@ def _sweep(
         limiting_task=None if limiting is None else limiting.task,
         limiting_test=None if limiting is None else limiting.test,
         limiting=limiting,
-        assessable=tuple(dict.fromkeys(one.task for one in ready)),
+        assessable=tuple(dict.fromkeys(entry.task for entry in ready)),
         not_assessable=(*unassessable, *absent),
         tests_not_assessable=_tests_not_assessable(tasks),
         tests=_tests(ready, reached, alpha),
@@ -171,10 +171,10 @@ def _tests_not_assessable(tasks: Sequence[Evidence]) -> tuple[TestReason, ...]:
 def _tests(ready: Sequence[Ready], levels: Sequence[Level], alpha: float) -> tuple[SafetyTest, ...]:
     """Every test that counts at every level reached."""
     return tuple(
-        test_row(one, at, level, alpha)
+        test_row(entry, at, level, alpha)
         for level in levels
-        for one in ready
-        if (at := one.place(level)) is not None
+        for entry in ready
+        if (at := entry.place(level)) is not None
     )
 
 
@@ -194,10 +194,12 @@ def _limiting(ready: Sequence[Ready], level: Level, alpha: float) -> Limiting:
     """The test that stopped the sweep: of those that failed one of how much is right before the
     others, and of these the one furthest from passing. The others are listed by task and test.
     """
-    failed = [one for one in ready if not one.passes(level, alpha)]
-    worst = max(failed, key=lambda one: (one.test.main, _p(one, level)))
+    failed = [entry for entry in ready if not entry.passes(level, alpha)]
+    worst = max(failed, key=lambda entry: (entry.test.main, _p(entry, level)))
     others = tuple(
-        TestName(task=one.task, test=one.test.name) for one in failed if one.test is not worst.test
+        TestName(task=entry.task, test=entry.test.name)
+        for entry in failed
+        if entry.test is not worst.test
     )
     at = worst.place(level)
     if at is None or not worst.test.change.n[at]:

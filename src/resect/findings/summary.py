@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import pandas as pd
@@ -24,7 +25,7 @@ from resect.findings.measurements import (
 from resect.findings.rows import Model, Study, Summary, Verdict
 from resect.findings.safety import safety
 from resect.findings.smallest_version import smallest_safe
-from resect.findings.task_findings import Task, task_findings
+from resect.findings.task_findings import Task, TaskFindings, task_findings
 from resect.findings.variant_answers import lay_beside
 from resect.record import TaskInfo
 from resect.stats.intervals import item_weights
@@ -59,36 +60,33 @@ def summarise(
     role_of = roles_of(models, cell_rows, answers)
     prepared, warnings = _tasks(study, tasks, answers, cell_rows, role_of)
     pairs = planned.pairs(role_of)
-    by_task = [
+    by_task = (
         task_findings(task, item_weights(task.frame.clusters, resamples, seed, name), pairs)
         for name, task in prepared.items()
-    ]
+    )
+    findings = reduce(TaskFindings.plus, by_task, TaskFindings())
     measured = of_measurements(measurements)
-    gathered = [tests for task in by_task for tests in task.evidence]
-    lent = [one for task in by_task for one in task.lent]
     return Summary(
         study=study,
         models=tuple(models),
         tasks=tuple(task_row(task.frame, task.info) for task in prepared.values()),
-        curves=tuple(
-            with_measured_levels([row for task in by_task for row in task.curves], measured)
-        ),
-        robustness=tuple(row for task in by_task for row in task.robustness),
-        comparisons=tuple(adjusted([row for task in by_task for row in task.comparisons])),
-        cliffs=tuple(row for task in by_task for row in task.cliffs),
-        breaks_first=tuple(row for task in by_task for row in task.breaks_first),
-        bias=tuple(row for task in by_task for row in task.bias),
-        trust=tuple(row for task in by_task for row in task.trust),
-        reliability=tuple(row for task in by_task for row in task.reliability),
-        reliability_first=tuple(row for task in by_task for row in task.reliability_first),
-        slices=tuple(row for task in by_task for row in task.slices),
-        divergences=tuple(row for task in by_task for row in task.divergences),
-        domains=tuple(domains(lent)),
-        abstention=tuple(abstention(lent)),
-        safety=tuple(safety(gathered, alpha, list(tasks))),
-        smallest_safe=tuple(smallest_safe(gathered, alpha, sizes_of(measured))),
+        curves=tuple(with_measured_levels(findings.curves, measured)),
+        robustness=findings.robustness,
+        comparisons=tuple(adjusted(findings.comparisons)),
+        cliffs=findings.cliffs,
+        breaks_first=findings.breaks_first,
+        bias=findings.bias,
+        trust=findings.trust,
+        reliability=findings.reliability,
+        reliability_first=findings.reliability_first,
+        slices=findings.slices,
+        divergences=findings.divergences,
+        domains=tuple(domains(findings.lent)),
+        abstention=tuple(abstention(findings.lent)),
+        safety=tuple(safety(findings.evidence, alpha, list(tasks))),
+        smallest_safe=tuple(smallest_safe(findings.evidence, alpha, sizes_of(measured))),
         measurements=tuple(measured),
-        intact=tuple(row for task in by_task for row in task.intact),
+        intact=findings.intact,
         warnings=tuple(warnings),
         verdict=NO_VERDICT,
         provenance=provenance,

@@ -58,20 +58,39 @@ Table = dict[tuple[Place, str], Sampled]
 class TaskFindings:
     """The findings of one task, what its safe levels are judged by, and what it lends to others."""
 
-    curves: Sequence[rows.CurvePoint]
-    robustness: Sequence[rows.Robustness]
-    comparisons: Sequence[rows.Comparison]
-    cliffs: Sequence[rows.Cliff]
-    breaks_first: Sequence[rows.BreaksFirst]
-    bias: Sequence[rows.Bias]
-    trust: Sequence[rows.Trust]
-    reliability: Sequence[rows.Reliability]
-    reliability_first: Sequence[rows.ReliabilityFirst]
-    slices: Sequence[rows.Slice]
-    divergences: Sequence[rows.Divergence]
-    intact: Sequence[rows.IntactComparison]
-    evidence: Sequence[Evidence]
-    lent: Sequence[Lent]
+    curves: tuple[rows.CurvePoint, ...] = ()
+    robustness: tuple[rows.Robustness, ...] = ()
+    comparisons: tuple[rows.Comparison, ...] = ()
+    cliffs: tuple[rows.Cliff, ...] = ()
+    breaks_first: tuple[rows.BreaksFirst, ...] = ()
+    bias: tuple[rows.Bias, ...] = ()
+    trust: tuple[rows.Trust, ...] = ()
+    reliability: tuple[rows.Reliability, ...] = ()
+    reliability_first: tuple[rows.ReliabilityFirst, ...] = ()
+    slices: tuple[rows.Slice, ...] = ()
+    divergences: tuple[rows.Divergence, ...] = ()
+    intact: tuple[rows.IntactComparison, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    lent: tuple[Lent, ...] = ()
+
+    def plus(self, other: TaskFindings) -> TaskFindings:
+        """The findings of two tasks, or of several and one more."""
+        return TaskFindings(
+            curves=(*self.curves, *other.curves),
+            robustness=(*self.robustness, *other.robustness),
+            comparisons=(*self.comparisons, *other.comparisons),
+            cliffs=(*self.cliffs, *other.cliffs),
+            breaks_first=(*self.breaks_first, *other.breaks_first),
+            bias=(*self.bias, *other.bias),
+            trust=(*self.trust, *other.trust),
+            reliability=(*self.reliability, *other.reliability),
+            reliability_first=(*self.reliability_first, *other.reliability_first),
+            slices=(*self.slices, *other.slices),
+            divergences=(*self.divergences, *other.divergences),
+            intact=(*self.intact, *other.intact),
+            evidence=(*self.evidence, *other.evidence),
+            lent=(*self.lent, *other.lent),
+        )
 
 
 def task_findings(task: Task, weights: Weights, pairs: Pairs) -> TaskFindings:
@@ -86,16 +105,16 @@ def task_findings(task: Task, weights: Weights, pairs: Pairs) -> TaskFindings:
         robustness=_each(robustness, skilled),
         comparisons=_flat(_comparisons(table, a, b) for a, b in pairs) if skilled else (),
         cliffs=_flat(fallen),
-        breaks_first=breaks_first(skilled),
+        breaks_first=tuple(breaks_first(skilled)),
         bias=_each(lambda s: bias(s, task.info.positive), sampled if frame.labels else []),
         trust=_each(trust, [] if frame.graded else skilled),
         reliability=_each(reliability, sampled),
         reliability_first=_each(reliability_first, sampled),
         slices=_flat(slices(s, half) for s, half in zip(sampled, halves, strict=True)),
         divergences=_flat(_divergences(table, a, b) for a, b in pairs),
-        intact=intact(frame, pairs),
-        evidence=[_evidence(s, table, task) for s in sampled],
-        lent=[lend(s, task.info) for s in sampled],
+        intact=tuple(intact(frame, pairs)),
+        evidence=tuple(_evidence(s, table, task) for s in sampled),
+        lent=tuple(lend(s, task.info) for s in sampled),
     )
 
 
@@ -104,13 +123,15 @@ def place_of(curve: Curve) -> Place:
     return Place(curve.recipe, curve.seed, curve.view)
 
 
-def _each(finding: Callable[[Sampled], Iterable[Row]], sampled: Sequence[Sampled]) -> list[Row]:
+def _each(
+    finding: Callable[[Sampled], Iterable[Row]], sampled: Sequence[Sampled]
+) -> tuple[Row, ...]:
     """The rows of one finding of every curve."""
     return _flat(finding(s) for s in sampled)
 
 
-def _flat(groups: Iterable[Iterable[Row]]) -> list[Row]:
-    return list(chain.from_iterable(groups))
+def _flat(groups: Iterable[Iterable[Row]]) -> tuple[Row, ...]:
+    return tuple(chain.from_iterable(groups))
 
 
 def _evidence(sampled: Sampled, table: Table, task: Task) -> Evidence:

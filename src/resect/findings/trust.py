@@ -59,10 +59,10 @@ def changes(curve: Curve, before: int, after: int) -> Changes:
     from wrong to wrong; only labels can be told to be other ones. Items that can be right in part
     are neither lost nor gained.
     """
-    one, two = curve.codes[before], curve.codes[after]
-    asked = (one != sk.MISSING) & (two != sk.MISSING)
+    first, second = curve.codes[before], curve.codes[after]
+    asked = (first != sk.MISSING) & (second != sk.MISSING)
     gold, cluster = curve.frame.gold, curve.frame.cluster
-    pairs = PairedCounts.of(one == gold, (two == gold)[None], asked[None], cluster)
+    pairs = PairedCounts.of(first == gold, (second == gold)[None], asked[None], cluster)
     b, c, n = (int(x[0]) for x in pairs.table)
     return Changes(
         level=curve.levels[before],
@@ -72,7 +72,7 @@ def changes(curve: Curve, before: int, after: int) -> Changes:
         flips=(b + c) / n if n else None,
         accuracy_change=(c - b) / n if n else None,
         p=finite(pairs.unequal(0)),
-        changed=float(np.mean((one != two)[asked])) if n and curve.frame.labels else None,
+        changed=float(np.mean((first != second)[asked])) if n and curve.frame.labels else None,
     )
 
 

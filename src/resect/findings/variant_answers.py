@@ -6,7 +6,6 @@ Shapes: N items of a task (without its variants), in their order.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from resect.findings.encoding import filled, is_labelled
 from resect.findings.frame import VIEWS, Key, TaskFrame, cells_of
-from resect.record import ABSTAIN, TaskInfo
+from resect.record import ABSTAIN, TaskInfo, View
 from resect.stats.intervals import Floats
 from resect.stats.skill import MISSING, NO_ANSWER, Codes
 
@@ -50,7 +49,7 @@ def _fill(
     for view, column, asked in _views(rows):
         codes = np.full(len(rows), NO_ANSWER, dtype=np.int8)
         for number, (item, answer, options) in enumerate(zip(at, rows[column], own, strict=True)):
-            codes[number] = labels.get(_meant(answer, options, texts[item]), NO_ANSWER)
+            codes[number] = labels.get(_meant(answer, options, texts[item]) or "", NO_ANSWER)
         for cell, members in cells_of(rows):
             here = members[asked[members]]
             if len(here):
@@ -59,16 +58,18 @@ def _fill(
                 table[cell._replace(view=view)] = row
 
 
-def _views(rows: pd.DataFrame) -> list[tuple[Any, str, NDArray[np.bool_]]]:
+def _views(rows: pd.DataFrame) -> list[tuple[View, str, NDArray[np.bool_]]]:
     """View, column of its answers, and which rows were asked in it."""
     said = (rows["answer"].notna() | filled(rows["outcome"])).to_numpy(dtype=bool)
     scored = rows["option_scores"].notna().to_numpy(dtype=bool)
     return [(VIEWS[0], "answer", said), (VIEWS[1], "chosen", scored)]
 
 
-def _meant(answer: Any, options: Any, own: Mapping[str, str] | None) -> Any:
+def _meant(
+    answer: str | None, options: Mapping[str, str] | None, own: Mapping[str, str] | None
+) -> str | None:
     """The question's label for what a variant answered."""
-    if not isinstance(options, Mapping) or not own or answer not in options:
+    if answer is None or not isinstance(options, Mapping) or not own or answer not in options:
         return answer
     text = options[answer]
     return next((label for label, other in own.items() if other == text), None)

@@ -6,10 +6,10 @@ own. Where every item is its own parent nothing changes: the normal and exact fo
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from resect.stats.intervals import Floats, Interval, Z, wilson
@@ -38,7 +38,9 @@ class DesignEffect(NamedTuple):
 
 
 def design_effect(
-    values: NDArray[Any], among: NDArray[np.bool_], clusters: NDArray[np.intp]
+    values: NDArray[np.float64] | NDArray[np.bool_],
+    among: NDArray[np.bool_],
+    clusters: NDArray[np.intp],
 ) -> DesignEffect:
     """Of the values (N,) of some items (N,).
 
@@ -103,11 +105,11 @@ def z95(freedom: float) -> float:
     return Z if np.isinf(freedom) else float(quantile(0.025, freedom))
 
 
-def quantile(alpha: float, freedom: Any) -> Floats:
+def quantile(alpha: float, freedom: ArrayLike) -> Floats:
     """What Student's t exceeds with probability `alpha`; the normal for infinite `freedom`."""
     return np.asarray(np.where(np.isinf(freedom), ndtri(1 - alpha), stdtrit(freedom, 1 - alpha)))
 
 
-def below(t: Any, freedom: Any) -> Floats:
+def below(t: ArrayLike, freedom: ArrayLike) -> Floats:
     """The probability that Student's t is less than `t`; the normal for infinite `freedom`."""
     return np.asarray(np.where(np.isinf(freedom), ndtr(t), stdtr(freedom, t)))

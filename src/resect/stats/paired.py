@@ -8,14 +8,16 @@ parents a table is divided by its design effect, and `freedom` is that of their 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import bdtr
 
 from resect.stats.design_effect import below, quantile
 from resect.stats.intervals import Floats
+
+Number = Floats | float
 
 HUGE = 1_000_000
 """More items than anyone will ask: the estimate lies practically at the margin."""
@@ -40,7 +42,7 @@ def pairs(before: NDArray[np.bool_], after: NDArray[np.bool_], asked: NDArray[np
     return Pairs(*(np.asarray(x, dtype=float) for x in (b, c, n)))
 
 
-def mcnemar(b: Any, c: Any) -> Floats:
+def mcnemar(b: ArrayLike, c: ArrayLike) -> Floats:
     """Exact two-sided p-value: 2 P(Binomial(b + c, 1/2) <= min(b, c)), at most 1.
 
     McNemar 1947 (Psychometrika 12:153); the exact conditional test of Fagerland, Lydersen and
@@ -50,7 +52,7 @@ def mcnemar(b: Any, c: Any) -> Floats:
     return np.asarray(np.minimum(1.0, 2 * bdtr(np.minimum(b, c), (b + c).astype(int), 0.5)))
 
 
-def restricted(gains: Any, losses: Any, n: Any, difference: Any) -> Floats:
+def restricted(gains: Number, losses: Number, n: Number, difference: Number) -> Floats:
     """The most likely probability of a loss if gains minus losses were `difference`.
 
     Tango 1998 (Statistics in Medicine 17:891), the root of his quadratic equation. `gains`,
@@ -69,7 +71,7 @@ def _spread(b: Floats, c: Floats, n: Floats, difference: Floats) -> Floats:
     return np.asarray(np.sqrt(np.maximum(n * (2 * q + difference * (1 - difference)), 0.0)))
 
 
-def score_z(b: Any, c: Any, n: Any, difference: Any) -> Floats:
+def score_z(b: ArrayLike, c: ArrayLike, n: ArrayLike, difference: ArrayLike) -> Floats:
     """Tango's score statistic of H0: p(after) - p(before) = `difference`; large if it is more."""
     b, c, n, difference = (np.asarray(x, dtype=float) for x in (b, c, n, difference))
     with np.errstate(all="ignore"):
@@ -78,7 +80,7 @@ def score_z(b: Any, c: Any, n: Any, difference: Any) -> Floats:
 
 
 def tango(
-    b: Any, c: Any, n: Any, alpha: float = 0.025, freedom: float = np.inf
+    b: ArrayLike, c: ArrayLike, n: ArrayLike, alpha: float = 0.025, freedom: float = np.inf
 ) -> tuple[Floats, Floats]:
     """Bounds of p(after) - p(before), each at one-sided `alpha` (0.025: a 95 % interval).
 
@@ -103,7 +105,9 @@ def _bound(b: Floats, c: Floats, n: Floats, estimate: Floats, z: float, end: flo
     return np.asarray(np.where(n > 0, (outer + inner) / 2, np.nan))
 
 
-def non_inferior(b: Any, c: Any, n: Any, margin: Any, freedom: Any = np.inf) -> Floats:
+def non_inferior(
+    b: ArrayLike, c: ArrayLike, n: ArrayLike, margin: ArrayLike, freedom: ArrayLike = np.inf
+) -> Floats:
     """One-sided p-value of H0: p(after) <= p(before) - margin; small means non-inferior.
 
     Below alpha exactly where the lower bound of `tango` at this alpha lies above -margin.
