@@ -178,7 +178,8 @@ def _texts(folder: Path) -> Iterator[str]:
     versions = _json(inside(folder, "tokenizer_config.json")).get("fast_tokenizer_files")
     yield from map(str, versions if isinstance(versions, list) else ())
     for name in _names(folder / _TEMPLATES):
-        yield f"{_TEMPLATES}/{name}"
+        if name.endswith(".jinja"):
+            yield f"{_TEMPLATES}/{name}"
 
 
 def _json(path: Path) -> dict[str, Any]:
