@@ -194,13 +194,16 @@ def plain(value: object, keep_lines: bool = False) -> str:
     """
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return DASH
+    shown = str(value)
+    if shown.isprintable() and "\u3164" not in shown:
+        return shown
     return "".join(
         ("\n" if keep_lines else " ")
         if char == "\n"
         else _escape_of(char)
         if _hidden(char)
         else char
-        for char in str(value)
+        for char in shown
     )
 
 

@@ -290,5 +290,6 @@ def flat(value: object, prefix: str = "") -> list[tuple[str, str]]:
     """A nested mapping as flat (key, value) pairs, keys joined with dots."""
     if isinstance(value, Mapping):
         return [pair for key, entry in value.items() for pair in flat(entry, f"{prefix}{key}.")]
-    shown = json.dumps(value, ensure_ascii=False) if isinstance(value, list) else text.plain(value)
+    listed = isinstance(value, list | tuple)
+    shown = json.dumps(value, ensure_ascii=False) if listed else text.plain(value)
     return [(prefix.rstrip("."), shown)]

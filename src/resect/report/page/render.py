@@ -10,16 +10,17 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from resect.catalog import OUTCOMES
 from resect.findings.rows import Model as ModelRow
-from resect.findings.rows import Summary, Task
-from resect.findings.summary_file import to_data
+from resect.findings.rows import Study, Summary, Task
 from resect.report import figures
 from resect.report import formatting as text
 from resect.report.charts.chart_data import BarChart, LineChart
@@ -71,8 +72,7 @@ def render(summary: Summary, answers: Sequence[ShownAnswer] = ()) -> str:
     scope = Scope(summary)
     every = list(figures.all_figures(scope))
     css, script = _asset("page.css"), _asset("draw.js") + _asset("page.js")
-    template = _environment().from_string(_asset("page.html.jinja"))
-    return template.render(
+    return _template().render(
         {**_head(scope), **_sections(scope, every), **_findings(scope, answers)},
         css=Markup(css),
         script=Markup(script),
@@ -99,7 +99,8 @@ def _asset(name: str) -> str:
     return files("resect.report.page").joinpath(name).read_text(encoding="utf-8")
 
 
-def _environment() -> Environment:
+@cache
+def _template() -> Template:
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,
@@ -112,7 +113,7 @@ def _environment() -> Environment:
     environment.filters["parameters"] = text.parameters
     environment.filters["count"] = text.count
     environment.filters["percent"] = text.percent
-    return environment
+    return environment.from_string(_asset("page.html.jinja"))
 
 
 def _head(scope: Scope) -> dict[str, object]:
@@ -135,7 +136,7 @@ def _head(scope: Scope) -> dict[str, object]:
         "troubled": tables.troubled_table(scope),
         "missing": tables.missing(scope),
         "provenance": tables.flat(summary.provenance),
-        "asked": tables.flat(to_data(summary)["study"]),
+        "asked": _asked(summary.study),
         "resamples": summary.study.resamples,
         "limit": text.LIMIT,
         "some_breaks": bool(summary.breaks_first),
@@ -148,6 +149,12 @@ def _head(scope: Scope) -> dict[str, object]:
 _UNLISTED = ModelRow(
     name="", role="", id="", revision=None, fingerprint=None, dtype=None, parent=None
 )
+
+
+def _asked(study: Study) -> list[tuple[str, str]]:
+    """The study as it was declared, key by key."""
+    declared = {key: value for key, value in asdict(study).items() if key != "recorded"}
+    return tables.flat(declared)
 
 
 def _first_sentence(headline: str) -> tuple[str, str]:
