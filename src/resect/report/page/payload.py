@@ -24,6 +24,9 @@ DIGITS = 5
 """Significant digits of a number in a page."""
 
 
+SCALARS = {int, float, str, bool, type(None)}
+
+
 def packed(summary: Summary, figures: Sequence[Figure]) -> str:
     """The payload as base64, which holds no sign that could end a `script` element."""
     data = {
@@ -46,16 +49,22 @@ def compact(value: Any) -> Any:
         return {key: compact(entry) for key, entry in value.items()}
     if not isinstance(value, list | tuple):
         return value
-    if len(value) < 2 or not all(isinstance(entry, dict) for entry in value):
+    types = set(map(type, value))
+    if types <= SCALARS:
+        if float not in types:
+            return value
+        return [rounded(entry) if type(entry) is float else entry for entry in value]
+    if len(value) < 2 or types != {dict}:
         return [compact(entry) for entry in value]
     keys = dict.fromkeys(key for entry in value for key in entry)
     return {"#": len(value), "columns": {key: _column(value, key) for key in keys}}
 
 
 def _column(rows: Sequence[dict[str, Any]], key: str) -> Any:
-    has = [i for i, row in enumerate(rows) if key in row]
-    values = compact([rows[i][key] for i in has])
-    return {"values": values} if len(has) == len(rows) else {"at": has, "values": values}
+    if all(key in row for row in rows):
+        return {"values": compact([row[key] for row in rows])}
+    having = [i for i, row in enumerate(rows) if key in row]
+    return {"at": having, "values": compact([rows[i][key] for i in having])}
 
 
 def rounded(value: float) -> float:
