@@ -11,6 +11,7 @@ import pytest
 from answers_by_hand import cell, run
 from scipy.stats import t as student
 
+from resect.findings.summary_file import from_data
 from resect.record import TaskInfo
 from resect.report import card
 from resect.report.page import render as page
@@ -165,10 +166,11 @@ def test_every_finding_works_for_every_kind(kind):
     assert {row["tag"] for row in found["slices"]} == {"topic"}
     assert found["bias"] == []
     assert json.dumps(found, allow_nan=False)
-    text, data = card.render(found)
+    summary = from_data(found, "the findings")
+    text, data = card.render(summary)
     assert "None" not in text
     assert data["headline"]
-    assert not re.search(r"\bnan\b", page.render(found).split("<script", 1)[0], re.IGNORECASE)
+    assert not re.search(r"\bnan\b", page.render(summary).split("<script", 1)[0], re.IGNORECASE)
 
 
 def test_the_paired_change_of_means_by_hand():

@@ -14,6 +14,10 @@ def _share(value: float) -> dict[str, float]:
     return {"value": value, "low": max(value - 0.03, 0.0), "high": min(value + 0.03, 1.0)}
 
 
+def _distance(value: float) -> dict[str, float]:
+    return _share(value) | {"counted": value + 0.02, "by_chance": 0.02}
+
+
 def _none() -> dict[str, None]:
     return dict.fromkeys(("value", "low", "high"))
 
@@ -21,7 +25,8 @@ def _none() -> dict[str, None]:
 def _test(task: str, level: float, passed: bool) -> dict[str, Any]:
     change = -0.01 if passed else -0.06
     return {
-        "task": task, "test": "accuracy", "view": "text", "level": level, "margin": 0.05, "n": 500,
+        "task": task, "test": "accuracy", "main": True, "design_effect": 1.0, "view": "text",
+        "level": level, "margin": 0.05, "n": 500,
         "lost": 20, "gained": 15, "baseline": 0.6, "value": 0.6 + change, "difference": change,
         "low": change - 0.03, "high": change + 0.03, "p": 0.01, "passed": passed,
     }  # fmt: skip
@@ -45,7 +50,7 @@ def _safety(model: str, role: str, view: str, levels: list[float]) -> dict[str, 
         "passed": passed, "limiting_task": limiting and "pubmedqa",
         "limiting_test": limiting and "accuracy", "limiting": limiting,
         "assessable": list(fixture.TASKS), "not_assessable": [], "tests_not_assessable": [],
-        "tests": tests, "reason": None,
+        "tests": tests, "degraded": [], "reason": None,
     }  # fmt: skip
 
 
@@ -58,8 +63,9 @@ def _by_level(row: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     bias = shared | {
         "answered": n, "gold": {label: count / n for label, count in task["gold"].items()},
         "predicted": {label: _share(1 / len(task["gold"])) for label in task["gold"]},
-        "lean": _share(0.1), "favourite": None, "floors": {},
-        "letter_bias": None if task["positive"] else _share(0.05),
+        "lean": _distance(0.1), "favourite": None,
+        "floors": {"majority": 0.5, "majority_label": "a", "always_positive": None},
+        "letter_bias": None if task["positive"] else _distance(0.05),
     }  # fmt: skip
     if task["positive"]:
         bias |= {"positive": task["positive"], "positive_share": _share(0.5)}
@@ -74,8 +80,8 @@ def _by_level(row: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     probable = row["view"] == "options"
     trust = shared | {
         "since_baseline": None if row["level"] == 0 else since, "since_previous": None,
-        "calibration_error": _share(0.1) if probable else None, "risk_coverage": None,
-        "brier": _share(0.5) if probable else None, "confident": 0.4,
+        "calibration_error": _distance(0.1) if probable else None, "risk_coverage": None,
+        "brier": _share(0.5) if probable else None, "confident": _share(0.4), "auroc": None,
         "wrong_and_confident": _share(0.05) if probable else None,
         "wrong_if_confident": (_share(0.12) | {"n": 40}) if probable else None, "reason": None,
     }  # fmt: skip
@@ -97,6 +103,8 @@ def _cliffs(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "gap": -0.03, "gap_low": -0.05, "gap_high": -0.01,
         }  # fmt: skip
         never = apart | {"metric": "calibration", "level": None, "censored": True}
+        for other in (apart, never):
+            other.setdefault("reason", None)
         found += [row, row | onset, row | steepest, row | apart, row | never]
     return found
 
@@ -112,6 +120,7 @@ def _others() -> dict[str, Any]:
     broken = {"order": order, "first": "answering", "by": 0.05, "low": 0.01, "high": 0.09}
     worst = {"value": "heart", "n": 40, "accuracy": 0.2, "low": 0.1, "high": 0.35, "apart": True}
     values = [{"value": "heart", "n": 40, "baseline": _share(0.6), "damaged": _share(0.2)}]
+    values[0] |= {"change": -0.4}
     return {
         "breaks_first": [
             shared | {"model": a, "role": "specialist", "share": 0.98, "clear": True}

@@ -6,6 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from resect.findings.rows import Summary
+from resect.findings.summary_file import from_data
+from resect.report.data.examples import ShownAnswer
+from resect.report.data.scope import Scope
+
 TASKS: dict[str, dict[str, Any]] = {
     "pubmedqa": {
         "labels": ["yes", "no", "maybe"],
@@ -53,6 +58,7 @@ def _floors(task: dict[str, Any]) -> dict[str, Any]:
         "chance": 1 / len(task["labels"]),
         "majority": task["gold"][label] / n,
         "majority_label": label,
+        "majority_weighted": None,
         "always_positive": None if positive is None else positive / n,
     }
 
@@ -160,6 +166,7 @@ def _findings(levels: tuple[float, ...]) -> dict[str, list[dict[str, Any]]]:
                 cliffs.append(
                     shared
                     | {"model": model, "role": role, "seed": 0, "kind": "half", "level": at}
+                    | {"metric": "skill"}
                     | {"low": at - 0.04, "high": at + 0.05, "censored": False, "reason": None}
                 )
                 for kind, area in (("absolute", task["start"][slot] * at), ("retention", at)):
@@ -179,6 +186,7 @@ def _findings(levels: tuple[float, ...]) -> dict[str, list[dict[str, Any]]]:
                     shared
                     | {"metric": "skill", "kind": kind, "a": ROLES[0][0], "b": ROLES[1][0]}
                     | {"difference": gap, "low": gap - 0.035, "high": gap + 0.033}
+                    | {"seed": 0, "detectable": None, "p": None, "p_holm": None, "family": None}
                     | {"verdict": words.get(name, "no evidence"), "reason": None}
                     | {"verdict_holm": words.get(name, "no evidence")}
                 )
@@ -191,6 +199,7 @@ def _measurements(levels: tuple[float, ...]) -> list[dict[str, Any]]:
             "model": model,
             "role": role,
             "recipe": "magnitude",
+            "seed": 0,
             "level": level,
             "measured_level": round(level * 0.99999, 7),
             "parameters": 7241732096,
@@ -200,7 +209,9 @@ def _measurements(levels: tuple[float, ...]) -> list[dict[str, Any]]:
             "peak_memory": 15900000000,
             "tokens_per_second": 812.4,
             "bits_per_weight": 16.0,
-            "seconds": 341.2,
+            "parts": None,
+            "workload": None,
+            "ratios": {},
         }
         for model, role in ROLES
         for level in levels
@@ -221,7 +232,7 @@ def summary(levels: tuple[float, ...] = LEVELS, seed: int = 0) -> dict[str, Any]
     if len(curves) > 30:
         curves[13] |= {"status": "degraded", "reason": "3 prompts were longer than the context"}
     return {
-        "schema": 1,
+        "schema": 2,
         "study": {
             "name": "lobotomy",
             "models": {
@@ -239,6 +250,7 @@ def summary(levels: tuple[float, ...] = LEVELS, seed: int = 0) -> dict[str, Any]
             "recipes": [{"name": "magnitude", "levels": list(levels)}],
             "tasks": list(TASKS),
             "limit": None,
+            "variants": [],
             "seed": 0,
             "margin": 0.05,
             "alpha": 0.025,
@@ -251,6 +263,7 @@ def summary(levels: tuple[float, ...] = LEVELS, seed: int = 0) -> dict[str, Any]
                 "id": f"{owner}/{model}",
                 "revision": revision,
                 "fingerprint": "h1:4f0c2b7d9a31e5c688aa",
+                "dtype": "bf16",
                 "parameters": 7241732096,
                 "parent": "mistralai/Mistral-7B-Instruct-v0.1" if role == "specialist" else None,
             }
@@ -262,6 +275,8 @@ def summary(levels: tuple[float, ...] = LEVELS, seed: int = 0) -> dict[str, Any]
             {
                 "name": name,
                 "kind": "label",
+                "domain": None,
+                "margins": {"no_answer": 0.05, "miss": 0.05, "confident_error": 0.05},
                 "labels": task["labels"],
                 "summary": task["summary"],
                 "protocol": "Test split, zero-shot, greedy, at most 10 new tokens; tiered parser.",
@@ -276,14 +291,8 @@ def summary(levels: tuple[float, ...] = LEVELS, seed: int = 0) -> dict[str, Any]
             for name, task in TASKS.items()
         ],
         "curves": curves,
+        **{key: [] for key in LISTS},
         **_findings(levels),
-        "safety": [],
-        "smallest_safe": [],
-        "breaks_first": [],
-        "bias": [],
-        "trust": [],
-        "slices": [],
-        "divergences": [],
         "measurements": _measurements(levels),
         "verdict": {
             "headline": "The specialist and its base break at about the same level of pruning.",
@@ -307,6 +316,36 @@ def summary(levels: tuple[float, ...] = LEVELS, seed: int = 0) -> dict[str, Any]
             "started": "2026-01-12T09:30:00Z",
         },
     }
+
+
+LISTS = (
+    "safety", "smallest_safe", "breaks_first", "bias", "trust", "reliability",
+    "reliability_first", "slices", "divergences", "domains", "abstention", "intact",
+)  # fmt: skip
+"""The findings that this fixture has none of."""
+
+
+def load(data: dict[str, Any]) -> Summary:
+    """The typed summary of such data."""
+    return from_data(data, "the fixture")
+
+
+def scope(data: dict[str, Any]) -> Scope:
+    """The same, with its rows looked up."""
+    return Scope(load(data))
+
+
+def shown(rows: list[dict[str, Any]]) -> list[ShownAnswer]:
+    """The answers of such rows."""
+    return [ShownAnswer(**row) for row in rows]
+
+
+def empty() -> dict[str, Any]:
+    """A summary of a study that nothing was asked for yet."""
+    lists = ("models", "tasks", "curves", "robustness", "comparisons", "cliffs", "measurements")
+    data = summary((0.0,)) | {key: [] for key in (*lists, "warnings")}
+    study = data["study"] | {"name": "", "models": {}, "recipes": [], "tasks": []}
+    return data | {"study": study, "verdict": {"headline": "", "sentences": []}, "provenance": {}}
 
 
 HOSTILE = (

@@ -12,7 +12,6 @@ import findings_fixture as findings
 import pytest
 import report_fixture as fixture
 
-from resect.report import figures
 from resect.report.page import render as page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -29,7 +28,10 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("site") / "report.html"
-    path.write_text(page.render(findings.summary(), findings.examples()), encoding="utf-8")
+    path.write_text(
+        page.render(fixture.load(findings.summary()), fixture.shown(findings.examples())),
+        encoding="utf-8",
+    )
     return path
 
 
@@ -84,7 +86,7 @@ def test_a_wrong_address_changes_nothing(site: Path) -> None:
 
 def test_an_empty_page_has_no_error(site: Path) -> None:
     path = site.parent / "empty.html"
-    path.write_text(page.render({}), encoding="utf-8")
+    path.write_text(page.render(fixture.load(fixture.empty())), encoding="utf-8")
     html = dom(path)
     assert 'data-ready="yes"' in html
     assert "data-error=" not in html
@@ -92,7 +94,8 @@ def test_an_empty_page_has_no_error(site: Path) -> None:
 
 INTERACTION = """
 <script>
-addEventListener("load", () => {
+addEventListener("load", async () => {
+  while (!document.documentElement.dataset.ready) await new Promise((go) => setTimeout(go, 10));
   const saved = [];
   URL.createObjectURL = (blob) => { blob.text().then((t) => { saved.push(t);
     document.body.setAttribute("data-saved", saved.length);
@@ -110,7 +113,7 @@ addEventListener("load", () => {
 
 
 def test_keys_clicks_and_saving(site: Path) -> None:
-    html = page.render(fixture.summary(), fixture.examples())
+    html = page.render(fixture.load(fixture.summary()), fixture.shown(fixture.examples()))
     html = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", html)
     path = site.parent / "driven.html"
     path.write_text(html.replace("</body>", INTERACTION), encoding="utf-8")
@@ -167,8 +170,8 @@ def loaded_in(html: str, path: Path) -> int:
 
 
 def test_it_is_ready_soon(site: Path) -> None:
-    html = page.render(findings.summary(), findings.examples())
-    assert len(html.encode()) < 6_000_000
+    html = page.render(fixture.load(findings.summary()), fixture.shown(findings.examples()))
+    assert len(html.encode()) < 1_500_000
     assert loaded_in(html, site.parent / "timed.html") < 10_000
 
 
@@ -188,7 +191,7 @@ addEventListener("load", () => {
 
 def test_curves_in_the_document_equal_the_summary(site: Path) -> None:
     summary = findings.summary((0.0, 0.3, 0.5))
-    html = page.render(summary)
+    html = page.render(fixture.load(summary))
     html = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", html)
     path = site.parent / "numbers.html"
     path.write_text(html.replace("</body>", NUMBERS), encoding="utf-8")
@@ -206,13 +209,3 @@ def test_curves_in_the_document_equal_the_summary(site: Path) -> None:
                 if r["level"] == level
             ]
             assert [cell.split(" (")[0] for cell in shown_levels[i][1:]] == wanted
-
-
-def test_figures_become_pictures(tmp_path: Path) -> None:
-    source, image = tmp_path / "a.svg", tmp_path / "a.png"
-    _, drawn = next(iter(figures.drawn(findings.summary((0.0, 0.3, 0.5)))))
-    source.write_text(figures.standalone(drawn), encoding="utf-8")
-    assert CHROMIUM
-    size = (424.0, 330.0)
-    assert figures._photographed(CHROMIUM, source, image, size, str(tmp_path / "profile"))
-    assert image.read_bytes().startswith(b"\x89PNG")

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import io
 import json
-from typing import Any
 
 import findings_fixture as findings
 import report_fixture as fixture
 
 from resect.report import card, terminal
-from resect.report.data import scope as reading
+from resect.report.data.scope import selected
 
 
 def test_limits_come_first() -> None:
-    shown, data = card.render(fixture.summary())
+    shown, data = card.render(fixture.load(fixture.summary()))
     first = shown.splitlines()[0]
     assert first.startswith("> This is not a statement of clinical safety")
     assert "within the margin on these items" in first
@@ -24,7 +23,7 @@ def test_limits_come_first() -> None:
 
 def test_card_data_equal_the_summary() -> None:
     summary = fixture.summary()
-    _, data = card.render(summary)
+    _, data = card.render(fixture.load(summary))
     assert data["half_levels"] == summary["cliffs"]
     assert data["comparisons"] == summary["comparisons"]
     assert data["headline"] == summary["verdict"]["headline"]
@@ -32,16 +31,17 @@ def test_card_data_equal_the_summary() -> None:
 
 
 def test_card_says_what_is_missing() -> None:
-    shown, _ = card.render({})
+    shown, _ = card.render(fixture.load(fixture.empty()))
     assert "No cell has an answer yet" in shown
     assert "None" not in shown
     assert "nan" not in shown
 
 
 def test_card_says_how_a_safe_level_was_tested() -> None:
-    row: dict[str, Any] = {"model": "m", "margin": 0.05, "alpha": 0.0125, "safe_level": None}
+    row = findings.summary((0.0, 0.3, 0.5))["safety"][0]
+    row |= {"alpha": 0.0125, "safe_level": None, "state": "not assessable", "limiting": None}
     tested = [row | {"recipe": name, "limiting_task": None, "assessable": []} for name in "ab"]
-    shown, data = card.render(fixture.summary((0.0,)) | {"safety": tested})
+    shown, data = card.render(fixture.load(fixture.summary((0.0,)) | {"safety": tested}))
     assert "alpha divided by their number" in data["limits"][2]
     assert "0.0125" in data["limits"][2]
     assert "None" not in shown
@@ -50,13 +50,13 @@ def test_card_says_how_a_safe_level_was_tested() -> None:
 def test_names_are_literal_in_markdown() -> None:
     summary = fixture.summary((0.0,))
     summary["study"]["name"] = "<script>|[a](b)`c`\u202e\n# more"
-    shown, _ = card.render(summary)
+    shown, _ = card.render(fixture.load(summary))
     assert "# \\<script\\>\\|\\[a\\](b)\\`c\\`\\\\u202e \\# more" in shown
 
 
 def test_terminal_is_plain_when_piped() -> None:
     file = io.StringIO()
-    terminal.show(fixture.summary(), file)
+    terminal.show(fixture.load(fixture.summary()), file)
     shown = file.getvalue()
     assert "\x1b" not in shown
     assert "is not clinical safety" in shown
@@ -70,27 +70,27 @@ def test_terminal_prints_markup_literally() -> None:
     file = io.StringIO()
     summary = fixture.summary((0.0, 0.5))
     summary["verdict"]["headline"] = "[bold]x[/bold] \x1b[31m"
-    terminal.show(summary, file)
+    terminal.show(fixture.load(summary), file)
     assert "[bold]x[/bold] \\x1b[31m" in file.getvalue()
 
 
 def test_levels_shown_have_both_ends() -> None:
     levels = [round(0.05 * i, 2) for i in range(20)]
-    shown = reading.selected(levels, 6)
+    shown = selected(levels, 6)
     assert len(shown) == 6
     assert shown[0] == 0.0
     assert shown[-1] == 0.95
-    assert reading.selected([0.0, 0.5], 6) == [0.0, 0.5]
+    assert selected([0.0, 0.5], 6) == [0.0, 0.5]
 
 
 def test_nothing_to_show_is_a_sentence() -> None:
     file = io.StringIO()
-    terminal.show({}, file)
+    terminal.show(fixture.load(fixture.empty()), file)
     assert "No cell has an answer yet" in file.getvalue()
 
 
 def test_card_says_how_far_and_what_stopped_it() -> None:
-    shown, data = card.render(findings.summary())
+    shown, data = card.render(fixture.load(findings.summary()))
     assert shown.index("clinical safety") < shown.index("## Safe level") < shown.index("## Models")
     assert "**30 %** stays within 5 points of its intact self, by text, on all 3 tasks" in shown
     assert (

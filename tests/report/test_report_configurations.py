@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from report_fixture import summary
+from report_fixture import scope, summary
 
-from resect.report.charts import pareto
+from resect.report.charts.pareto import scatter
 from resect.report.data import configurations
+from resect.report.data.versions import front as front_of
+from resect.report.data.versions import front_table
 
 
 def test_rows_say_what_the_summary_says():
     given = summary()
-    (first, *_) = configurations.tables(given)
+    (first, *_) = configurations.configuration_tables(scope(given))
     assert [column.head for column in first.columns][:4] == [
         "Model",
         "Configuration",
@@ -36,7 +38,7 @@ def test_the_majority_baseline_stands_in_the_same_table():
     given = summary()
     task = given["tasks"][0]
     task["floors"]["majority_weighted"] = {"precision": 0.25, "recall": 0.5, "f1": 0.3333}
-    last = configurations.tables(given)[0].body[-1]
+    last = configurations.configuration_tables(scope(given))[0].body[-1]
     assert last[0] == f"always {task['floors']['majority_label']}"
     assert last[5:8] == ("0.2500", "0.5000", "0.3333")
 
@@ -47,9 +49,9 @@ def test_speed_is_drawn_as_a_ratio_and_only_where_shapes_differ():
     for row in rows:
         row["tokens_per_second"] = 100.0 if row["role"] == "base" else 140.0
         row["ratios"] = {"tokens_per_second": 1.0}
-    assert pareto.front(given, "speed") is None
+    assert front_of(scope(given), "speed") is None
     faster = next(row for row in rows if row["level"] == max(r["level"] for r in rows))
     faster["tokens_per_second"], faster["ratios"] = 210.0, {"tokens_per_second": 1.5}
-    front = pareto.front(given, "speed")
+    front = front_of(scope(given), "speed")
     assert {version.x for version in front.versions} == {1.0, 1.5}
-    assert "×1.50" in str(pareto.table(front)) + pareto.draw(front)
+    assert "×1.50" in str(front_table(front)) + scatter(front)

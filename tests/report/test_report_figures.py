@@ -9,11 +9,18 @@ from xml.etree import ElementTree
 import pytest
 import report_fixture as fixture
 
-from resect.report import figures
+from resect.findings.rows import HalfLevel
 from resect.report import formatting as text
 from resect.report.charts import axes, svg
+from resect.report.charts.bars import outcome_bars
+from resect.report.charts.forest import differences
+from resect.report.charts.lines import line_chart
 from resect.report.data import panels
-from resect.report.data import scope as reading
+from resect.report.data.scope import Scope
+
+METRICS = (
+    "accuracy", "skill", "retention", "no_answer", "macro_f1", "format_loss", "forgotten",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -21,19 +28,28 @@ def summary() -> dict[str, Any]:
     return fixture.summary()
 
 
-@pytest.mark.parametrize("metric", panels.METRICS)
+@pytest.fixture(scope="module")
+def scope(summary: dict[str, Any]) -> Scope:
+    return fixture.scope(summary)
+
+
+@pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("task", fixture.TASKS)
-def test_curve_numbers_equal_the_summary(summary: dict[str, Any], task: str, metric: str) -> None:
-    panel = panels.curve_panel(summary, task, "magnitude", metric)
-    assert len(panel.series) == (2 if metric in panels.TEXT_ONLY else 4)
-    for one in panel.series:
+def test_curve_numbers_equal_the_summary(
+    summary: dict[str, Any], scope: Scope, task: str, metric: str
+) -> None:
+    panel = panels.curve_chart(scope, task, "magnitude", metric)
+    text_only = metric in ("no_answer", "format_loss", "forgotten")
+    assert len(panel.lines) == (2 if text_only else 4)
+    names = {model.slot: model.name for model in scope.models}
+    for line in panel.lines:
         rows = [
             row
             for row in summary["curves"]
-            if (row["model"], row["view"], row["task"]) == (one.model.name, one.view, task)
+            if (row["model"], row["view"], row["task"]) == (names[line.slot], line.view, task)
         ]
-        assert len(rows) == len(one.points) == 20
-        for row, point in zip(rows, one.points, strict=True):
+        assert len(rows) == len(line.spots) == 20
+        for row, point in zip(rows, line.spots, strict=True):
             if metric == "accuracy":
                 wanted = (row["accuracy"], row["accuracy_low"], row["accuracy_high"])
             else:
@@ -42,11 +58,12 @@ def test_curve_numbers_equal_the_summary(summary: dict[str, Any], task: str, met
             assert (point.level, point.n, point.status) == (row["level"], row["n"], row["status"])
 
 
-def test_floors_are_those_of_the_task(summary: dict[str, Any]) -> None:
-    lines = panels.reference_lines(summary, "pubmedqa", "accuracy")
-    assert [line.label for line in lines] == ["chance", "majority = always “yes”"]
-    assert [line.value for line in lines] == pytest.approx([1 / 3, 276 / 500])
-    assert panels.reference_lines(summary, "pubmedqa", "skill")[0].value == 0
+def test_floors_are_those_of_the_task(scope: Scope) -> None:
+    task = scope.task("pubmedqa")
+    floors = panels.floors_of(task, "accuracy")
+    assert [floor.label for floor in floors] == ["chance 33 %", "majority = always “yes” 55 %"]
+    assert [floor.value for floor in floors] == pytest.approx([1 / 3, 276 / 500])
+    assert panels.floors_of(task, "skill")[0].value == 0
 
 
 def test_constant_f1_is_the_formula() -> None:
@@ -56,11 +73,12 @@ def test_constant_f1_is_the_formula() -> None:
     assert panels.constant_f1({}, "yes") is None
 
 
-def test_half_levels_equal_the_cliffs(summary: dict[str, Any]) -> None:
-    panel = panels.curve_panel(summary, "pubmedqa", "magnitude", "skill")
+def test_half_levels_equal_the_cliffs(summary: dict[str, Any], scope: Scope) -> None:
+    panel = panels.curve_chart(scope, "pubmedqa", "magnitude", "skill")
+    names = {model.slot: model.name for model in scope.models}
     wanted = [row for row in summary["cliffs"] if row["task"] == "pubmedqa"]
     found = {
-        (mark.model.name, mark.view): (mark.x, mark.low, mark.high)
+        (names[mark.slot], mark.view): (mark.x, mark.low, mark.high)
         for mark in panel.marks
         if mark.kind == "half"
     }
@@ -68,9 +86,10 @@ def test_half_levels_equal_the_cliffs(summary: dict[str, Any]) -> None:
         assert found[row["model"], row["view"]] == (row["level"], row["low"], row["high"])
 
 
-def test_outcome_numbers_equal_the_summary(summary: dict[str, Any]) -> None:
-    model = reading.models(summary)[0]
-    panel = panels.outcome_panel(summary, "pubmedqa", "magnitude", model)
+def test_outcome_numbers_equal_the_summary(summary: dict[str, Any], scope: Scope) -> None:
+    model = scope.models[0]
+    panel = panels.outcome_chart(scope, "pubmedqa", "magnitude", model, fixture.DRIFT)
+    assert panel
     rows = [
         row
         for row in summary["curves"]
@@ -80,51 +99,66 @@ def test_outcome_numbers_equal_the_summary(summary: dict[str, Any]) -> None:
     assert list(panel.right) == [row["accuracy"] for row in rows]
 
 
-def test_differences_equal_the_comparisons(summary: dict[str, Any]) -> None:
-    (panel,) = panels.difference_panels(summary, "magnitude", "retention")
+def test_differences_equal_the_comparisons(summary: dict[str, Any], scope: Scope) -> None:
+    (panel,) = panels.difference_panels(scope, "magnitude", "retention")
     rows = [row for row in summary["comparisons"] if row["kind"] == "retention"]
-    assert [(d.difference, d.low, d.high, d.verdict) for d in panel.rows] == [
-        (row["difference"], row["low"], row["high"], row["verdict"]) for row in rows
+    named = {"b better": "base better"}
+    assert [(d.difference, d.low, d.high, d.word) for d in panel.rows] == [
+        (row["difference"], row["low"], row["high"], named.get(row["verdict"], row["verdict"]))
+        for row in rows
     ]
 
 
-def test_every_drawing_is_well_formed(summary: dict[str, Any]) -> None:
+def test_every_drawing_is_well_formed(scope: Scope) -> None:
     drawn = [
-        figures.curves(panels.curve_panel(summary, task, "magnitude", metric))
+        line_chart(panels.curve_chart(scope, task, "magnitude", metric))
         for task in fixture.TASKS
-        for metric in panels.METRICS
+        for metric in METRICS
     ]
-    seen = panels.outcomes_seen(summary)
-    for model in reading.models(summary):
-        drawn.append(
-            figures.outcomes(panels.outcome_panel(summary, "pubmedqa", "magnitude", model), seen)
-        )
+    seen = panels.outcomes_seen(scope)
+    for model in scope.models:
+        bars = panels.outcome_chart(scope, "pubmedqa", "magnitude", model, seen)
+        assert bars
+        drawn.append(outcome_bars(bars))
     for kind in ("absolute", "retention"):
-        drawn += map(figures.differences, panels.difference_panels(summary, "magnitude", kind))
-    for one in drawn:
-        root = ElementTree.fromstring(one)
+        drawn += map(differences, panels.difference_panels(scope, "magnitude", kind))
+    for drawing in drawn:
+        root = ElementTree.fromstring(drawing)
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
-        assert "nan" not in one
-        assert "None" not in one
-        assert " style=" not in one
+        assert "nan" not in drawing
+        assert "None" not in drawing
+        assert " style=" not in drawing
 
 
-def test_hostile_names_stay_inside_the_drawing(summary: dict[str, Any]) -> None:
-    panel = panels.curve_panel(summary, "pubmedqa", "magnitude", "accuracy")
-    drawn = figures.curves(panel._replace(task=fixture.HOSTILE))
+def test_hostile_names_stay_inside_the_drawing(scope: Scope) -> None:
+    panel = panels.curve_chart(scope, "pubmedqa", "magnitude", "accuracy")
+    drawn = line_chart(panel._replace(title=fixture.HOSTILE))
     ElementTree.fromstring(drawn)
     assert "<script" not in drawn
     assert "\u202e" not in drawn
 
 
-def test_a_failed_cell_leaves_a_gap(summary: dict[str, Any]) -> None:
-    panel = panels.curve_panel(summary, "pubmedqa", "magnitude", "accuracy")
-    one = panel.series[0]
-    holed = list(one.points)
+def test_a_failed_cell_leaves_a_gap(scope: Scope) -> None:
+    panel = panels.curve_chart(scope, "pubmedqa", "magnitude", "accuracy")
+    line = panel.lines[0]
+    holed = list(line.spots)
     holed[5] = holed[5]._replace(value=None, low=None, high=None, status="failed")
-    whole = figures.curves(panel._replace(series=(one,)))
-    drawn = figures.curves(panel._replace(series=(one._replace(points=tuple(holed)),)))
+    whole = line_chart(panel._replace(lines=(line,)))
+    drawn = line_chart(panel._replace(lines=(line._replace(spots=tuple(holed)),)))
     assert drawn.count("<path") == whole.count("<path") + 2  # one more line and one more band
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0, 1), (-0.2, 0.9), (0, 1.1), (0, 0.04), (0, 3.3), (70, 14483498208)]
+)
+def test_ticks_are_round_and_few(low: float, high: float) -> None:
+    values = axes.ticks(low, high)
+    assert 2 <= len(values) <= 6
+    assert low <= values[0] + 1e-9
+    assert values[-1] <= high + 1e-9
+    steps = {f"{b - a:.6g}" for a, b in itertools.pairwise(values)}
+    assert len(steps) == 1
+    assert f"{float(steps.pop()):e}"[:3] in ("1.0", "2.0", "2.5", "5.0")
 
 
 def test_bits_walk_in_rising_damage() -> None:
@@ -137,9 +171,10 @@ def test_the_shared_baseline_joins_a_sweep() -> None:
     summary = fixture.summary((0.0, 0.5))
     for row in summary["curves"]:
         row["recipe"] = "none" if row["level"] == 0 else "magnitude"
-    assert reading.recipes(summary) == ("magnitude",)
-    panel = panels.curve_panel(summary, "pubmedqa", "magnitude", "accuracy")
-    assert [point.level for point in panel.series[0].points] == [0.0, 0.5]
+    scope = fixture.scope(summary)
+    assert scope.recipes == ("magnitude",)
+    panel = panels.curve_chart(scope, "pubmedqa", "magnitude", "accuracy")
+    assert [spot.level for spot in panel.lines[0].spots] == [0.0, 0.5]
 
 
 def test_labels_are_spread_apart() -> None:
@@ -161,7 +196,7 @@ def test_labels_are_spread_apart() -> None:
         (text.size(14483498208), "14.5\u202fGB"),
         (text.parameters(7241732096), "7.24\u202fB"),
         (text.level(0.35), "35 %"),
-        (text.half({"level": None, "low": 0.95, "high": None, "censored": True}), "beyond 95 %"),
+        (text.half(HalfLevel(level=None, low=0.95, high=None, censored=True)), "beyond 95 %"),
         (text.plain("a\x07b\u202ec\nd"), "a\\x07b\\u202ec d"),
     ],
 )
@@ -179,13 +214,13 @@ def test_several_seeds_are_one_line_with_a_band_from_the_lowest_to_the_highest()
             here = {**row, "seed": seed, **(moved if row["level"] else {"recipe": "none"})}
             rows.append(here)
     summary["curves"] = rows
-    panel = panels.curve_panel(summary, "pubmedqa", "magnitude", "accuracy")
-    assert {one.seeds for one in panel.series} == {3}
-    assert len(panel.series) == len({(one.model.name, one.view) for one in panel.series})
-    for one in panel.series:
-        intact, cut = one.points
+    panel = panels.curve_chart(fixture.scope(summary), "pubmedqa", "magnitude", "accuracy")
+    assert {line.seeds for line in panel.lines} == {3}
+    assert len(panel.lines) == len({(line.slot, line.view) for line in panel.lines})
+    for line in panel.lines:
+        intact, cut = line.spots
         assert intact.value == intact.low == intact.high
         assert (cut.value, cut.low, cut.high) == pytest.approx((1.4 / 3, 0.3, 0.7))
-    drawn = figures.curves(panel)
+    drawn = line_chart(panel)
     ElementTree.fromstring(drawn)
     assert "mean of 3 seeds, band from lowest to highest" in drawn

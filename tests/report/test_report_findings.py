@@ -13,15 +13,16 @@ import pytest
 import report_fixture as fixture
 
 from resect.report import card, figures
-from resect.report.charts import pareto, svg
+from resect.report.charts import svg
 from resect.report.charts.axes import axis, place
+from resect.report.charts.pareto import scatter
 from resect.report.data import annotations as marks
 from resect.report.data import bias_tables as measures
-from resect.report.data import configurations, tables
+from resect.report.data import configurations, tables, versions
 from resect.report.data import divergent_items as divergent
 from resect.report.data import overview as glance
 from resect.report.data import safety_tables as safe
-from resect.report.data import scope as reading
+from resect.report.data.scope import Scope
 from resect.report.page import render as page
 
 
@@ -31,22 +32,39 @@ def summary() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def html(summary: dict[str, Any]) -> str:
-    return page.render(summary, findings.examples())
+def scope(summary: dict[str, Any]) -> Scope:
+    return fixture.scope(summary)
 
 
-def test_tiles_say_how_far_and_why_no_further(summary: dict[str, Any]) -> None:
-    one = safe.reach(summary, "magnitude")[0]
+@pytest.fixture(scope="module")
+def html(scope: Scope) -> str:
+    return page.render(scope.summary, fixture.shown(findings.examples()))
+
+
+SMALLEST = {
+    "model": "", "role": "specialist", "view": "text", "recipes": 1, "alpha": 0.025,
+    "alpha_each": 0.025, "rule": "", "recipe": "magnitude", "seed": None, "seeds": [],
+    "level": None, "by": "bytes_on_disk", "bytes": None, "baseline_bytes": None,
+    "candidates": 1, "degraded": [], "reason": None,
+}  # fmt: skip
+
+
+def front_of(data: dict[str, Any], by: versions.By = "size") -> versions.Front | None:
+    return versions.front(fixture.scope(data), by)
+
+
+def test_tiles_say_how_far_and_why_no_further(scope: Scope) -> None:
+    one = safe.reach(scope, "magnitude")[0]
     assert one.figure == "30 %"
     assert one.stop.startswith("Stopped at 35 % by accuracy on pubmedqa: \u22126.0 [")
     assert "Power 0.80" in one.needs
     assert "items needed 1\u202f523" in one.needs
 
 
-def test_each_task_says_its_own_reach(summary: dict[str, Any]) -> None:
-    model = reading.models(summary)[0]
-    assert safe.task_reach(summary, "magnitude", model, "pubmedqa") == "30 %"
-    assert safe.task_reach(summary, "magnitude", model, "mmlu-logic") == "35 % or more"
+def test_each_task_says_its_own_reach(scope: Scope) -> None:
+    model = scope.models[0]
+    assert safe.task_reach(scope, "magnitude", model, "pubmedqa") == "30 %"
+    assert safe.task_reach(scope, "magnitude", model, "mmlu-logic") == "35 % or more"
 
 
 @pytest.mark.parametrize(
@@ -56,20 +74,24 @@ def test_each_task_says_its_own_reach(summary: dict[str, Any]) -> None:
         ({"state": "none", "safe_level": 0.0}, "no level"),
         ({"state": "not assessable", "safe_level": None}, "not assessable"),
         ({"state": "all", "safe_level": None, "passed": [None]}, "within the margin"),
-        ({"safe_level": 0.3}, "30 %"),
+        ({"state": "up to", "safe_level": 0.3}, "30 %"),
     ],
 )
-def test_every_state_of_safety_has_its_word(row: dict[str, Any], said: str) -> None:
-    assert safe.figure(row) == said
+def test_every_state_of_safety_has_its_word(
+    summary: dict[str, Any], row: dict[str, Any], said: str
+) -> None:
+    safety = [summary["safety"][0] | row]
+    assert safe.figure(fixture.load(summary | {"safety": safety}).safety[0]) == said
 
 
-def test_marks_equal_the_cliffs_and_the_safe_level(summary: dict[str, Any]) -> None:
+def test_marks_equal_the_cliffs_and_the_safe_level(summary: dict[str, Any], scope: Scope) -> None:
     at = axis(fixture.LEVELS)
-    found = marks.marks(summary, "pubmedqa", "magnitude", at)
+    found = marks.marks(scope, "pubmedqa", "magnitude", at)
+    names = {model.slot: model.name for model in scope.models}
     for row in summary["cliffs"]:
         if row["task"] == "pubmedqa" and row["level"] is not None:
             key = (row["model"], row["view"], row["kind"], row["metric"])
-            same = [m for m in found if (m.model.name, m.view, m.kind, m.metric) == key]
+            same = [m for m in found if (names[m.slot], m.view, m.kind, m.metric) == key]
             assert [m.x for m in same] == [row["level"]]
     assert {m.x for m in found if m.kind == "safe"} == {findings.SAFE}
 
@@ -81,18 +103,18 @@ def test_bits_are_placed_between_their_neighbours() -> None:
     assert place(at, 2.0) is None
 
 
-def test_shares_and_flips_equal_the_summary(summary: dict[str, Any]) -> None:
-    chart = measures.share_charts(summary, "pubmedqa", "magnitude")[0]
+def test_shares_and_flips_equal_the_summary(scope: Scope) -> None:
+    chart = measures.share_charts(scope, "pubmedqa", "magnitude")[0]
     assert [line.reference for line in chart.lines] == [0.552, 0.338, 0.11]
-    flips = measures.chart(summary, "trust", "flips", "pubmedqa", "magnitude")
+    flips = measures.trust_chart(scope, "flips", "pubmedqa", "magnitude")
     assert flips
-    values = {spot[2] for line in flips.lines for spot in line.spots if spot[0] != 0}
+    values = {spot.value for line in flips.lines for spot in line.spots if spot.level != 0}
     assert values == {13 / 500}
-    assert measures.chart(summary, "trust", "brier", "nope", "magnitude") is None
+    assert measures.trust_chart(scope, "brier", "nope", "magnitude") is None
 
 
 def test_nothing_on_the_front_is_beaten(summary: dict[str, Any]) -> None:
-    front = pareto.front(summary)
+    front = front_of(summary)
     assert front
     assert front.axis == "zeros"
     kept = [v for v in front.versions if v.front]
@@ -102,32 +124,32 @@ def test_nothing_on_the_front_is_beaten(summary: dict[str, Any]) -> None:
 
 
 def test_bytes_are_the_axis_where_they_change(summary: dict[str, Any]) -> None:
-    rows = [r | {"bytes_on_disk": 100 * (1 - r["level"])} for r in summary["measurements"]]
-    front = pareto.front(summary | {"measurements": rows})
+    rows = [r | {"bytes_on_disk": round(100 * (1 - r["level"]))} for r in summary["measurements"]]
+    front = front_of(summary | {"measurements": rows})
     assert front
     assert (front.axis, front.rising) == ("bytes_on_disk", False)
-    assert pareto.front(summary | {"measurements": []}) is None
+    assert front_of(summary | {"measurements": []}) is None
 
 
 def test_cut_out_and_zero_meet_at_the_parameters_left(summary: dict[str, Any]) -> None:
     """A model cut by half, a fifth of it zero, has 0.4 of its parameters left."""
-    assert pareto.front(summary, "left") is None  # nothing is cut out
+    assert front_of(summary, "left") is None  # nothing is cut out
     rows = [
-        r | {"bytes_on_disk": 100 * (1 - r["level"]), "parameters": 1000, "zeros": 0}
+        r | {"bytes_on_disk": round(100 * (1 - r["level"])), "parameters": 1000, "zeros": 0}
         | {"ratios": {"parameters": 1.0}}
         for r in summary["measurements"]
     ]  # fmt: skip
     last = rows[-1] | {"parameters": 500, "zeros": 100, "ratios": {"parameters": 0.5}}
-    front = pareto.front(summary | {"measurements": [*rows[:-1], last]}, "left")
+    front = front_of(summary | {"measurements": [*rows[:-1], last]}, "left")
     assert front
     assert {v.x for v in front.versions} == {1.0, 0.4}
-    assert "neither cut out nor zero" in pareto.draw(front)
+    assert "neither cut out nor zero" in scatter(front)
 
 
 def test_what_is_safe_is_filled_and_the_smallest_has_a_ring(summary: dict[str, Any]) -> None:
-    rows = [r | {"bytes_on_disk": 100 * (1 - r["level"])} for r in summary["measurements"]]
+    rows = [r | {"bytes_on_disk": round(100 * (1 - r["level"]))} for r in summary["measurements"]]
     given = summary | {"measurements": rows, "smallest_safe": []}
-    front = pareto.front(given)
+    front = front_of(given)
     assert front
     levels = {row["level"] for row in rows if row["level"]}
     for model in {v.model for v in front.versions}:
@@ -135,20 +157,20 @@ def test_what_is_safe_is_filled_and_the_smallest_has_a_ring(summary: dict[str, A
         (row,) = (r for r in given["safety"] if r["model"] == model.name and r["default"])
         assert {level for level in levels if mine[level]} == set(row["passed"])
         assert mine[0] is None
-    plain = pareto.draw(front)
+    plain = scatter(front)
     hollow = [v for v in front.versions if v.safe is False]
     assert plain.count('class="hollow"') == len(hollow) > 0
     assert "smallest safe" not in plain
     best = next(v for v in front.versions if v.safe)
-    named = {"model": best.model.name, "recipe": best.recipe, "level": best.level}
-    drawn = pareto.front(given | {"smallest_safe": [{**named, "by": "bytes_on_disk"}]})
+    named = SMALLEST | {"model": best.model.name, "recipe": best.recipe, "level": best.level}
+    drawn = front_of(given | {"smallest_safe": [named]})
     assert drawn
     assert drawn.smallest == (best,)
-    assert "smallest safe" in pareto.draw(drawn)
+    assert "smallest safe" in scatter(drawn)
     blind = [row | {"state": "not assessable", "passed": []} for row in given["safety"]]
-    unknown = pareto.front(given | {"safety": blind})
+    unknown = front_of(given | {"safety": blind})
     assert unknown
-    assert "could not be assessed" in pareto.draw(unknown)
+    assert "could not be assessed" in scatter(unknown)
 
 
 def test_many_recipes_have_a_key_and_markers_of_their_own(summary: dict[str, Any]) -> None:
@@ -161,9 +183,9 @@ def test_many_recipes_have_a_key_and_markers_of_their_own(summary: dict[str, Any
         ]
 
     given = summary | {key: spread(summary[key]) for key in ("curves", "measurements")}
-    front = pareto.front(given)
+    front = front_of(given)
     assert front
-    drawn = pareto.draw(front)
+    drawn = scatter(front)
     ElementTree.fromstring(drawn)
     assert all(name in drawn for name in names)
     assert len({svg.marker(slot, 0, 0) for slot in range(8)}) == 8
@@ -181,23 +203,22 @@ def test_several_seeds_are_one_version_and_say_so(summary: dict[str, Any]) -> No
 
     sizes = [
         row
-        | {"bytes_on_disk": 100 * (1 - row["level"]) + (row["seed"] == 2 and row["level"] > 0.8)}
+        | {
+            "bytes_on_disk": round(100 * (1 - row["level"]))
+            + (row["seed"] == 2 and row["level"] > 0.8)
+        }
         for row in spread("measurements")
     ]
     tested = [row | {"seed": seed} for row in summary["safety"] for seed in range(3)]
     model = next(one["model"] for one in tested if one["default"])
-    named = {
-        "model": model, "role": "specialist", "view": "text", "recipes": 1, "alpha": 0.025,
-        "alpha_each": 0.025, "recipe": "magnitude", "seed": None, "seeds": [0, 1, 2],
-        "level": 0.3, "by": "bytes_on_disk", "bytes": 70.0, "degraded": [], "reason": None,
-    }  # fmt: skip
+    named = SMALLEST | {"model": model, "seeds": [0, 1, 2], "level": 0.3, "bytes": 70.0}
     given = summary | {
         "curves": spread("curves"),
         "measurements": sizes,
         "safety": tested,
         "smallest_safe": [named],
     }
-    front = pareto.front(given)
+    front = front_of(given)
     assert front
     assert {v.seeds for v in front.versions if not v.intact} == {3}
     keys = [(v.model, v.recipe, v.level) for v in front.versions]
@@ -207,32 +228,32 @@ def test_several_seeds_are_one_version_and_say_so(summary: dict[str, Any]) -> No
     assert largest[0.3] == pytest.approx(70)
     (smallest,) = front.smallest
     assert (smallest.level, smallest.called) == (0.3, "magnitude, 3 seeds")
-    assert "any seed" in pareto.draw(front)
-    assert safe.smallest(given) == [
+    assert "any seed" in scatter(front)
+    assert safe.smallest(fixture.scope(given)) == [
         "specialist: the smallest safe version of one recipe, tested at alpha 0.025, is "
         "magnitude at 30 % with any of the seeds 0, 1, 2, 70\u202fB."
     ]
-    rows = [row for row in tables.size_table(given).body if row[0] == "specialist"]
+    rows = [row for row in tables.size_table(fixture.scope(given)).body if row[0] == "specialist"]
     assert {row[1] for row in rows if row[2] == "30 %"} == {"magnitude, seeds 0, 1, 2"}
     assert {row[1] for row in rows if row[2] == "90 %"} == {
         "magnitude, seeds 0, 1", "magnitude, seed 2",
     }  # fmt: skip
-    some = tables.size_table(given, 5)
+    some = tables.size_table(fixture.scope(given), 5)
     assert len({row[2] for row in some.body if row[2] != "intact"}) == 5
-    (first, *_) = configurations.tables(given)
+    (first, *_) = configurations.configuration_tables(fixture.scope(given))
     last = [row for row in first.body if row[0] == "specialist" and row[2] == "95 %"]
     assert [row[1] for row in last] == [f"magnitude, seed {seed}" for seed in range(3)]
     assert last[1][3] != last[2][3]
-    assert {one.recipe for one in safe.tests(given, "magnitude")} == {
+    assert {one.recipe for one in safe.tests(fixture.scope(given), "magnitude")} == {
         f"magnitude, seed {seed}" for seed in range(3)
     }
-    assert "every seed does" in card.render(given)[1]["limits"][2]
-    page.render(given, [])
+    assert "every seed does" in card.render(fixture.load(given))[1]["limits"][2]
+    page.render(fixture.load(given), [])
 
 
 def test_a_degraded_version_is_called_so(summary: dict[str, Any]) -> None:
     fell = [{"level": 0.3, "task": "pubmedqa", "reason": "3 prompts cut"}]
-    rows = [r | {"bytes_on_disk": 100 * (1 - r["level"])} for r in summary["measurements"]]
+    rows = [r | {"bytes_on_disk": round(100 * (1 - r["level"]))} for r in summary["measurements"]]
     given = summary | {
         "safety": [row | {"degraded": fell} for row in summary["safety"]],
         "measurements": rows,
@@ -241,25 +262,25 @@ def test_a_degraded_version_is_called_so(summary: dict[str, Any]) -> None:
             for row in summary["curves"]
         ],
     }
-    for tile in safe.reach(given, "magnitude"):
+    for tile in safe.reach(fixture.scope(given), "magnitude"):
         assert tile.says.endswith("; degraded at 30 %")
-    table = safe.safety_table(given)
+    table = safe.safety_table(fixture.scope(given))
     assert [row[-1] for row in table.body] == ["30 %"] * len(table.body)
-    front = pareto.front(given)
+    front = front_of(given)
     assert front
     assert {v.level for v in front.versions if v.degraded} == {0.3, 0.65}  # one was before
-    assert "within the margin, degraded" in pareto.draw(front)
+    assert "within the margin, degraded" in scatter(front)
 
 
-def test_divergences_stand_side_by_side(summary: dict[str, Any]) -> None:
-    (pair,) = divergent.pairs(summary, findings.examples())
+def test_divergences_stand_side_by_side(scope: Scope) -> None:
+    (pair,) = divergent.divergent_pairs(scope, fixture.shown(findings.examples()))
     assert pair.unread == 1
     assert [side.right for side in pair.items[0].sides] == [True, False]
     assert "base loses it at 50 %, specialist keeps it until 80 %" in pair.items[0].says
 
 
-def test_glance_names_what_breaks_first(summary: dict[str, Any]) -> None:
-    one = glance.glance(summary, "magnitude")[0]
+def test_glance_names_what_breaks_first(scope: Scope) -> None:
+    one = glance.glance(scope, "magnitude")[0]
     assert (one.breaks, one.safe) == ("answering", "30 %")
     assert one.onset.startswith("36 % [31, 41]")
 
@@ -283,7 +304,7 @@ def test_the_page_shows_every_finding(html: str) -> None:
 
 @pytest.mark.parametrize("levels", [(0.0, 0.2), (0.0, 0.2, 0.3)])
 def test_short_sweeps_are_pages(levels: tuple[float, ...]) -> None:
-    html = page.render(findings.summary(levels))
+    html = page.render(fixture.load(findings.summary(levels)))
     assert f"{levels[-1] * 100:.0f} % or more" in html
     assert not re.search(
         r">[^<]*\b(None|nan)\b", re.sub(r"<script.*?</script>", "", html, flags=re.S)
@@ -298,12 +319,12 @@ def test_three_models_an_unswept_recipe_and_a_failed_cell() -> None:
     fixed = [r | {"recipe": "nf4", "level": None} for r in third if r["level"] == 0.3]
     summary["curves"] += [*third, *fixed]
     summary["curves"][1] |= {"status": "failed", "reason": "out of memory", "accuracy": None}
-    summary["models"].append({"name": "third", "role": "other", "id": "x/third"})
+    summary["models"].append(summary["models"][0] | {"name": "third", "role": "other"})
     summary["safety"].append(
         summary["safety"][0] | {"recipe": "nf4", "safe_level": None, "passed": [None],
                                 "state": "all", "limiting": None, "tests": []}
     )  # fmt: skip
-    html = page.render(summary)
+    html = page.render(fixture.load(summary))
     assert "out of memory" in html
     assert "within the margin" in html
     assert '<option value="nf4">' in html
@@ -313,8 +334,8 @@ def test_three_models_an_unswept_recipe_and_a_failed_cell() -> None:
 def test_figures_are_saved_for_papers(
     summary: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(figures, "browser", lambda: None)
-    paths = figures.save(findings.summary((0.0, 0.3, 0.5)), tmp_path / "figures")
+    monkeypatch.setattr(figures, "can_rasterise", lambda: False)
+    paths = figures.save(fixture.load(findings.summary((0.0, 0.3, 0.5))), tmp_path / "figures")
     names = {path.name for path in paths}
     assert "curves-pubmedqa-magnitude-accuracy.svg" in names
     assert "size.svg" in names
@@ -325,3 +346,15 @@ def test_figures_are_saved_for_papers(
         assert 'fill="#ffffff"' in drawn
         assert 'class="cursor"' not in drawn
         assert "var(" not in drawn
+    assert len(names) == len(paths)
+
+
+def test_figures_are_saved_as_png(tmp_path: Path) -> None:
+    pytest.importorskip("resvg_py")
+    paths = figures.save(fixture.load(findings.summary((0.0, 0.3))), tmp_path)
+    images = [path for path in paths if path.suffix == ".png"]
+    assert len(images) == len(paths) / 2 > 10
+    for image in images:
+        head = image.read_bytes()[:24]
+        assert head.startswith(b"\x89PNG")
+        assert int.from_bytes(head[16:20], "big") in (figures.SCALE * 424, figures.SCALE * 760)

@@ -24,7 +24,7 @@ def show(run: Any, as_json: bool, quiet: bool) -> None:
     if not quiet:
         from resect.report import terminal
 
-        terminal.show(run.summary())
+        terminal.show(run.findings())
     say(run.path / "report.html")
 
 
@@ -49,11 +49,11 @@ def draw(run: Any, folder: Path, quiet: bool) -> None:
     """Write a run's figures, and say so."""
     from resect.report import figures
 
-    paths = figures.save(run.summary(), folder)
+    paths = figures.save(run.findings(), folder)
     if not quiet:
         say(f"{len(paths)} files in {folder}", err=True)
     if not quiet and not any(path.suffix == ".png" for path in paths):
-        say("No chromium or chrome was found, so there is SVG and no PNG.", err=True)
+        say("For PNG beside SVG, install resect[figures].", err=True)
 
 
 def show_list(rows: dict[str, dict[str, Any]], as_json: bool) -> None:

@@ -1,16 +1,17 @@
-"""The verdict on one card: Markdown for a person, a dict for a program. Limits come first."""
+"""The verdict on one card: Markdown for a person, data for a program. Limits come first."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
+from resect.findings.rows import Summary
+from resect.findings.summary_file import to_data
 from resect.report import formatting as text
-from resect.report.data import overview as glance
-from resect.report.data import safety_tables as safe
-from resect.report.data import scope as reading
+from resect.report.data import safety_tables as safety
 from resect.report.data import tables
-from resect.report.data.scope import Summary
+from resect.report.data.overview import glance
+from resect.report.data.scope import Scope
 from resect.report.data.table import Table
 from resect.report.formatting import markdown
 
@@ -20,135 +21,143 @@ LIMITS = (
     "Numbers hold for these items, prompts and readers; another protocol under the same name gives "
     "other numbers.",
 )
+TASK_KEYS = ("name", "n", "protocol", "primary", "margin", "floors")
 
 
-def render(summary: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+class Card(TypedDict):
+    """card.json: limits, verdict, findings in short, what is missing, provenance."""
+
+    schema: int
+    limits: list[str]
+    study: str
+    headline: str
+    sentences: list[str]
+    models: object
+    tasks: list[dict[str, object]]
+    safety: list[dict[str, object]]
+    smallest_safe: object
+    half_levels: list[dict[str, object]]
+    comparisons: object
+    missing: list[str]
+    warnings: list[str]
+    degraded_or_failed: int
+    provenance: object
+
+
+def render(summary: Summary) -> tuple[str, Card]:
     """The card of a run: (`card.md`, `card.json`). Both begin with the limits."""
-    clean = text.without_nan(summary)
-    data = _data(clean)
-    return _text(clean, data), data
+    scope = Scope(summary)
+    card = _card(scope)
+    return _text(scope, card), card
 
 
-def _data(summary: Summary) -> dict[str, Any]:
-    """The card as data: limits, verdict, findings in short, what is missing, provenance."""
-    verdict = summary.get("verdict") or {}
-    study = summary.get("study") or {}
-    troubled = tables.troubled(summary).body
+def _card(scope: Scope) -> Card:
+    summary = scope.summary
+    data = to_data(summary)
     return {
         "schema": 1,
-        "limits": [*LIMITS, *_statistics(summary)],
-        "study": study.get("name"),
-        "headline": verdict.get("headline"),
-        "sentences": list(verdict.get("sentences") or []),
-        "models": list(reading.rows(summary, "models")),
-        "tasks": [
-            {key: row.get(key) for key in ("name", "n", "protocol", "primary", "margin", "floors")}
-            for row in reading.rows(summary, "tasks")
-        ],
+        "limits": [*LIMITS, *_statistics(scope)],
+        "study": summary.study.name,
+        "headline": summary.verdict.headline,
+        "sentences": list(summary.verdict.sentences),
+        "models": data["models"],
+        "tasks": [{key: task[key] for key in TASK_KEYS} for task in data["tasks"]],
         "safety": [
-            {key: value for key, value in row.items() if key != "tests"}
-            for row in reading.rows(summary, "safety")
+            {key: value for key, value in row.items() if key != "tests"} for row in data["safety"]
         ],
-        "smallest_safe": list(reading.rows(summary, "smallest_safe")),
+        "smallest_safe": data["smallest_safe"],
         "half_levels": [
-            row
-            for row in reading.rows(summary, "cliffs")
-            if row.get("kind") == "half" and row.get("metric", "skill") == "skill"
+            row for row in data["cliffs"] if (row["kind"], row["metric"]) == ("half", "skill")
         ],
-        "comparisons": list(reading.rows(summary, "comparisons")),
-        "missing": tables.missing(summary),
-        "warnings": list(summary.get("warnings") or []),
-        "degraded_or_failed": len(troubled),
-        "provenance": summary.get("provenance") or {},
+        "comparisons": data["comparisons"],
+        "missing": tables.missing(scope),
+        "warnings": list(summary.warnings),
+        "degraded_or_failed": len(tables.troubled_table(scope).body),
+        "provenance": data["provenance"],
     }
 
 
-def _statistics(summary: Summary) -> list[str]:
+def _statistics(scope: Scope) -> list[str]:
     """How the safe level was tested, or that it was not."""
-    tested = reading.rows(summary, "safety")
-    if not tested:
+    rows = scope.summary.safety
+    if not rows:
         return ["Non-inferiority was not tested: this card claims no safe level."]
-    recipes = {str(row.get("recipe")) for row in tested}
-    alphas = sorted({text.decimal(row.get("alpha"), 4) for row in tested})
-    said = f"Each model and recipe was tested at one-sided alpha {' and '.join(alphas)}"
-    if len(recipes) > 1:
-        said += "; the smallest safe version of a model, chosen among its recipes, was tested "
-        said += "at alpha divided by their number"
-    if reading.seeded(summary):
-        said += "; a recipe with several seeds passes where every seed does"
-    return [f"{said}."]
+    alphas = sorted({text.decimal(row.alpha, 4) for row in rows})
+    sentence = f"Each model and recipe was tested at one-sided alpha {' and '.join(alphas)}"
+    if len({row.recipe for row in rows}) > 1:
+        sentence += "; the smallest safe version of a model, chosen among its recipes, was tested "
+        sentence += "at alpha divided by their number"
+    if scope.seeded:
+        sentence += "; a recipe with several seeds passes where every seed does"
+    return [f"{sentence}."]
 
 
-def _text(summary: Summary, data: Mapping[str, Any]) -> str:
-    parts = ["\n>\n".join(f"> {markdown(line)}" for line in data["limits"])]
-    parts.append(f"# {markdown(data['study'] or 'unnamed study')}")
-    parts.append(f"**{markdown(data['headline'] or 'No verdict was computed for this run.')}**")
-    parts += ["## Safe level", _reached(summary)]
-    parts += _models(summary)
-    for recipe in reading.recipes(summary):
-        parts += [f"## {markdown(recipe)}", _glance(summary, recipe)]
-    tested = _table(safe.safety_table(summary))
-    if tested:
-        parts += ["## Every sweep that was tested", tested]
-    if data["sentences"]:
-        parts.append("## The findings in sentences")
-        parts.append("\n".join(f"- {markdown(one)}" for one in data["sentences"]))
-    parts.append("## What was asked")
+def _text(scope: Scope, card: Card) -> str:
+    headline = card["headline"] or "No verdict was computed for this run."
+    parts = ["\n>\n".join(f"> {markdown(line)}" for line in card["limits"])]
+    parts += [f"# {markdown(card['study'] or 'unnamed study')}", f"**{markdown(headline)}**"]
+    parts += ["## Safe level", _reach(scope), *_models(scope)]
+    for recipe in scope.recipes:
+        parts += [f"## {markdown(recipe)}", _glance(scope, recipe)]
+    tested = _table(safety.safety_table(scope))
+    parts += ["## Every sweep that was tested", tested] if tested else []
+    if card["sentences"]:
+        parts += ["## The findings in sentences", _list(card["sentences"])]
     asked = [
-        f"- **{markdown(row['name'])}** ({text.count(row['n'])} items): {markdown(row['protocol'])}"
-        for row in data["tasks"]
+        f"- **{markdown(task.name)}** ({text.count(task.n)} items): {markdown(task.protocol)}"
+        for task in scope.summary.tasks
     ]
-    parts.append("\n".join(asked) or "The summary does not describe its tasks.")
-    troubles = [*data["missing"], *data["warnings"]]
-    if data["degraded_or_failed"]:
-        troubles.append(f"{data['degraded_or_failed']} degraded or failed cells: see the report.")
-    if troubles:
-        parts += ["## Warnings and gaps", "\n".join(f"- {markdown(one)}" for one in troubles)]
-    pairs = tables.provenance(data["provenance"])
-    if pairs:
-        lines = "\n".join(f"- {markdown(key)}: {markdown(value)}" for key, value in pairs if key)
-        parts += ["## Provenance", lines]
+    parts += ["## What was asked", "\n".join(asked) or "The summary does not describe its tasks."]
+    troubles = [*card["missing"], *card["warnings"]]
+    if card["degraded_or_failed"]:
+        troubles.append(f"{card['degraded_or_failed']} degraded or failed cells: see the report.")
+    parts += ["## Warnings and gaps", _list(troubles)] if troubles else []
+    provenance = _provenance(scope.summary.provenance)
+    parts += ["## Provenance", provenance] if provenance else []
     return "\n\n".join(parts) + "\n"
 
 
-def _models(summary: Summary) -> list[str]:
+def _list(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {markdown(line)}" for line in lines)
+
+
+def _provenance(provenance: Mapping[str, object]) -> str:
+    pairs = tables.flat(provenance)
+    return "\n".join(f"- {markdown(key)}: {markdown(value)}" for key, value in pairs if key)
+
+
+def _models(scope: Scope) -> list[str]:
     lines = []
-    for row in reading.rows(summary, "models"):
-        parent = row.get("parent")
-        named = f"; its card names the parent {markdown(parent)}" if parent else ""
-        who = markdown(row.get("role") or "model")
-        revision = f" at {markdown(row['revision'])}" if row.get("revision") else ""
-        size = (
-            f", {text.parameters(row.get('parameters'))} parameters"
-            if row.get("parameters")
-            else ""
-        )
-        name = markdown(row.get("id") or row.get("name"))
-        lines.append(f"- {who}: {name}{revision}{size}{named}")
+    for model in scope.summary.models:
+        line = f"- {markdown(model.role or 'model')}: {markdown(model.id or model.name)}"
+        line += f" at {markdown(model.revision)}" if model.revision else ""
+        line += f", {text.parameters(model.parameters)} parameters" if model.parameters else ""
+        line += f"; its card names the parent {markdown(model.parent)}" if model.parent else ""
+        lines.append(line)
     return ["## Models", "\n".join(lines)] if lines else []
 
 
-def _reached(summary: Summary) -> str:
+def _reach(scope: Scope) -> str:
     """How far each model may go and what stopped it, a line each."""
-    lines = []
-    for recipe in reading.recipes(summary):
-        for one in safe.reach(summary, recipe):
-            said = f"- {markdown(one.model.label)}, {markdown(recipe)}: "
-            said += f"**{markdown(one.figure)}** {markdown(one.says)}. "
-            lines.append(f"{said}{markdown(one.stop)} {markdown(one.needs)}".rstrip())
-    lines += [f"- {markdown(one)}" for one in safe.smallest(summary)]
+    lines = [
+        f"- {markdown(tile.model.label)}, {markdown(recipe)}: **{markdown(tile.figure)}** "
+        f"{markdown(tile.says)}. {markdown(tile.stop)} {markdown(tile.needs)}".rstrip()
+        for recipe in scope.recipes
+        for tile in safety.reach(scope, recipe)
+    ]
+    lines += [f"- {markdown(sentence)}" for sentence in safety.smallest(scope)]
     return "\n".join(lines) or "Not tested."
 
 
-def _glance(summary: Summary, recipe: str) -> str:
+def _glance(scope: Scope, recipe: str) -> str:
     heads = (
         "Task", "n", "Model", "Intact accuracy", "Highest floor", "Safe up to", "Onset",
         "Half the skill gone (text)", "(options)", "Breaks first", "Who holds better",
     )  # fmt: skip
     body = [
-        (one.task, one.n, one.model.label, one.intact, one.floor, one.safe, one.onset, one.half,
-         one.half_options, one.breaks, one.verdict)
-        for one in glance.glance(summary, recipe)
+        (row.task, row.n, row.model.label, row.intact, row.floor, row.safe, row.onset, row.half,
+         row.half_options, row.breaks, row.verdict)
+        for row in glance(scope, recipe)
     ]  # fmt: skip
     return _grid(heads, body)
 

@@ -1,82 +1,140 @@
-"""Every figure of a report: findings to SVG text, and to files for papers. Pure but for `save`.
+"""Every figure of a run: its numbers, its drawing, its table; and files for papers.
 
-Each drawing takes the NamedTuple of its numbers. Colours are plain attributes with a class beside
-them, so that a page may repaint them and a saved file keeps them.
+Colours are plain attributes with a class beside them, so that a page may repaint them and a saved
+file keeps them.
 """
 
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from resect.report import formatting as text
-from resect.report.charts import line_chart as lines
-from resect.report.charts import pareto, svg
-from resect.report.charts.bars import OUTCOME_SAYS, outcomes
-from resect.report.charts.curve_panels import curves
+from resect.errors import RequestError
+from resect.findings.rows import Summary
+from resect.report.charts import svg
+from resect.report.charts.bars import outcome_bars
+from resect.report.charts.chart_data import BarChart, LineChart
 from resect.report.charts.forest import differences
-from resect.report.data import answer_tables as answers
-from resect.report.data import bias_tables as measures
+from resect.report.charts.lines import line_chart
+from resect.report.charts.pareto import scatter
 from resect.report.data import panels
-from resect.report.data import reliability_tables as reliable
-from resect.report.data import scope as reading
-
-__all__ = ["OUTCOME_SAYS", "browser", "curves", "differences", "drawn", "outcomes", "save"]
+from resect.report.data.answer_tables import open_chart, open_metrics, open_tasks
+from resect.report.data.bias_tables import LEANING, leaning_chart, share_charts
+from resect.report.data.metrics import curve_metrics, drawn, own_metric
+from resect.report.data.reliability_tables import reliability_panels
+from resect.report.data.scope import Scope
+from resect.report.data.table import Table
+from resect.report.data.tables import KINDS, bar_table, difference_table, line_table
+from resect.report.data.versions import TITLES, Front, front, front_table
 
 SCALE = 3
 """Pixels of a PNG per unit of the drawing."""
 
 
-def drawn(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """(name, SVG) of every figure of the run: curves, outcomes, differences, bias, trust, size."""
-    clean = text.without_nan(summary)
-    seen = panels.outcomes_seen(clean)
-    tasks, models = reading.tasks(clean), reading.models(clean)
-    for recipe in reading.recipes(clean):
-        for task in tasks:
-            for metric in panels.METRICS:
-                shown = answers.own_metric(clean, task) if metric == "accuracy" else metric
-                panel = panels.curve_panel(clean, task, recipe, shown)
-                if any(p.value is not None for one in panel.series for p in one.points):
-                    yield f"curves-{task}-{recipe}-{metric}", curves(panel)
-            for model in models:
-                bars = panels.outcome_panel(clean, task, recipe, model)
-                if bars.levels:
-                    yield f"outcomes-{task}-{recipe}-{model.name}", outcomes(bars, seen)
-            yield from _charts(clean, task, recipe)
-        for i, one in enumerate(reliable.panels(clean, recipe)):
-            yield f"reliable-{one.task}-{recipe}-{one.metric}-{i}", lines.draw(one.chart)
-        for kind in ("absolute", "retention"):
-            for forest in panels.difference_panels(clean, recipe, kind):
-                yield f"differences-{recipe}-{kind}-{forest.a}-{forest.b}", differences(forest)
-    for by in pareto.TITLES:
-        front = pareto.front(clean, by)
-        if front:
-            yield by, pareto.draw(front)
+class Figure(NamedTuple):
+    """One figure: `kind` and the three keys say when a page shows it, `part` tells alike apart."""
+
+    kind: str
+    task: str
+    recipe: str
+    metric: str
+    chart: LineChart | BarChart | panels.DifferencePanel | Front
+    part: str = ""
 
 
-def _charts(summary: Mapping[str, Any], task: str, recipe: str) -> Iterator[tuple[str, str]]:
-    for i, chart in enumerate(measures.share_charts(summary, task, recipe)):
-        yield f"bias-{task}-{recipe}-shares-{i}", lines.draw(chart)
-    for metric in answers.METRICS:
-        one = answers.chart(summary, metric, task, recipe)
-        if one is not None and task in answers.tasks(summary):
-            yield f"open-{task}-{recipe}-{metric}", lines.draw(one)
-    for key, names in (("bias", measures.BIAS), ("trust", measures.TRUST)):
-        for metric in names:
-            found = measures.chart(summary, key, metric, task, recipe)
-            if found and metric != "shares":
-                yield f"{key}-{task}-{recipe}-{metric}", lines.draw(found)
+def all_figures(scope: Scope) -> Iterator[Figure]:
+    """Every figure of a run, recipe by recipe, each kind together."""
+    for recipe in scope.recipes:
+        yield from _curves(scope, recipe)
+        yield from _outcomes(scope, recipe)
+        for kind in KINDS:
+            for panel in panels.difference_panels(scope, recipe, kind):
+                part = f"{panel.a}-{panel.b}"
+                yield Figure("differences", "", recipe, kind, panel, part)
+        yield from _leaning(scope, recipe)
+        for i, pair in enumerate(reliability_panels(scope, recipe)):
+            part = f"{pair.metric}-{i}"
+            yield Figure("reliable", pair.task, recipe, "", pair.chart, part)
+        yield from _open(scope, recipe)
+    for by in TITLES:
+        versions = front(scope, by)
+        if versions is not None:
+            yield Figure("pareto", "", "", by, versions)
+
+
+def _curves(scope: Scope, recipe: str) -> Iterator[Figure]:
+    for metric in curve_metrics(scope):
+        for task in scope.tasks:
+            shown = own_metric(scope, task) if metric == "accuracy" else metric
+            chart = panels.curve_chart(scope, task, recipe, shown)
+            yield Figure("curves", task, recipe, metric, chart)
+
+
+def _outcomes(scope: Scope, recipe: str) -> Iterator[Figure]:
+    names = panels.outcomes_seen(scope)
+    for task in scope.tasks:
+        for model in scope.models:
+            chart = panels.outcome_chart(scope, task, recipe, model, names)
+            if chart is not None:
+                yield Figure("outcomes", task, recipe, "", chart, model.name)
+
+
+def _leaning(scope: Scope, recipe: str) -> Iterator[Figure]:
+    for task in scope.tasks:
+        for i, chart in enumerate(share_charts(scope, task, recipe)):
+            yield Figure("bias", task, recipe, "shares", chart, str(i))
+    for group in LEANING:
+        for metric in drawn(group):
+            for task in scope.tasks:
+                measure = leaning_chart(scope, group, metric, task, recipe)
+                if measure is not None:
+                    yield Figure(group, task, recipe, metric, measure)
+
+
+def _open(scope: Scope, recipe: str) -> Iterator[Figure]:
+    for metric in open_metrics(scope):
+        for task in open_tasks(scope):
+            chart = open_chart(scope, metric, task, recipe)
+            if chart is not None:
+                yield Figure("open", task, recipe, metric, chart)
+
+
+def draw(figure: Figure) -> str:
+    """A figure as SVG."""
+    chart = figure.chart
+    if isinstance(chart, LineChart):
+        return line_chart(chart)
+    if isinstance(chart, BarChart):
+        return outcome_bars(chart)
+    return differences(chart) if isinstance(chart, panels.DifferencePanel) else scatter(chart)
+
+
+def table(figure: Figure) -> Table:
+    """The numbers of a figure."""
+    chart = figure.chart
+    if isinstance(chart, LineChart):
+        return line_table(chart)
+    if isinstance(chart, BarChart):
+        return bar_table(chart)
+    if isinstance(chart, panels.DifferencePanel):
+        return difference_table(chart)
+    return front_table(chart)
+
+
+def is_blank(figure: Figure) -> bool:
+    """Whether no line of a figure has a value."""
+    chart = figure.chart
+    return isinstance(chart, LineChart) and not any(line.known for line in chart.lines)
+
+
+# ── files ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def standalone(figure: str) -> str:
     """A figure as a file of its own: white paper, real size, without the page's hidden parts."""
-    whole = re.sub(r'<(line|g) class="(cursor|stops)"[^>]*/>', "", figure)
+    whole = re.sub(r'<g class="stops"[^>]*/>', "", figure)
     whole = re.sub(r'<line [^>]*class="cursor"[^>]*/>', "", whole)
     width, height = _size(whole)
     head, rest = whole.split(">", 1)
@@ -85,49 +143,61 @@ def standalone(figure: str) -> str:
 
 
 def _size(figure: str) -> tuple[float, float]:
-    found = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', figure)
-    return (float(found.group(1)), float(found.group(2))) if found else (svg.WIDTH, svg.WIDTH)
+    match = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', figure)
+    return (float(match.group(1)), float(match.group(2))) if match else (svg.WIDTH, svg.WIDTH)
 
 
-def browser() -> str | None:
-    """A browser that can turn SVG into PNG, None where there is none."""
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    return next((found for name in names if (found := shutil.which(name))), None)
+def can_rasterise() -> bool:
+    """Whether figures can be written as PNG too: the extra `figures` is installed."""
+    try:
+        import resvg_py  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
-def save(summary: Mapping[str, Any], folder: str | Path) -> list[Path]:
-    """Write every figure into `folder` as SVG and, where a browser is found, as PNG.
+def save(summary: Summary, folder: str | Path) -> list[Path]:
+    """Write every figure into `folder` as SVG and, with the extra `figures`, as PNG.
 
     Names are made of task, recipe and metric; signs that a file system may not like become _.
     """
-    place = Path(folder).expanduser()
-    place.mkdir(parents=True, exist_ok=True)
-    paths, chrome = [], browser()
-    with tempfile.TemporaryDirectory() as profile:
-        for name, figure in drawn(summary):
-            stem = re.sub(r"[^\w.-]+", "_", name).strip("._")[:150] or "figure"
-            path = place / f"{stem}.svg"
-            path.write_text(standalone(figure), encoding="utf-8")
-            paths.append(path)
+    place, png = Path(folder).expanduser(), can_rasterise()
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(f"the folder {place} cannot be written ({error.strerror}).") from None
+    paths: list[Path] = []
+    taken: set[str] = set()
+    for figure in all_figures(Scope(summary)):
+        if is_blank(figure):
+            continue
+        path = place / f"{_stem(figure, taken)}.svg"
+        drawing = standalone(draw(figure))
+        path.write_text(drawing, encoding="utf-8")
+        paths.append(path)
+        if png:
             image = path.with_suffix(".png")
-            if chrome and _photographed(chrome, path, image, _size(figure), profile):
-                paths.append(image)
+            image.write_bytes(rasterised(drawing))
+            paths.append(image)
     return paths
 
 
-def _photographed(
-    chrome: str, source: Path, image: Path, size: tuple[float, float], profile: str
-) -> bool:
-    """Whether the browser wrote `image` from `source`; never raises for a browser's mood."""
-    command = [
-        chrome, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-        "--no-first-run", "--disable-background-networking", "--disable-sync",
-        f"--user-data-dir={profile}", f"--force-device-scale-factor={SCALE}",
-        f"--window-size={size[0]:.0f},{size[1]:.0f}", f"--screenshot={image.resolve()}",
-        source.resolve().as_uri(),
-    ]  # fmt: skip
-    try:
-        subprocess.run(command, capture_output=True, timeout=60, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return False
-    return image.is_file()
+def _stem(figure: Figure, taken: set[str]) -> str:
+    """A file's name without its ending, another one for each figure."""
+    parts = [figure.kind, figure.task, figure.recipe, figure.metric, figure.part]
+    named = "-".join(part for part in parts if part) if figure.kind != "pareto" else figure.metric
+    stem = base = re.sub(r"[^\w.-]+", "_", named).strip("._")[:150] or "figure"
+    number = 1
+    while stem in taken:
+        number += 1
+        stem = f"{base}-{number}"
+    taken.add(stem)
+    return stem
+
+
+def rasterised(drawing: str) -> bytes:
+    """A standalone SVG as a PNG of `SCALE` pixels a unit."""
+    import resvg_py
+
+    image: bytes = bytes(resvg_py.svg_to_bytes(svg_string=drawing, zoom=SCALE))
+    return image

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from math import isnan
+from typing import Protocol
 
 from markupsafe import Markup, escape
 
@@ -25,78 +26,96 @@ _INTERVAL = re.compile(r"\\\[([\d.\u2212+]+, [\d.\u2212+]+)\\\]")
 _STATUS = {"degraded", "failed"}
 
 
-def finite(value: Any) -> float | None:
+def finite(value: object) -> float | None:
     """`value` as a float, or None where it is missing, not a number or not finite."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if math.isfinite(value) else None
 
 
-def without_nan(value: Any) -> Any:
-    """A copy of JSON-like data with every NaN and infinity as None; keys become text."""
-    if isinstance(value, Mapping):
-        return {str(key): without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [without_nan(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
-
-
 # ── numbers ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def percent(value: Any, digits: int = 1) -> str:
+def percent(value: float | None, digits: int = 1) -> str:
     """A share in [0, 1] as `61.2 %`."""
-    number = finite(value)
-    return DASH if number is None else f"{_signed(number * 100, digits)} %"
+    return DASH if value is None or isnan(value) else f"{rounded(value * 100, digits)} %"
 
 
-def decimal(value: Any, digits: int = 2) -> str:
+def decimal(value: float | None, digits: int = 2) -> str:
     """A score as `0.42`, with a real minus sign."""
-    number = finite(value)
-    return DASH if number is None else _signed(number, digits)
+    return DASH if value is None or isnan(value) else rounded(value, digits)
 
 
-def interval(value: Any, low: Any, high: Any, share: bool = False) -> str:
+def interval(
+    value: float | None, low: float | None, high: float | None, share: bool = False
+) -> str:
     """`61.2 % [58.0, 64.3]` (share) or `0.42 [0.38, 0.46]`; no brackets without an interval."""
     body = percent(value) if share else decimal(value)
-    ends = finite(low), finite(high)
-    if body == DASH or ends[0] is None or ends[1] is None:
+    if body == DASH or low is None or high is None:
         return body
     scale, digits = (100, 1) if share else (1, 2)
-    return f"{body} [{_signed(ends[0] * scale, digits)}, {_signed(ends[1] * scale, digits)}]"
+    return f"{body} [{rounded(low * scale, digits)}, {rounded(high * scale, digits)}]"
 
 
-def count(value: Any) -> str:
+class Bounded(Protocol):
+    """A value with the ends of its interval."""
+
+    @property
+    def value(self) -> float | None: ...  # noqa: D102
+
+    @property
+    def low(self) -> float | None: ...  # noqa: D102
+
+    @property
+    def high(self) -> float | None: ...  # noqa: D102
+
+
+def estimate(given: Bounded | None, share: bool = False) -> str:
+    """A value with its interval; a dash without one."""
+    return DASH if given is None else interval(given.value, given.low, given.high, share)
+
+
+def count(value: float | None) -> str:
     """A whole number with thin spaces: `7 241 732 096`."""
-    number = finite(value)
-    return DASH if number is None else f"{number:,.0f}".replace(",", "\u202f")
+    return DASH if value is None or isnan(value) else f"{value:,.0f}".replace(",", "\u202f")
 
 
-def amount(value: Any, units: Sequence[str], base: float = 1000) -> str:
+def amount(value: float | None, units: Sequence[str], base: float = 1000) -> str:
     """A large number with a unit: `amount(7.2e9, ("", "K", "M", "B"))` is `7.24 B`."""
-    number = finite(value)
-    if number is None:
+    if value is None or isnan(value):
         return DASH
     power = 0
-    while abs(number) >= base and power < len(units) - 1:
-        number, power = number / base, power + 1
-    shown = f"{number:.3g}" if abs(number) < 100 else f"{number:.0f}"
+    while abs(value) >= base and power < len(units) - 1:
+        value, power = value / base, power + 1
+    shown = f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
     return f"{shown}\u202f{units[power]}".rstrip("\u202f")
 
 
-def size(value: Any) -> str:
+def size(value: float | None) -> str:
     """Bytes as kB, MB or GB (powers of 1000)."""
     return amount(value, ("B", "kB", "MB", "GB", "TB"))
 
 
-def parameters(value: Any) -> str:
+def parameters(value: float | None) -> str:
     """A number of parameters as K, M or B."""
     return amount(value, ("", "K", "M", "B", "T"))
 
 
-def level(value: Any) -> str:
+def points(value: float | None, digits: int = 1) -> str:
+    """A difference of shares in points, signed: `−3.2`."""
+    if value is None or isnan(value):
+        return DASH
+    shown = f"{value * 100:+.{digits}f}"
+    return shown.replace("-", "\u2212") if float(shown) else f"{0:.{digits}f}"
+
+
+def change(difference: float | None, low: float | None, high: float | None) -> str:
+    """A difference with its interval, in points: `−3.2 [−5.8, −1.1]`."""
+    shown = points(difference)
+    return shown if low is None or high is None else f"{shown} [{points(low)}, {points(high)}]"
+
+
+def level(value: object) -> str:
     """A level as a reader says it: `35 %` removed, `4 bits`, `intact`, or `fixed` where unswept."""
     number = finite(value)
     if number is None:
@@ -108,22 +127,39 @@ def level(value: Any) -> str:
     return f"{_trim(number)} bits"
 
 
-def half(cliff: Mapping[str, Any] | None) -> str:
+class AtLevel(Protocol):
+    """A level with its interval, or beyond the last one."""
+
+    @property
+    def level(self) -> float | None: ...  # noqa: D102
+
+    @property
+    def low(self) -> float | None: ...  # noqa: D102
+
+    @property
+    def high(self) -> float | None: ...  # noqa: D102
+
+    @property
+    def censored(self) -> bool: ...  # noqa: D102
+
+
+def half(cliff: AtLevel | None) -> str:
     """A half-level with its interval: `45 % [40, 51]`, `beyond 95 %`, or a dash."""
     if cliff is None:
         return DASH
-    at, low, high = (finite(cliff.get(key)) for key in ("level", "low", "high"))
-    if cliff.get("censored"):
-        edge = low if at is None else at
+    x, low, high = cliff.level, cliff.low, cliff.high
+    if cliff.censored:
+        edge = low if x is None else x
         return "not reached" if edge is None else f"beyond {level(edge)}"
-    if at is None:
+    if x is None:
         return DASH
-    if low is None or high is None or at >= 1:
-        return level(at)
-    return f"{_trim(at * 100)} % [{_trim(low * 100)}, {_trim(high * 100)}]"
+    if low is None or high is None or x >= 1:
+        return level(x)
+    return f"{_trim(x * 100)} % [{_trim(low * 100)}, {_trim(high * 100)}]"
 
 
-def _signed(number: float, digits: int) -> str:
+def rounded(number: float, digits: int) -> str:
+    """A number with a real minus sign, and none before a zero."""
     shown = f"{number:.{digits}f}"
     if float(shown) == 0:
         shown = shown.lstrip("-")
@@ -137,7 +173,7 @@ def _trim(number: float) -> str:
 # ── untrusted strings ───────────────────────────────────────────────────────────────────────────
 
 
-def raw(value: Any, limit: int = LIMIT) -> Markup:
+def raw(value: object, limit: int = LIMIT) -> Markup:
     """Model output as HTML: escaped, unseen characters marked, cut at `limit` characters."""
     if value is None:
         return Markup('<span class="note">no text was kept</span>')
@@ -158,18 +194,18 @@ def raw(value: Any, limit: int = LIMIT) -> Markup:
     return Markup("".join(parts))
 
 
-def stacked(value: Any) -> Markup:
+def stacked(value: object) -> Markup:
     """A value with its interval on a line of its own."""
     body, bracket, rest = plain(value).partition(" [")
     small = Markup('<small class="ci">[{}</small>').format(rest) if bracket else Markup("")
     return Markup("{}{}").format(body, small)
 
 
-def markdown(value: Any) -> str:
+def markdown(value: object) -> str:
     """`value` as literal Markdown text in one line; intervals keep their plain brackets."""
     return _INTERVAL.sub(r"[\1]", _MARKDOWN.sub(r"\\\1", plain(value)))
 
 
-def is_troubled(status: Any) -> bool:
+def is_troubled(status: str) -> bool:
     """True where a cell's status must be said beside its numbers."""
     return status in _STATUS

@@ -19,9 +19,10 @@ from resect.diff.answer_diff import diff_answers
 from resect.diff.run_diff import RunDiff, diff_findings
 from resect.errors import RequestError
 from resect.findings.rows import Summary
-from resect.findings.summary_file import to_data
+from resect.findings.summary_file import from_data, to_data
 from resect.record import Item, TaskInfo, digest
 from resect.report import card
+from resect.report.data.examples import ShownAnswer
 from resect.report.page import render as page
 from resect.run.analysis import analyse
 from resect.run.destination import destination
@@ -103,6 +104,10 @@ class Run:
                 raise RequestError(f"{path} is broken: rebuild it with `resect report`.") from None
         return to_data(self.analyse()[0])
 
+    def findings(self) -> Summary:
+        """Every finding as typed rows, from summary.json or, where it lacks, anew."""
+        return from_data(self.summary(), str(self.path / "summary.json"))
+
     def analyse(
         self, margin: float | None = None, alpha: float | None = None
     ) -> tuple[Summary, pd.DataFrame]:
@@ -146,10 +151,9 @@ class Run:
 
     def report(self, margin: float | None = None, alpha: float | None = None) -> Path:
         """Rebuild summary, page and card from the store; the path of the page."""
-        found, answers = self.analyse(margin, alpha)
-        summary = to_data(found)
+        summary, answers = self.analyse(margin, alpha)
         text, data = card.render(summary)
-        write(self.path / "summary.json", to_json(summary))
+        write(self.path / "summary.json", to_json(to_data(summary)))
         write(self.path / "report.html", page.render(summary, _examples(answers, summary)))
         write(self.path / "card.md", text)
         write(self.path / "card.json", to_json(data))
@@ -244,7 +248,7 @@ def _sized(
     return [{**model, "parameters": whole.get(model["name"])} for model in models]
 
 
-def _examples(answers: pd.DataFrame, summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _examples(answers: pd.DataFrame, summary: Summary) -> list[ShownAnswer]:
     """Answers worth reading: right at level 0 and lost later, one a model, task and level.
 
     After them both models' answers to every divergence of the summary, marked as such.
@@ -262,17 +266,23 @@ def _examples(answers: pd.DataFrame, summary: Mapping[str, Any]) -> list[dict[st
     kept = [found.iloc[::step][keys].assign(divergence=False)]
     kept.append(apart[["item", *keys]].assign(divergence=True))
     rows = [row for part in kept for row in part.to_dict("records")]
-    return [{str(k): None if v != v else v for k, v in row.items()} for row in rows]
+    return [_shown(row) for row in rows]
 
 
-def _divergent(summary: Mapping[str, Any]) -> pd.DataFrame:
+def _shown(row: Mapping[Any, Any]) -> ShownAnswer:
+    """An answer of the frame; what is not a number there is missing."""
+    fields: dict[str, Any] = {key: None if value != value else value for key, value in row.items()}
+    return ShownAnswer(**fields)
+
+
+def _divergent(summary: Summary) -> pd.DataFrame:
     """Keys of the answers that the divergences of a summary speak of, each once."""
     keys = ["model", "recipe", "level", "task", "item"]
     rows = [
-        (one[side], pair["recipe"], one["level"], pair["task"], one["item"])
-        for pair in summary["divergences"]
-        for one in pair["items"]
-        for side in ("keeps", "loses")
+        (model, pair.recipe, item.level, pair.task, item.item)
+        for pair in summary.divergences
+        for item in pair.items
+        for model in (item.keeps, item.loses)
     ]
     frame = pd.DataFrame(rows, columns=keys).astype({"level": float})
     return frame.drop_duplicates()

@@ -1,12 +1,13 @@
-"""The axis of a sweep: levels in rising damage as positions on a line."""
+"""Axes: the levels of a sweep in rising damage as positions on a line, and round ticks."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import NamedTuple
 
-from resect.report.formatting import finite, level
+from resect.report.formatting import level
 
 
 class Axis(NamedTuple):
@@ -21,9 +22,9 @@ class Axis(NamedTuple):
 
 def axis(levels: Iterable[float | None]) -> Axis:
     """The axis of these levels: linear for fractions removed, else one step per level of damage."""
-    found = list(levels)
-    known = sorted({x for x in map(finite, found) if x is not None})
-    unswept = any(x is None for x in found)
+    distinct = set(levels)
+    known = sorted(x for x in distinct if x is not None)
+    unswept = None in distinct
     if known and known[-1] < 1 and not unswept:
         return _fraction_axis(known)
     order: list[float | None] = [x for x in known if x < 1]
@@ -43,16 +44,26 @@ def _fraction_axis(known: list[float]) -> Axis:
     return Axis("fraction", 0.0, high, tuple(ticks), {x: x for x in known})
 
 
-def place(at: Axis, wanted: float | None) -> float | None:
+def place(axis: Axis, wanted: float | None) -> float | None:
     """Where a level stands on the axis, between its neighbours; None where it is not on it."""
     if wanted is None:
-        return at.positions.get(None)
-    if at.kind == "fraction":
-        return min(max(wanted, at.low), at.high)
-    if wanted in at.positions:
-        return at.positions[wanted]
-    known = [(x, where) for x, where in at.positions.items() if x is not None and x >= 1]
+        return axis.positions.get(None)
+    if axis.kind == "fraction":
+        return min(max(wanted, axis.low), axis.high)
+    if wanted in axis.positions:
+        return axis.positions[wanted]
+    known = [(x, position) for x, position in axis.positions.items() if x is not None and x >= 1]
     for (above, left), (below, right) in pairwise(known):
         if above > wanted > below:
             return left + (right - left) * (above - wanted) / (above - below)
     return None
+
+
+def ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Round values from low to high, at most `most` of them."""
+    span = (high - low) or 1.0
+    power = 10.0 ** math.floor(math.log10(span / most))
+    sizes = [n * power for n in (1, 2, 2.5, 5, 10, 20, 25, 50)]
+    step = next(size for size in sizes if span / size <= most - 1 + 1e-9)
+    first = math.ceil(low / step - 1e-9)
+    return [i * step for i in range(first, math.floor(high / step + 1e-9) + 1)]

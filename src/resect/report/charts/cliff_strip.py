@@ -1,13 +1,13 @@
-"""Marks on a degradation panel: flags above the plot and a strip of cliffs below it."""
+"""Marks on a chart of curves: flags above the plot and a strip of cliffs below it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from resect.report.charts import svg
-from resect.report.charts.svg import COLOURS, GREY, Scale, colour, el
-from resect.report.data.annotations import Mark
-from resect.report.data.scope import Model
+from resect.report.charts.chart_data import Mark
+from resect.report.charts.plot_frame import SOFT, Frame
+from resect.report.charts.svg import COLOURS, Scale, colour, el
 
 ROW = 9.0
 FLAG = 11.0
@@ -17,20 +17,20 @@ MOST = 4
 WORDS = {"safe": "safe", "onset": "onset", "half": "half", "divergence": "diverges"}
 
 
-def _flagged(marks: Sequence[Mark]) -> dict[Model, list[Mark]]:
+def _flagged(marks: Sequence[Mark]) -> list[list[Mark]]:
     """Marks with a flag, by model: of the text view where it has any, each kind once."""
-    found: dict[Model, list[Mark]] = {}
-    for model in dict.fromkeys(mark.model for mark in marks):
-        mine = [m for m in marks if m.model == model and m.kind in WORDS and not m.censored]
-        views = {m.view for m in mine if m.kind != "safe"}
+    flagged = []
+    for slot in dict.fromkeys(mark.slot for mark in marks):
+        own = [m for m in marks if m.slot == slot and m.kind in WORDS and not m.censored]
+        views = {m.view for m in own if m.kind != "safe"}
         view = "text" if "text" in views else "options"
-        kept: dict[str, Mark] = {}
-        for mark in sorted(mine, key=lambda m: m.x):
+        chosen: dict[str, Mark] = {}
+        for mark in sorted(own, key=lambda m: m.x):
             if mark.kind == "safe" or mark.view == view:
-                kept.setdefault(mark.kind, mark)
-        if kept:
-            found[model] = sorted(kept.values(), key=lambda m: m.x)
-    return dict(list(found.items())[:MOST])
+                chosen.setdefault(mark.kind, mark)
+        if chosen:
+            flagged.append(list(chosen.values()))
+    return flagged[:MOST]
 
 
 def flag_room(marks: Sequence[Mark]) -> float:
@@ -42,88 +42,79 @@ def flag_room(marks: Sequence[Mark]) -> float:
 def _apart(wanted: list[float], widths: list[float], low: float, high: float) -> list[float]:
     """Centres of words near the wanted places, none touching the next, within low..high."""
     placed: list[float] = []
-    for i, at in enumerate(wanted):
+    for i, x in enumerate(wanted):
         least = placed[-1] + (widths[i - 1] + widths[i]) / 2 if placed else low
-        placed.append(max(at, least))
-    room = high
+        placed.append(max(x, least))
+    limit = high
     for i in range(len(placed) - 1, -1, -1):
-        placed[i] = min(placed[i], room)
-        room = placed[i] - (widths[i] + widths[i - 1]) / 2
+        placed[i] = min(placed[i], limit)
+        limit = placed[i] - (widths[i] + widths[i - 1]) / 2
     return placed
 
 
-def flags(marks: Sequence[Mark], x: Scale, top: float, bottom: float) -> str:
+def flags(marks: Sequence[Mark], plot: Frame, top: float) -> str:
     """A hairline with a word for each model's safe level, onset, half-level and divergence."""
     parts = []
-    for i, (model, mine) in enumerate(_flagged(marks).items()):
-        at, shade = top + FLAG * i + 4, colour(model.slot)
-        widths = [4.9 * len(WORDS[mark.kind]) + 6 for mark in mine]
-        where = _apart([x(mark.x) for mark in mine], widths, x(-1e9) + 8, svg.WIDTH - 60)
-        for mark, centre in zip(mine, where, strict=True):
-            line = svg.polyline([(centre, at + 3), (x(mark.x), at + 9), (x(mark.x), bottom)])
-            dash = None if mark.kind == "safe" else "2 3"
-            width = "1.3" if mark.kind == "safe" else "0.8"
+    for i, own in enumerate(_flagged(marks)):
+        y = top + FLAG * i + 4
+        widths = [4.9 * len(WORDS[mark.kind]) + 6 for mark in own]
+        wanted = [plot.x(mark.x) for mark in own]
+        centres = _apart(wanted, widths, plot.left + 14, svg.WIDTH - 60)
+        for mark, x, centre in zip(own, wanted, centres, strict=True):
+            shade, safe = colour(mark.slot), mark.kind == "safe"
+            line = svg.polyline([(centre, y + 3), (x, y + 9), (x, plot.bottom)])
+            width, dash = ("1.3", None) if safe else ("0.8", "2 3")
             path = el("path", d=line, fill="none", stroke_width=width, stroke_dasharray=dash)
-            said = {"fill": shade, "font_size": "9", "text_anchor": "middle", "class_": "name"}
-            said["font_weight"] = "700" if mark.kind == "safe" else "400"
-            name = f"m{model.slot % len(COLOURS)} k-{mark.kind}"
+            look = {"fill": shade, "font_size": "9", "text_anchor": "middle", "class_": "name"}
+            look["font_weight"] = "700" if safe else "400"
             lead = el("g", path, stroke=shade, stroke_opacity="0.65", class_="lead")
-            parts.append(el("g", lead, svg.text(centre, at, WORDS[mark.kind], **said), class_=name))
+            word = svg.text(centre, y, WORDS[mark.kind], **look)
+            name = f"m{mark.slot % len(COLOURS)} k-{mark.kind}"
+            parts.append(el("g", lead, word, class_=name))
     return el("g", *parts, class_="marks flags") if parts else ""
 
 
-def _lines(marks: Sequence[Mark]) -> list[tuple[Model, str, list[Mark]]]:
-    """The strip's rows: a model in a view, with its cliffs."""
-    keys = dict.fromkeys((m.model, m.view) for m in marks if m.kind in ("half", "steepest"))
-    return [
-        (model, view, [m for m in marks if (m.model, m.view) == (model, view)])
-        for model, view in keys
-    ]
+def _rows(marks: Sequence[Mark]) -> list[list[Mark]]:
+    """The strip's rows: the cliffs of a model in a view."""
+    keys = dict.fromkeys((m.slot, m.view) for m in marks if m.kind in ("half", "steepest"))
+    return [[m for m in marks if (m.slot, m.view) == key] for key in keys]
 
 
 def room(marks: Sequence[Mark]) -> float:
     """Height of the strip below the plot."""
-    rows = len(_lines(marks))
+    rows = len(_rows(marks))
     return ROW * rows + 6 if rows else 0.0
 
 
-def strip(marks: Sequence[Mark], x: Scale, top: float, right: float) -> str:
+def strip(marks: Sequence[Mark], plot: Frame) -> str:
     """Under the plot a row per model and view: half-level with its interval, steepest drop."""
-    rows = _lines(marks)
+    rows, top, parts = _rows(marks), plot.bottom + 6, []
     if not rows:
         return ""
-    parts = []
-    for i, (model, view, mine) in enumerate(rows):
-        at, shade = top + ROW * i + 2, colour(model.slot)
-        pieces = []
-        for mark in mine:
-            pieces += _pieces(mark, x, at, shade)
-        name = f"half m{model.slot % len(COLOURS)} v-{view}"
+    for i, own in enumerate(rows):
+        y, shade = top + ROW * i + 2, colour(own[0].slot)
+        pieces = [piece for mark in own for piece in _pieces(mark, plot.x, y, shade)]
+        name = f"half m{own[0].slot % len(COLOURS)} v-{own[0].view}"
         parts.append(el("g", *pieces, stroke=shade, class_=name))
     middle = max(top + ROW * (len(rows) - 1) / 2 + 5.5, top + 19)
     words = ("half-level",) if len(rows) == 1 else ("half-level,", "steepest drop")
     for i, line in enumerate(words):
-        at = middle + 11 * i - 5 * (len(words) - 1)
-        parts.append(svg.text(right, at, line, font_size="10", fill=GREY, class_="soft"))
+        y = middle + 11 * i - 5 * (len(words) - 1)
+        parts.append(svg.text(plot.right + 16, y, line, font_size="10", **SOFT))
     return el("g", *parts, class_="marks halves")
 
 
-def _pieces(mark: Mark, x: Scale, at: float, shade: str) -> list[str]:
+def _pieces(mark: Mark, x: Scale, y: float, shade: str) -> list[str]:
     """The sign of one cliff in the strip: interval and marker, a thick stretch, or an arrow."""
-    found = []
     span = mark.low is not None and mark.high is not None
-    ends = {"x1": x(mark.low or 0.0), "x2": x(mark.high or 0.0), "y1": at, "y2": at}
+    ends = {"x1": x(mark.low or 0.0), "x2": x(mark.high or 0.0), "y1": y, "y2": y}
     if mark.kind == "steepest" and span:
         return [el("line", stroke_width="6", stroke_opacity="0.3", **ends)]
     if mark.kind != "half":
         return []
-    if span and not mark.censored:
-        found.append(el("line", stroke_width="1.6", **ends))
     if mark.censored:
-        arrow = [(x(mark.x) + 2, at - 3.5), (x(mark.x) + 8, at), (x(mark.x) + 2, at + 3.5)]
-        found.append(el("path", d=svg.polyline(arrow), fill="none", stroke_width="1.6"))
-    else:
-        fill, side = (shade, "solid") if mark.view == "text" else ("#ffffff", "hollow")
-        drawn = svg.marker(mark.model.slot, x(mark.x), at, 3)
-        found.append(el("g", drawn, fill=fill, class_=side))
-    return found
+        arrow = [(x(mark.x) + 2, y - 3.5), (x(mark.x) + 8, y), (x(mark.x) + 2, y + 3.5)]
+        return [el("path", d=svg.polyline(arrow), fill="none", stroke_width="1.6")]
+    fill, side = (shade, "solid") if mark.view == "text" else ("#ffffff", "hollow")
+    marker = el("g", svg.marker(mark.slot, x(mark.x), y, 3), fill=fill, class_=side)
+    return [el("line", stroke_width="1.6", **ends), marker] if span else [marker]

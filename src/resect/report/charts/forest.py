@@ -3,67 +3,50 @@
 from __future__ import annotations
 
 from resect.report.charts import svg
-from resect.report.charts.svg import GREY, Scale, el, scale
+from resect.report.charts.plot_frame import GRID, SOFT, frame, heading
+from resect.report.charts.svg import el
 from resect.report.data.panels import DifferencePanel
+
+TITLES = {
+    "absolute": "What is left: area of skill",
+    "retention": "What share is left: area of retention",
+}
 
 
 def differences(panel: DifferencePanel) -> str:
     """A forest plot: one row per task and view, the difference a minus b with its interval."""
     row_height, top = 38.0, 50.0
-    x = scale(-panel.span, panel.span, 14, svg.WIDTH - 14)
-    bottom = top + row_height * len(panel.rows)
-    what = (
-        "What is left: area of skill"
-        if panel.kind == "absolute"
-        else "What share is left: area of retention"
-    )
-    middle = x(0)
+    height, span = row_height * len(panel.rows), (-panel.span, panel.span)
+    plot = frame(14.0, svg.WIDTH - 14, top, height, span, (0, 1), inset=0.0)
+    middle, title = plot.x(0), TITLES[panel.kind]
+    rule = {"x1": middle, "x2": middle, "y1": top - 8, "y2": plot.bottom}
     inner = [
-        svg.text(0, 13, what, font_size="14", font_weight="600", class_="ink"),
-        svg.text(
-            middle - 8, 34, f"← {panel.b} better", text_anchor="end", fill=GREY, class_="soft"
-        ),
-        svg.text(middle + 8, 34, f"{panel.a} better →", fill=GREY, class_="soft"),
-        el("line", x1=middle, x2=middle, y1=top - 8, y2=bottom, stroke="#57606a", class_="floor"),
+        *heading(title),
+        svg.text(middle - 8, 34, f"← {panel.b} better", text_anchor="end", **SOFT),
+        svg.text(middle + 8, 34, f"{panel.a} better →", **SOFT),
+        el("line", stroke="#57606a", class_="floor", **rule),
     ]
+    halo = {"class_": "halo ink", "stroke": "#ffffff", "stroke_width": "3", "paint_order": "stroke"}
     for i, row in enumerate(panel.rows):
-        y = top + row_height * i + 14
-        dashed = "5 3.5" if row.view == "options" else None
-        halo = {"class_": "halo ink", "stroke": "#ffffff", "stroke_width": "3"}
-        halo |= {"paint_order": "stroke"}
-        word = _worded(row.word, panel)
-        inner.append(svg.text(0, y - 4, f"{row.task} · {row.view}", **halo))
+        y = top + row_height * i + 22
+        inner.append(svg.text(0, y - 12, f"{row.task} · {row.view}", **halo))
         bold = {"text_anchor": "end", "font_weight": "600"}
-        inner.append(svg.text(svg.WIDTH, y - 4, word, **bold, **halo))
-        at = y + 8
-        inner.append(
-            el("line", x1=14.0, x2=svg.WIDTH - 14, y1=at, y2=at, stroke="#e3e6ea", class_="grid")
-        )
+        inner.append(svg.text(svg.WIDTH, y - 12, row.word, **bold, **halo))
+        grid = {"x1": plot.left, "x2": plot.right, "stroke": GRID, "class_": "grid"}
+        inner.append(el("line", y1=y, y2=y, **grid))
         if row.low is not None and row.high is not None:
+            dashed = "5 3.5" if row.view == "options" else None
             bar = {"stroke": "#24292f", "stroke_width": "2.2", "stroke_dasharray": dashed}
-            ends = {"x1": x(row.low), "x2": x(row.high), "y1": at, "y2": at}
+            ends = {"x1": plot.x(row.low), "x2": plot.x(row.high), "y1": y, "y2": y}
             inner.append(el("line", class_="whisker", **bar, **ends))
         if row.difference is not None:
-            inner.append(
-                el("circle", cx=x(row.difference), cy=at, r="4.2", fill="#24292f", class_="dot")
-            )
-    inner += _ticks(panel.span, x, bottom + 14)
-    shape = f"{len(panel.rows)} differences, {panel.a} minus {panel.b}"
-    says = f"{shape}; the numbers are in the table below"
-    return svg.document(svg.WIDTH, bottom + 20, what, says, *inner)
-
-
-def _worded(verdict: str, panel: DifferencePanel) -> str:
-    """The verdict's word with the models' names for a and b."""
-    names = {"a better": f"{panel.a} better", "b better": f"{panel.b} better"}
-    return names.get(verdict, verdict)
-
-
-def _ticks(span: float, x: Scale, y: float) -> list[str]:
-    parts = []
-    for share in (-span, -span / 2, 0.0, span / 2, span):
+            x = plot.x(row.difference)
+            inner.append(el("circle", cx=x, cy=y, r="4.2", fill="#24292f", class_="dot"))
+    for share in (-panel.span, -panel.span / 2, 0.0, panel.span / 2, panel.span):
         shown = f"{share:+.2f}".replace("-", "\u2212") if share else "0"
-        anchor = "start" if share == -span else "end" if share == span else "middle"
-        place = x(share) + {"start": -14, "end": 14, "middle": 0}[anchor]
-        parts.append(svg.text(place, y, shown, text_anchor=anchor, fill=GREY, class_="soft"))
-    return parts
+        anchor = {-panel.span: "start", panel.span: "end"}.get(share, "middle")
+        x = plot.x(share) + {"start": -14, "end": 14, "middle": 0}[anchor]
+        inner.append(svg.text(x, plot.bottom + 14, shown, text_anchor=anchor, **SOFT))
+    shape = f"{len(panel.rows)} differences, {panel.a} minus {panel.b}"
+    summary = f"{shape}; the numbers are in the table below"
+    return svg.document(svg.WIDTH, plot.bottom + 20, title, summary, *inner)

@@ -1,20 +1,19 @@
-"""Size and speed against quality as a figure: filled is safe, large is on the front."""
+"""Size and speed against quality: filled is within the margin, large is on the front."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from resect.report import formatting as text
 from resect.report.charts import svg
-from resect.report.charts.svg import COLOURS, GREY, Scale, colour, el, scale
+from resect.report.charts.axes import ticks
+from resect.report.charts.plot_frame import SOFT, Frame, frame, heading, value_grid
+from resect.report.charts.svg import COLOURS, GREY, colour, el
 from resect.report.data.scope import Model
-from resect.report.data.versions import AXES, TITLES, Front, Version, front, shown, table
+from resect.report.data.versions import AXES, TITLES, Front, Version, shown
 
-__all__ = ["TITLES", "Front", "Version", "draw", "front", "table"]
-
-WIDTH, LEFT, RIGHT, PLOT, ROW = 760.0, 46.0, 26.0, 236.0, 17.0
+WIDTH, LEFT, RIGHT, HEIGHT, ROW = 760.0, 46.0, 26.0, 236.0, 17.0
 _WIDE = 6.2  # of a letter in the key, on average
 _MOST = 56  # letters of a recipe in the key
 
@@ -27,228 +26,218 @@ class Look(NamedTuple):
 
 
 class Key(NamedTuple):
-    """One entry of the key; `looks` is None for an entry without a marker."""
+    """One entry of the key; `named` writes it in its colour."""
 
-    said: str
+    label: str
     look: Look
     named: bool
 
 
-def draw(given: Front) -> str:
+def scatter(front: Front) -> str:
     """A scatter of every version, sweeps joined, the front as a step line."""
-    rows = list(_rows(_keys(given)))
+    rows = list(_rows(_keys(front)))
     top = 42.0 + ROW * (len(rows) + 1)
-    xs = [v.x for v in given.versions]
+    xs = [v.x for v in front.versions]
     pad = (max(xs) - min(xs)) * 0.04
-    x = scale(min(xs) - pad, max(xs) + pad, LEFT, WIDTH - RIGHT)
-    best = max(0.1, *[v.quality for v in given.versions])
-    low = min(0.0, *[v.quality for v in given.versions])
-    y = scale(low, best * 1.06, top + PLOT, top)
-    title = TITLES[given.by]
+    best = max(0.1, *[v.quality for v in front.versions])
+    low = min(0.0, *[v.quality for v in front.versions])
+    span = (min(xs) - pad, max(xs) + pad)
+    plot = frame(LEFT, WIDTH - RIGHT, top, HEIGHT, span, (low, best * 1.06), inset=0.0)
+    title = TITLES[front.by]
+    subtitle = f"mean skill over all tasks, by {front.view}; {AXES[front.axis]}"
     inner = [
-        svg.text(0, 13, title, font_size="14", font_weight="600", class_="ink"),
-        svg.text(0, 30, f"mean skill over all tasks, by {given.view}; {AXES[given.axis]}",
-                 font_size="11", fill=GREY, class_="soft"),
+        *heading(title, subtitle, width=WIDTH),
         *_key(rows),
-        svg.text(0, top - 13, _legend(given), fill=GREY, class_="soft"),
-        _frame(given, x, y, (low, best), top + PLOT),
-        _step(given, x, y),
-        *_sweeps(given, x, y),
-        *_named(given, x, y),
-    ]  # fmt: skip
-    says = f"{len(given.versions)} versions; those on the front are in the table below"
-    return svg.document(WIDTH, top + PLOT + 40, title, says, *inner)
+        svg.text(0, top - 13, _legend(front), **SOFT),
+        el("g", *value_grid(plot, low, best, share=False), *_cost_axis(front, plot), class_="axes"),
+        _step(front, plot),
+        *_sweeps(front, plot),
+        *_named(front, plot),
+    ]
+    summary = f"{len(front.versions)} versions; those on the front are in the table below"
+    return svg.document(WIDTH, plot.bottom + 40, title, summary, *inner)
 
 
 # ── colours, markers and the key ────────────────────────────────────────────────────────────────
 
 
-def _models(given: Front) -> list[Model]:
-    return list(dict.fromkeys(v.model for v in given.versions))
+def _models(front: Front) -> list[Model]:
+    return list(dict.fromkeys(v.model for v in front.versions))
 
 
-def _recipes(given: Front) -> list[str]:
-    return list(dict.fromkeys(v.recipe for v in given.versions if not v.intact))
+def _recipes(front: Front) -> list[str]:
+    return list(dict.fromkeys(v.recipe for v in front.versions if not v.intact))
 
 
-def _look(given: Front, model: Model, recipe: str) -> Look:
+def _look(front: Front, model: Model, recipe: str) -> Look:
     """Models differ by colour, recipes by marker; with one model, recipes by both."""
-    recipes = _recipes(given)
-    place = recipes.index(recipe) if recipe in recipes else 0
-    if len(_models(given)) == 1 and len(recipes) > 1:
-        return Look(place, place)
-    return Look(model.slot, place if len(recipes) > 1 else model.slot)
+    recipes = _recipes(front)
+    slot = recipes.index(recipe) if recipe in recipes else 0
+    if len(_models(front)) == 1 and len(recipes) > 1:
+        return Look(slot, slot)
+    return Look(model.slot, slot if len(recipes) > 1 else model.slot)
 
 
-def _keys(given: Front) -> list[Key]:
-    models, recipes = _models(given), _recipes(given)
-    found = []
+def _keys(front: Front) -> list[Key]:
+    models, recipes = _models(front), _recipes(front)
+    keys = []
     if len(models) > 1 or len(recipes) < 2:
-        looks = [Look(model.slot, model.slot) for model in models]
-        found = [Key(m.label[:24], look, True) for m, look in zip(models, looks, strict=True)]
+        keys = [Key(m.label[:24], Look(m.slot, m.slot), True) for m in models]
     if len(recipes) > 1:
         for recipe in recipes:
-            said = recipe if len(recipe) <= _MOST else recipe[: _MOST - 1] + "…"
-            found.append(Key(said, _look(given, models[0], recipe), len(models) == 1))
-    return found
+            label = recipe if len(recipe) <= _MOST else recipe[: _MOST - 1] + "…"
+            keys.append(Key(label, _look(front, models[0], recipe), len(models) == 1))
+    return keys
 
 
 def _rows(keys: Sequence[Key]) -> Iterator[list[tuple[float, Key]]]:
     """The key's entries with their places, as many in a row as there is room for."""
     row: list[tuple[float, Key]] = []
-    at = 6.0
+    x = 6.0
     for key in keys:
-        wide = _WIDE * len(key.said) + 30
-        if row and at + wide > WIDTH:
+        wide = _WIDE * len(key.label) + 30
+        if row and x + wide > WIDTH:
             yield row
-            row, at = [], 6.0
-        row.append((at, key))
-        at += wide
+            row, x = [], 6.0
+        row.append((x, key))
+        x += wide
     yield row
 
 
 def _key(rows: Sequence[Sequence[tuple[float, Key]]]) -> Iterator[str]:
     for number, row in enumerate(rows):
         y = 47.0 + ROW * number
-        for at, key in row:
+        for x, key in row:
             shade = colour(key.look.colour) if key.named else GREY
             solid = "solid" if key.named else "soft"
             name = {"class_": "name", "font_weight": "600"} if key.named else {"class_": "soft"}
-            sign = el("g", svg.marker(key.look.marker, at, y - 4, 3.6), fill=shade, class_=solid)
-            said = svg.text(at + 9, y, key.said, fill=shade, **name)
-            yield el("g", sign, said, class_=f"m{key.look.colour % len(COLOURS)}")
+            sign = el("g", svg.marker(key.look.marker, x, y - 4, 3.6), fill=shade, class_=solid)
+            word = svg.text(x + 9, y, key.label, fill=shade, **name)
+            yield el("g", sign, word, class_=f"m{key.look.colour % len(COLOURS)}")
 
 
-def _legend(given: Front) -> str:
-    judged = any(v.safe is not None for v in given.versions)
-    filled = "within the margin of its intact self, hollow: not shown to be" if judged else (
-        "nothing beats it; what is safe could not be assessed"
-    )  # fmt: skip
+def _legend(front: Front) -> str:
+    filled = "nothing beats it; what is safe could not be assessed"
+    if _assessed(front):
+        filled = "within the margin of its intact self, hollow: not shown to be"
     return f"filled: {filled}; large, joined by the grey line: nothing is both better and cheaper"
+
+
+def _assessed(front: Front) -> bool:
+    return any(v.safe is not None for v in front.versions)
 
 
 # ── the plot ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _frame(given: Front, x: Scale, y: Scale, ends: tuple[float, float], bottom: float) -> str:
-    parts = []
-    for value in _ticks(*ends):
-        at = y(value)
-        bar = {"x1": LEFT, "x2": WIDTH - RIGHT, "y1": at, "y2": at}
-        parts.append(el("line", class_="grid", stroke="#e3e6ea", **bar))
-        label = f"{value:.2f}".replace("-", "\u2212")
-        parts.append(
-            svg.text(LEFT - 7, at + 3.8, label, text_anchor="end", fill=GREY, class_="soft")
-        )
-    xs = [v.x for v in given.versions]
-    for value in _ticks(min(xs), max(xs)):
-        said = f"{value * 100:.0f} %" if given.axis in ("zeros", "left") else None
-        place = {"text_anchor": "middle", "fill": GREY, "class_": "soft"}
-        parts.append(svg.text(x(value), bottom + 17, said or shown(given.axis, value), **place))
-    better = "cheaper →" if given.axis == "zeros" else "faster →" if given.rising else "← smaller"
-    anchor, where = ("end", WIDTH - RIGHT) if given.rising else ("start", LEFT)
-    parts.append(svg.text(where, bottom + 33, better, text_anchor=anchor, fill=GREY, class_="soft"))
-    return el("g", *parts, class_="axes")
+def _cost_axis(front: Front, plot: Frame) -> Iterator[str]:
+    """Ticks of size or speed, and which way is better."""
+    xs = [v.x for v in front.versions]
+    for value in ticks(min(xs), max(xs)):
+        label = shown(front.axis, value)
+        if front.axis in ("zeros", "left"):
+            label = f"{value * 100:.0f} %"
+        yield svg.text(plot.x(value), plot.bottom + 17, label, text_anchor="middle", **SOFT)
+    better = "cheaper →" if front.axis == "zeros" else "faster →" if front.rising else "← smaller"
+    anchor, x = ("end", plot.right) if front.rising else ("start", plot.left)
+    yield svg.text(x, plot.bottom + 33, better, text_anchor=anchor, **SOFT)
 
 
-def _ticks(low: float, high: float) -> list[float]:
-    """Round values from low to high, about five."""
-    rough = (high - low) / 5 or 1.0
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next((n * power for n in (1, 2, 2.5, 5) if n * power >= rough), 10 * power)
-    first = math.ceil(low / step - 1e-9)
-    return [i * step for i in range(first, math.floor(high / step + 1e-9) + 1)]
-
-
-def _step(given: Front, x: Scale, y: Scale) -> str:
-    kept = sorted((v for v in given.versions if v.front), key=lambda v: v.x)
+def _step(front: Front, plot: Frame) -> str:
+    ordered = sorted((v for v in front.versions if v.front), key=lambda v: v.x)
     spots: list[tuple[float, float]] = []
-    for v in kept:
+    for v in ordered:
+        x, y = plot.x(v.x), plot.y(v.quality)
         if spots:
-            corner = (spots[-1][0], y(v.quality)) if given.rising else (x(v.x), spots[-1][1])
-            spots.append(corner)
-        spots.append((x(v.x), y(v.quality)))
+            spots.append((spots[-1][0], y) if front.rising else (x, spots[-1][1]))
+        spots.append((x, y))
     if len(spots) < 2:
         return ""
     line = {"fill": "none", "stroke": GREY, "stroke_width": "6", "stroke_opacity": "0.22"}
     return el("path", d=svg.polyline(spots), class_="floor", stroke_linejoin="round", **line)
 
 
-def _sweeps(given: Front, x: Scale, y: Scale) -> Iterator[str]:
-    judged = any(v.safe is not None for v in given.versions)
-    for (model, recipe), mine in _grouped(given).items():
-        look = _look(given, model, recipe)
-        spots = [(x(v.x), y(v.quality)) for v in mine]
+def _sweeps(front: Front, plot: Frame) -> Iterator[str]:
+    for (model, recipe), versions in _grouped(front).items():
+        look = _look(front, model, recipe)
+        spots = [(plot.x(v.x), plot.y(v.quality)) for v in versions]
         thin = {"fill": "none", "stroke_width": "0.9", "stroke_opacity": "0.6"}
-        dots = []
-        for v, (at_x, at_y) in zip(mine, spots, strict=True):
-            if v.intact:
-                continue
-            sign = svg.marker(look.marker, at_x, at_y, 4.6 if v.front else 3.0)
-            filled = v.safe if judged else v.front
-            side = (
-                {"fill": colour(look.colour), "class_": "solid"}
-                if filled
-                else {"fill": "#ffffff", "class_": "hollow"}
-            )
-            dots.append(el("g", el("title", svg.words(_said(given, v))), sign, **side))
+        dots = [
+            _dot(front, v, look, x, y)
+            for v, (x, y) in zip(versions, spots, strict=True)
+            if not v.intact
+        ]
         line = el("path", d=svg.polyline(spots), **thin)
         name = f"curve m{look.colour % len(COLOURS)}"
         yield el("g", line, *dots, stroke=colour(look.colour), stroke_width="1.2", class_=name)
 
 
-def _said(given: Front, v: Version) -> str:
+def _dot(front: Front, v: Version, look: Look, x: float, y: float) -> str:
+    """A version's marker: filled where it is within the margin, large where nothing beats it."""
+    filled = v.safe if _assessed(front) else v.front
+    side = {"fill": "#ffffff", "class_": "hollow"}
+    if filled:
+        side = {"fill": colour(look.colour), "class_": "solid"}
+    sign = svg.marker(look.marker, x, y, 4.6 if v.front else 3.0)
+    return el("g", el("title", svg.words(_words(front, v))), sign, **side)
+
+
+def _words(front: Front, v: Version) -> str:
     """A version in words, shown where the pointer rests on it."""
     what = "intact" if v.intact else f"{v.called} {text.level(v.level)}"
     safe = {True: ", within the margin", False: ", not shown to be within the margin", None: ""}
-    size = f"{shown(given.axis, v.x)}, skill {text.decimal(v.quality, 3)}"
-    fell = ", degraded" if v.degraded else ""
-    return f"{v.model.label}, {what}: {size}{safe[v.safe]}{fell}"
+    size = f"{shown(front.axis, v.x)}, skill {text.decimal(v.quality, 3)}"
+    degraded = ", degraded" if v.degraded else ""
+    return f"{v.model.label}, {what}: {size}{safe[v.safe]}{degraded}"
 
 
-def _named(given: Front, x: Scale, y: Scale) -> Iterator[str]:
+def _named(front: Front, plot: Frame) -> Iterator[str]:
     """The intact models and the smallest safe versions by name, below their markers."""
-    several, plain = len(_models(given)) > 1, len(_recipes(given)) < 2
-    for v in given.versions:
-        if not v.intact and v not in given.smallest:
+    several = len(_models(front)) > 1
+    for v in front.versions:
+        if not v.intact and v not in front.smallest:
             continue
         who = f"{v.model.label}, " if several else ""
         level = "" if v.level is None else f" {text.level(v.level)}"
         notes = ", any seed" if v.seeds > 1 else ""
         notes += ", degraded" if v.degraded else ""
-        said = f"{who}intact" if v.intact else f"smallest safe: {who}{v.recipe}{level}{notes}"
-        at_x, at_y = x(v.x), y(v.quality)
-        anchor = "end" if at_x > WIDTH / 2 else "start"
-        place = {"text_anchor": anchor, "class_": "ink", "font_weight": "600"}
+        label = f"{who}intact" if v.intact else f"smallest safe: {who}{v.recipe}{level}{notes}"
+        x, y = plot.x(v.x), plot.y(v.quality)
         if v.intact:
-            look = Look(v.model.slot, v.model.slot) if several or plain else None
-            mark = {"fill": colour(look.colour), "class_": "solid"} if look else {"class_": "ink"}
-            name = f"m{look.colour % len(COLOURS)}" if look else None
-            sign = svg.marker(look.marker if look else 0, at_x, at_y, 4.6)
-            told = el("title", svg.words(_said(given, v)))
-            yield el("g", el("g", told, sign, **mark), class_=name)
+            coloured = several or len(_recipes(front)) < 2
+            yield _intact_mark(front, v, v.model.slot if coloured else None, x, y)
         else:
             ring = {"fill": "none", "stroke": GREY, "stroke_width": "1.5", "class_": "floor"}
-            yield el("circle", cx=at_x, cy=at_y, r=8.5, **ring)
-        yield svg.text(at_x, at_y + 23, said, **place)
+            yield el("circle", cx=x, cy=y, r=8.5, **ring)
+        anchor = "end" if x > WIDTH / 2 else "start"
+        place = {"text_anchor": anchor, "class_": "ink", "font_weight": "600"}
+        yield svg.text(x, y + 23, label, **place)
 
 
-def _grouped(given: Front) -> dict[tuple[Model, str], list[Version]]:
+def _intact_mark(front: Front, v: Version, slot: int | None, x: float, y: float) -> str:
+    """The marker of an intact model, in its colour where one stands for it."""
+    mark = {"class_": "ink"} if slot is None else {"fill": colour(slot), "class_": "solid"}
+    name = None if slot is None else f"m{slot % len(COLOURS)}"
+    sign = svg.marker(slot or 0, x, y, 4.6)
+    tip = el("title", svg.words(_words(front, v)))
+    return el("g", el("g", tip, sign, **mark), class_=name)
+
+
+def _grouped(front: Front) -> dict[tuple[Model, str], list[Version]]:
     """Versions by sweep, the intact model first in each."""
-    whole = {v.model: v for v in given.versions if v.intact}
-    found: dict[tuple[Model, str], list[Version]] = {}
-    for v in given.versions:
+    whole = {v.model: v for v in front.versions if v.intact}
+    groups: dict[tuple[Model, str], list[Version]] = {}
+    for v in front.versions:
         if not v.intact:
-            found.setdefault((v.model, v.recipe), [])
-            found[v.model, v.recipe].append(v)
-    for (model, _), mine in found.items():
-        mine.sort(
+            groups.setdefault((v.model, v.recipe), []).append(v)
+    for (model, _), versions in groups.items():
+        versions.sort(
             key=lambda v: v.level if v.level is not None else 0.0,
-            reverse=any((v.level or 0) > 1 for v in mine),
+            reverse=any((v.level or 0) > 1 for v in versions),
         )
         if model in whole:
-            mine.insert(0, whole[model])
+            versions.insert(0, whole[model])
     for model, v in whole.items():
-        if not any(one == model for one, _ in found):
-            found[model, "none"] = [v]
-    return found
+        if not any(name == model for name, _ in groups):
+            groups[model, "none"] = [v]
+    return groups

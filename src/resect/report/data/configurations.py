@@ -6,85 +6,76 @@ baseline of the very items in the same table. Scores are weighted averages over 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
+from resect.findings.rows import CurvePoint, Measurement, Task
 from resect.report import formatting as text
-from resect.report.data import scope as reading
-from resect.report.data.scope import Row, Summary
-from resect.report.data.table import Table, change, columns
-from resect.report.formatting import finite
+from resect.report.data.metrics import NOTHING, measured
+from resect.report.data.scope import Scope, selected, with_seeds
+from resect.report.data.table import Table, columns
 
 HEADS = ("Model", "Configuration", "Level", "Bytes", "Accuracy", "Precision", "Recall", "F1",
          "Points lost or gained")  # fmt: skip
-_STATE = ("recipe", "seed", "level")
-_SCORES = ("weighted_precision", "weighted_recall", "weighted_f1")
+SCORES = ("weighted_precision", "weighted_recall", "weighted_f1")
+
+State = tuple[str, str, int, float | None]
+"""Model, recipe, seed and level; the intact model is every recipe's and seed's."""
 
 
-def tables(summary: Summary, most: int = 4) -> list[Table]:
+def configuration_tables(scope: Scope, most: int = 4) -> list[Table]:
     """A table a task with labels, in the text view where there is one, `most` levels a sweep."""
-    found = []
-    for task in reading.rows(summary, "tasks"):
-        rows = [row for row in reading.rows(summary, "curves") if row.get("task") == task["name"]]
-        views = {row.get("view") for row in rows}
-        view = "text" if "text" in views else "options"
-        rows = [row for row in rows if row.get("view") == view and finite(row.get("accuracy"))]
-        if rows and task.get("labels"):
-            body = [_row(summary, row) for row in _shown(rows, most)]
-            caption = f"{task['name']}, by {view}: one row a configuration, weighted averages"
-            found.append(Table(caption, columns(HEADS), (*body, *_majority(task))))
-    return found
+    sizes = {_state(row): row.bytes_on_disk for row in scope.summary.measurements}
+    tables = []
+    for task in scope.summary.tasks:
+        rows = [row for row in scope.summary.curves if row.task == task.name]
+        view = "text" if any(row.view == "text" for row in rows) else "options"
+        rows = [row for row in rows if row.view == view and row.accuracy]
+        if rows and task.labels:
+            body = [_row(scope, row, sizes.get(_state(row))) for row in _shown(rows, most)]
+            caption = f"{task.name}, by {view}: one row a configuration, weighted averages"
+            tables.append(Table(caption, columns(HEADS), (*body, *_majority(task))))
+    return tables
 
 
-def _shown(rows: list[Row], most: int) -> list[Row]:
+def _shown(rows: Sequence[CurvePoint], most: int) -> list[CurvePoint]:
     """The intact models first, then some levels of every sweep."""
-    kept = [row for row in rows if row.get("level") == 0]
-    kept = list({row.get("model"): row for row in kept}.values())
-    sweeps: dict[tuple[Any, Any, Any], list[Row]] = {}
+    shown = list({row.model: row for row in rows if row.level == 0}.values())
+    sweeps: dict[tuple[str, str, int], list[CurvePoint]] = {}
     for row in rows:
-        if row.get("level") != 0:
-            key = row.get("model"), row.get("recipe"), row.get("seed")
-            sweeps.setdefault(key, []).append(row)
-    for mine in sweeps.values():
-        levels = reading.selected([finite(row.get("level")) for row in mine], most)
-        kept += [row for row in mine if finite(row.get("level")) in levels]
-    return kept
+        if row.level != 0:
+            sweeps.setdefault((row.model, row.recipe, row.seed), []).append(row)
+    for own in sweeps.values():
+        levels = selected([row.level for row in own], most)
+        shown += [row for row in own if row.level in levels]
+    return shown
 
 
-def _row(summary: Summary, row: Row) -> tuple[str, ...]:
-    intact = row.get("level") == 0
-    label = {model.name: model.label for model in reading.models(summary)}
-    sizes = {_state(one): one.get("bytes_on_disk") for one in reading.rows(summary, "measurements")}
-    metrics = row.get("metrics") or {}
-    moved = metrics.get("change") or {}
+def _row(scope: Scope, row: CurvePoint, size: int | None) -> tuple[str, ...]:
+    intact = row.level == 0
     return (
-        label.get(str(row.get("model")), str(row.get("model"))),
-        "intact"
-        if intact
-        else reading.roles_of(row.get("recipe"), [row.get("seed")], reading.seeded(summary)),
-        text.level(row.get("level")),
-        text.size(sizes.get(_state(row))),
-        text.decimal(row.get("accuracy"), 4),
-        *(text.decimal((metrics.get(name) or {}).get("value"), 4) for name in _SCORES),
-        text.DASH if intact else change({**moved, "difference": moved.get("value")}),
+        scope.label(row.model),
+        "intact" if intact else with_seeds(row.recipe, [row.seed], scope.seeded),
+        text.level(row.level),
+        text.size(size),
+        text.decimal(row.accuracy, 4),
+        *(text.decimal(measured(row, name)[0], 4) for name in SCORES),
+        text.change(*(NOTHING if intact else measured(row, "change"))),
     )
 
 
-def _state(row: Row) -> tuple[Any, ...]:
-    """Which state of a model a row is about; the intact one is every seed's."""
-    intact = row.get("level") == 0
-    return row.get("model"), *([] if intact else [row.get(key) for key in _STATE])
+def _state(row: CurvePoint | Measurement) -> State:
+    if row.level == 0:
+        return row.model, "none", 0, 0
+    return row.model, row.recipe, row.seed, row.level
 
 
-def _majority(task: Row) -> list[tuple[str, ...]]:
-    """What always saying the commonest label gets."""
-    floors = task.get("floors") or {}
-    scores = floors.get("majority_weighted")
-    if not scores:
+def _majority(task: Task) -> list[tuple[str, ...]]:
+    """What always giving the commonest answer gets."""
+    scores = task.floors.majority_weighted
+    if scores is None:
         return []
-    return [
-        (
-            f"always {floors['majority_label']}", "majority baseline", text.DASH, text.DASH,
-            text.decimal(floors["majority"], 4),
-            *(text.decimal(scores[name], 4) for name in ("precision", "recall", "f1")), text.DASH,
-        )
-    ]  # fmt: skip
+    return [(
+        f"always {task.floors.majority_label}", "majority baseline", text.DASH, text.DASH,
+        text.decimal(task.floors.majority, 4), text.decimal(scores.precision, 4),
+        text.decimal(scores.recall, 4), text.decimal(scores.f1, 4), text.DASH,
+    )]  # fmt: skip

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from resect.findings.rows import Divergence, DivergentItem
 from resect.report import formatting as text
-from resect.report.data import scope as reading
-from resect.report.data.scope import Model, Row, Summary
+from resect.report.data.examples import ShownAnswer
+from resect.report.data.scope import Model, Scope
+
+Key = tuple[str, str | None, str, str, float | None]
+"""What identifies an answer: task, item, model, recipe, level."""
 
 
 class Side(NamedTuple):
@@ -17,7 +21,7 @@ class Side(NamedTuple):
     right: bool
     answer: str
     outcome: str
-    text: Any
+    text: str | None
 
 
 class Item(NamedTuple):
@@ -40,52 +44,44 @@ class Pair(NamedTuple):
     unread: int
 
 
-def key(row: Mapping[str, Any]) -> tuple[str, str, str, str, float | None]:
-    """What finds an answer: task, item, model, recipe, level."""
-    names = ("task", "item", "model", "recipe")
-    task, item, model, recipe = (str(row.get(name)) for name in names)
-    return task, item, model, recipe, text.finite(row.get("level"))
-
-
-def pairs(summary: Summary, examples: Sequence[Mapping[str, Any]]) -> list[Pair]:
-    """Each comparison with the items whose texts are among the examples."""
-    texts = {key(row): row for row in examples if row.get("item") is not None}
-    by_name = {model.name: model for model in reading.models(summary)}
-    found = []
-    for row in reading.rows(summary, "divergences"):
-        a, b = (by_name.get(str(row.get(side))) for side in ("a", "b"))
+def divergent_pairs(scope: Scope, answers: Sequence[ShownAnswer]) -> list[Pair]:
+    """Each comparison with the items whose texts are among the answers."""
+    texts: dict[Key, ShownAnswer] = {
+        (row.task, row.item, row.model, row.recipe, row.level): row
+        for row in answers
+        if row.item is not None
+    }
+    pairs = []
+    for row in scope.summary.divergences:
+        a, b = scope.by_name.get(row.a), scope.by_name.get(row.b)
         if a is None or b is None:
             continue
-        shown = [_item(one, row, texts, by_name) for one in row.get("items") or ()]
-        items = tuple(one for one in shown if one is not None)
+        items = [_item(item, row, texts, scope) for item in row.items]
+        shown = tuple(item for item in items if item is not None)
         says = (
-            f"Of {text.count(row.get('n'))} items that both had right intact, the {a.label} "
-            f"outlasts the {b.label} on {text.count(row.get('kept_by_a'))}, and the {b.label} "
-            f"the {a.label} on {text.count(row.get('kept_by_b'))}."
+            f"Of {text.count(row.n)} items that both had right intact, the {a.label} outlasts "
+            f"the {b.label} on {text.count(row.kept_by_a)}, and the {b.label} the {a.label} on "
+            f"{text.count(row.kept_by_b)}."
         )
-        unread = len(shown) - len(items)
-        found.append(Pair(str(row.get("task")), str(row.get("recipe")), says, items, unread))
-    return found
+        pairs.append(Pair(row.task, row.recipe, says, shown, len(items) - len(shown)))
+    return pairs
 
 
 def _item(
-    one: Row, row: Row, texts: Mapping[Any, Mapping[str, Any]], by_name: Mapping[str, Model]
+    item: DivergentItem, row: Divergence, texts: Mapping[Key, ShownAnswer], scope: Scope
 ) -> Item | None:
-    sides = []
-    first: Mapping[str, Any] = {}
-    shared = {"task": row.get("task"), "recipe": row.get("recipe"), "item": one.get("item")}
-    for role in ("keeps", "loses"):
-        model = by_name.get(str(one.get(role)))
-        answer = texts.get(key({**shared, "model": one.get(role), "level": one.get("level")}))
-        if model is None or answer is None:
-            return None
-        first = first or answer
-        outcome = str(answer.get("outcome") or "").replace("_", " ")
-        said = text.plain(answer.get("answer"))
-        sides.append(Side(model, role == "keeps", said, outcome, answer.get("text")))
-    until = one.get("until")
-    end = f"until {text.level(until)}" if until is not None else "to the end"
-    level = text.level(one.get("level"))
-    says = f"{sides[1].model.label} loses it at {level}, {sides[0].model.label} keeps it {end}"
-    prompt, gold = str(first.get("prompt") or ""), text.plain(first.get("gold"))
-    return Item(text.plain(one.get("item_id")), gold, prompt, says, tuple(sides))
+    names = (item.keeps, item.loses)
+    answers = [texts.get((row.task, item.item, n, row.recipe, item.level)) for n in names]
+    keeper, loser = (scope.by_name.get(name) for name in names)
+    first, second = answers
+    if first is None or second is None or keeper is None or loser is None:
+        return None
+    end = f"until {text.level(item.until)}" if item.until is not None else "to the end"
+    says = f"{loser.label} loses it at {text.level(item.level)}, {keeper.label} keeps it {end}"
+    sides = (_side(keeper, True, first), _side(loser, False, second))
+    return Item(text.plain(item.item_id), text.plain(first.gold), first.prompt or "", says, sides)
+
+
+def _side(model: Model, right: bool, answer: ShownAnswer) -> Side:
+    outcome = (answer.outcome or "").replace("_", " ")
+    return Side(model, right, text.plain(answer.answer), outcome, answer.text)

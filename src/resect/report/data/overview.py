@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from resect.findings.rows import BreaksFirst, CurvePoint, Slice, Task
 from resect.report import formatting as text
-from resect.report.data import panels
-from resect.report.data import safety_tables as safe
-from resect.report.data import scope as reading
-from resect.report.data.annotations import cliff
-from resect.report.data.scope import Model, Row, Summary
+from resect.report.data import safety_tables as safety
+from resect.report.data.metrics import measured
+from resect.report.data.panels import verdict_word
+from resect.report.data.scope import VIEWS, Model, Scope, distinct
 from resect.report.data.table import Table, columns, without_empty
-from resect.report.formatting import finite
 
 
 class Glance(NamedTuple):
@@ -30,140 +29,133 @@ class Glance(NamedTuple):
     verdict: str
 
 
-def glance(summary: Summary, recipe: str) -> list[Glance]:
+def glance(scope: Scope, recipe: str) -> list[Glance]:
     """Task by task and model by model, by text where it was asked."""
-    found = []
-    view = first_view(summary)
-    for task in reading.tasks(summary):
-        info = _task(summary, task)
-        floors = info.get("floors") or {}
-        best = max((x for x in map(finite, floors.values()) if x is not None), default=None)
-        word = verdict_word(summary, task, recipe, view)
-        for model in reading.models(summary):
-            row = _intact(summary, task, recipe, model)
-            n = text.count(info.get("n") if info.get("n") is not None else (row or {}).get("n"))
-            where = model.name, task, recipe
-            found.append(
-                Glance(
-                    task,
-                    n,
-                    model,
-                    text.interval(*panels.measured(row, "accuracy"), share=True)
-                    if row
-                    else text.DASH,
-                    text.percent(best),
-                    safe.task_reach(summary, recipe, model, task),
-                    text.half(cliff(summary, *where, view, "onset")),
-                    text.half(cliff(summary, *where, "text")),
-                    text.half(cliff(summary, *where, "options")),
-                    _breaks(summary, *where),
-                    word,
-                )
-            )
-    return found
+    return [
+        _line(scope, recipe, task, model, verdict)
+        for task in scope.tasks
+        for verdict in [_verdict(scope, task, recipe)]
+        for model in scope.models
+    ]
 
 
-def first_view(summary: Summary) -> str:
-    """Text where it was asked, else options."""
-    views = {row.get("view") for row in reading.rows(summary, "curves")}
-    return "text" if "text" in views or not views else "options"
+def _line(scope: Scope, recipe: str, task: str, model: Model, verdict: str) -> Glance:
+    info, row = scope.task(task), _intact(scope, task, recipe, model)
+    n = info.n if info is not None else row.n if row is not None else None
+    where = model.name, task, recipe
+    return Glance(
+        task,
+        text.count(n),
+        model,
+        text.DASH if row is None else text.interval(*measured(row, "accuracy"), share=True),
+        text.percent(highest_floor(info)),
+        safety.task_reach(scope, recipe, model, task),
+        text.half(scope.cliff(*where, scope.first_view, "onset")),
+        text.half(scope.cliff(*where, "text")),
+        text.half(scope.cliff(*where, "options")),
+        _breaks(scope.breaks(*where)),
+        verdict,
+    )
 
 
-def _task(summary: Summary, task: str) -> Row:
-    return next((row for row in reading.rows(summary, "tasks") if str(row.get("name")) == task), {})
+def highest_floor(task: Task | None) -> float | None:
+    """What the best of guessing and constant answers gets on a task."""
+    if task is None:
+        return None
+    floors = (task.floors.chance, task.floors.majority, task.floors.always_positive)
+    return max((floor for floor in floors if floor is not None), default=None)
 
 
-def _intact(summary: Summary, task: str, recipe: str, model: Model) -> Row | None:
-    for view in panels.VIEWS:
-        for row in reading.sweep(summary, task, recipe):
-            if (str(row.get("model")), row.get("view"), row.get("level")) == (model.name, view, 0):
+def _intact(scope: Scope, task: str, recipe: str, model: Model) -> CurvePoint | None:
+    rows = scope.sweep(task, recipe)
+    for view in VIEWS:
+        for row in rows:
+            if (row.model, row.view, row.level) == (model.name, view, 0):
                 return row
     return None
 
 
-def _broken(summary: Summary, model: str, task: str, recipe: str) -> Row | None:
-    wanted = (model, task, recipe)
-    for row in reading.rows(summary, "breaks_first"):
-        if tuple(str(row.get(key)) for key in ("model", "task", "recipe")) == wanted:
-            return row
-    return None
-
-
-def _breaks(summary: Summary, model: str, task: str, recipe: str) -> str:
-    row = _broken(summary, model, task, recipe)
-    if row is None or row.get("first") is None:
+def _breaks(row: BreaksFirst | None) -> str:
+    if row is None or row.first is None:
         return text.DASH
-    return f"{row['first']}{'' if row.get('clear') else ' (not clear)'}"
+    return f"{row.first}{'' if row.clear else ' (not clear)'}"
 
 
-def breaks_table(summary: Summary, recipe: str) -> Table:
+def breaks_table(scope: Scope, recipe: str) -> Table:
     """What breaks first, and by how much, for each model and task."""
-    body = []
-    for task in reading.tasks(summary):
-        for model in reading.models(summary):
-            row = _broken(summary, model.name, task, recipe)
-            if row is None:
-                continue
-            steps = [
-                f"{one.get('what')} {text.half(one).partition(' [')[0]}"
-                for one in row.get("order") or ()
-            ]
-            by = finite(row.get("by"))
-            ends = [finite(row.get(end)) for end in ("low", "high")]
-            gap = text.DASH if by is None else f"{by * 100:.1f} points"
-            if by is not None and None not in ends:
-                gap += f" [{(ends[0] or 0) * 100:.1f}, {(ends[1] or 0) * 100:.1f}]"
-            gap = gap.replace("-", "\u2212")
-            clear = "yes" if row.get("clear") else "no"
-            share = text.percent(row.get("share"), 0)
-            first = text.plain(row.get("first"))
-            why = str(row.get("reason") or text.DASH)
-            order = " → ".join(steps)
-            body.append((task, model.label, first, gap, share, clear, order, why))
+    rows = [
+        (task, model, scope.breaks(model.name, task, recipe))
+        for task in scope.tasks
+        for model in scope.models
+    ]
+    body = [
+        (
+            task,
+            model.label,
+            text.plain(row.first),
+            _lead(row),
+            text.percent(row.share, 0),
+            "yes" if row.clear else "no",
+            " → ".join(f"{x.what} {text.half(x).partition(' [')[0]}" for x in row.order),
+            row.reason or text.DASH,
+        )
+        for task, model, row in rows
+        if row is not None
+    ]
     heads = ("Task", "Model", "First", "Earlier than the next by", "First in resamples",
              "Clear", "In order of half-levels", "Note")  # fmt: skip
     return without_empty(Table("What breaks first", columns(heads), tuple(body)))
 
 
-def verdict_word(summary: Summary, task: str, recipe: str, view: str) -> str:
+def _lead(row: BreaksFirst) -> str:
+    """By how many points of the level the first one leads."""
+    if row.by is None:
+        return text.DASH
+    shown = f"{text.rounded(row.by * 100, 1)} points"
+    if row.low is None or row.high is None:
+        return shown
+    return f"{shown} [{text.rounded(row.low * 100, 1)}, {text.rounded(row.high * 100, 1)}]"
+
+
+def _verdict(scope: Scope, task: str, recipe: str) -> str:
     """The verdict on one task, as the headline reads it: after Holm's correction, one for all
     seeds of a pair, with models' labels in place of a and b; a dash without one.
     """
-    label = {model.name: model.label for model in reading.models(summary)}
-    wanted = (task, recipe, view)
+    wanted = (task, recipe, scope.first_view)
     words: dict[tuple[str, str], list[str]] = {}
-    for row in reading.rows(summary, "comparisons"):
-        if (str(row.get("task")), str(row.get("recipe")), row.get("view")) == wanted:
-            a, b = (label.get(str(row.get(side)), str(row.get(side))) for side in ("a", "b"))
-            named = {"a better": f"{a} better", "b better": f"{b} better"}
-            word = str(row.get("verdict_holm") or "no verdict")
-            words.setdefault((a, b), []).append(named.get(word, word))
-    each = [w[0] if len(set(w)) == 1 else "differs between seeds" for w in words.values()]
-    return "; ".join(reading.distinct(each)) or text.DASH
+    for row in scope.summary.comparisons:
+        if (row.task, row.recipe, row.view) == wanted:
+            word = "no verdict"
+            if row.verdict_holm is not None:
+                word = verdict_word(scope, row, row.verdict_holm)
+            words.setdefault((row.a, row.b), []).append(word)
+    pairs = [w[0] if len(set(w)) == 1 else "differs between seeds" for w in words.values()]
+    return "; ".join(distinct(pairs)) or text.DASH
 
 
-def slices_table(summary: Summary, recipe: str) -> Table:
+def slices_table(scope: Scope, recipe: str) -> Table:
     """The worst part of each task for each tag, with that of all items beside it."""
-    label = {model.name: model.label for model in reading.models(summary)}
-    view = first_view(summary)
-    body = []
-    for row in reading.rows(summary, "slices"):
-        worst = row.get("worst")
-        if not worst or str(row.get("recipe")) != recipe or row.get("view") != view:
-            continue
-        given = {str(one.get("value")): one for one in row.get("values") or ()}
-        start = (given.get(str(worst.get("value"))) or {}).get("baseline") or {}
-        body.append((
-            str(row.get("task")),
-            label.get(str(row.get("model")), str(row.get("model"))),
-            f"{row.get('tag')}: {worst.get('value')}",
-            text.count(worst.get("n")),
-            text.percent(start.get("value")),
-            f"{text.level(row.get('level'))} ({row.get('level_of')})",
-            text.interval(worst.get("accuracy"), worst.get("low"), worst.get("high"), share=True),
-            text.percent(row.get("accuracy")),
-            "yes" if worst.get("apart") else "no",
-        ))  # fmt: skip
+    view = scope.first_view
+    rows = [row for row in scope.summary.slices if (row.recipe, row.view) == (recipe, view)]
+    body = tuple(line for row in rows for line in _worst(scope, row))
     heads = ("Task", "Model", "Worst slice", "Items", "Intact", "Read at", "Accuracy there",
              "All items", "Clearly lower")  # fmt: skip
-    return Table(f"Worst slices, {view} view", columns(heads), tuple(body))
+    return Table(f"Worst slices, {view} view", columns(heads), body)
+
+
+def _worst(scope: Scope, row: Slice) -> list[tuple[str, ...]]:
+    worst = row.worst
+    if worst is None:
+        return []
+    start = next((v.baseline.value for v in row.values if v.value == worst.value), None)
+    return [(
+        row.task,
+        scope.label(row.model),
+        f"{row.tag}: {worst.value}",
+        text.count(worst.n),
+        text.percent(start),
+        f"{text.level(row.level)} ({row.level_of})",
+        text.interval(worst.accuracy, worst.low, worst.high, share=True),
+        text.percent(row.accuracy),
+        "yes" if worst.apart else "no",
+    )]  # fmt: skip

@@ -1,126 +1,31 @@
-"""Summary to the numbers of each figure: NamedTuples, no drawing. Shares are in [0, 1].
-
-Everything here reads one summary dict (docs/summary.md). What is missing comes back as None or as
-an empty tuple, never as zero.
-"""
+"""The numbers of curves, outcomes and comparisons: a summary's rows, ready to draw."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from resect.record import OUTCOMES
+from resect.catalog import OUTCOMES, QUANTITIES, label
+from resect.findings.rows import Better, Comparison, CurvePoint, Task
 from resect.report.charts.axes import Axis, axis
-from resect.report.data.annotations import Mark, marks
-from resect.report.data.scope import Model, Row, Summary, distinct, models, rows, sweep
-from resect.report.formatting import finite
+from resect.report.charts.chart_data import BarChart, Floor, Line, LineChart, Spot
+from resect.report.data.annotations import marks
+from resect.report.data.metrics import is_share, measured, views
+from resect.report.data.scope import Model, Scope, distinct
 
-OWN = {
-    "exact_match": "Exact match",
-    "pass@1": "Pass@1",
-    "strict_f1": "Strict F1",
-    "rouge_l": "ROUGE-L",
-    "bits_per_byte": "Bits per byte",
-}
-"""What tasks without labels have where others have accuracy."""
-
-METRICS = {
-    "accuracy": "Accuracy",
-    "skill": "Skill",
-    "retention": "Retention",
-    "no_answer": "No answer",
-    "macro_f1": "Macro-F1",
-    "format_loss": "Format loss",
-    "forgotten": "Forgotten",
-}
-
-
-def label(metric: str) -> str:
-    """What a metric is called in a title."""
-    return {**METRICS, **OWN}.get(metric, metric)
-
-
-VIEWS = ("text", "options")
-TEXT_ONLY = ("no_answer", "format_loss", "forgotten")
-"""Metrics of what a model writes; by options there is nothing to count."""
-
-SHARES = ("accuracy", "retention", "no_answer", "format_loss", "forgotten", "exact_match", "pass@1")
-"""Metrics written in per cent; the others are scores."""
-
-
-class Point(NamedTuple):
-    """One cell: its level, its position on the axis, a value with its interval, and n items."""
-
-    level: float | None
-    x: float
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int | None
-    status: str
-
-
-class Series(NamedTuple):
-    """One model in one view, in rising damage.
-
-    Of several `seeds` a point is their mean, and its interval reaches from the lowest of them to
-    the highest; else the interval is that of the items.
-    """
-
-    model: Model
-    view: str
-    seeds: int
-    points: tuple[Point, ...]
-
-
-class Line(NamedTuple):
-    """A horizontal reference: a floor of these very items, or a landmark of the metric."""
-
-    label: str
-    value: float
-
-
-class CurvePanel(NamedTuple):
-    """One task under one recipe in one metric: all models, both views, floors, marks."""
-
-    task: str
-    recipe: str
-    metric: str
-    axis: Axis
-    y_low: float
-    y_high: float
-    series: tuple[Series, ...]
-    lines: tuple[Line, ...]
-    marks: tuple[Mark, ...]
-
-
-class OutcomePanel(NamedTuple):
-    """Shares of each outcome by level, one model and task; `right` is accuracy by text."""
-
-    task: str
-    recipe: str
-    model: Model
-    axis: Axis
-    levels: tuple[float | None, ...]
-    shares: tuple[Mapping[str, float], ...]
-    right: tuple[float | None, ...]
+_LETTERS = 70  # what there is room for below the title
 
 
 class Difference(NamedTuple):
-    """One row of a comparison: a minus b with its interval, and the verdict's word."""
+    """One row of a comparison: a minus b with its interval, and the verdict in words."""
 
     task: str
     view: str
     difference: float | None
     low: float | None
     high: float | None
-    verdict: str | None
+    word: str
     reason: str
-
-    @property
-    def word(self) -> str:
-        """The verdict, or whether a number or only the word is missing."""
-        return self.verdict or ("cannot be compared" if self.difference is None else "no verdict")
 
 
 class DifferencePanel(NamedTuple):
@@ -137,213 +42,199 @@ class DifferencePanel(NamedTuple):
 # ── curves ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def measured(row: Row, metric: str) -> tuple[float | None, float | None, float | None]:
-    """Value, low and high of a metric in a curve row; all None where it could not be computed."""
-    if metric == "accuracy":
-        low, high = finite(row.get("accuracy_low")), finite(row.get("accuracy_high"))
-        return finite(row.get("accuracy")), low, high
-    found = (row.get("metrics") or {}).get(metric) or {}
-    value = finite(found.get("value"))
-    if value is None and metric in ("skill", "macro_f1", "format_loss", "forgotten"):
-        value = finite(row.get(metric))
-    return value, finite(found.get("low")), finite(found.get("high"))
-
-
-def curve_panel(summary: Summary, task: str, recipe: str, metric: str) -> CurvePanel:
-    """The numbers of one degradation panel."""
-    found = sweep(summary, task, recipe)
-    at = axis([finite(row.get("level")) for row in found])
-    series = []
-    for model in models(summary):
-        for view in VIEWS[:1] if metric in TEXT_ONLY else VIEWS:
-            mine = [r for r in found if str(r.get("model")) == model.name and r.get("view") == view]
-            seeds = distinct(r.get("seed") for r in mine if r.get("recipe") == recipe)
-            seeds = seeds or distinct(r.get("seed") for r in mine)
-            each = [
-                _points([r for r in mine if _belongs(r, recipe, seed)], metric, at)
+def curve_chart(scope: Scope, task: str, recipe: str, metric: str) -> LineChart:
+    """One metric of one task under one recipe: all models, both views, floors and marks."""
+    rows = scope.sweep(task, recipe)
+    levels = axis(row.level for row in rows)
+    lines = []
+    for model in scope.models:
+        for view in views(metric):
+            own = [row for row in rows if row.model == model.name and row.view == view]
+            seeds = distinct(row.seed for row in own if row.recipe == recipe)
+            seeds = seeds or distinct(row.seed for row in own)
+            sweeps = [
+                _spots([row for row in own if row.seed == seed or row.recipe != recipe],
+                       metric, levels)
                 for seed in seeds
-            ]
-            if each:
-                points = each[0] if len(each) == 1 else _over_seeds(each)
-                series.append(Series(model, view, len(each), points))
-    lines = reference_lines(summary, task, metric)
-    low, high = _range(metric, series, lines)
-    found_marks = marks(summary, task, recipe, at)
-    return CurvePanel(task, recipe, metric, at, low, high, tuple(series), lines, found_marks)
+            ]  # fmt: skip
+            if sweeps:
+                spots = sweeps[0] if len(sweeps) == 1 else _over_seeds(sweeps)
+                lines.append(Line(model.label, model.slot, view, spots, len(sweeps)))
+    floors = floors_of(scope.task(task), metric)
+    low, high = _range(metric, lines, floors)
+    most = max((line.seeds for line in lines), default=1)
+    note = f"mean of {most} seeds, band from lowest to highest" if most > 1 else ""
+    subtitle = _subtitle(metric, recipe, lines)
+    return LineChart(
+        task, subtitle, levels, low, high, is_share(metric), tuple(lines), floors,
+        marks(scope, task, recipe, levels), note, tall=True,
+    )  # fmt: skip
 
 
-def _belongs(row: Row, recipe: str, seed: Any) -> bool:
-    """Whether a row is of this seed, or of the baseline that all seeds share."""
-    return row.get("seed") == seed or row.get("recipe") != recipe
+def _subtitle(metric: str, recipe: str, lines: Sequence[Line]) -> str:
+    counts = sorted({spot.n for line in lines for spot in line.spots if spot.n is not None})
+    items = f", n = {counts[0]}" if len(counts) == 1 else ""
+    if len(counts) > 1:
+        items = f", n = {counts[0]} to {counts[-1]}"
+    before = f"{label(metric)}{', %' if is_share(metric) else ''} by level of "
+    room = _LETTERS - len(before) - len(items)
+    return before + (recipe if len(recipe) <= room else f"{recipe[: room - 1]}…") + items
 
 
-def _over_seeds(each: list[tuple[Point, ...]]) -> tuple[Point, ...]:
-    """One point a level: mean, lowest and highest over the seeds that have a value there."""
-    found = []
-    for x in sorted({point.x for points in each for point in points}):
-        here = [point for points in each for point in points if point.x == x]
-        values = [point.value for point in here if point.value is not None]
-        troubled = [point.status for point in here if point.status != "success"]
-        found.append(
-            here[0]._replace(
+def _spots(rows: Sequence[CurvePoint], metric: str, levels: Axis) -> tuple[Spot, ...]:
+    spots = [
+        Spot(row.level, levels.positions[row.level], *measured(row, metric), row.n, row.status)
+        for row in rows
+    ]
+    return tuple(sorted(spots, key=lambda spot: spot.x))
+
+
+def _over_seeds(sweeps: Sequence[tuple[Spot, ...]]) -> tuple[Spot, ...]:
+    """One spot a level: mean, lowest and highest over the seeds that have a value there."""
+    by_place: dict[float, list[Spot]] = {}
+    for spots in sweeps:
+        for spot in spots:
+            by_place.setdefault(spot.x, []).append(spot)
+    merged = []
+    for x in sorted(by_place):
+        values = [spot.value for spot in by_place[x] if spot.value is not None]
+        troubled = [spot.status for spot in by_place[x] if spot.status != "success"]
+        merged.append(
+            by_place[x][0]._replace(
                 value=sum(values) / len(values) if values else None,
                 low=min(values, default=None),
                 high=max(values, default=None),
                 status=troubled[0] if troubled else "success",
             )
         )
-    return tuple(found)
+    return tuple(merged)
 
 
-def _points(found: list[Row], metric: str, at: Axis) -> tuple[Point, ...]:
-    points = [
-        Point(
-            finite(row.get("level")),
-            at.positions.get(finite(row.get("level")), at.low),
-            *measured(row, metric),
-            row.get("n"),
-            str(row.get("status") or "success"),
-        )
-        for row in found
-    ]
-    return tuple(sorted(points, key=lambda p: p.x))
-
-
-def _range(metric: str, series: list[Series], lines: tuple[Line, ...]) -> tuple[float, float]:
-    values = [p.value for s in series for p in s.points if p.value is not None]
-    values += [line.value for line in lines]
+def _range(metric: str, lines: Sequence[Line], floors: Sequence[Floor]) -> tuple[float, float]:
+    """The ends of the axis of values, in tenths."""
+    spots = [spot for line in lines for spot in line.spots]
+    values = [spot.value for spot in spots if spot.value is not None]
+    values += [floor.value for floor in floors]
+    highs = [spot.high for spot in spots if spot.high is not None]
+    lows = [spot.low for spot in spots if spot.low is not None]
     low, high = min([0.0, *values]), max([0.0, *values])
-    if metric == "bits_per_byte":
-        high = _up(max([high, *[p.high for s in series for p in s.points if p.high is not None]]))
-        return 0.0, high
-    if metric in ("skill", "macro_f1", "accuracy", *OWN):
-        ends = [p.high for s in series for p in s.points if p.high is not None]
-        high = max([high, 0.5, *ends])
-    elif metric in TEXT_ONLY:
+    quantity = QUANTITIES.get(metric)
+    if quantity is not None and quantity.unit not in ("share", "score"):
+        return 0.0, _up(max([high, *highs]))
+    if metric == "retention":
+        high = max(high, 1.1, min(max([0.0, *highs]), high + 0.15))
+    elif quantity is not None and quantity.better == "lower":
         high = 1.0
     else:
-        ends = [p.high for one in series for p in one.points if p.high is not None]
-        high = max(high, 1.1, min(max([0.0, *ends]), high + 0.15))
-    lows = [p.low for s in series for p in s.points if p.low is not None]
+        high = max([high, 0.5, *highs])
     low = max(min([low, *lows]), low - 0.15)
-    return (-_up(-low) if low < 0 else 0.0), min(_up(high), 1.0) if metric != "retention" else _up(
-        high
-    )
+    top = _up(high) if metric == "retention" else min(_up(high), 1.0)
+    return (-_up(-low) if low < 0 else 0.0), top
 
 
 def _up(value: float) -> float:
-    tenths = int(value * 10 + 0.999999)
-    return tenths / 10
+    return int(value * 10 + 0.999999) / 10
 
 
-def reference_lines(summary: Summary, task: str, metric: str) -> tuple[Line, ...]:
+def floors_of(task: Task | None, metric: str) -> tuple[Floor, ...]:
     """Floors of the task's own items for a metric, close ones merged under one label."""
-    info = next((row for row in rows(summary, "tasks") if str(row.get("name")) == task), {})
-    positive = info.get("positive")
-    always = f"always “{positive}”" if positive is not None else "always positive"
-    floors = info.get("floors") or {}
-    found: list[tuple[str, float | None]] = []
-    if metric == "accuracy":
-        found = [
-            ("chance", finite(floors.get("chance"))),
-            ("majority", finite(floors.get("majority"))),
-            (always, finite(floors.get("always_positive"))),
-        ]
-    elif metric == "macro_f1":
-        found = [
-            ("majority", constant_f1(info.get("gold") or {}, floors.get("majority_label"))),
-            (always, constant_f1(info.get("gold") or {}, positive)),
-        ]
-    elif metric == "skill":
-        found = [("guessing, silence, a constant answer", 0.0)]
+    floors: list[tuple[str, float | None]] = []
+    if metric == "skill":
+        floors = [("guessing, silence, a constant answer", 0.0)]
     elif metric == "retention":
-        found = [("intact", 1.0), ("half the skill", 0.5), ("nothing left", 0.0)]
-    return _merged([Line(label, value) for label, value in found if value is not None])
+        floors = [("intact", 1.0), ("half the skill", 0.5), ("nothing left", 0.0)]
+    elif task is not None:
+        always = "always positive" if task.positive is None else f"always “{task.positive}”"
+        if metric == "accuracy":
+            floors = [
+                ("chance", task.floors.chance),
+                ("majority", task.floors.majority),
+                (always, task.floors.always_positive),
+            ]
+        elif metric == "macro_f1":
+            floors = [
+                ("majority", constant_f1(task.gold, task.floors.majority_label)),
+                (always, constant_f1(task.gold, task.positive)),
+            ]
+    merged = _merged([Floor(name, value) for name, value in floors if value is not None])
+    if metric in ("skill", "retention"):
+        return merged
+    share = is_share(metric)
+    return tuple(
+        Floor(f"{f.label} {f.value * 100:.0f} %" if share else f"{f.label} {f.value:.2f}", f.value)
+        for f in merged
+    )
 
 
-def constant_f1(gold: Mapping[str, Any], label: Any) -> float | None:
-    """Macro-F1 of always answering `label`: 2p/(1+p) over the number of labels."""
-    counts = {str(key): finite(value) or 0.0 for key, value in gold.items()}
-    total = sum(counts.values())
-    if label is None or str(label) not in counts or not total:
+def constant_f1(gold: Mapping[str, float], answer: str | None) -> float | None:
+    """Macro-F1 of always answering `answer`: 2p/(1+p) over the number of labels."""
+    total = sum(gold.values())
+    if answer is None or answer not in gold or not total:
         return None
-    share = counts[str(label)] / total
-    return 2 * share / (1 + share) / len(counts)
+    share = gold[answer] / total
+    return 2 * share / (1 + share) / len(gold)
 
 
-def _merged(lines: list[Line]) -> tuple[Line, ...]:
-    merged: list[Line] = []
-    for line in sorted(lines, key=lambda item: item.value):
-        if merged and line.value - merged[-1].value < 1e-9:
-            merged[-1] = Line(f"{merged[-1].label} = {line.label}", merged[-1].value)
+def _merged(floors: Sequence[Floor]) -> tuple[Floor, ...]:
+    merged: list[Floor] = []
+    for floor in sorted(floors, key=lambda floor: floor.value):
+        if merged and floor.value - merged[-1].value < 1e-9:
+            merged[-1] = Floor(f"{merged[-1].label} = {floor.label}", merged[-1].value)
         else:
-            merged.append(line)
+            merged.append(floor)
     return tuple(merged)
 
 
 # ── outcomes and comparisons ────────────────────────────────────────────────────────────────────
 
 
-def outcome_panel(summary: Summary, task: str, recipe: str, model: Model) -> OutcomePanel:
-    """The outcome shares of one model and task, by level, in the text view."""
-    found = [
+def outcome_chart(
+    scope: Scope, task: str, recipe: str, model: Model, names: tuple[str, ...]
+) -> BarChart | None:
+    """The shares of these outcomes of one model and task, by level, in the text view."""
+    rows = [
         row
-        for row in sweep(summary, task, recipe)
-        if str(row.get("model")) == model.name and row.get("view") == "text" and row.get("outcomes")
+        for row in scope.sweep(task, recipe)
+        if row.model == model.name and row.view == "text" and row.outcomes
     ]
-    at = axis([finite(row.get("level")) for row in found])
-    first = found[-1].get("seed") if found else None
-    kept = [row for row in found if row.get("seed") == first or row.get("recipe") != recipe]
-    kept.sort(key=lambda row: at.positions.get(finite(row.get("level")), 0.0))
-    levels = tuple(finite(row.get("level")) for row in kept)
-    shares = tuple({k: finite(v) or 0.0 for k, v in row["outcomes"].items()} for row in kept)
-    right = tuple(finite(row.get("accuracy")) for row in kept)
-    return OutcomePanel(task, recipe, model, at, levels, shares, right)
+    if not rows:
+        return None
+    positions = axis(row.level for row in rows).positions
+    first = rows[-1].seed
+    rows = [row for row in rows if row.seed == first or row.recipe != recipe]
+    rows.sort(key=lambda row: positions[row.level])
+    levels = tuple(row.level for row in rows)
+    shares, right = tuple(row.outcomes for row in rows), tuple(row.accuracy for row in rows)
+    return BarChart(f"{task} · {model.label}", levels, names, shares, right)
 
 
-def outcomes_seen(summary: Summary) -> tuple[str, ...]:
+def outcomes_seen(scope: Scope) -> tuple[str, ...]:
     """Outcomes with a share above zero anywhere, in their fixed order, unknown ones last."""
-    seen = {
-        str(key)
-        for row in rows(summary, "curves")
-        for key, share in (row.get("outcomes") or {}).items()
-        if finite(share)
-    }
+    seen = {name for row in scope.summary.curves for name, share in row.outcomes.items() if share}
     return tuple(o for o in OUTCOMES if o in seen) + tuple(sorted(seen - set(OUTCOMES)))
 
 
-def difference_panels(summary: Summary, recipe: str, kind: str) -> list[DifferencePanel]:
+def difference_panels(scope: Scope, recipe: str, kind: str) -> list[DifferencePanel]:
     """A panel for each pair of models that was compared under one recipe, in one kind."""
-    found = [
-        row
-        for row in rows(summary, "comparisons")
-        if str(row.get("recipe")) == recipe and row.get("kind") == kind
-    ]
-    pairs = distinct((str(row.get("a")), str(row.get("b"))) for row in found)
-    span = _span(found)
-    return [_differences(summary, found, recipe, kind, pair, span) for pair in pairs]
+    rows = [row for row in scope.summary.comparisons if row.recipe == recipe and row.kind == kind]
+    ends = [end for row in rows for end in (row.difference, row.low, row.high) if end is not None]
+    span = _up(max([0.1, *map(abs, ends)]))
+    panels = []
+    for a, b in distinct((row.a, row.b) for row in rows):
+        own = tuple(_difference(scope, row) for row in rows if (row.a, row.b) == (a, b))
+        panels.append(DifferencePanel(recipe, kind, scope.label(a), scope.label(b), span, own))
+    return panels
 
 
-def _span(found: list[Row]) -> float:
-    ends = [finite(row.get(key)) for row in found for key in ("difference", "low", "high")]
-    return _up(max([0.1, *[abs(x) for x in ends if x is not None]]))
+def _difference(scope: Scope, row: Comparison) -> Difference:
+    word = "cannot be compared" if row.difference is None else "no verdict"
+    if row.verdict is not None:
+        word = verdict_word(scope, row, row.verdict)
+    return Difference(row.task, row.view, row.difference, row.low, row.high, word, row.reason or "")
 
 
-def _differences(
-    summary: Summary,
-    found: list[Row],
-    recipe: str,
-    kind: str,
-    pair: tuple[str, str],
-    span: float,
-) -> DifferencePanel:
-    label = {model.name: model.label for model in models(summary)}
-    kept = []
-    for row in found:
-        if (str(row.get("a")), str(row.get("b"))) == pair:
-            at, low, high = (finite(row.get(key)) for key in ("difference", "low", "high"))
-            task, view = str(row.get("task")), str(row.get("view"))
-            reason = str(row.get("reason") or "")
-            kept.append(Difference(task, view, at, low, high, row.get("verdict"), reason))
-    a, b = (label.get(name, name) for name in pair)
-    return DifferencePanel(recipe, kind, a, b, span, tuple(kept))
+def verdict_word(scope: Scope, row: Comparison, verdict: Better) -> str:
+    """A verdict with the models' names for a and b."""
+    if verdict == Better.A:
+        return f"{scope.label(row.a)} better"
+    return f"{scope.label(row.b)} better" if verdict == Better.B else verdict.value

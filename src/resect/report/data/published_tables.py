@@ -2,62 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
+from resect.catalog import label as label_of
+from resect.findings.rows import (
+    Better,
+    Claim,
+    IntactComparison,
+    PublishedArea,
+    PublishedComparison,
+    PublishedLevel,
+)
+from resect.findings.rows import Published as PublishedRows
+from resect.report.data.scope import Scope
 from resect.report.data.table import Table, columns, without_empty
 from resect.report.formatting import DASH, decimal, level
 
-METRICS = {
-    "f1_positive": "F1 of the positive label alone (as published)",
-    "f1_observed": "F1 over observed labels (as published)",
-    "f1_labels": "F1 over the task’s labels",
-    "accuracy": "accuracy",
-    "skill": "skill, mean over the levels",
-    "retention": "share of skill kept, mean over the levels",
-}
 READINGS = {"study": "its own parses", "ours": "read anew"}
+MEANS = ("skill", "retention")
+"""Metrics whose area is divided by the range of the levels."""
 
 
 class Published(NamedTuple):
     """What the page shows; everything untrusted is still plain text."""
 
-    claims: tuple[Mapping[str, str], ...]
+    claims: tuple[Claim, ...]
     readers: tuple[str, ...]
     areas: Table
     differences: Table
     shares: Table
 
 
-def published(summary: Mapping[str, Any]) -> Published | None:
+def published(scope: Scope) -> Published | None:
     """The section's rows, None where nothing is known of how a recording study read its answers."""
-    found = summary.get("published")
-    if not found or not found.get("areas"):
+    rows = scope.summary.published
+    if rows is None or not rows.areas:
         return None
     return Published(
-        tuple(found.get("claims") or ()),
-        tuple(str(row["says"]) for row in found.get("readers") or ()),
-        _areas(found["areas"]),
-        _differences(found.get("comparisons") or ()),
-        _shares(found),
+        rows.claims,
+        tuple(row.says for row in rows.readers),
+        _areas(rows.areas),
+        _differences(rows.comparisons),
+        _shares(rows),
     )
 
 
-def intact(summary: Mapping[str, Any]) -> Table | None:
+def intact_table(scope: Scope) -> Table | None:
     """The models as they are, only where nothing was swept and so no other comparison exists."""
-    rows = summary.get("intact") or ()
-    if not rows or summary.get("comparisons"):
+    rows = scope.summary.intact
+    if not rows or scope.summary.comparisons:
         return None
     heads = ("Task", "View", "Items", "Accuracy of", "and of", "Difference", "McNemar p", "Verdict")
     body = tuple(
         (
-            str(row["task"]),
-            str(row["view"]),
-            str(row["n"]),
-            f"{row['a']}: {decimal(row['accuracy_a'], 3)}",
-            f"{row['b']}: {decimal(row['accuracy_b'], 3)}",
+            row.task,
+            row.view,
+            str(row.n),
+            f"{row.a}: {decimal(row.accuracy_a, 3)}",
+            f"{row.b}: {decimal(row.accuracy_b, 3)}",
             _signed(row),
-            decimal(row["p"], 3),
+            decimal(row.p, 3),
             _word(row),
         )
         for row in rows
@@ -65,16 +70,16 @@ def intact(summary: Mapping[str, Any]) -> Table | None:
     return Table("The models as they are, on the same items", columns(heads), body)
 
 
-def _areas(rows: Sequence[Mapping[str, Any]]) -> Table:
+def _areas(rows: Sequence[PublishedArea]) -> Table:
     heads = ("Task", "Model", "Read by", "As published", "Accuracy", "F1, task’s labels")
     body = tuple(
         (
-            str(row["task"]),
-            str(row["model"]),
-            READINGS.get(row["reading"], row["reading"]),
-            _four(row, ""),
-            _four(row, "accuracy_"),
-            _four(row, "f1_labels_"),
+            row.task,
+            row.model,
+            READINGS[row.reading],
+            _four(row.area, row.low, row.high),
+            _four(row.accuracy_area, row.accuracy_low, row.accuracy_high),
+            _four(row.f1_labels_area, row.f1_labels_low, row.f1_labels_high),
         )
         for row in rows
     )
@@ -82,16 +87,16 @@ def _areas(rows: Sequence[Mapping[str, Any]]) -> Table:
     return Table(caption, columns(heads), body)
 
 
-def _differences(rows: Sequence[Mapping[str, Any]]) -> Table:
+def _differences(rows: Sequence[PublishedComparison]) -> Table:
     heads = ("Task", "Metric", "Read by", "Pair", "Difference", "Relative", "Verdict")
     body = tuple(
         (
-            str(row["task"]),
-            METRICS.get(row["metric"], str(row["metric"])),
-            READINGS.get(row["reading"], row["reading"]),
-            f"{row['a']} minus {row['b']}",
+            row.task,
+            label_of(row.metric) + (", mean over the levels" if row.metric in MEANS else ""),
+            READINGS[row.reading],
+            f"{row.a} minus {row.b}",
             _signed(row),
-            DASH if row["relative"] is None else _minus(f"{100 * row['relative']:+.1f} %"),
+            DASH if row.relative is None else _minus(f"{100 * row.relative:+.1f} %"),
             _word(row),
         )
         for row in rows
@@ -103,49 +108,51 @@ def _differences(rows: Sequence[Mapping[str, Any]]) -> Table:
     return without_empty(Table(caption, columns(heads), body))
 
 
-def _shares(found: Mapping[str, Any]) -> Table:
-    """Share of each label that the study read, intact and at the level where it is said most."""
-    heads = ("Task", "Model", "Label", "Right for", "Said intact", "Most often", "Least often")
-    body = []
-    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    for row in found.get("levels") or ():
-        if row["reading"] == "study" and row["metric"] == "f1_positive":
-            groups.setdefault((row["task"], row["model"]), []).append(row)
-    for (task, model), rows in groups.items():
-        start = next((row for row in rows if row["level"] == 0), None)
-        for label, gold in (found.get("gold") or {}).get(task, {}).items():
-            top = max(rows, key=lambda row: row["prediction_share"][label])
-            low = min(rows, key=lambda row: row["prediction_share"][label])
-            body.append((
-                str(task),
-                str(model),
-                str(label),
-                decimal(gold, 3),
-                DASH if start is None else decimal(start["prediction_share"][label], 3),
-                f"{decimal(top['prediction_share'][label], 3)} ({level(top['level'])})",
-                f"{decimal(low['prediction_share'][label], 3)} ({level(low['level'])})",
-            ))  # fmt: skip
-    return Table("What is said how often, by the study’s own parses", columns(heads), tuple(body))
+def _shares(rows: PublishedRows) -> Table:
+    """Share of each label that the study read, intact and at its highest and lowest level."""
+    heads = ("Task", "Model", "Label", "Right for", "Share intact", "Highest", "Lowest")
+    groups: dict[tuple[str, str], list[PublishedLevel]] = {}
+    for row in rows.levels:
+        if row.reading == "study" and row.metric == "f1_positive":
+            groups.setdefault((row.task, row.model), []).append(row)
+    body = tuple(
+        (task, model, *_share(levels, label, gold))
+        for (task, model), levels in groups.items()
+        for label, gold in rows.gold.get(task, {}).items()
+    )
+    return Table("Share of each answer, by the study’s own parses", columns(heads), body)
 
 
-def _four(row: Mapping[str, Any], prefix: str) -> str:
-    value = row[f"{prefix}area"]
+def _share(levels: Sequence[PublishedLevel], label: str, gold: float) -> tuple[str, ...]:
+    shares = [(row.prediction_share[label], row.level) for row in levels]
+    start = next((share for share, at in shares if at == 0), None)
+    highest = max(shares, key=lambda pair: pair[0])
+    lowest = min(shares, key=lambda pair: pair[0])
+    ends = (f"{decimal(share, 3)} ({level(at)})" for share, at in (highest, lowest))
+    return label, decimal(gold, 3), decimal(start, 3), *ends
+
+
+def _four(value: float | None, low: float | None, high: float | None) -> str:
     if value is None:
         return DASH
-    ends = f"{decimal(row[f'{prefix}low'], 3)}, {decimal(row[f'{prefix}high'], 3)}"
-    return f"{decimal(value, 4)} [{ends}]"
+    return f"{decimal(value, 4)} [{decimal(low, 3)}, {decimal(high, 3)}]"
 
 
-def _signed(row: Mapping[str, Any]) -> str:
-    if row["difference"] is None:
+def _signed(row: PublishedComparison | IntactComparison) -> str:
+    if row.difference is None:
         return DASH
-    return _minus(f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]")
+    shown = f"{row.difference:+.3f}"
+    if row.low is not None and row.high is not None:
+        shown += f" [{row.low:+.3f}, {row.high:+.3f}]"
+    return _minus(shown)
 
 
-def _word(row: Mapping[str, Any]) -> str:
+def _word(row: PublishedComparison | IntactComparison) -> str:
     """The verdict with the model's name in place of a and b."""
-    named = {f"{side} better": f"{row[side]} better" for side in ("a", "b")}
-    return named.get(row["verdict"], str(row["verdict"] or DASH))
+    if row.verdict is None:
+        return DASH
+    names = {Better.A: f"{row.a} better", Better.B: f"{row.b} better"}
+    return names.get(row.verdict, row.verdict.value)
 
 
 def _minus(number: str) -> str:

@@ -1,47 +1,33 @@
-"""Utility and reliability on one axis of levels, which breaks first, and medical against general.
-
-Numbers of charts and tables; `lines.draw` draws them.
-"""
+"""Utility and reliability by level, which breaks first, and medical against general tasks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, TypeVar
 
+from resect.catalog import QUANTITIES
+from resect.catalog import label as label_of
+from resect.findings.rows import (
+    Abstention,
+    Domains,
+    Estimate,
+    Race,
+    Rate,
+    Reliability,
+    ReliabilityFirst,
+    UtilityRace,
+)
 from resect.report import formatting as text
-from resect.report.charts import line_chart as lines
-from resect.report.charts.axes import axis
-from resect.report.charts.line_chart import Chart, Line, Spot
-from resect.report.data import scope as reading
-from resect.report.data.scope import Model, Row, Summary
+from resect.report.charts.axes import Axis, axis
+from resect.report.charts.chart_data import Line, LineChart, Spot, bounds
+from resect.report.data.metrics import values
+from resect.report.data.scope import Model, Scope, distinct, selected
 from resect.report.data.table import Table, columns, without_empty
-from resect.report.formatting import finite
 
-NAMES = {
-    "consistency": "consistency",
-    "grounding": "grounding",
-    "grounded": "grounded",
-    "preference": "preference",
-    "auroc": "tells errors",
-    "completeness": "completeness",
-    "abstention": "abstention J",
-}
-SAYS = (
-    ("consistency", "the same option is chosen when the options change places; no answer is none"),
-    ("grounding", "of the items first answered right, the share whose answer changes when the "
-     "context is another item’s; “grounded” is the same, of all items"),
-    ("preference", "the true answer is preferred to a made-up one in both orders"),
-    ("tells errors", "confidence is higher where the answer is right (AUROC, by options)"),
-    ("completeness", "content words of the reference that are not left out"),
-    ("abstention J", "abstains on questions without an answer, minus abstains on those with one"),
-)  # fmt: skip
 SKILL, FIRST = 0, 2
-"""Colour of utility, and of the first reliability measure."""
+"""Colour of utility, and of the first measure of reliability."""
 
-SLOTS = ("consistency", "grounded", "preference", "auroc", "completeness")
-"""Measures in the order of their colours; the last is of texts, the others of labels."""
-
-RATES = ("consistency", "grounding", "grounded", "preference")
+Row = TypeVar("Row", Abstention, Domains)
 
 
 class Panel(NamedTuple):
@@ -49,147 +35,139 @@ class Panel(NamedTuple):
 
     metric: str
     task: str
-    chart: Chart
+    chart: LineChart
 
 
-def panels(summary: Summary, recipe: str) -> list[Panel]:
+def reliability_panels(scope: Scope, recipe: str) -> list[Panel]:
     """Utility with reliability by task and model, then abstention and the two domains."""
-    found = []
-    for task in reading.tasks(summary):
-        for model in reading.models(summary):
-            chart = kept_chart(summary, task, recipe, model)
+    panels = []
+    for task in scope.tasks:
+        for model in scope.models:
+            chart = retention_chart(scope, task, recipe, model)
             if chart is not None:
-                found.append(Panel("kept", task, chart))
-    found += [Panel("abstention", "", c) for c in abstention_charts(summary, recipe)]
-    found += [Panel("domains", "", c) for c in domain_charts(summary, recipe)]
-    return found
+                panels.append(Panel("retention", task, chart))
+    panels += [Panel("abstention", "", chart) for chart in abstention_charts(scope, recipe)]
+    return panels + [Panel("domains", "", chart) for chart in domain_charts(scope, recipe)]
 
 
-def kept_chart(summary: Summary, task: str, recipe: str, model: Model) -> Chart | None:
-    """What one model keeps of its skill and of each reliability measure, guessing being nothing."""
-    found = [
-        row
-        for row in reading.rows(summary, "reliability_first")
-        if (str(row.get("model")), str(row.get("task")), str(row.get("recipe")))
-        == (model.name, task, recipe)
+def explained(scope: Scope) -> list[tuple[str, str]]:
+    """The measures of reliability that a run has, each with what it says."""
+    present = {row.metric for row in scope.summary.reliability_first}
+    present |= {"abstention"} if scope.summary.abstention else set()
+    ordered = [key for key in QUANTITIES if key in present] + sorted(present - set(QUANTITIES))
+    return [
+        (label_of(name), QUANTITIES[name].explains if name in QUANTITIES else "")
+        for name in ordered
     ]
-    found = [r for r in found if any(_value(at, "reliability") for at in r.get("levels") or ())]
-    if not found:
-        return None
-    first = found[0].get("seed")
-    found = [row for row in found if row.get("seed") == first]
-    at = axis([finite(x.get("level")) for row in found for x in row.get("levels") or ()])
-    drawn, seen = [], set()
-    for row in found:
-        view = str(row.get("view"))
-        if view not in seen:
-            seen.add(view)
-            spots = _spots(row["levels"], at.positions, "utility")
-            if any(spot[2] is not None for spot in spots):
-                drawn.append(Line("skill", SKILL, view == "options", spots, None))
-    if not drawn:
+
+
+def retention_chart(scope: Scope, task: str, recipe: str, model: Model) -> LineChart | None:
+    """What one model retains of its skill and of each reliability, guessing being nothing."""
+    rows = [
+        row
+        for row in scope.summary.reliability_first
+        if (row.model, row.task, row.recipe) == (model.name, task, recipe)
+        and any(level.reliability.value is not None for level in row.levels)
+    ]
+    rows = [row for row in rows if row.seed == rows[0].seed]
+    levels = axis(level.level for row in rows for level in row.levels)
+    lines = _skill_lines(rows, levels)
+    if not lines:
         return None  # nothing to hold it against
-    for row in found:
-        metric = str(row.get("metric"))
-        spots = _spots(row["levels"], at.positions, "reliability")
-        name = NAMES.get(metric, metric)
-        slot = FIRST + SLOTS.index(metric) % 4 if metric in SLOTS else FIRST
-        drawn.append(Line(name, slot, row.get("view") == "options", spots, None))
-    low, high = lines.bounds(tuple(drawn), 1.0)
-    said = f"% of the intact {model.label} kept; solid by text, dashed by options"
-    return Chart(task, said, at, max(low, -1.0), min(high, 1.5), True, tuple(drawn))
+    slots = {metric: i for i, metric in enumerate(distinct(row.metric for row in rows))}
+    for row in rows:
+        spots = _spots(((level.level, level.reliability) for level in row.levels), levels)
+        lines.append(Line(label_of(row.metric), FIRST + slots[row.metric], row.view, spots))
+    low, high = bounds(lines, 1.0)
+    subtitle = f"% of the intact {model.label}; solid by text, dashed by options"
+    return LineChart(task, subtitle, levels, max(low, -1.0), min(high, 1.5), True, tuple(lines))
 
 
-def _value(row: Mapping[str, Any], name: str) -> bool:
-    return finite((row.get(name) or {}).get("value")) is not None
+def _skill_lines(rows: Sequence[ReliabilityFirst], levels: Axis) -> list[Line]:
+    """Skill itself, once for each view."""
+    by_view = {row.view: row for row in reversed(rows)}
+    lines = []
+    for view in distinct(row.view for row in rows):
+        spots = _spots(((x.level, x.utility) for x in by_view[view].levels), levels)
+        if any(spot.value is not None for spot in spots):
+            lines.append(Line(label_of("skill"), SKILL, view, spots))
+    return lines
 
 
 def _spots(
-    found: Iterable[Row], positions: Mapping[float | None, float], name: str
+    estimates: Iterable[tuple[float | None, Estimate | Rate]], levels: Axis
 ) -> tuple[Spot, ...]:
-    spots: list[Spot] = []
-    for row in found:
-        level, given = finite(row.get("level")), row.get(name) or {}
-        three = (finite(given.get("value")), finite(given.get("low")), finite(given.get("high")))
-        spots.append((level, positions.get(level, 0.0), *three))
-    return tuple(sorted(spots, key=lambda spot: spot[1]))
+    spots = [Spot(level, levels.positions[level], *values(given)) for level, given in estimates]
+    return tuple(sorted(spots, key=lambda spot: spot.x))
 
 
-def abstention_charts(summary: Summary, recipe: str) -> list[Chart]:
+def abstention_charts(scope: Scope, recipe: str) -> list[LineChart]:
     """J by level, all models together."""
-    return _by_model(
-        summary, "abstention", recipe, "Abstention J",
-        "abstains without an answer minus with one; solid by text, dashed by options", ("j",),
-    )  # fmt: skip
-
-
-def domain_charts(summary: Summary, recipe: str) -> list[Chart]:
-    """The share of skill kept on medical and on general tasks, one chart a model."""
-    found = []
-    for model in reading.models(summary):
-        mine = _rows(summary, "domains", recipe, model)
-        mine = [row for row in mine if row.get("levels")]
-        if not mine:
-            continue
-        row = mine[0]  # by text where it was asked so
-        at = axis([finite(x.get("level")) for x in row["levels"]])
-        drawn = tuple(
-            Line(name, FIRST + i, False, _spots(row["levels"], at.positions, name), None)
-            for i, name in enumerate(("medical", "general"))
-        )
-        low, high = lines.bounds(drawn, 1.0)
-        said = f"% of skill that the {model.label} keeps, by {row.get('view')}"
-        chart = Chart("Medical and general tasks", said, at, low, min(high, 1.5), True, drawn)
-        found.append(chart)
-    return found
-
-
-def _rows(summary: Summary, key: str, recipe: str, model: Model) -> list[Row]:
-    """Rows of one model under one recipe, of its first seed; the text view first."""
-    found = [
-        row
-        for row in reading.rows(summary, key)
-        if (str(row.get("model")), str(row.get("recipe"))) == (model.name, recipe)
+    rows = [
+        (model, row)
+        for model in scope.models
+        for row in _own(scope.summary.abstention, recipe, model)
+        if row.levels
     ]
-    first = found[0].get("seed") if found else None
-    kept = [row for row in found if row.get("seed") == first]
-    return sorted(kept, key=lambda row: row.get("view") != "text")
-
-
-def _by_model(
-    summary: Summary, key: str, recipe: str, title: str, said: str, names: Sequence[str]
-) -> list[Chart]:
-    every = [(m, row) for m in reading.models(summary) for row in _rows(summary, key, recipe, m)]
-    every = [(model, row) for model, row in every if row.get("levels")]
-    if not every:
+    if not rows:
         return []
-    at = axis([finite(x.get("level")) for _, row in every for x in row["levels"]])
-    drawn = tuple(
-        Line(model.label, model.slot, row.get("view") == "options",
-             _spots(row["levels"], at.positions, name), None)
-        for model, row in every for name in names
-    )  # fmt: skip
-    low, high = lines.bounds(drawn, 0.5)
-    return [Chart(title, said, at, low, high, False, drawn)]
+    levels = axis(level.level for _, row in rows for level in row.levels)
+    lines = tuple(
+        Line(
+            model.label, model.slot, row.view, _spots([(x.level, x.j) for x in row.levels], levels)
+        )
+        for model, row in rows
+    )
+    low, high = bounds(lines, 0.5)
+    subtitle = "abstains without an answer minus with one; solid by text, dashed by options"
+    return [LineChart(label_of("abstention"), subtitle, levels, low, high, False, lines)]
+
+
+def domain_charts(scope: Scope, recipe: str) -> list[LineChart]:
+    """The retention of skill on medical and on general tasks, one chart a model."""
+    charts = []
+    for model in scope.models:
+        rows = [row for row in _own(scope.summary.domains, recipe, model) if row.levels]
+        if not rows:
+            continue
+        row = rows[0]  # by text where it was asked so
+        levels = axis(level.level for level in row.levels)
+        sides = {
+            "medical": _spots(((x.level, x.medical) for x in row.levels), levels),
+            "general": _spots(((x.level, x.general) for x in row.levels), levels),
+        }
+        lines = tuple(
+            Line(name, FIRST + i, "", spots) for i, (name, spots) in enumerate(sides.items())
+        )
+        low, high = bounds(lines, 1.0)
+        subtitle = f"% of the skill of the intact {model.label}, by {row.view}"
+        title, high = "Medical and general tasks", min(high, 1.5)
+        charts.append(LineChart(title, subtitle, levels, low, high, True, lines))
+    return charts
+
+
+def _own(rows: Iterable[Row], recipe: str, model: Model) -> list[Row]:
+    """Rows of one model under one recipe, of its first seed; the text view first."""
+    own = [row for row in rows if (row.model, row.recipe) == (model.name, recipe)]
+    own = [row for row in own if row.seed == own[0].seed]
+    return sorted(own, key=lambda row: row.view != "text")
 
 
 # ── tables ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def first_table(summary: Summary, recipe: str) -> Table:
-    """Which breaks first and by how many levels: each measure against skill, and the domains."""
-    label = {model.name: model.label for model in reading.models(summary)}
+def first_table(scope: Scope, recipe: str) -> Table:
+    """Which breaks first and by how many levels: each measure against skill, and abstaining."""
     body = []
-    for row in reading.rows(summary, "reliability_first"):
-        skilled = any(_value(at, "utility") for at in row.get("levels") or ())
-        if str(row.get("recipe")) == recipe and skilled:
-            what = NAMES.get(str(row.get("metric")), str(row.get("metric")))
-            body.append(_first(row, str(row.get("task")), label, what, ("utility", "reliability")))
-    for row in reading.rows(summary, "abstention"):
-        if str(row.get("recipe")) == recipe and row.get("first"):
-            named = {**row["first"], **{k: row.get(k) for k in ("model", "view")}}
-            body.append(_first(named, "abstaining", label, NAMES["abstention"],
-                               ("utility", "reliability")))  # fmt: skip
+    for row in scope.summary.reliability_first:
+        skilled = any(level.utility.value is not None for level in row.levels)
+        if row.recipe == recipe and skilled:
+            where = row.task, scope.label(row.model), row.view
+            body.append(_first(row, where, label_of(row.metric)))
+    for abstention in scope.summary.abstention:
+        if abstention.recipe == recipe:
+            where = "abstaining", scope.label(abstention.model), abstention.view
+            body.append(_first(abstention.first, where, label_of("abstention")))
     heads = ("Task", "Model", "View", "Measure", "Half of the skill gone", "Half of it gone",
              "First", "Earlier by, levels", "In resamples", "Clear", "Note")  # fmt: skip
     caption = "Which breaks first, skill or reliability (steps of the levels asked)"
@@ -197,121 +175,109 @@ def first_table(summary: Summary, recipe: str) -> Table:
 
 
 def _first(
-    row: Row, task: str, label: Mapping[str, str], what: str, names: tuple[str, str]
+    row: ReliabilityFirst | UtilityRace, where: tuple[str, str, str], what: str
 ) -> tuple[str, ...]:
-    first = row.get("first")
-    said = {names[0]: "skill", names[1]: what}.get(str(first), text.DASH)
     return (
-        task,
-        label.get(str(row.get("model")), str(row.get("model"))),
-        str(row.get("view")),
+        *where,
         what,
-        text.half(row.get(names[0])),
-        text.half(row.get(names[1])),
-        said,
+        text.half(row.utility),
+        text.half(row.reliability),
+        {"utility": "skill", "reliability": what}.get(row.first or "", text.DASH),
         _steps(row),
-        text.percent(row.get("share"), 0),
-        text.DASH if first is None else "yes" if row.get("clear") else "no",
-        str(row.get("reason") or text.DASH),
+        text.percent(row.share, 0),
+        text.DASH if row.first is None else "yes" if row.clear else "no",
+        row.reason or text.DASH,
     )
 
 
-def _steps(row: Row) -> str:
+def _steps(row: ReliabilityFirst | Race) -> str:
     """By how many steps the first one leads, always above 0, with the interval turned along."""
-    by = finite(row.get("steps"))
-    if by is None:
-        return "the other never" if row.get("first") else text.DASH
-    ends = [finite(row.get(end)) for end in ("steps_low", "steps_high")]
-    if by < 0:
-        by, ends = -by, [None if x is None else -x for x in reversed(ends)]
-    shown = text.decimal(by, 1)
-    if None in ends:
+    if row.steps is None:
+        return "the other never" if row.first else text.DASH
+    sign = -1 if row.steps < 0 else 1
+    shown = text.decimal(sign * row.steps, 1)
+    if row.steps_low is None or row.steps_high is None:
         return shown
+    ends = sorted((sign * row.steps_low, sign * row.steps_high))
     return f"{shown} [{text.decimal(ends[0], 1)}, {text.decimal(ends[1], 1)}]"
 
 
-def domain_table(summary: Summary, recipe: str) -> Table:
-    """Medical minus general in the area under the share of skill kept, and which breaks first."""
-    label = {model.name: model.label for model in reading.models(summary)}
+def domain_table(scope: Scope, recipe: str) -> Table:
+    """Medical minus general in the area under retention, and which breaks first."""
     body = []
-    for row in reading.rows(summary, "domains"):
-        if str(row.get("recipe")) != recipe:
+    for row in scope.summary.domains:
+        if row.recipe != recipe:
             continue
-        tasks, first = row.get("tasks") or {}, row.get("first") or {}
-        gap = row.get("difference") or {}
+        first = row.first
         body.append((
-            label.get(str(row.get("model")), str(row.get("model"))),
-            str(row.get("view")),
-            ", ".join(tasks.get("medical") or ()) or text.DASH,
-            ", ".join(tasks.get("general") or ()) or text.DASH,
-            text.interval(gap.get("value"), gap.get("low"), gap.get("high")),
-            str(first.get("first") or text.DASH),
+            scope.label(row.model),
+            row.view,
+            ", ".join(row.tasks.get("medical", ())) or text.DASH,
+            ", ".join(row.tasks.get("general", ())) or text.DASH,
+            text.estimate(row.difference),
+            first.first or text.DASH,
             _steps(first),
-            "yes" if first.get("clear") else "no" if first.get("first") else text.DASH,
-            str(row.get("reason") or first.get("reason") or text.DASH),
+            "yes" if first.clear else "no" if first.first else text.DASH,
+            row.reason or first.reason or text.DASH,
         ))  # fmt: skip
-    heads = ("Model", "View", "Medical", "General", "Share kept, medical minus general",
+    heads = ("Model", "View", "Medical", "General", "Retention, medical minus general",
              "First", "Earlier by, levels", "Clear", "Note")  # fmt: skip
     return without_empty(Table("Medical against general tasks", columns(heads), tuple(body)))
 
 
-def rate_table(summary: Summary, recipe: str, most: int = 5) -> Table:
+def _rates(row: Reliability) -> Iterable[tuple[str, Rate]]:
+    """The rates of a row, by the name of their metric."""
+    rates = [(name, getattr(row, name, None)) for name in QUANTITIES]
+    return [(name, rate) for name, rate in rates if isinstance(rate, Rate)]
+
+
+def rate_table(scope: Scope, recipe: str, most: int = 5) -> Table:
     """The rates themselves, with what guessing would get, at some levels."""
-    body = []
-    label = {model.name: model.label for model in reading.models(summary)}
-    found = [r for r in reading.rows(summary, "reliability") if _in(r, recipe)]
-    levels = reading.distinct(finite(row.get("level")) for row in found)
-    at = axis(levels)
-    shown = reading.selected(sorted(levels, key=lambda x: at.positions.get(x, 0)), most)
-    for row in found:
-        if finite(row.get("level")) not in shown:
-            continue
-        for name in RATES:
-            given = row.get(name)
-            if isinstance(given, Mapping):
-                body.append((
-                    str(row.get("task")),
-                    label.get(str(row.get("model")), str(row.get("model"))),
-                    str(row.get("view")),
-                    text.level(row.get("level")),
-                    name,
-                    text.interval(given.get("value"), given.get("low"), given.get("high"), True),
-                    text.count(given.get("n")),
-                    text.percent(given.get("guess")),
-                ))  # fmt: skip
+    rows = [row for row in scope.summary.reliability if row.recipe == recipe]
+    levels = distinct(row.level for row in rows)
+    positions = axis(levels).positions
+    shown = selected(sorted(levels, key=lambda level: positions[level]), most)
+    body = [
+        (
+            row.task,
+            scope.label(row.model),
+            row.view,
+            text.level(row.level),
+            label_of(name),
+            text.estimate(rate, share=True),
+            text.count(rate.n),
+            text.percent(rate.guess),
+        )
+        for row in rows
+        if row.level in shown
+        for name, rate in _rates(row)
+    ]
     heads = ("Task", "Model", "View", "Level", "Rate", "Share", "Items", "Guessing")
     return without_empty(Table("Rates of reliability", columns(heads), tuple(body)))
 
 
-def abstention_table(summary: Summary, recipe: str, most: int = 5) -> Table:
+def abstention_table(scope: Scope, recipe: str, most: int = 5) -> Table:
     """J with its two parts, at some levels."""
-    label = {model.name: model.label for model in reading.models(summary)}
     body = []
-    for row in reading.rows(summary, "abstention"):
-        given = row.get("levels") or ()
-        if not _in(row, recipe) or not given:
+    for row in scope.summary.abstention:
+        if row.recipe != recipe:
             continue
-        levels = [finite(at.get("level")) for at in given]
-        for at in given:
-            if finite(at.get("level")) in reading.selected(levels, most):
-                j = at.get("j") or {}
+        shown = selected([level.level for level in row.levels], most)
+        for level in row.levels:
+            if level.level in shown:
                 body.append((
-                    label.get(str(row.get("model")), str(row.get("model"))),
-                    str(row.get("view")),
-                    text.level(at.get("level")),
-                    *[_share(at.get(side) or {}) for side in ("unanswerable", "answerable")],
-                    text.interval(j.get("value"), j.get("low"), j.get("high")),
-                    text.decimal(j.get("guess")),
+                    scope.label(row.model),
+                    row.view,
+                    text.level(level.level),
+                    _share(level.unanswerable),
+                    _share(level.answerable),
+                    text.estimate(level.j),
+                    text.decimal(level.j.guess),
                 ))  # fmt: skip
     heads = ("Model", "View", "Level", "Abstains without an answer", "Abstains with one", "J",
              "J of guessing")  # fmt: skip
     return without_empty(Table("Abstaining", columns(heads), tuple(body)))
 
 
-def _share(given: Row) -> str:
-    return f"{text.percent(given.get('value'))} of {text.count(given.get('n'))}"
-
-
-def _in(row: Row, recipe: str) -> bool:
-    """Whether a row belongs to a recipe; the intact model's alone to the one without any."""
-    return str(row.get("recipe")) == recipe
+def _share(rate: Rate) -> str:
+    return f"{text.percent(rate.value)} of {text.count(rate.n)}"

@@ -1,12 +1,37 @@
-"""Who and what a summary speaks of: its models, tasks, recipes and sweeps."""
+"""Who and what a summary speaks of: its models, tasks, recipes and sweeps, each looked up once."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Hashable, Iterable, Sequence
+from functools import cached_property
+from typing import NamedTuple, TypeVar
 
-Summary = Mapping[str, Any]
-Row = Mapping[str, Any]
+from resect.findings.rows import (
+    Bias,
+    BreaksFirst,
+    Cliff,
+    CurvePoint,
+    Safety,
+    Summary,
+    SweepState,
+    Task,
+    Trust,
+)
+from resect.record import View
+
+VIEWS: tuple[View, ...] = ("text", "options")
+
+CLIFFS = (
+    ("onset", "skill"),
+    ("half", "skill"),
+    ("steepest", "skill"),
+    ("divergence", "answered"),
+    ("divergence", "calibration"),
+)
+"""The cliffs that are shown, by kind and metric."""
+
+Curve = TypeVar("Curve", CurvePoint, Bias, Trust)
+T = TypeVar("T", bound=Hashable)
 
 
 class Model(NamedTuple):
@@ -18,74 +43,159 @@ class Model(NamedTuple):
     slot: int
 
 
-def rows(summary: Summary, key: str) -> list[Row]:
-    """The rows of a list in the summary; empty where the key is missing or null."""
-    return [row for row in summary.get(key) or () if isinstance(row, Mapping)]
+class Scope:
+    """A summary with the models, tasks and recipes it has, and its rows by where they belong."""
+
+    def __init__(self, summary: Summary) -> None:
+        self.summary = summary
+        named = {model.name: model.role for model in summary.models}
+        for row in summary.curves:
+            named.setdefault(row.model, row.role)
+        self.models = _labelled(named)
+        """Models as listed, then any that only curves name."""
+        self.by_name = {model.name: model for model in self.models}
+        recipes = distinct(row.recipe for row in summary.curves)
+        self.recipes = tuple(name for name in recipes if name != "none") or recipes
+        """Names of recipes with a curve; `none` only where there is nothing else."""
+        drawn = distinct(row.task for row in summary.curves)
+        listed = [task.name for task in summary.tasks]
+        self.tasks = tuple(name for name in distinct(listed) if name in drawn) + tuple(
+            name for name in drawn if name not in listed
+        )
+        """Names of tasks with a curve, in the order of the study."""
+        views = {row.view for row in summary.curves}
+        self.views = tuple(view for view in VIEWS if view in views)
+        self._tasks = {task.name: task for task in reversed(summary.tasks)}
+
+    def label(self, name: str) -> str:
+        """What a model is called: its role where only one model has it."""
+        return self.by_name[name].label if name in self.by_name else name
+
+    def task(self, name: str) -> Task | None:
+        """What the study says of a task."""
+        return self._tasks.get(name)
+
+    @property
+    def first_view(self) -> View:
+        """Text where it was asked, else options."""
+        return self.views[0] if self.views else "text"
+
+    @cached_property
+    def seeded(self) -> frozenset[str]:
+        """The recipes that ran with several seeds."""
+        names = [name for name, _ in {(row.recipe, row.seed) for row in self.summary.curves}]
+        return frozenset(name for name in names if names.count(name) > 1)
+
+    def sweep(self, task: str, recipe: str) -> list[CurvePoint]:
+        """Curve rows of one task and recipe, with the shared intact rows where it has none."""
+        return self._sweeps.get((task, recipe), [])
+
+    def bias(self, task: str, recipe: str) -> list[Bias]:
+        """Rows of bias of a sweep's first seed, the shared intact rows among them."""
+        return _first_seed(self._bias.get((task, recipe), []), recipe)
+
+    def trust(self, task: str, recipe: str) -> list[Trust]:
+        """Rows of trust of a sweep's first seed, the shared intact rows among them."""
+        return _first_seed(self._trust.get((task, recipe), []), recipe)
+
+    def cliff(
+        self, model: str, task: str, recipe: str, view: str, kind: str = "half",
+        metric: str = "skill",
+    ) -> Cliff | None:  # fmt: skip
+        """The cliff of one model, task, recipe, view, kind and metric, or None."""
+        return self._cliffs.get((model, task, recipe, view, kind, metric))
+
+    def breaks(self, model: str, task: str, recipe: str) -> BreaksFirst | None:
+        """What breaks first on a task."""
+        return self._breaks.get((model, task, recipe))
+
+    def deciding(self, model: str, recipe: str) -> Safety | None:
+        """The safety of a sweep in the view that its verdict reads; the worst of several seeds."""
+        rows = [
+            row
+            for row in self.summary.safety
+            if (row.model, row.recipe) == (model, recipe) and row.default
+        ]
+        return min(rows, key=_how_far, default=None)
+
+    @cached_property
+    def _sweeps(self) -> dict[tuple[str, str], list[CurvePoint]]:
+        return _sweeps(self.summary.curves, self.recipes)
+
+    @cached_property
+    def _bias(self) -> dict[tuple[str, str], list[Bias]]:
+        return _sweeps(self.summary.bias, self.recipes)
+
+    @cached_property
+    def _trust(self) -> dict[tuple[str, str], list[Trust]]:
+        return _sweeps(self.summary.trust, self.recipes)
+
+    @cached_property
+    def _cliffs(self) -> dict[tuple[str, ...], Cliff]:
+        return {
+            (row.model, row.task, row.recipe, row.view, row.kind.value, row.metric): row
+            for row in reversed(self.summary.cliffs)
+        }
+
+    @cached_property
+    def _breaks(self) -> dict[tuple[str, str, str], BreaksFirst]:
+        rows = reversed(self.summary.breaks_first)
+        return {(row.model, row.task, row.recipe): row for row in rows}
 
 
-def models(summary: Summary) -> tuple[Model, ...]:
-    """Models as listed, then any that only curves name; labelled by role where roles are unique."""
-    named: dict[str, str] = {}
-    for row, key in [(m, "name") for m in rows(summary, "models")] + [
-        (c, "model") for c in rows(summary, "curves")
-    ]:
-        name = str(row.get(key))
-        named[name] = named.get(name) or str(row.get("role") or "")
+def _labelled(named: dict[str, str]) -> tuple[Model, ...]:
     order = {"specialist": 0, "base": 1}
-    unique = sorted(named.items(), key=lambda pair: order.get(pair[1], 2))
-    roles = [role for _, role in unique]
+    ordered = sorted(named.items(), key=lambda pair: order.get(pair[1], 2))
+    roles = [role for _, role in ordered]
     return tuple(
         Model(name, role, role if role and roles.count(role) == 1 else name, slot)
-        for slot, (name, role) in enumerate(unique)
+        for slot, (name, role) in enumerate(ordered)
     )
 
 
-def distinct(values: Iterable[Any]) -> tuple[Any, ...]:
+def _sweeps(rows: Iterable[Curve], recipes: Sequence[str]) -> dict[tuple[str, str], list[Curve]]:
+    """Rows by task and recipe; a sweep without its intact row has the one that sweeps share."""
+    sweeps: dict[tuple[str, str], list[Curve]] = {}
+    intact: dict[str, list[Curve]] = {}
+    for row in rows:
+        sweeps.setdefault((row.task, row.recipe), []).append(row)
+        if row.level == 0:
+            intact.setdefault(row.task, []).append(row)
+    for task, shared in intact.items():
+        shared.sort(key=lambda row: row.recipe != "none")
+        for recipe in recipes:
+            own: list[Curve] = sweeps.get((task, recipe), [])
+            have = {(row.model, row.view) for row in own if row.level == 0}
+            lent: dict[tuple[str, str], Curve] = {}
+            for row in shared:
+                if (row.model, row.view) not in have:
+                    lent.setdefault((row.model, row.view), row)
+            if own or lent:
+                merged: list[Curve] = list(lent.values())
+                sweeps[task, recipe] = merged + own
+    return sweeps
+
+
+def _first_seed(rows: list[Curve], recipe: str) -> list[Curve]:
+    first = next((row.seed for row in rows if row.recipe == recipe), None)
+    return [row for row in rows if row.seed == first or row.recipe != recipe]
+
+
+def _how_far(row: Safety) -> tuple[bool, int]:
+    """Orders sweeps: what cannot be assessed first, then by the number of levels passed."""
+    return row.state != SweepState.NOT_ASSESSABLE, len(row.passed)
+
+
+def distinct(values: Iterable[T]) -> tuple[T, ...]:
     """The values without repeats, in their order."""
     return tuple(dict.fromkeys(values))
 
 
-def tasks(summary: Summary) -> tuple[str, ...]:
-    """Names of tasks with a curve, in the order of the study."""
-    named = [str(row.get("name")) for row in rows(summary, "tasks")]
-    drawn = distinct(str(row.get("task")) for row in rows(summary, "curves"))
-    return tuple(t for t in distinct(named) if t in drawn) + tuple(
-        t for t in drawn if t not in named
-    )
-
-
-def recipes(summary: Summary) -> tuple[str, ...]:
-    """Names of recipes with a curve; `none` only where there is nothing else."""
-    found = distinct(str(row.get("recipe")) for row in rows(summary, "curves"))
-    return tuple(t for t in found if t != "none") or found
-
-
-def seeded(summary: Summary) -> frozenset[str]:
-    """The recipes that ran with several seeds."""
-    found = {(str(row.get("recipe")), row.get("seed")) for row in rows(summary, "curves")}
-    names = [name for name, _ in found]
-    return frozenset(name for name in names if names.count(name) > 1)
-
-
-def roles_of(recipe: Any, seeds: Sequence[Any], many: Collection[str]) -> str:
+def with_seeds(recipe: str, seeds: Sequence[int | None], many: Collection[str]) -> str:
     """A recipe, with these of its seeds where it is among the `many` that had several."""
-    name = str(recipe)
-    if name not in many:
-        return name
-    return f"{name}, seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
-
-
-def sweep(summary: Summary, task: str, recipe: str) -> list[Row]:
-    """Curve rows of one task and recipe, the shared baseline added where a sweep lacks it."""
-    mine = [row for row in rows(summary, "curves") if str(row.get("task")) == task]
-    found = [row for row in mine if str(row.get("recipe")) == recipe]
-    have = {(row.get("model"), row.get("view")) for row in found if row.get("level") == 0}
-    baseline: dict[tuple[Any, Any], Row] = {}
-    for row in sorted(mine, key=lambda row: row.get("recipe") != "none"):
-        key = row.get("model"), row.get("view")
-        if row.get("level") == 0 and key not in have:
-            baseline.setdefault(key, row)
-    return [*baseline.values(), *found]
+    if recipe not in many:
+        return recipe
+    return f"{recipe}, seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
 def selected(levels: Sequence[float | None], most: int) -> list[float | None]:

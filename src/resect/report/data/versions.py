@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
+from resect.catalog import fragment
+from resect.findings.rows import CurvePoint, Measurement, SweepState
 from resect.report import formatting as text
-from resect.report.data import scope as reading
-from resect.report.data.annotations import deciding
-from resect.report.data.scope import Model, Row, Summary
+from resect.report.data.scope import Model, Scope
 from resect.report.data.table import Table, columns
-from resect.report.formatting import finite
 
 AXES = {
-    "bytes_on_disk": "size on disk",
-    "bytes_in_memory": "size in memory",
+    "bytes_on_disk": fragment("bytes_on_disk"),
+    "bytes_in_memory": fragment("bytes_in_memory"),
     "zeros": "share of all parameters that are zero (no version is smaller in bytes)",
-    "tokens_per_second": "tokens per second, as a ratio to the same model intact",
+    "tokens_per_second": f"{fragment('tokens_per_second')}, as a ratio to the same model intact",
     "left": "share of the intact model's parameters that is neither cut out nor zero",
 }
 By = Literal["size", "speed", "left"]
@@ -74,144 +73,144 @@ class Front(NamedTuple):
     smallest: tuple[Version, ...]
 
 
-def front(summary: Summary, by: By = "size") -> Front | None:
+def front(scope: Scope, by: By = "size") -> Front | None:
     """Mean skill over tasks against size, speed or parameters left; None where not measured.
 
     Parameters left compare what is zeroed with what is cut out: only where a run has both.
     """
-    found = reading.rows(summary, "measurements")
+    rows = list(scope.summary.measurements)
     if by == "left":  # a weight that was rounded to zero is not removed
-        bits = {row.get("bits_per_weight") for row in found if row.get("level") == 0}
-        found = [row for row in found if row.get("bits_per_weight") in bits]
-    name = _axis(found, by)
+        bits = {row.bits_per_weight for row in rows if row.level == 0}
+        rows = [row for row in rows if row.bits_per_weight in bits]
+    name = _axis(rows, by)
     if name is None:
         return None
-    views = {row.get("view") for row in reading.rows(summary, "curves")}
-    view = "text" if "text" in views else "options"
-    worth = _quality(summary, view)
-    fell = {_key(r) for r in reading.rows(summary, "curves") if r.get("status") == "degraded"}
     rising = name in ("zeros", "tokens_per_second")
-    by_name = {model.name: model for model in reading.models(summary)}
+    versions = _versions(scope, rows, name, rising)
+    if len({v.x for v in versions}) < 2:
+        return None
+    ranked = tuple(_ranked(versions, rising))
+    smallest = tuple(v for v in ranked if _is_smallest(scope, v, name))
+    return Front(by, name, rising, scope.first_view, ranked, smallest)
+
+
+def _versions(scope: Scope, rows: Sequence[Measurement], name: str, rising: bool) -> list[Version]:
+    """Each measured version that has a skill on every task, with its place on the axis."""
+    worth = _quality(scope)
+    degraded = {_key(row) for row in scope.summary.curves if row.status == "degraded"}
     places: dict[VersionKey, list[float]] = {}
-    for row in found:
+    for row in rows:
         x = _place(row, name)
         if x is not None:
             places.setdefault(_key(row), []).append(x)
     versions = []
     for key, xs in places.items():
-        model, recipe, level = by_name.get(key[0]), key[1], key[2]
+        model, recipe, level = scope.by_name.get(key[0]), key[1], key[2]
         if model is not None and key in worth:
             x = min(xs) if rising else max(xs)
-            safe = _safe(summary, model, recipe, level)
+            safe = _safe(scope, model, recipe, level)
+            seeds = len(xs)
             versions.append(
-                Version(model, recipe, level, x, worth[key], safe, False, len(xs), key in fell)
+                Version(model, recipe, level, x, worth[key], safe, False, seeds, key in degraded)
             )
-    if len({v.x for v in versions}) < 2:
-        return None
-    judged = tuple(_judged(versions, rising))
-    smallest = tuple(v for v in judged if _is_smallest(summary, v, name))
-    return Front(by, name, rising, view, judged, smallest)
+    return versions
 
 
-def _key(row: Row) -> VersionKey:
+def _key(row: CurvePoint | Measurement) -> VersionKey:
     """Which version a row is about; the intact model is that of every recipe."""
-    level = finite(row.get("level"))
-    return str(row.get("model")), "none" if level == 0 else str(row.get("recipe")), level
+    return row.model, "none" if row.level == 0 else row.recipe, row.level
 
 
-def _safe(summary: Summary, model: Model, recipe: str, level: float | None) -> bool | None:
+def _safe(scope: Scope, model: Model, recipe: str, level: float | None) -> bool | None:
     """Whether its sweep passed this level in the view that decides; of seeds, the worst."""
-    row = None if level == 0 else deciding(summary, model.name, recipe)
-    if row is None or row.get("state") == "not assessable":
+    row = None if level == 0 else scope.deciding(model.name, recipe)
+    if row is None or row.state == SweepState.NOT_ASSESSABLE:
         return None
-    return level in [finite(one) for one in row.get("passed") or ()]
+    return level in row.passed
 
 
-def _is_smallest(summary: Summary, v: Version, name: str) -> bool:
+def _is_smallest(scope: Scope, v: Version, name: str) -> bool:
     """Whether a version is what its model's claim of the smallest safe one names, by this size."""
     return any(
-        (str(row.get("model")), row.get("recipe"), row.get("by")) == (v.model.name, v.recipe, name)
-        and finite(row.get("level")) == v.level
-        for row in reading.rows(summary, "smallest_safe")
-        if row.get("default", True)
+        (row.model, row.recipe, row.by, row.level) == (v.model.name, v.recipe, name, v.level)
+        for row in scope.summary.smallest_safe
     )
 
 
-def _axis(found: Sequence[Row], by: By) -> str | None:
+def _axis(rows: Sequence[Measurement], by: By) -> str | None:
     """What is measured; None where versions do not differ in it, or only by noise."""
     if by == "speed":  # zeros change no speed
-        return "tokens_per_second" if _varies(found, "tokens_per_second") else None
-    sizes = [key for key in ("bytes_on_disk", "bytes_in_memory") if _varies(found, key)]
+        speeds = [(row.model, row.tokens_per_second) for row in rows]
+        return "tokens_per_second" if _varies(speeds) else None
+    disk = [(row.model, row.bytes_on_disk) for row in rows]
+    memory = [(row.model, row.bytes_in_memory) for row in rows]
+    size = "bytes_on_disk" if _varies(disk) else "bytes_in_memory" if _varies(memory) else None
     if by == "left":
-        return "left" if sizes and _varies(found, "zeros") else None
-    return sizes[0] if sizes else "zeros"
+        return "left" if size and _varies([(row.model, row.zeros) for row in rows]) else None
+    return size or "zeros"
 
 
-def _place(row: Row, name: str) -> float | None:
+def _place(row: Measurement, name: str) -> float | None:
     """Where a version stands on the axis."""
-    if name in ("bytes_on_disk", "bytes_in_memory"):
-        return finite(row.get(name))
-    ratios = row.get("ratios") or {}
+    if name == "bytes_on_disk":
+        return row.bytes_on_disk
+    if name == "bytes_in_memory":
+        return row.bytes_in_memory
     if name == "tokens_per_second":
-        return finite(ratios.get(name))
-    zeros, ratio = _share_of_zeros(row), finite(ratios.get("parameters"))
+        return row.ratios.get(name)
+    zeros = row.zeros / row.parameters if row.zeros is not None and row.parameters else None
+    ratio = row.ratios.get("parameters")
     if name == "zeros" or zeros is None or ratio is None:
         return zeros if name == "zeros" else None
     return ratio * (1 - zeros)
 
 
-def _varies(found: Sequence[Row], key: str) -> bool:
-    """Whether any model's versions differ in this size."""
-    seen: dict[str, set[Any]] = {}
-    for row in found:
-        if finite(row.get(key)) is None:
+def _varies(sizes: Sequence[tuple[str, float | None]]) -> bool:
+    """Whether any model's versions differ in this size, and all have it."""
+    seen: dict[str, set[float]] = {}
+    for model, size in sizes:
+        if size is None:
             return False
-        seen.setdefault(str(row.get("model")), set()).add(row.get(key))
-    return any(len(sizes) > 1 for sizes in seen.values())
+        seen.setdefault(model, set()).add(size)
+    return any(len(distinct) > 1 for distinct in seen.values())
 
 
-def _share_of_zeros(row: Row) -> float | None:
-    zeros, whole = finite(row.get("zeros")), finite(row.get("parameters"))
-    return None if zeros is None or not whole else zeros / whole
-
-
-def _quality(summary: Summary, view: str) -> dict[VersionKey, float]:
+def _quality(scope: Scope) -> dict[VersionKey, float]:
     """Mean skill over all tasks, where every task has a value; over seeds too."""
-    tasks = reading.tasks(summary)
-    found: dict[VersionKey, dict[str, list[float]]] = {}
-    for row in reading.rows(summary, "curves"):
-        skill = finite(row.get("skill"))
-        if row.get("view") == view and skill is not None:
-            found.setdefault(_key(row), {}).setdefault(str(row.get("task")), []).append(skill)
+    skills: dict[VersionKey, dict[str, list[float]]] = {}
+    for row in scope.summary.curves:
+        if row.view == scope.first_view and row.skill is not None:
+            skills.setdefault(_key(row), {}).setdefault(row.task, []).append(row.skill)
     return {
-        key: sum(sum(v) / len(v) for v in by_task.values()) / len(tasks)
-        for key, by_task in found.items()
-        if len(by_task) == len(tasks)
+        key: sum(sum(v) / len(v) for v in by_task.values()) / len(scope.tasks)
+        for key, by_task in skills.items()
+        if len(by_task) == len(scope.tasks)
     }
 
 
-def _judged(versions: Sequence[Version], rising: bool) -> list[Version]:
+def _ranked(versions: Sequence[Version], rising: bool) -> list[Version]:
+    """The versions, each with whether no other is both better and cheaper."""
     sign = 1 if rising else -1
 
-    def beaten(one: Version) -> bool:
+    def beaten(version: Version) -> bool:
         return any(
-            (sign * v.x >= sign * one.x and v.quality >= one.quality)
-            and (v.x != one.x or v.quality != one.quality)
+            (sign * v.x >= sign * version.x and v.quality >= version.quality)
+            and (v.x != version.x or v.quality != version.quality)
             for v in versions
         )
 
-    return [one._replace(front=not beaten(one)) for one in versions]
+    return [version._replace(front=not beaten(version)) for version in versions]
 
 
-def table(given: Front) -> Table:
+def front_table(front: Front) -> Table:
     """The versions that nothing in the run beats, from the best to the cheapest."""
-    kept = sorted((v for v in given.versions if v.front), key=lambda v: -v.quality)
+    ordered = sorted((v for v in front.versions if v.front), key=lambda v: -v.quality)
     body = tuple(
         (v.model.label, "none" if v.intact else v.called, text.level(v.level),
-         shown(given.axis, v.x), text.decimal(v.quality, 3), _word(v))
-        for v in kept
+         shown(front.axis, v.x), text.decimal(v.quality, 3), _word(v))
+        for v in ordered
     )  # fmt: skip
-    size = AXES[given.axis].split(" (")[0].capitalize()
+    size = AXES[front.axis].split(" (")[0].capitalize()
     heads = ("Model", "Recipe", "Level", size, "Mean skill", "Safe")
     return Table("On the front: no other version is both better and cheaper", columns(heads), body)
 
@@ -219,8 +218,8 @@ def table(given: Front) -> Table:
 def _word(v: Version) -> str:
     if v.intact:
         return "intact"
-    said = {True: "within the margin", False: "not shown", None: "not assessable"}[v.safe]
-    return f"{said}, degraded" if v.degraded else said
+    word = {True: "within the margin", False: "not shown", None: "not assessable"}[v.safe]
+    return f"{word}, degraded" if v.degraded else word
 
 
 def shown(name: str, value: float) -> str:

@@ -1,12 +1,11 @@
-/* The page's switches: metric, view, task, recipe; hover, saving as SVG and CSV. */
-"use strict";
+/* The page's switches: metric, view, task, recipe; hover, saving as SVG and CSV. draw.js draws. */
 window.onerror = function (message) {
   document.documentElement.setAttribute("data-error", String(message));
 };
 (function () {
   const root = document.documentElement;
   const all = (query, from) => Array.from((from || document).querySelectorAll(query));
-  const summary = JSON.parse(document.getElementById("summary").textContent);
+  let summary = null, figures = [];
   const forms = all(".controls");
   const tip = document.querySelector(".tip");
   const state = { metric: "accuracy", view: "both", task: "", recipe: "", marks: "on", bias: "", trust: "", open: "" };
@@ -34,16 +33,20 @@ window.onerror = function (message) {
       history.replaceState(null, "", hash ? "#" + hash : location.pathname + location.search);
     } catch (error) { /* a page opened from some places may not change its address */ }
   }
+  function isShown(own) {
+    return !(
+      (state.recipe && own.recipe && own.recipe !== state.recipe) ||
+      (own.kind === "curves" && own.metric !== state.metric) ||
+      (state[own.kind] && own.metric !== state[own.kind]) ||
+      (own.task && state.task && own.task !== state.task)
+    );
+  }
   function show() {
     document.body.dataset.view = state.view;
-    for (const figure of all("figure")) {
-      const own = figure.dataset;
-      figure.hidden =
-        (state.recipe && own.recipe && own.recipe !== state.recipe) ||
-        (own.kind === "curves" && own.metric !== state.metric) ||
-        (state[own.kind] && own.metric !== state[own.kind]) ||
-        (own.task && state.task && own.task !== state.task);
-    }
+    figures.forEach((figure, place) => {
+      if (figure.chart && isShown(figure)) make(figure, place);
+    });
+    for (const figure of all("figure")) figure.hidden = !isShown(figure.dataset);
     for (const part of all("[data-for]")) part.hidden = part.dataset.for !== state.recipe;
     document.body.dataset.marks = state.marks;
     for (const line of all(".says[data-metric]")) line.hidden = line.dataset.metric !== state[line.dataset.group];
@@ -56,6 +59,49 @@ window.onerror = function (message) {
     }
     tip.hidden = true;
   }
+
+  // ── figures that were not drawn yet ──
+
+  function element(name, content, attributes) {
+    const made = document.createElement(name);
+    for (const key in attributes) if (attributes[key]) made.setAttribute(key, attributes[key]);
+    made.append(...[].concat(content));
+    return made;
+  }
+  function tableOf(data) {
+    const heads = data.heads.map(([head, view]) =>
+      element("th", head, { scope: "col", class: view && "v-" + view }));
+    const rows = data.body.map((row) => element("tr", row.map((cell, i) => i
+      ? element("td", cell, { class: data.heads[i][1] && "v-" + data.heads[i][1] })
+      : element("th", cell, { scope: "row" }))));
+    const table = element("table", [
+      element("caption", data.caption),
+      element("thead", element("tr", heads)),
+      element("tbody", rows),
+    ]);
+    return element("div", table, { class: "scroll", tabindex: "0", role: "region", "aria-label": data.caption });
+  }
+  function make(figure, place) {
+    if (drawn.has(place)) return;
+    drawn.add(place);
+    const grid = document.querySelector('.grid[data-kind="' + figure.kind + '"]');
+    const source = new DOMParser().parseFromString(draw.figure(figure.chart), "image/svg+xml");
+    const plot = element("div", document.importNode(source.documentElement, true), { class: "plot" });
+    const buttons = ["svg", "csv"].map((kind) =>
+      element("button", kind.toUpperCase(), { type: "button", "data-save": kind }));
+    const caption = element("figcaption", [
+      element("details", [element("summary", "Numbers"), tableOf(draw.table(figure.chart))]),
+      element("span", buttons, { class: "save" }),
+    ]);
+    const made = document.createElement("figure");
+    for (const key of ["kind", "task", "recipe", "metric"]) made.setAttribute("data-" + key, figure[key]);
+    made.setAttribute("data-place", place);
+    made.append(plot, caption);
+    const after = all("figure", grid).find((other) => Number(other.dataset.place) > place);
+    grid.insertBefore(made, after || grid.querySelector(".reading"));
+    readable(plot);
+  }
+  const drawn = new Set(all("figure").map((figure) => Number(figure.dataset.place)));
 
   // ── reading a figure: pointer or arrow keys pick a level, its row of the table is shown ──
 
@@ -108,8 +154,8 @@ window.onerror = function (message) {
     });
     return best;
   }
-  for (const plot of all(".plot")) {
-    if (!stops(plot).length) continue;
+  function readable(plot) {
+    if (!stops(plot).length) return;
     plot.tabIndex = 0;
     plot.setAttribute("role", "group");
     const label = plot.querySelector("title").textContent;
@@ -203,27 +249,33 @@ window.onerror = function (message) {
 
   // ── begin ──
 
-  const first = document.querySelector("figure, [data-for]");
-  state.recipe = choices("recipe")[0] || (first && (first.dataset.recipe || first.dataset.for)) || "";
-  for (const name of ["bias", "trust", "open"]) {
-    const line = document.querySelector('.says[data-group="' + name + '"]');
-    state[name] = line ? line.dataset.metric : "";
-  }
-  plain = Object.assign({}, state);
-  readAddress();
-  for (const form of forms) {
-    form.hidden = false;
-    form.addEventListener("change", (event) => {
-      state[event.target.name] = event.target.value;
-      writeAddress();
+  async function begin() {
+    all(".plot").forEach(readable);
+    const first = document.querySelector("figure, [data-for]");
+    state.recipe = choices("recipe")[0] || (first && (first.dataset.recipe || first.dataset.for)) || "";
+    for (const name of ["bias", "trust", "open"]) {
+      const line = document.querySelector('.says[data-group="' + name + '"]');
+      state[name] = line ? line.dataset.metric : "";
+    }
+    plain = Object.assign({}, state);
+    show();
+    ({ summary, figures } = await draw.unpack(document.getElementById("payload").textContent));
+    readAddress();
+    for (const form of forms) {
+      form.hidden = false;
+      form.addEventListener("change", (event) => {
+        state[event.target.name] = event.target.value;
+        writeAddress();
+        show();
+      });
+      form.addEventListener("submit", (event) => event.preventDefault());
+    }
+    window.addEventListener("hashchange", () => {
+      readAddress();
       show();
     });
-    form.addEventListener("submit", (event) => event.preventDefault());
-  }
-  window.addEventListener("hashchange", () => {
-    readAddress();
     show();
-  });
-  show();
-  root.dataset.ready = "yes";
+    root.dataset.ready = "yes";
+  }
+  begin().catch((error) => root.setAttribute("data-error", String(error)));
 })();

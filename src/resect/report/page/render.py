@@ -1,34 +1,43 @@
 """A summary and a few answers to one self-contained HTML page.
 
 The page asks nothing of any host: styles, script, figures and data stand in it, and its
-Content-Security-Policy allows the one style and the one script by their hashes.
+Content-Security-Policy allows the one style and the one script by their hashes. The figures that
+open with it are drawn here; its script draws the others from the data that it embeds.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import NamedTuple
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
+from resect.catalog import OUTCOMES
+from resect.findings.rows import Model as ModelRow
+from resect.findings.rows import Study, Summary, Task
 from resect.report import figures
 from resect.report import formatting as text
-from resect.report.data import answer_tables as answers
-from resect.report.data import bias_tables as measures
-from resect.report.data import configurations, panels, tables
-from resect.report.data import divergent_items as divergent
-from resect.report.data import overview as glance
-from resect.report.data import published_tables as theirs
-from resect.report.data import reliability_tables as reliable
-from resect.report.data import safety_tables as safe
-from resect.report.data import scope as reading
-from resect.report.data.panels import METRICS
-from resect.report.page import sections
+from resect.report.charts.chart_data import BarChart, LineChart
+from resect.report.data import bias_tables, published_tables, tables
+from resect.report.data import overview as overview_tables
+from resect.report.data import reliability_tables as reliability
+from resect.report.data import safety_tables as safety
+from resect.report.data.answer_tables import perplexity_table
+from resect.report.data.configurations import configuration_tables
+from resect.report.data.divergent_items import divergent_pairs
+from resect.report.data.examples import ShownAnswer, examples
+from resect.report.data.metrics import Offer, offers
+from resect.report.data.panels import outcomes_seen
+from resect.report.data.scope import Scope
+from resect.report.data.table import Table
+from resect.report.figures import Figure
+from resect.report.page.payload import packed
 
 LIMITS = (
     "This is not a statement of clinical safety. “Within the margin” means within the margin on "
@@ -36,48 +45,41 @@ LIMITS = (
     "An answer counts as right when it equals the keyed label; nothing here looks at harm, at "
     "reasoning, or at how a clinician would use the text.",
 )
-METRIC_SAYS = {
-    "accuracy": "Share of all items answered right; no answer is wrong. Guessing already earns "
-    "the floors. A task whose answers are no labels shows its own metric here.",
-    "skill": "A right answer counts 1, none counts 0, a wrong one −1/(k−1); averaged within each "
-    "label, then over labels. Silence, guessing and a constant answer all come to 0.",
-    "retention": "Skill divided by the same model’s intact skill. 100 % is intact, 50 % is the "
-    "half-level.",
-    "no_answer": "Share of items whose text held no answer that could be read.",
-    "macro_f1": "F1 averaged over the task’s labels, whether or not they were ever predicted.",
-    "format_loss": "Share of items right by options and not by text: still known, no longer said.",
-    "forgotten": "Share of items right neither by options nor by text.",
-}
-
-
-def render(summary: Mapping[str, Any], examples: Sequence[Mapping[str, Any]] = ()) -> str:
-    """The whole page as HTML. Missing findings are named in it, never printed as None or nan.
-
-    `examples` are dicts with model, recipe, level, task, item_id, prompt, gold, text, answer,
-    outcome and chosen; their strings are untrusted and come out as text.
-    """
-    clean = text.without_nan(summary)
-    css, script = _asset("page.css"), _asset("page.js")
-    template = _environment().from_string(_asset("page.html.jinja"))
-    return template.render(
-        _context(clean, examples),
-        css=Markup(css),
-        script=Markup(script),
-        no_script_css=Markup(NO_SCRIPT),
-        policy=policy((css, NO_SCRIPT), script),
-        data=embedded(clean),
-    )
-
+KINDS = ("curves", "outcomes", "differences", "bias", "trust", "reliable", "open", "pareto")
+"""The kinds of figures, each in its section."""
 
 NO_SCRIPT = "figure[hidden]{display:block!important}"
 
 
-def embedded(summary: Mapping[str, Any]) -> Markup:
-    """The summary as JSON that cannot leave its `script` element; parses back to the same data."""
-    shown = json.dumps(summary, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    for char in "<>&":
-        shown = shown.replace(char, f"\\u{ord(char):04x}")
-    return Markup(shown)
+class StaticFigure(NamedTuple):
+    """A figure that the page holds as a drawing; `place` is where it stands among all figures."""
+
+    place: int
+    kind: str
+    task: str
+    recipe: str
+    metric: str
+    svg: Markup
+    table: Table
+    hidden: bool
+
+
+def render(summary: Summary, answers: Sequence[ShownAnswer] = ()) -> str:
+    """The whole page as HTML. Missing findings are named in it, never printed as None or nan.
+
+    Strings of the answers are untrusted and come out as text.
+    """
+    scope = Scope(summary)
+    every = list(figures.all_figures(scope))
+    css, script = _asset("page.css"), _asset("draw.js") + _asset("page.js")
+    return _template().render(
+        {**_head(scope), **_sections(scope, every), **_findings(scope, answers)},
+        css=Markup(css),
+        script=Markup(script),
+        no_script_css=Markup(NO_SCRIPT),
+        policy=policy((css, NO_SCRIPT), script),
+        data=Markup(packed(summary, every)),
+    )
 
 
 def policy(styles: Sequence[str], script: str) -> str:
@@ -97,7 +99,8 @@ def _asset(name: str) -> str:
     return files("resect.report.page").joinpath(name).read_text(encoding="utf-8")
 
 
-def _environment() -> Environment:
+@cache
+def _template() -> Template:
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,
@@ -110,142 +113,149 @@ def _environment() -> Environment:
     environment.filters["parameters"] = text.parameters
     environment.filters["count"] = text.count
     environment.filters["percent"] = text.percent
-    return environment
+    return environment.from_string(_asset("page.html.jinja"))
 
 
-def _context(summary: Mapping[str, Any], examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Everything the template names; each key is always there."""
-    recipes = reading.recipes(summary)
-    models = reading.models(summary)
-    seen = panels.outcomes_seen(summary)
-    study = summary.get("study") or {}
-    verdict = summary.get("verdict") or {}
-    info = {str(row.get("name")): row for row in reading.rows(summary, "models")}
-    given = {row.get("view") for row in reading.rows(summary, "curves")}
-    views = [view for view in panels.VIEWS if view in given]
-    degraded = [
-        one
-        for one in sections.curves(summary, recipes)
-        if one.metric in _known(summary) or one.metric == "accuracy"
-    ]
-    leaning, trusted = sections.bias(summary, recipes), sections.trust(summary, recipes)
-    opened = sections.open_answers(summary, recipes)
+def _head(scope: Scope) -> dict[str, object]:
+    """Who, what and how: the parts of the page that no finding fills."""
+    summary = scope.summary
+    listed = {model.name: model for model in summary.models}
+    headline = summary.verdict.headline or "No verdict was computed for this run."
     return {
-        "name": study.get("name") or "unnamed study",
-        "headline": _parted(
-            str(verdict.get("headline") or "No verdict was computed for this run.")
-        ),
-        "sentences": verdict.get("sentences") or [],
+        "name": summary.study.name or "unnamed study",
+        "headline": _first_sentence(headline),
+        "sentences": summary.verdict.sentences,
         "limits": LIMITS,
-        "models": [(model, _described(info.get(model.name, {}))) for model in models],
-        "tasks": reading.tasks(summary),
-        "protocols": [_protocol(row) for row in reading.rows(summary, "tasks")],
-        "recipes": recipes,
-        "metrics": sections.offered(degraded, METRICS),
-        "metric_says": METRIC_SAYS,
-        **_by_recipe(summary, recipes),
-        "smallest": safe.smallest(summary),
-        "curves": degraded,
-        "outcomes": sections.outcomes(summary, recipes, seen),
-        "outcome_key": [(name, figures.OUTCOME_SAYS.get(name, "")) for name in seen],
-        "differences": sections.differences(summary, recipes),
-        "safety": safe.safety_table(summary),
-        "bias": leaning,
-        "bias_metrics": sections.offered(leaning, measures.BIAS),
-        "bias_says": measures.BIAS_SAYS,
-        "trust": trusted,
-        "trust_metrics": sections.offered(trusted, measures.TRUST),
-        "trust_says": measures.TRUST_SAYS,
-        "reliable": sections.reliable(summary, recipes),
-        "reliable_says": reliable.SAYS,
-        "open": opened,
-        "open_metrics": sections.offered(opened, answers.METRICS),
-        "open_says": answers.SAYS,
-        "pareto": sections.sizes(summary),
-        "divergences": divergent.pairs(summary, examples),
-        "views": views,
-        "some_breaks": bool(reading.rows(summary, "breaks_first")),
-        "some_domains": bool(reading.rows(summary, "domains")),
-        "some_rates": bool(reading.rows(summary, "reliability")),
-        "some_abstention": bool(reading.rows(summary, "abstention")),
-        "published": theirs.published(summary),
-        "intact": theirs.intact(summary),
-        "recorded": study.get("recorded"),
-        "configurations": configurations.tables(summary),
-        "sizes": tables.size_table(summary),
-        "some_sizes": tables.size_table(summary, 5),
-        "examples": tables.examples(examples, summary),
-        "warnings": [str(one) for one in summary.get("warnings") or ()],
-        "troubled": tables.troubled(summary),
-        "missing": tables.missing(summary),
-        "provenance": tables.provenance(summary.get("provenance") or {}),
-        "asked": tables.provenance(study),
-        "resamples": study.get("resamples"),
+        "models": [(model, listed.get(model.name, _UNLISTED)) for model in scope.models],
+        "tasks": scope.tasks,
+        "protocols": [_protocol(task) for task in summary.tasks],
+        "recipes": scope.recipes,
+        "views": scope.views,
+        "recorded": summary.study.recorded,
+        "warnings": summary.warnings,
+        "troubled": tables.troubled_table(scope),
+        "missing": tables.missing(scope),
+        "provenance": tables.flat(summary.provenance),
+        "asked": _asked(summary.study),
+        "resamples": summary.study.resamples,
         "limit": text.LIMIT,
+        "some_breaks": bool(summary.breaks_first),
+        "some_domains": bool(summary.domains),
+        "some_rates": bool(summary.reliability),
+        "some_abstention": bool(summary.abstention),
     }
 
 
-def _described(row: Mapping[str, Any]) -> dict[str, Any]:
-    keys = ("id", "revision", "fingerprint", "parameters", "parent")
-    return {key: row.get(key) for key in keys}
+_UNLISTED = ModelRow(
+    name="", role="", id="", revision=None, fingerprint=None, dtype=None, parent=None
+)
 
 
-def _protocol(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What one task is and what its floors are, for the section on tasks."""
-    floors = row.get("floors") or {}
-    named = (
-        ("chance", floors.get("chance")),
-        (f"majority ({text.plain(floors.get('majority_label'))})", floors.get("majority")),
-        (f"always {text.plain(row.get('positive'))}", floors.get("always_positive")),
-    )
-    gold = row.get("gold") or {}
-    return {
-        "name": str(row.get("name")),
-        "summary": row.get("summary"),
-        "protocol": row.get("protocol"),
-        "scored": row.get("scored"),
-        "primary": row.get("primary"),
-        "margin": text.percent(row.get("margin")),
-        "n": text.count(row.get("n")),
-        "gold": ", ".join(f"{text.plain(label)} {text.count(n)}" for label, n in gold.items())
-        or text.DASH,
-        "floors": [(label, text.percent(value)) for label, value in named if value is not None],
-    }
+def _asked(study: Study) -> list[tuple[str, str]]:
+    """The study as it was declared, key by key."""
+    declared = {key: value for key, value in asdict(study).items() if key != "recorded"}
+    return tables.flat(declared)
 
 
-def _known(summary: Mapping[str, Any]) -> set[str]:
-    """Metrics that at least one curve row has a value for."""
-    return {
-        metric
-        for metric in METRICS
-        for row in reading.rows(summary, "curves")
-        if panels.measured(row, metric)[0] is not None
-        and (row.get("view") == "text" or metric not in panels.TEXT_ONLY)
-    }
-
-
-def _parted(headline: str) -> tuple[str, str]:
+def _first_sentence(headline: str) -> tuple[str, str]:
     """The first sentence of a headline, and the rest."""
     first, dot, rest = headline.partition(". ")
     return first + dot.strip(), rest
 
 
-def _by_recipe(summary: Mapping[str, Any], recipes: Sequence[str]) -> dict[str, Any]:
-    """Findings of which each recipe has its own, as (recipe, finding) pairs."""
-    each: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
-        "reach": safe.reach,
-        "tests": safe.tests,
-        "glance": glance.glance,
+def _protocol(task: Task) -> dict[str, object]:
+    """What one task is and what its floors are, for the section on tasks."""
+    named = (
+        ("chance", task.floors.chance),
+        (f"majority ({text.plain(task.floors.majority_label)})", task.floors.majority),
+        (f"always {text.plain(task.positive)}", task.floors.always_positive),
+    )
+    gold = [f"{text.plain(label)} {text.count(n)}" for label, n in task.gold.items()]
+    return {
+        "name": task.name,
+        "summary": task.summary,
+        "protocol": task.protocol,
+        "scored": task.scored,
+        "primary": task.primary,
+        "margin": text.percent(task.margin),
+        "n": text.count(task.n),
+        "gold": ", ".join(gold) or text.DASH,
+        "floors": [(label, text.percent(value)) for label, value in named if value is not None],
+    }
+
+
+def _sections(scope: Scope, every: Sequence[Figure]) -> dict[str, object]:
+    """The figures that open with the page, and what its switches offer."""
+    present: dict[str, set[str]] = {kind: set() for kind in KINDS}
+    for figure in every:
+        present[figure.kind].add(figure.metric)
+    switches = {
+        "curves": offers("curve", present["curves"]),
+        "bias": offers("bias", present["bias"]),
+        "trust": offers("trust", present["trust"]),
+        "open": offers("answer", present["open"]),
+    }
+    drawings: dict[str, list[StaticFigure]] = {kind: [] for kind in KINDS}
+    for place, figure in enumerate(every):
+        if _opens(figure, scope, switches.get(figure.kind, [])):
+            drawings[figure.kind].append(_drawing(place, figure, scope))
+    return {
+        **drawings,
+        "switches": switches,
+        "present": present,
+        "outcome_key": [(name, *_outcome(name)) for name in outcomes_seen(scope)],
+        "reliable_says": reliability.explained(scope),
+    }
+
+
+def _opens(figure: Figure, scope: Scope, switch: Sequence[Offer]) -> bool:
+    """Whether a figure is drawn here: it opens with the page, or is of a kind that always is."""
+    if not isinstance(figure.chart, LineChart | BarChart):
+        return True
+    first = not switch or figure.metric == switch[0].key
+    return first and figure.recipe == scope.recipes[0]
+
+
+def _drawing(place: int, figure: Figure, scope: Scope) -> StaticFigure:
+    hidden = bool(figure.recipe) and figure.recipe != scope.recipes[0]
+    drawn, table = Markup(figures.draw(figure)), figures.table(figure)
+    return StaticFigure(place, *figure[:4], drawn, table, hidden)
+
+
+def _outcome(name: str) -> tuple[str, str]:
+    return tables.outcome_label(name), OUTCOMES[name].explains if name in OUTCOMES else ""
+
+
+def _findings(scope: Scope, answers: Sequence[ShownAnswer]) -> dict[str, object]:
+    """Findings as tables; those that each recipe has as (recipe, finding) pairs."""
+    by_recipe: dict[str, Callable[[Scope, str], object]] = {
+        "reach": safety.reach,
+        "tests": safety.tests,
+        "glance": overview_tables.glance,
         "comparisons": tables.comparison_table,
         "robustness": tables.robustness_table,
         "cliffs": tables.cliff_table,
-        "breaks": glance.breaks_table,
-        "slices": glance.slices_table,
-        "trust_tables": measures.trust_table,
-        "first_tables": reliable.first_table,
-        "domain_tables": reliable.domain_table,
-        "rate_tables": reliable.rate_table,
-        "abstention_tables": reliable.abstention_table,
-        "perplexity_tables": answers.perplexity_table,
+        "breaks": overview_tables.breaks_table,
+        "slices": overview_tables.slices_table,
+        "trust_tables": bias_tables.trust_table,
+        "first_tables": reliability.first_table,
+        "domain_tables": reliability.domain_table,
+        "rate_tables": reliability.rate_table,
+        "abstention_tables": reliability.abstention_table,
+        "perplexity_tables": perplexity_table,
     }
-    return {name: [(one, find(summary, one)) for one in recipes] for name, find in each.items()}
+    return {
+        **{
+            name: [(recipe, rows_of(scope, recipe)) for recipe in scope.recipes]
+            for name, rows_of in by_recipe.items()
+        },
+        "smallest": safety.smallest(scope),
+        "safety": safety.safety_table(scope),
+        "divergences": divergent_pairs(scope, answers),
+        "published": published_tables.published(scope),
+        "intact": published_tables.intact_table(scope),
+        "configurations": configuration_tables(scope),
+        "sizes": tables.size_table(scope),
+        "some_sizes": tables.size_table(scope, 5),
+        "examples": examples(answers, scope),
+    }
