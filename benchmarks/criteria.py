@@ -21,7 +21,7 @@ import torch
 from resect import clinic, methods, tasks
 from resect.methods.step import Context
 from resect.models import loading
-from resect.run.walk import asker
+from resect.running.walk import asker
 from resect.spec import Calibration, ModelRef, Step
 from resect.tasks import Source
 from resect.tasks.contract import chosen

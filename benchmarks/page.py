@@ -22,7 +22,7 @@ import pandas as pd
 from resect.findings.rows import Summary
 from resect.record import TaskInfo
 from resect.report.page import render as page
-from resect.run.analysis import analyse
+from resect.running.analysis import analyse
 
 MODELS = ("specialist", "base")
 TASKS, RECIPES, LEVELS, LABELS = 8, 6, 20, ("A", "B", "C", "D")

@@ -39,7 +39,7 @@ from transformers import AutoTokenizer, MistralConfig
 
 from resect import clinic, scratch
 from resect.models import checkpoint_files as checkpoint
-from resect.run import compression
+from resect.running import compression
 from resect.spec import ModelRef, Recipe
 
 CHUNK = 1 << 26  # bytes of memory that are held and freed at once

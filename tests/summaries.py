@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from resect.findings.summary_file import to_data
-from resect.run.analysis import analyse
+from resect.running.analysis import analyse
 
 STUDY: dict[str, Any] = {
     "name": "hand", "models": {}, "recipes": [], "tasks": [], "limit": None, "variants": [],

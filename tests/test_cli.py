@@ -12,7 +12,7 @@ import torch
 
 from resect import cli, clinic
 from resect.cli import main
-from resect.run.resolve import resolve
+from resect.running.resolve import resolve
 from resect.spec import Study
 
 RUN = ["run", "--levels", "0,0.5", "--limit", "3", "--task", "clinic-context", "--measure", "sizes"]

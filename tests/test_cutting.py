@@ -16,7 +16,7 @@ from resect.anatomy.config import built, describes
 from resect.calibration.calibration_text import Tokens
 from resect.errors import RequestError, RunError
 from resect.methods.step import Context
-from resect.run import compression, inspection
+from resect.running import compression, inspection
 from resect.spec import ModelRef, Recipe, Step
 
 TEXT = Context(Tokens(torch.randint(3, 259, (4, 24), generator=torch.Generator().manual_seed(3))))

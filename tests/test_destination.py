@@ -12,7 +12,7 @@ import pytest
 from resect import Study, run
 from resect.cli import main
 from resect.errors import RequestError
-from resect.run.destination import destination
+from resect.running.destination import destination
 
 
 def dangling(folder):

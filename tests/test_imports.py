@@ -41,21 +41,21 @@ ALLOWED: dict[str, set[str]] = {
     "report": {
         "catalog", "cleaner", "errors", "findings", "narrative", "record", "replication", "stats",
     },
-    "run": {
+    "running": {
         "cleaner", "scratch",
         "anatomy", "ask", "calibration", "catalog", "diff", "errors", "findings", "measure",
         "methods",
         "models", "narrative", "record", "recover", "replication", "report", "spec", "store",
         "tasks",
     },
-    "recorded": {"errors", "record", "run", "spec", "store", "tasks"},
-    "api": {"record", "run", "spec"},
+    "recorded": {"errors", "record", "running", "spec", "store", "tasks"},
+    "api": {"record", "running", "spec"},
     "cli": {"cleaner", 
         "api", "catalog", "clinic", "diff", "errors", "findings", "methods", "recorded", "recover",
-        "report", "run", "sandbox", "spec", "store", "tasks",
+        "report", "running", "sandbox", "spec", "store", "tasks",
     },
 }  # fmt: skip
-ALLOWED["__init__"] = {"api", "diff", "parse", "run", "spec"}
+ALLOWED["__init__"] = {"api", "diff", "parse", "running", "spec"}
 
 
 def room(path: Path) -> str:
@@ -94,10 +94,11 @@ TORCH_FREE = [
     "resect.store.sqlite", "resect.findings.summary", "resect.narrative.verdict",
     "resect.diff.same_summary", "resect.diff.diff_report", "resect.replication.published",
     "resect.report.page.render", "resect.report.card", "resect.report.terminal",
-    "resect.run.folder", "resect.methods", "resect.cli", "resect.run.request", "resect.clinic",
+    "resect.running.folder", "resect.methods", "resect.cli", "resect.running.request",
+    "resect.clinic",
     "resect.recorded", "resect.recorded.lobotomy", "resect.recorded.lm_eval",
-    "resect.recorded.plain", "resect.run.status", "resect.spec.parents", "resect.store.export",
-    "resect.run.judge",
+    "resect.recorded.plain", "resect.running.status", "resect.spec.parents", "resect.store.export",
+    "resect.running.judge",
 ]  # fmt: skip
 
 BLOCKED = """

@@ -13,8 +13,8 @@ import pytest
 from resect.cli import main
 from resect.errors import RequestError, RunError
 from resect.record import Answer, CellResult, Item, RawAnswer, Reading, TaskInfo
-from resect.run import judge
-from resect.run.folder import Run
+from resect.running import judge
+from resect.running.folder import Run
 from resect.tasks import readers
 
 

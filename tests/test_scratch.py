@@ -13,7 +13,7 @@ import tiny
 
 from resect import api, scratch, sweep
 from resect.cli import main
-from resect.run.folder import Run
+from resect.running.folder import Run
 from resect.scratch import Scratch
 from resect.spec import Study
 

@@ -9,7 +9,7 @@ import yaml
 import resect
 from resect.cli import main
 from resect.errors import RequestError
-from resect.run import search
+from resect.running import search
 from resect.stats.isotonic import half_level
 
 GRID = [round(0.05 * step, 2) for step in range(1, 20)]

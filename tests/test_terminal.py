@@ -121,7 +121,7 @@ def test_a_progress_bar_obeys_no_markup():
 
     from resect.progress import watched
 
-    from resect.run.walk import Answered
+    from resect.running.walk import Answered
 
     spec = SimpleNamespace(id="c")
     cell = SimpleNamespace(spec=spec, treatment="[/red][bold]x\x1b[2J", level=0.5, missing={0})

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from resect.api import compress, run
     from resect.diff.same_summary import same_summary
-    from resect.run.folder import Run
+    from resect.running.folder import Run
     from resect.spec import Recipe, Step, Study
 
 _WHERE = {
-    "Run": "resect.run.folder",
+    "Run": "resect.running.folder",
     "Step": "resect.spec",
     "Study": "resect.spec",
     "Recipe": "resect.spec",

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from transformers import PreTrainedModel
 
-from resect.run.compression import Asked, compressed
-from resect.run.study_run import Watch, place_of, run
+from resect.running.compression import Asked, compressed
+from resect.running.study_run import Watch, place_of, run
 from resect.spec import Calibration, Dtype, ModelRef, Recipe
 
 

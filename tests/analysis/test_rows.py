@@ -17,7 +17,7 @@ from resect.findings import evidence, rows
 from resect.findings.part_metrics import METRICS
 from resect.findings.retention import RELIABILITY
 from resect.findings.summary_file import from_data, parsed, to_data
-from resect.run.analysis import analyse
+from resect.running.analysis import analyse
 
 GOLD = ["yes", "no"] * 60
 OWN = (str, int, float, bool, type(None))

@@ -22,7 +22,7 @@ from resect.methods.parts import experts
 from resect.methods.parts.experts import CRITERIA
 from resect.methods.step import Context
 from resect.models import loading
-from resect.run.compression import compress_to
+from resect.running.compression import compress_to
 from resect.spec import Calibration, ModelRef, Recipe, Step
 
 TEXT = Tokens(torch.randint(3, 259, (4, 24), generator=torch.Generator().manual_seed(3)))

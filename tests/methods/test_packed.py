@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM
 
 from resect.cli import main
 from resect.methods.masks import zeros
-from resect.run import inspection
+from resect.running import inspection
 from resect.spec import ModelRef
 
 WIDE = {"hidden_size": 256, "intermediate_size": 512, "head_dim": 64}

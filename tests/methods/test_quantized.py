@@ -18,7 +18,7 @@ from resect.measure import workload
 from resect.methods.step import Context
 from resect.methods.validation import check, fits
 from resect.models import loading
-from resect.run.walk import apply_all
+from resect.running.walk import apply_all
 from resect.spec import ModelRef, Recipe, Step
 
 # what theory says of a weight in a matrix inside the blocks, tables left out

@@ -181,7 +181,7 @@ def test_files_that_do_not_ask_the_same(tmp_path):
 
 
 def test_a_live_run_is_never_overwritten(tmp_path):
-    from resect.run.folder import Run
+    from resect.running.folder import Run
 
     run = Run.create(tmp_path / "live")
     with run.writing() as store:

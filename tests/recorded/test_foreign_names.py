@@ -14,7 +14,7 @@ from resect.cli import main
 from resect.errors import RequestError
 from resect.record import Answer, CellResult, Item, RawAnswer, Reading, TaskInfo
 from resect.recorded import audit
-from resect.run.folder import Run
+from resect.running.folder import Run
 from resect.tasks import readers
 
 NAMES = (

@@ -12,7 +12,7 @@ import pytest
 from resect.diff.same_summary import same_summary
 from resect.errors import RequestError
 from resect.recorded import audit, recognise
-from resect.run.folder import Run
+from resect.running.folder import Run
 from resect.store.export import export
 
 TASK = """task: {name}

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from resect.recorded import audit
-from resect.run.folder import Run
+from resect.running.folder import Run
 from resect.stats.intervals import interval, item_weights
 
 SPECIALIST, BASE = "BioMistral-7B", "Mistral-7B-v0.1"

@@ -27,7 +27,7 @@ from resect.record import Item
 from resect.recover import trainer as training
 from resect.recover import training_data as data
 from resect.recover.zeros import keep_zeros_
-from resect.run.walk import apply_all
+from resect.running.walk import apply_all
 from resect.spec import ModelRef, Recipe, Step
 
 FAMILIES = ("mistral", "phi3", "gemma3_text", "mixtral", "qwen3_moe", "gpt_oss")
@@ -375,7 +375,7 @@ class TestCommand:
 def test_a_study_refuses_items_that_it_trains_on(tmp_path, tiny_pair):
     import resect
     from resect import tasks
-    from resect.run.resolve import resolve
+    from resect.running.resolve import resolve
     from resect.tasks import Source
 
     item = tasks.get("clinic-context").items(Source(limit=3))[1]

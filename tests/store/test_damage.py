@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from resect.errors import RequestError
-from resect.run.folder import Run
+from resect.running.folder import Run
 from resect.store import checksums, lock, log
 from resect.store.health import Damaged
 from resect.store.migrations import MIGRATIONS

@@ -9,8 +9,8 @@ import resect
 from resect.ask import first_budget
 from resect.ask.kv_cache import Rows
 from resect.errors import RequestError
-from resect.run import plan
-from resect.run.resolve import resolve
+from resect.running import plan
+from resect.running.resolve import resolve
 
 
 def a_study(pair, **fields) -> resect.Study:

@@ -29,10 +29,10 @@ from resect.measure import workload
 from resect.models import loading
 from resect.record import digest
 from resect.recover.training_data import Source
-from resect.run import local_engine as local
-from resect.run import plan
-from resect.run import walk as sweep
-from resect.run.resolve import resolve
+from resect.running import local_engine as local
+from resect.running import plan
+from resect.running import walk as sweep
+from resect.running.resolve import resolve
 from resect.spec import Calibration, ModelRef
 from resect.tasks import hub
 
@@ -179,8 +179,8 @@ def test_an_error_that_does_not_come_through_a_pipe_is_said():
 
 STRANGE = """
 import sys
-from resect.run import walk as sweep
-from resect.run import worker
+from resect.running import walk as sweep
+from resect.running import worker
 
 class Two(Exception):
     def __init__(self, one, other):

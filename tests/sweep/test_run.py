@@ -14,9 +14,9 @@ import pytest
 
 import resect
 from resect.errors import RequestError
-from resect.run import local_engine, plan
-from resect.run.folder import Run
-from resect.run.resolve import resolve
+from resect.running import local_engine, plan
+from resect.running.folder import Run
+from resect.running.resolve import resolve
 
 TASKS = ["clinic-medicine", "clinic-context"]
 

@@ -6,8 +6,8 @@ import pytest
 
 import resect
 from resect.errors import RequestError
-from resect.run.plan import sweeps
-from resect.run.resolve import resolve
+from resect.running.plan import sweeps
+from resect.running.resolve import resolve
 
 
 def a_study(pair, recipe, **fields) -> resect.Study:
@@ -57,7 +57,7 @@ def test_what_goes_by_no_seed_has_none(tiny_pair):
 
 
 def test_levels_given_beside_a_file_keep_seeds_and_roles(tmp_path):
-    from resect.run import request
+    from resect.running import request
 
     place = tmp_path / "study.yaml"
     place.write_text(

@@ -12,11 +12,11 @@ from test_run import TASKS, a_study
 
 import resect
 from resect.errors import RequestError, RunError
-from resect.run import driver, plan
-from resect.run import local_engine as local
-from resect.run.resolve import resolve
-from resect.run.share import Taken, split
-from resect.run.walk import Answered, Finished
+from resect.running import driver, plan
+from resect.running import local_engine as local
+from resect.running.resolve import resolve
+from resect.running.share import Taken, split
+from resect.running.walk import Answered, Finished
 
 
 @pytest.fixture(scope="module")

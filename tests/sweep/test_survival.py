@@ -12,7 +12,7 @@ from test_run import TASKS, a_study
 
 import resect
 from resect.cli import main
-from resect.run.walk import Answered
+from resect.running.walk import Answered
 from resect.store.sqlite import Store
 
 

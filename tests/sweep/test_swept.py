@@ -8,7 +8,7 @@ import tiny
 import resect
 from resect.errors import RequestError
 from resect.methods.validation import check
-from resect.run import request
+from resect.running import request
 from resect.spec import Recipe
 
 LORA = "lora,batch_size=2,data=clinic,examples=8,steps=1"

@@ -11,7 +11,7 @@ import yaml_task
 from resect import Study, run, same_summary
 from resect.cli import main
 from resect.recorded import audit
-from resect.run.folder import Run
+from resect.running.folder import Run
 
 pytest.importorskip("lm_eval", reason="lm_eval is not installed: its tasks go unasked")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from resect import Study, run
-from resect.run.folder import Run
+from resect.running.folder import Run
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from resect.run.destination import destination
+from resect.running.destination import destination
 
 # Options are taken with - and with _, as this field writes both.
 _SETTINGS = {

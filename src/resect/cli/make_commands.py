@@ -29,7 +29,7 @@ def compress(
     quiet: Quiet = False,
 ) -> None:
     """Write a compressed copy of a model that plain transformers loads."""
-    from resect.run import compression, request
+    from resect.running import compression, request
 
     ref, text = request.model(
         model, revision, dtype, trust_remote_code, calibration, nsamples, seqlen, seed
@@ -73,7 +73,7 @@ def recover(
 ) -> None:
     """Tune a model back, zeros kept; killed and run again, it goes on."""
     from resect.recover import recovery
-    from resect.run import progress, request
+    from resect.running import progress, request
     from resect.spec import Step
 
     ref, _ = request.model(model, revision, dtype, trust_remote_code, None, 1, 2, seed)
@@ -98,7 +98,7 @@ def recover(
 @app.command()
 def inspect(model: str, as_json: Json = False, quiet: Quiet = False) -> None:
     """Show a model's anatomy, sizes, zeros and bits as measured."""
-    from resect.run import inspection
+    from resect.running import inspection
     from resect.spec import ModelRef
 
     ref = ModelRef.of(role="model", id=model)

@@ -34,7 +34,7 @@ def show_made(done: dict[str, Any], out: Path, as_json: bool, quiet: bool) -> No
         print_json(done)
         return
     if not quiet:
-        from resect.run import compression
+        from resect.running import compression
 
         say(compression.shown(done))
     say(out)
@@ -68,6 +68,6 @@ def show_list(rows: dict[str, dict[str, Any]], as_json: bool) -> None:
 
 def print_json(value: Any) -> None:
     """Print one JSON document."""
-    from resect.run.folder import to_json
+    from resect.running.folder import to_json
 
     typer.echo(to_json(value), nl=False)

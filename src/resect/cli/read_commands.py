@@ -25,7 +25,7 @@ def report(
     quiet: Quiet = False,
 ) -> None:
     """Rebuild page, card and JSON of a run folder from its store."""
-    from resect.run.folder import Run
+    from resect.running.folder import Run
 
     found = Run(run)
     found.report(margin=margin, alpha=alpha)
@@ -47,8 +47,8 @@ def judge_texts(
     quiet: Quiet = False,
 ) -> None:
     """Have another model grade the free texts of a run, which it is sent; no verdict reads it."""
-    from resect.run import judge
-    from resect.run.folder import Run
+    from resect.running import judge
+    from resect.running.folder import Run
 
     asked = [name for part in task or [] for name in part.split(",")]
     done = judge.judge(Run(run), judge.endpoint(base_url, model), model, asked, workers)
@@ -92,8 +92,8 @@ def status(
     quiet: Quiet = False,
 ) -> None:
     """Show how far a run is: cells done, failed and damaged, answers, size."""
-    from resect.run import status as room
-    from resect.run.folder import Run
+    from resect.running import status as room
+    from resect.running.folder import Run
 
     now = room.status(Run(run), verify)
     if as_json:
@@ -113,7 +113,7 @@ def export(
     quiet: Quiet = False,
 ) -> None:
     """Write a run's answers for other tools; csv and lm-eval can be audited again."""
-    from resect.run.folder import Run
+    from resect.running.folder import Run
     from resect.store.export import export
 
     with Run(run).reading() as store:
@@ -136,7 +136,7 @@ def diff(
 ) -> None:
     """Say what changed between two runs, paired where rows and questions are the same."""
     from resect.diff import diff_report
-    from resect.run.folder import changes
+    from resect.running.folder import changes
 
     difference = changes(one, other)
     if as_json:

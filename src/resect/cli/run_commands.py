@@ -98,7 +98,7 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Run a study, from a YAML file or from options; what is stored is not run again."""
-    from resect.run import request
+    from resect.running import request
 
     asked = request.study(
         study,
@@ -149,7 +149,7 @@ def evaluate(
     quiet: Quiet = False,
 ) -> None:
     """Ask one model as it is: a study without damage."""
-    from resect.run import request
+    from resect.running import request
 
     asking = {
         "num_fewshot": num_fewshot,
@@ -174,7 +174,7 @@ def _run(
 ) -> None:
     """Run a study and show it; `how` goes to `resect.run`."""
     from resect import api
-    from resect.run import search
+    from resect.running import search
 
     loud = sys.stdout.isatty() and not (as_json or quiet)
 
@@ -183,7 +183,7 @@ def _run(
             return events
         from rich.console import Console
 
-        from resect.run.progress import watched
+        from resect.running.progress import watched
 
         return watched(planned, events, Console(stderr=True))
 
@@ -200,8 +200,8 @@ def _run(
 
 def _stopped(place: Path) -> Stopped:
     """What is kept of a run that Ctrl-C ended."""
-    from resect.run.folder import Run
-    from resect.run.status import kept
+    from resect.running.folder import Run
+    from resect.running.status import kept
 
     try:
         held = kept(Run(place))

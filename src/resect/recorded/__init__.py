@@ -12,8 +12,8 @@ from typing import Protocol, cast
 from resect.errors import RequestError, unknown
 from resect.recorded import files, fill
 from resect.recorded.row import Found, Recorded
-from resect.run.destination import destination
-from resect.run.folder import Run
+from resect.running.destination import destination
+from resect.running.folder import Run
 
 
 class Format(Protocol):

@@ -20,7 +20,7 @@ from resect.recorded.check import bits, checked, gaps, identity
 from resect.recorded.describe import infos, items
 from resect.recorded.roles import control, roles
 from resect.recorded.row import Found, Recorded
-from resect.run import folder
+from resect.running import folder
 from resect.spec.parents import parent_of
 from resect.tasks import readers
 

@@ -21,7 +21,7 @@ def main() -> int:
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints goes to stderr
     from resect.errors import RequestError, RunError
-    from resect.run.walk import walk
+    from resect.running.walk import walk
 
     source: BinaryIO = sys.stdin.buffer
     while True:

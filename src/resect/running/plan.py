@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from resect.ask import first_budget
 from resect.models import devices
-from resect.run.resolve import UNTOUCHED, Resolved
-from resect.run.walk import Cell, Sweep
+from resect.running.resolve import UNTOUCHED, Resolved
+from resect.running.walk import Cell, Sweep
 from resect.spec import BASELINE, CellSpec, Recipe, StateSpec
 from resect.store.sqlite import Held
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from resect.errors import RequestError, unknown
-from resect.run.local_engine import Local
-from resect.run.plan import due, sweeps
-from resect.run.ray_engine import OnRay
-from resect.run.resolve import Resolved, resolve
-from resect.run.walk import Answered, Event, Finished, Measured, Notice, Sweep
+from resect.running.local_engine import Local
+from resect.running.plan import due, sweeps
+from resect.running.ray_engine import OnRay
+from resect.running.resolve import Resolved, resolve
+from resect.running.walk import Answered, Event, Finished, Measured, Notice, Sweep
 from resect.store.sqlite import Store
 
 ENGINES = ("local", "ray")

@@ -20,7 +20,7 @@ from typing import Any
 
 from resect.errors import RequestError, RunError
 from resect.record import Item, digest
-from resect.run.folder import Run
+from resect.running.folder import Run
 
 KEY = "OPENAI_API_KEY"
 LONGEST = 8000

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from resect.errors import RunError
-from resect.run.walk import Answered, Event, Finished, Sweep
+from resect.running.walk import Answered, Event, Finished, Sweep
 
 TRIES = 3
 """How often a sweep may lose its worker before it is given up."""

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from resect.cleaner import plain
-from resect.run.walk import Answered, Event, Sweep
+from resect.running.walk import Answered, Event, Sweep
 
 if TYPE_CHECKING:
     from resect.recover import trainer as trained

@@ -13,10 +13,10 @@ from typing import Any
 
 from resect import scratch
 from resect.record import Provenance
-from resect.run import driver, folder
-from resect.run.destination import destination
-from resect.run.resolve import Resolved
-from resect.run.walk import Event, Notice, Sweep
+from resect.running import driver, folder
+from resect.running.destination import destination
+from resect.running.resolve import Resolved
+from resect.running.walk import Event, Notice, Sweep
 from resect.spec import Study
 
 Watch = Callable[[list[Sweep], Iterator[Event]], Iterator[Event]]

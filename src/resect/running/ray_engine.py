@@ -11,8 +11,8 @@ from typing import Any
 
 from resect.errors import RequestError, RunError
 from resect.models.devices import SPREAD, kind
-from resect.run.share import Taken, split
-from resect.run.walk import Event, Notice, Sweep, walk
+from resect.running.share import Taken, split
+from resect.running.walk import Event, Notice, Sweep, walk
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")

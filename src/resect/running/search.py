@@ -15,10 +15,10 @@ from typing import NamedTuple, TypedDict, Unpack
 from resect.errors import RequestError, unknown
 from resect.findings.rows import CurvePoint, Safety, Summary, SweepState
 from resect.findings.summary_file import from_data
-from resect.run import study_run
-from resect.run.folder import Run
-from resect.run.resolve import as_swept
-from resect.run.walk import Notice
+from resect.running import study_run
+from resect.running.folder import Run
+from resect.running.resolve import as_swept
+from resect.running.walk import Notice
 from resect.spec import Recipe, Study
 
 AskedLevels = dict[tuple[str, int], list[float]]

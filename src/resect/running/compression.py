@@ -23,7 +23,7 @@ from resect.models import adapters, devices, loading
 from resect.models import checkpoint_files as checkpoint
 from resect.models.loading import Loaded
 from resect.record import StepReport
-from resect.run.walk import apply_all
+from resect.running.walk import apply_all
 from resect.spec import Calibration, ModelRef, Recipe
 
 Notice = Callable[[str], None]

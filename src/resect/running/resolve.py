@@ -13,7 +13,7 @@ from resect.methods.step import Method
 from resect.models import devices, loading
 from resect.models.loading import Identity
 from resect.record import Item, TaskInfo
-from resect.run.walk import asker
+from resect.running.walk import asker
 from resect.spec import ModelRef, Recipe, Study, parents
 from resect.tasks import Source, variants
 

@@ -24,8 +24,8 @@ from resect.record import Item, TaskInfo, digest
 from resect.report import card
 from resect.report.data.examples import ShownAnswer
 from resect.report.page import render as page
-from resect.run.analysis import analyse
-from resect.run.destination import destination
+from resect.running.analysis import analyse
+from resect.running.destination import destination
 from resect.store.health import mended
 from resect.store.lock import exclusive
 from resect.store.opening import holds_audit, plain_errors

@@ -16,8 +16,8 @@ import torch
 
 from resect.errors import RequestError, RunError
 from resect.models.devices import SPREAD
-from resect.run.share import Taken, split
-from resect.run.walk import Event, Notice, Sweep, walk
+from resect.running.share import Taken, split
+from resect.running.walk import Event, Notice, Sweep, walk
 
 _ENOUGH = 4000  # missing answers from which a process of its own is worth its start
 
@@ -103,14 +103,14 @@ class Local:
 
 
 class _Worker:
-    """One `resect.run.worker` process, and the thread that reads what it says."""
+    """One `resect.running.worker` process, and the thread that reads what it says."""
 
     def __init__(
         self, said: queue.Queue[tuple[_Worker, str, Any]], place: str | None = None
     ) -> None:
         self.said, self.place = said, place
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "resect.run.worker"],
+            [sys.executable, "-m", "resect.running.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             process_group=0,  # Ctrl-C is for the driver, which ends its workers

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from resect.report import formatting as text
-from resect.run.folder import Run
+from resect.running.folder import Run
 from resect.store.health import Damaged, Health
 
 
