@@ -46,7 +46,9 @@ def draw(run: Any, folder: Path, quiet: bool) -> None:
     if not quiet:
         typer.echo(f"{len(paths)} files in {folder}", err=True)
     if not quiet and not any(path.suffix == ".png" for path in paths):
-        typer.echo("For PNG beside SVG, install resect[figures].", err=True)
+        typer.echo(
+            "For PNG beside SVG, install resect[figures] and a font such as DejaVu Sans.", err=True
+        )
 
 
 def show_list(rows: dict[str, dict[str, Any]], as_json: bool) -> None:
