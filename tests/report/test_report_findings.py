@@ -351,6 +351,8 @@ def test_figures_are_saved_for_papers(
 
 def test_figures_are_saved_as_png(tmp_path: Path) -> None:
     pytest.importorskip("resvg_py")
+    if figures.font() is None:
+        pytest.skip("no font is installed")
     paths = figures.save(fixture.load(findings.summary((0.0, 0.3))), tmp_path)
     images = [path for path in paths if path.suffix == ".png"]
     assert len(images) == len(paths) / 2 > 10
@@ -358,3 +360,6 @@ def test_figures_are_saved_as_png(tmp_path: Path) -> None:
         head = image.read_bytes()[:24]
         assert head.startswith(b"\x89PNG")
         assert int.from_bytes(head[16:20], "big") in (figures.SCALE * 424, figures.SCALE * 760)
+    drawing = paths[0].read_text(encoding="utf-8")
+    silent = re.sub(r"(<text[^>]*>)[^<]*", r"\1", drawing)
+    assert figures.rasterised(drawing) != figures.rasterised(silent)  # letters are drawn

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +32,14 @@ from resect.report.data.versions import TITLES, Front, front, front_table
 
 SCALE = 3
 """Pixels of a PNG per unit of the drawing."""
+
+FONTS = ("Arial", "Helvetica", "Liberation Sans", "DejaVu Sans", "Noto Sans", "Segoe UI")
+"""What a PNG may be lettered in."""
+
+_PROBE = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20">'
+    '<text x="2" y="15" font-family="{family}">{letters}</text></svg>'
+)
 
 
 class Figure(NamedTuple):
@@ -148,12 +157,22 @@ def _size(figure: str) -> tuple[float, float]:
 
 
 def can_rasterise() -> bool:
-    """Whether figures can be written as PNG too: the extra `figures` is installed."""
+    """Whether figures can be written as PNG too: the extra `figures` and a font are installed."""
     try:
         import resvg_py  # noqa: F401
     except ImportError:
         return False
-    return True
+    return font() is not None
+
+
+@cache
+def font() -> str | None:
+    """The first of `FONTS` that is installed: one that is not would leave letters out silently."""
+    blank = _png(_PROBE.format(family=FONTS[0], letters=""), None)
+    for family in FONTS:
+        if _png(_PROBE.format(family=family, letters="x"), family) != blank:
+            return family
+    return None
 
 
 def save(summary: Summary, folder: str | Path) -> list[Path]:
@@ -197,7 +216,13 @@ def _stem(figure: Figure, taken: set[str]) -> str:
 
 def rasterised(drawing: str) -> bytes:
     """A standalone SVG as a PNG of `SCALE` pixels a unit."""
+    return _png(drawing, font())
+
+
+def _png(drawing: str, family: str | None) -> bytes:
     import resvg_py
 
-    image: bytes = bytes(resvg_py.svg_to_bytes(svg_string=drawing, zoom=SCALE))
-    return image
+    image = resvg_py.svg_to_bytes(
+        svg_string=drawing, zoom=SCALE, font_family=family, sans_serif_family=family
+    )
+    return bytes(image)
