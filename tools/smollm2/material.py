@@ -45,8 +45,7 @@ def parts(source: Source) -> tuple[Part, Part]:
     for name, every, apart in _all(source):
         train.questions[name] = [q for q in every if not apart(q)]
         held.questions[name] = [q for q in every if apart(q)]
-    for name in UNSEEN:
-        _check(name, [train, held], source)
+    refuse(UNSEEN, [train, held], source)
     return train, held
 
 
@@ -122,19 +121,18 @@ def _words(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.casefold()))
 
 
-def _check(name: str, both: Sequence[Part], source: Source) -> None:
-    """Raises `RequestError` where a test item of a task is among the questions."""
+def refuse(names: Sequence[str], both: Sequence[Part], source: Source) -> None:
+    """Raises `RequestError` where a test item of these tasks is among the questions."""
     bare = replace(source, num_fewshot=0, apply_chat_template=False)
     examples = []
     for part in both:
         for asked, questions in part.questions.items():
             made = task(asked)
             for q in questions:
-                examples.append(Example(made.item(q, bare).prompt, q.gold, q.question))
-                if q.context and not q.question:  # a sentence: its words are all it asks
-                    examples.append(Example(q.context, q.gold, q.context))
-    items = task(name).items(bare)
-    refuse_overlap(examples, map(_sentence_asked, items), name)
+                said = q.question or q.context  # a sentence: its words are all it asks
+                examples.append(Example(made.item(q, bare).prompt, q.gold, said))
+    for name in names:
+        refuse_overlap(examples, map(_sentence_asked, task(name).items(bare)), name)
 
 
 def _sentence_asked(item: Item) -> Item:

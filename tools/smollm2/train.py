@@ -21,10 +21,10 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import lora
+from batches import Batches, Row
 from check import Check
 from material import Part, parts
 from resect.tasks.base import Source
-from rows import Batches, Row
 
 RANK, ALPHA = 8, 16.0
 RATE, WARMUP, FALL = 1.5e-3, 30, 0.25
