@@ -2,7 +2,7 @@
 
 A step is a few batches, shared out to `--threads` threads of one core each; their gradients are
 summed in a fixed order, so that neither competition for cores nor stopping and going on changes
-a weight. The rate is level and falls over the last quarter. Run again, it goes on from its last
+a weight. The rate is level and falls over the last part. Run again, it goes on from its last
 checkpoint; what `--steps` says may still be changed before the rate falls.
 """
 
@@ -27,7 +27,7 @@ from material import Part, parts
 from resect.tasks.base import Source
 
 RANK, ALPHA = 8, 16.0
-RATE, WARMUP, FALL = 1.5e-3, 30, 0.25
+RATE, WARMUP, FALL = 1.5e-3, 20, 0.3
 BATCH = 512
 """Padded tokens of a batch."""
 SCALE = 32.0
@@ -120,6 +120,8 @@ class Trainer:
 
 def train(given: argparse.Namespace) -> None:
     """The whole of it."""
+    if os.environ.get("OMP_NUM_THREADS") != "1":
+        raise SystemExit("set OMP_NUM_THREADS=1: each of --threads is one core's.")
     torch.set_num_threads(1)
     source = Source(data_dir=given.data_dir, apply_chat_template=True)
     learnt, held = parts(source)
@@ -176,12 +178,12 @@ def main() -> None:
     parser.add_argument("--base", type=Path, required=True, help="the folder that base.py wrote")
     parser.add_argument("--data_dir", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--check_every", type=int, default=100, help="steps")
+    parser.add_argument("--check_every", type=int, default=50, help="steps")
     parser.add_argument("--save_minutes", type=float, default=10)
-    parser.add_argument("--limit", type=int, default=100, help="questions a task in a check")
+    parser.add_argument("--limit", type=int, default=80, help="questions a task in a check")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     train(given)
