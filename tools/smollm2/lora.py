@@ -13,12 +13,15 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from peft import LoraConfig
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+Floats = NDArray[np.float32]
 NAMES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
@@ -34,17 +37,26 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *outs: Tensor) -> tuple[Tensor | None, None, Tensor, Tensor, None]:
         x, merged, a, b = ctx.saved_tensors
-        out, given = outs[0].reshape(-1, merged.shape[0]), x.reshape(-1, merged.shape[1])
-        to_x = _product(outs[0], merged) if ctx.needs_input_grad[0] else None
-        to_a = (out @ b).T @ given * ctx.scale
-        to_b = out.T @ (given @ a.T) * ctx.scale
+        out = outs[0]
+        to_x = _product(out, merged) if ctx.needs_input_grad[0] else None
+        to_a = _across(_product(out, b), x) * ctx.scale
+        to_b = _across(out, _product(x, a.T)) * ctx.scale
         return to_x, None, to_a, to_b, None
 
 
 def _product(x: Tensor, weight: Tensor) -> Tensor:
     """X (.., I) by weight (I, O)."""
-    flat = x.detach().reshape(-1, x.shape[-1]).numpy() @ weight.numpy()
+    flat = _flat(x) @ weight.detach().numpy()
     return torch.from_numpy(flat).view(*x.shape[:-1], -1)
+
+
+def _across(x: Tensor, y: Tensor) -> Tensor:
+    """X (.., I) and y (.., O) to the sum over tokens (I, O)."""
+    return torch.from_numpy(_flat(x).T @ _flat(y))
+
+
+def _flat(x: Tensor) -> Floats:
+    return x.detach().reshape(-1, x.shape[-1]).numpy()
 
 
 class Adapted(nn.Module):
