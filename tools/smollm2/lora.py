@@ -45,13 +45,13 @@ class _Product(torch.autograd.Function):
 
 
 def _product(x: Tensor, weight: Tensor) -> Tensor:
-    """X (.., I) by weight (I, O)."""
+    """The product of x (.., I) and weight (I, O)."""
     flat = _flat(x) @ weight.detach().numpy()
     return torch.from_numpy(flat).view(*x.shape[:-1], -1)
 
 
 def _across(x: Tensor, y: Tensor) -> Tensor:
-    """X (.., I) and y (.., O) to the sum over tokens (I, O)."""
+    """The sum over tokens of x (.., I) times y (.., O), (I, O)."""
     return torch.from_numpy(_flat(x).T @ _flat(y))
 
 
