@@ -1,4 +1,4 @@
-"""The embedded specialist under many treatments: one study, its rows by text."""
+"""The embedded specialist under many recipes: one study, its rows by text."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import resect
 Row = dict[str, Any]
 
 
-def summary(name: str, treatments: Sequence[Any], tasks: Sequence[str], limit: int | None) -> Row:
+def summary(name: str, recipes: Sequence[Any], tasks: Sequence[str], limit: int | None) -> Row:
     """The findings of a study of the embedded specialist, in one process."""
     study = resect.Study.of(
         name=name,
         models={"specialist": "clinic:specialist"},
-        treatments=list(treatments),
+        recipes=list(recipes),
         tasks=list(tasks),
         limit=limit,
         calibration={"data": "clinic", "nsamples": 512, "seqlen": 40},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -12,11 +13,11 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast
 
 from resect import tasks
-from resect.models import Loaded
+from resect.models.loading import Loaded
 from resect.record import Item
 from resect.tasks import Source
 
-DATA = Path(__file__).parents[2] / "shared" / "data"
+DATA = Path(os.environ.get("RESECT_DATA") or Path(__file__).parents[2] / "shared" / "data")
 _FILES = ("pubmedqa_pqal.jsonl.gz", "mmlu_test.jsonl.gz", "medical_abstracts.jsonl.gz")
 
 

@@ -7,7 +7,7 @@ counts. Where other work shares the cores, seconds of the processor (`cpu`) are 
 models: the embedded specialist on its three tasks, and a random Llama of 134 M parameters on
 PubMedQA prompts. The published loop gives the text view, lm_eval (at the batch size that was
 fastest on the first items) and ours give both. `ours` tokenizes and plans each time,
-`ours_planned` does not, as in a course after its first level. `ratio` is ours against the
+`ours_planned` does not, as in a sweep after its first level. `ratio` is ours against the
 published loop on the embedded model. Texts that differ from the loop's are printed with the gap
 between the two tokens where they part. `worked_examples` asks the embedded model's medicine with
 five worked examples before every question: their tokens read once, and read every time.
@@ -27,10 +27,11 @@ import _peers as peers
 import _random_model as random_model
 import torch
 
-from resect import models, tasks
+from resect import tasks
 from resect.ask import Asker
-from resect.ask.plan import Group
-from resect.models import Loaded
+from resect.ask.batches import Group
+from resect.models import loading
+from resect.models.loading import Loaded
 from resect.record import Item, RawAnswer
 from resect.spec import ModelRef
 from resect.tasks import Source
@@ -49,7 +50,7 @@ def main() -> None:
     asked = parser.parse_args()
     place = random_model.data_dir(asked.data_dir)
     torch.set_num_threads(asked.threads)
-    specialist = models.load(ModelRef(role="model", id="clinic:specialist"), "cpu")
+    specialist = loading.load(ModelRef(role="model", id="clinic:specialist"), "cpu")
     few = 40 if asked.quick else None
     clinic = [(tasks.get(name).items(Source(limit=few)), limit(name)) for name in CLINIC]
     embedded = compare(specialist, clinic, 1 if asked.quick else 3, (16, 64, 128))
@@ -145,7 +146,7 @@ def each(asked: Asked, way: Callable[[Sequence[Item], int], list[Any]]) -> list[
 
 
 def answers_of(asker: Asker, loaded: Loaded) -> list[RawAnswer]:
-    """As a course asks, once a level."""
+    """As a sweep asks, once a level."""
     found: dict[int, RawAnswer] = {}
     for batch in asker.ask(loaded.model):
         found.update(zip(batch.rows, batch.answers, strict=True))

@@ -23,10 +23,11 @@ from pathlib import Path
 
 import numpy as np
 
-from resect.analysis.intervals import bounds, item_weights
 from resect.recorded import get
+from resect.stats.intervals import bounds, item_weights
 
-DATA = Path(__file__).parents[2] / "shared" / "data" / "lobotomy_logs.tar.xz"
+_BESIDE = Path(__file__).parents[2] / "shared" / "data"
+DATA = Path(os.environ.get("RESECT_DATA") or _BESIDE) / "lobotomy_logs.tar.xz"
 QUICK, FULL = 200, 2000
 
 

@@ -18,11 +18,12 @@ from typing import Any
 
 import _machine as machine
 import torch
+from tools.clinic.check import n_right, text_labels
 
-from resect import anatomy, methods, models
+from resect import anatomy, methods
 from resect.clinic import items
-from resect.clinic.check import n_right, text_labels
-from resect.methods.base import Context
+from resect.methods.step import Context
+from resect.models import loading
 from resect.spec import ModelRef, Step
 
 LEVELS = (0.2, 0.4, 0.5, 0.6, 0.7)
@@ -71,10 +72,10 @@ def shares(model: Any, tokenizer: Any, task: str, n: int) -> tuple[float, float]
 
 def main() -> None:
     asked = machine.arguments(__doc__)
-    loaded = models.load(ModelRef(role="model", id="clinic:specialist"), "cpu")
+    loaded = loading.load(ModelRef(role="model", id="clinic:specialist"), "cpu")
     n = 40 if asked.quick else 100
     rows = []
-    with models.threads(loaded.model):
+    with loading.threads(loaded.model):
         for way, make in WAYS.items():
             for task in TASKS:
                 for level in LEVELS:

@@ -18,12 +18,13 @@ from typing import Any
 import _machine as machine
 import torch
 
-from resect import clinic, methods, models, tasks
-from resect.course import asker
-from resect.methods.base import Context
+from resect import clinic, methods, tasks
+from resect.methods.step import Context
+from resect.models import loading
+from resect.run.walk import asker
 from resect.spec import Calibration, ModelRef, Step
 from resect.tasks import Source
-from resect.tasks.base import chosen
+from resect.tasks.contract import chosen
 
 STEPS = [
     "magnitude", "magnitude,scope=row", "magnitude,scope=global", "wanda", "wanda,inputs=dense",
@@ -61,7 +62,7 @@ def accuracy(model: Any, asking: Any, task: Any, items: Any) -> tuple[float, flo
 def main() -> None:
     asked = machine.arguments(__doc__)
     ref = ModelRef(role="model", id="clinic:specialist")
-    loaded = models.load(ref, "cpu")
+    loaded = loading.load(ref, "cpu")
     size = 64 if asked.quick else 600
     chosen_text = Calibration(data="clinic", nsamples=size, seqlen=40)
     text = Context.of(loaded, ref, chosen_text)
@@ -70,9 +71,9 @@ def main() -> None:
     items = task.items(Source(limit=100 if asked.quick else None))
     asking = asker(loaded, task.info, items)
     rows = []
-    with models.threads(loaded.model):
+    with loading.threads(loaded.model):
         base = accuracy(loaded.model, asking, task, items)
-        rows.append(("uncut", 0.0, *base, perplexity(loaded.model, documents)))
+        rows.append(("intact", 0.0, *base, perplexity(loaded.model, documents)))
         for step in STEPS[:4] if asked.quick else STEPS:
             for level in LEVELS:
                 method = methods.make(Step.parse(step))

@@ -72,7 +72,7 @@ MEASURES = {
 }
 
 
-def treatment(criterion: str) -> str:
+def recipe(criterion: str) -> str:
     """The name that a run gives a criterion; REAP is the default."""
     return "experts" if criterion == "reap" else f"experts,criterion={criterion}"
 
@@ -94,7 +94,7 @@ def study(
     return Study.of(
         name=f"{criteria[0]}-{seed}",
         models={"specialist": model},
-        treatments=[{"steps": treatment(one), "levels": levels} for one in criteria],
+        recipes=[{"steps": recipe(one), "levels": levels} for one in criteria],
         tasks=TASKS[:1] if quick else TASKS,
         variants=("permuted",) if quick else ("permuted", "swapped"),
         limit=40 if quick else 300,
@@ -123,7 +123,7 @@ def spread(values: Iterable[float | None]) -> Row:
 
 def curve(found: list[Row], criterion: str, task: str) -> list[Row]:
     """One row a level, with every measure over the seeds."""
-    here = {"treatment": treatment(criterion), "task": task}
+    here = {"recipe": recipe(criterion), "task": task}
     levels = sorted({row["level"] for row in pick(found[0]["curves"], **here)})
     return [
         {"level": level}
@@ -140,8 +140,8 @@ def curve(found: list[Row], criterion: str, task: str) -> list[Row]:
 
 
 def breaks(found: list[Row], criterion: str, task: str) -> Row:
-    """Half-levels over the seeds, and what was gone first, course by course."""
-    here = {"treatment": treatment(criterion), "task": task}
+    """Half-levels over the seeds, and what was gone first, sweep by sweep."""
+    here = {"recipe": recipe(criterion), "task": task}
     halves = {
         f"{metric} by {view}": spread(
             row["level"]
@@ -169,29 +169,29 @@ def breaks(found: list[Row], criterion: str, task: str) -> Row:
 
 
 def answer(table: Row) -> Row:
-    """Over all courses, by metric and view: how often which side was gone first, and the lead.
+    """Over all sweeps, by metric and view: how often which side was gone first, and the lead.
 
     The lead is in points of the level, above 0 where reliability was gone before skill; it is
     known where both were. Then what breaks first of answering and skill, and how often calibration
     kept less than skill at two levels in a row.
     """
-    courses = [criteria[one] for criteria in table.values() for one in CRITERIA]
+    sweeps = [criteria[one] for criteria in table.values() for one in CRITERIA]
     groups: dict[str, list[Row]] = defaultdict(list)
-    for course in courses:
-        for row in course["races"]:
+    for sweep in sweeps:
+        for row in sweep["races"]:
             groups[f"{row['metric']} by {row['view']}"].append(row)
     found: Row = {
-        name: {"courses": len(rows), "first": clear(rows), "lead": spread(r["by"] for r in rows)}
+        name: {"sweeps": len(rows), "first": clear(rows), "lead": spread(r["by"] for r in rows)}
         for name, rows in sorted(groups.items())
     }
-    orders = [row for course in courses for row in course["order"]]
-    diverged = [row["level"] for course in courses for row in course["calibration_diverges"]]
+    orders = [row for sweep in sweeps for row in sweep["order"]]
+    diverged = [row["level"] for sweep in sweeps for row in sweep["calibration_diverges"]]
     return found | {
         "answering and skill": {
-            "courses": len(orders), "first": clear(orders), "lead": spread(r["by"] for r in orders),
+            "sweeps": len(orders), "first": clear(orders), "lead": spread(r["by"] for r in orders),
         },
         "calibration before skill": {
-            "courses": len(diverged),
+            "sweeps": len(diverged),
             "first": {"reliability": sum(level is not None for level in diverged)},
             "lead": spread([]),
         },
@@ -259,7 +259,7 @@ def show(table: Row, said: Row) -> None:
             for name, half in found["half"].items():
                 print(f"  half of {name} gone at {shown(half)} (of {half['n']} seeds)")
     for name, row in said.items():
-        print(f"{name}: {row['courses']} courses, gone first {row['first']}, "
+        print(f"{name}: {row['sweeps']} sweeps, gone first {row['first']}, "
               f"lead {shown(row['lead'])}")  # fmt: skip
 
 

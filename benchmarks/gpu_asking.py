@@ -27,8 +27,8 @@ from transformers import AutoModelForCausalLM, MistralConfig
 
 from resect import tasks
 from resect.ask import Asker, Budget, first_budget
-from resect.ask.rows import Rows
-from resect.models import Loaded
+from resect.ask.kv_cache import Rows
+from resect.models.loading import Loaded
 from resect.record import Item
 
 PEER = f"{peers.PUBLISHED} (`ratio`); {peers.HARNESS}; same device"

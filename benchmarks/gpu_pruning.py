@@ -16,8 +16,8 @@ import torch
 from transformers import AutoModelForCausalLM, MistralConfig
 
 from resect import anatomy, methods
-from resect.calibration import Tokens
-from resect.methods.base import Context
+from resect.calibration.calibration_text import Tokens
+from resect.methods.step import Context
 from resect.spec import Step
 
 LEVELS = [round(0.04 * step, 2) for step in range(1, 21)]

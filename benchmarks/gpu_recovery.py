@@ -19,9 +19,9 @@ import torch
 from transformers import AutoModelForCausalLM, MistralConfig, Trainer, TrainingArguments
 
 from resect import methods
-from resect.methods.base import Context
-from resect.recover import training
-from resect.recover.data import Row, collate
+from resect.methods.step import Context
+from resect.recover import trainer as training
+from resect.recover.training_data import Row, collate
 from resect.spec import Step
 
 PEER = "peft.get_peft_model and transformers.Trainer, same 4-bit model, rank, batch and length"

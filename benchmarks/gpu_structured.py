@@ -6,7 +6,7 @@ A random-weight Mistral-7B in bf16 with 0 to 50 % of its neurons cut out (widths
 128), and a mixture of 16 experts, two a token, with 0 to 50 % of them cut out: the fixed workload
 of `resect.measure` at each level. Then torch's semi-structured kernels for 2:4 against the dense
 product, on Mistral's largest matrix, for one token and for many. `ratio` is the tokens a second
-of the smallest Mistral over the uncut one's. Without a CUDA device it says so.
+of the smallest Mistral over the intact one's. Without a CUDA device it says so.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, MistralConfig, MixtralConfig, PretrainedConfig
 
-from resect import measure, methods
+from resect import methods
+from resect.measure import sizes as measure
 from resect.measure import workload
-from resect.methods.base import Context
+from resect.methods.step import Context
 from resect.spec import Step
 
-PEER = "the same model uncut, same device and run"
+PEER = "the same model intact, same device and run"
 NEURONS = ("nodes,multiple_of=128", (0.1, 0.2, 0.3, 0.5))
 EXPERTS = ("experts,criterion=random", (0.25, 0.5))
 MATRIX, TOKENS = (14336, 4096), (1, 128, 4096)
@@ -51,7 +52,7 @@ def mixture(blocks: int) -> MixtralConfig:
 
 
 def by_level(model: Any, step: str, levels: Sequence[float]) -> list[dict[str, Any]]:
-    """What is measured of the model uncut and at each level, cut in place."""
+    """What is measured of the model intact and at each level, cut in place."""
     method = methods.make(Step.parse(step))
     rows = [row(model, 0.0)]
     method.prepare(model, levels, Context())

@@ -13,14 +13,15 @@ import copy
 
 import _machine as machine
 
-from resect import methods, models
-from resect.methods.base import Context
+from resect import methods
+from resect.methods.step import Context
+from resect.models import loading
 from resect.spec import Calibration, ModelRef, Step
 
 LEVELS = [round(0.04 * step, 2) for step in range(1, 21)]
 
 
-def once(method_name: str, loaded: models.Loaded, text) -> None:
+def once(method_name: str, loaded: loading.Loaded, text) -> None:
     """As a sweep does: prepare once, walk on in place where that is allowed."""
     method = methods.make(Step.parse(f"{method_name},inputs=dense"))
     model = copy.deepcopy(loaded.model)
@@ -30,7 +31,7 @@ def once(method_name: str, loaded: models.Loaded, text) -> None:
         model, _ = method.apply(model, level)
 
 
-def every_level(method_name: str, loaded: models.Loaded, text) -> None:
+def every_level(method_name: str, loaded: loading.Loaded, text) -> None:
     """Calibrate, prune, and begin anew."""
     for level in LEVELS:
         method = methods.make(Step.parse(f"{method_name},inputs=dense"))
@@ -42,12 +43,12 @@ def every_level(method_name: str, loaded: models.Loaded, text) -> None:
 def main() -> None:
     asked = machine.arguments(__doc__)
     ref = ModelRef(role="model", id="clinic:specialist")
-    loaded = models.load(ref, "cpu")
+    loaded = loading.load(ref, "cpu")
     samples = 32 if asked.quick else 128
     chosen = Calibration(data="clinic", nsamples=samples, seqlen=256)
     text = Context.of(loaded, ref, chosen)
     found = {}
-    with models.threads(loaded.model):
+    with loading.threads(loaded.model):
         for name in ("wanda", "sparsegpt"):
             fast = machine.seconds(lambda name=name: once(name, loaded, text), 1)
             slow = machine.seconds(lambda name=name: every_level(name, loaded, text), 1)

@@ -15,7 +15,8 @@ from __future__ import annotations
 import _machine as machine
 from _clinic import Row, by_text, shown, summary
 
-from resect import anatomy, models
+from resect import anatomy
+from resect.models import loading
 from resect.spec import ModelRef
 
 TASKS = ("clinic-medicine", "clinic-context")
@@ -37,7 +38,7 @@ _MOST = 0.95
 
 def reach() -> dict[str, float]:
     """Share of the weights in the blocks' matrices that are in the parts of a name."""
-    model = models.load(ModelRef(role="specialist", id="clinic:specialist"), "cpu").model
+    model = loading.load(ModelRef(role="specialist", id="clinic:specialist"), "cpu").model
     sizes = {one.name: one.weight().numel() for one in anatomy.read(model).matrices}
     return {
         part: sum(size for name, size in sizes.items() if part in name) / sum(sizes.values())
@@ -48,19 +49,19 @@ def reach() -> dict[str, float]:
 def main() -> None:
     asked = machine.arguments(__doc__)
     share_of, shares = reach(), SHARES[1:6:2] if asked.quick else SHARES
-    treatments = [
+    recipes = [
         {"steps": step, "levels": [0, *(round(s / share_of[part], 6) for s in shares
                                          if s <= _MOST * share_of[part])]}
         for step, part in ARMS.values()
     ]  # fmt: skip
-    found = summary("lobotomy-arms", treatments, TASKS, 60 if asked.quick else None)
-    left = {(row["treatment"], row["level"]): standing(row) for row in found["measurements"]}
+    found = summary("lobotomy-arms", recipes, TASKS, 60 if asked.quick else None)
+    left = {(row["recipe"], row["level"]): standing(row) for row in found["measurements"]}
     whole = left["none", 0.0]
     rows = [
         shown(row) | {"arm": arm, "removed": round(1 - left[step, row["level"]] / whole, 4)}
         for arm, (step, _) in ARMS.items()
         for row in by_text(found, "curves")
-        if row["treatment"] == step and row["level"]
+        if row["recipe"] == step and row["level"]
     ]
     if not asked.json:
         for row in rows:

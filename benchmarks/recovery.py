@@ -5,7 +5,7 @@ python benchmarks/recovery.py [--json] [--quick]
 Pruned to each level, asked, tuned back with LoRA on the clinic's training texts (zeros kept, one
 recipe, chosen by the loss of held-out training texts at 75 %), and asked again: the same 200 items
 a task. `ratio` is the mean skill after, over that before, at the level where the pruned model has
-lost most and recovery still passes half of the uncut skill; the peer is the pruned model.
+lost most and recovery still passes half of the intact skill; the peer is the pruned model.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main() -> None:
     study = resect.Study.of(
         name="recovery",
         models={"specialist": "clinic:specialist"},
-        treatments=["magnitude", f"magnitude + lora,{recipe}"],
+        recipes=["magnitude", f"magnitude + lora,{recipe}"],
         levels=[0, *levels],
         tasks=TASKS,
         limit=50 if asked.quick else 200,
@@ -42,7 +42,7 @@ def main() -> None:
         seconds = time.perf_counter() - started
         summary = run.summary()
     rows = [row for level in levels for row in of_level(summary, level)]
-    helped = [row for row in rows if row["task"] == "mean" and row["after"] >= row["uncut"] / 2]
+    helped = [row for row in rows if row["task"] == "mean" and row["after"] >= row["intact"] / 2]
     best = max(helped, key=lambda row: row["after"] - row["before"], default=None)
     machine.show(
         {
@@ -67,25 +67,25 @@ def of_level(summary: dict[str, Any], level: float) -> list[dict[str, Any]]:
             row
             for row in summary["curves"]
             if row["task"] == task and row["view"] == "text" and row["level"] == where
-            and ("lora" in row["treatment"]) == tuned
+            and ("lora" in row["recipe"]) == tuned
         )  # fmt: skip
 
     def zeros(tuned: bool) -> int:
         return next(
             row["zeros"]
             for row in summary["measurements"]
-            if row["level"] == level and ("lora" in row["treatment"]) == tuned
+            if row["level"] == level and ("lora" in row["recipe"]) == tuned
         )
 
     found = []
     interval = ("accuracy", "accuracy_low", "accuracy_high")
     for task in TASKS:
-        uncut, before, after = at(task, False, 0), at(task, False, level), at(task, True, level)
+        intact, before, after = at(task, False, 0), at(task, False, level), at(task, True, level)
         found.append(
             {
                 "level": level,
                 "task": task,
-                "uncut": uncut["skill"],
+                "intact": intact["skill"],
                 "before": before["skill"],
                 "after": after["skill"],
                 "accuracy_before": [
@@ -97,7 +97,7 @@ def of_level(summary: dict[str, Any], level: float) -> list[dict[str, Any]]:
             }
         )
     mean = {
-        key: sum(row[key] for row in found) / len(found) for key in ("uncut", "before", "after")
+        key: sum(row[key] for row in found) / len(found) for key in ("intact", "before", "after")
     }
     return [*found, {**found[0], **mean, "task": "mean"}]
 

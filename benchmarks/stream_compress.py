@@ -37,8 +37,10 @@ import torch
 from safetensors.torch import save_file
 from transformers import AutoTokenizer, MistralConfig
 
-from resect import checkpoint, clinic, compression
-from resect.spec import ModelRef, Treatment
+from resect import clinic, scratch
+from resect.models import checkpoint_files as checkpoint
+from resect.run import compression
+from resect.spec import ModelRef, Recipe
 
 CHUNK = 1 << 26  # bytes of memory that are held and freed at once
 SHAPES = {
@@ -115,7 +117,7 @@ def prune(source: Path, out: Path, scope: str) -> tuple[float, float]:
     """Seconds of pruning in this process, and of the flush to the disk after it."""
     held = clean(out, source)
     flushing = 0.0
-    put, flush = checkpoint.Writer.put, checkpoint._to_disk
+    put, flush = checkpoint.Writer.put, scratch.to_disk
 
     def free(writer: checkpoint.Writer, name: str, parts: Any) -> None:
         del held[: 1 + writer.source.entries[name].size // CHUNK]
@@ -125,11 +127,11 @@ def prune(source: Path, out: Path, scope: str) -> tuple[float, float]:
         nonlocal flushing
         flushing += machine.seconds(lambda: flush(path), 1)
 
-    treatment = Treatment.of(steps=f"magnitude:0.5,scope={scope}")
+    recipe = Recipe.of(steps=f"magnitude:0.5,scope={scope}")
     ref = ModelRef(role="model", id=str(source))
     putting = mock.patch.object(checkpoint.Writer, "put", free)
-    with putting, mock.patch.object(checkpoint, "_to_disk", timed):
-        taken = machine.seconds(lambda: compression.compress_to(ref, treatment, out), 1)
+    with putting, mock.patch.object(scratch, "to_disk", timed):
+        taken = machine.seconds(lambda: compression.compress_to(ref, recipe, out), 1)
     return taken - flushing, flushing
 
 
@@ -138,7 +140,7 @@ def copy(source: Path, out: Path) -> tuple[float, float]:
     clean(out, source)
     taken = machine.seconds(lambda: shutil.copytree(source, out), 1)
     paths = [*out.iterdir(), out, out.parent]
-    return taken, machine.seconds(lambda: [checkpoint._to_disk(path) for path in paths], 1)
+    return taken, machine.seconds(lambda: [scratch.to_disk(path) for path in paths], 1)
 
 
 def clean(out: Path, source: Path) -> list[npt.NDArray[np.uint8]]:

@@ -27,7 +27,8 @@ import numpy as np
 import torch
 
 import resect
-from resect import models, tasks
+from resect import tasks
+from resect.models import loading
 from resect.tasks import Source
 
 LEVELS = (5, 10, 20, 40)
@@ -43,7 +44,7 @@ def main() -> None:
     limit = asked.limit or (40 if asked.quick else study.limit)
     study = study.model_copy(update={"limit": limit})
     warm_up(study)
-    levels = study.treatments[0].levels
+    levels = study.recipes[0].levels
     ours = machine.Times()
     with tempfile.TemporaryDirectory() as folder:
         ours.take(lambda: resect.run(study, Path(folder) / "run"))
@@ -72,11 +73,11 @@ def main() -> None:
 
 
 def warm_up(study: resect.Study) -> None:
-    """Import what both use, and measure the uncut models once, outside of the times."""
+    """Import what both use, and measure the intact models once, outside of the times."""
     short = {"levels": (0.0, 0.5)}
-    treatments = (study.treatments[0].model_copy(update=short),)
+    recipes = (study.recipes[0].model_copy(update=short),)
     with tempfile.TemporaryDirectory() as folder:
-        few = study.model_copy(update={"limit": 2, "treatments": treatments})
+        few = study.model_copy(update={"limit": 2, "recipes": recipes})
         resect.run(few, folder)
 
 
@@ -85,7 +86,7 @@ def published(study: resect.Study, levels: tuple[float, ...]) -> None:
     torch.set_num_threads(1)
     for ref in study.models.values():
         for name in study.tasks:
-            loaded = models.load(ref, "cpu")
+            loaded = loading.load(ref, "cpu")
             task = tasks.get(name)
             items = task.items(Source(limit=study.limit))
             for level in levels:
@@ -111,10 +112,8 @@ def costs(study: resect.Study, limit: int, counts: tuple[int, ...]) -> dict[str,
     rows = []
     for count in counts:
         grid = tuple(round(float(level), 6) for level in np.linspace(0, 0.95, count))
-        treatment = study.treatments[0].model_copy(update={"levels": grid})
-        one = study.model_copy(
-            update={"limit": limit, "treatments": (treatment,), "measure": "sizes"}
-        )
+        recipe = study.recipes[0].model_copy(update={"levels": grid})
+        one = study.model_copy(update={"limit": limit, "recipes": (recipe,), "measure": "sizes"})
         with tempfile.TemporaryDirectory() as folder:
             times, report = machine.Times(), machine.Times()
             run = times.take(lambda one=one, folder=folder: resect.run(one, folder, workers=1))

@@ -4,8 +4,8 @@ python benchmarks/task_neurons.py [--json] [--quick]
 
 Skill by text on clinic-medicine, whose training texts are the target, and on clinic-logic, whose
 are the distractor, after every MLP lost a share of its neurons. Random is the mean of its seeds,
-with the lowest and the highest. An arm's half-level is where it keeps half of the uncut skill, with
-its interval over the items (of seeds: the lowest and highest of them; null beyond the last level).
+with the lowest and the highest. An arm's half-level is where it keeps half of the intact skill,
+with its interval over the items (of seeds: the lowest and highest; null beyond the last level).
 `ratio` is the area under the selective curve over that under the mean random one, on medicine.
 """
 
@@ -35,11 +35,11 @@ def main() -> None:
     asked = machine.arguments(__doc__)
     levels = (0, *(LEVELS[5::3] if asked.quick else LEVELS))
     seeds = 2 if asked.quick else SEEDS
-    treatments = [
+    recipes = [
         {"steps": step, "levels": levels} | ({"seeds": seeds} if step == RANDOM else {})
         for step in ARMS.values()
     ]
-    found = summary("task-neurons", treatments, TASKS, 60 if asked.quick else None)
+    found = summary("task-neurons", recipes, TASKS, 60 if asked.quick else None)
     rows = [row | {"arm": arm} for task in TASKS for arm in ARMS for row in curve(found, arm, task)]
     halves = {task: {arm: half(found, arm, task) for arm in ARMS} for task in TASKS}
     if not asked.json:
@@ -103,7 +103,7 @@ def area(found: Row, arm: str) -> float:
 
 def of(found: Row, kind: str, arm: str) -> list[Row]:
     """The rows by text of an arm."""
-    return [row for row in by_text(found, kind) if row["treatment"] == ARMS[arm]]
+    return [row for row in by_text(found, kind) if row["recipe"] == ARMS[arm]]
 
 
 def by(half: list[float | None]) -> float:

@@ -1,4 +1,4 @@
-"""Write the README's tree: one line a file, its purpose read from the file itself."""
+"""Write the tree of docs/architecture.md: one line a file, its purpose read from the file."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "architecture.md"
 START, END = "<!-- tree -->\n```\n", "```\n<!-- /tree -->"
-SHOWN = ("src/resect", "studies", "benchmarks", "docs")
+SHOWN = ("src/resect", "studies", "benchmarks", "tools", "docs")
 SKIPPED = {".typed", ".pyc"}
 
 
@@ -37,7 +37,7 @@ def lines(folder: Path, depth: int) -> list[str]:
         indent = "  " * depth
         if path.is_dir() and path.name == "data":
             found.append(
-                f"{indent + path.name + '/':<28}the shipped models, made by clinic/train.py"
+                f"{indent + path.name + '/':<28}the shipped models, made by tools/clinic/train.py"
             )
         elif path.is_dir():
             found += [f"{indent}{path.name}/", *lines(path, depth + 1)]
@@ -59,10 +59,10 @@ def tree() -> str:
 
 
 def main() -> int:
-    """Put the tree into the README."""
-    text = README.read_text(encoding="utf-8")
+    """Put the tree into the page."""
+    text = PAGE.read_text(encoding="utf-8")
     before, rest = text.split(START)
-    README.write_text(before + START + tree() + END + rest.split(END)[1], encoding="utf-8")
+    PAGE.write_text(before + START + tree() + END + rest.split(END)[1], encoding="utf-8")
     return 0
 
 

@@ -12,6 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parent))
 
 import pytest
+from benchmark_files import DATA, NO_DATA
 from hypothesis import settings
 
 # How long an example takes depends on what else the machine does; it is no property of the code.
@@ -19,14 +20,13 @@ settings.register_profile("resect", deadline=None)
 settings.load_profile("resect")
 
 SKIPPED: list[str] = []
-DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """Real benchmark files beside the checkout; tests that need them say what they skip."""
     if not DATA.is_dir():
-        pytest.skip(f"real benchmark files are not at {DATA}: prompts and counts go unchecked")
+        pytest.skip(NO_DATA)
     return DATA
 
 
@@ -50,3 +50,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if os.environ.get("CI") and SKIPPED and not hasattr(session.config, "workerinput"):
         print(f"\nskipped on CI, where it should have run: {', '.join(SKIPPED)}")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line on what was left out for want of the benchmark files."""
+    without = [r for r in terminalreporter.stats.get("skipped", []) if NO_DATA in str(r.longrepr)]
+    if without:
+        terminalreporter.write_line(
+            f"{len(without)} tests of the real benchmarks were left out, as {NO_DATA}: put them "
+            "there, or set RESECT_DATA (docs/tasks.md says which files and where they come from)."
+        )

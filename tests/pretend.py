@@ -15,9 +15,10 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from resect import calibration, devices
-from resect.ask.options import _Choice, _continued, _Start
-from resect.ask.rows import Rows, filled
+from resect.ask.kv_cache import Rows, filled
+from resect.ask.option_scores import _Choice, _continued, _Start
+from resect.calibration import calibration_text, capture
+from resect.models import devices
 
 PLACES = ("pretend:0", "pretend:1")
 
@@ -71,8 +72,8 @@ def main() -> None:
         one.read(torch.tensor([[3, 4]]))
         print("shared", one.spread(3).read(torch.tensor([[5], [6], [7]])).device)
 
-        text = calibration.Tokens(torch.zeros(2, 8, dtype=torch.long))
-        turns = calibration.blocks_in_turn(model, text, lambda name: True, calibration.gram, True)
+        text = calibration_text.Tokens(torch.zeros(2, 8, dtype=torch.long))
+        turns = capture.blocks_in_turn(model, text, lambda name: True, capture.gram, True)
         print("moments", *(next(iter(turn.gather().values())).total.device for turn in turns))
 
 

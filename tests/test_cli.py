@@ -12,8 +12,8 @@ import torch
 
 from resect import cli, clinic
 from resect.cli import main
+from resect.run.resolve import resolve
 from resect.spec import Study
-from resect.sweep.resolve import resolve
 
 RUN = ["run", "--levels", "0,0.5", "--limit", "3", "--task", "clinic-context", "--measure", "sizes"]
 
@@ -199,19 +199,19 @@ def test_a_wrong_request(arguments, sentence, tiny_pair, tmp_path, capsys):
     [
         ("models: [", "is not valid YAML"),
         ("just words", "holds no study"),
-        ("models: {base: x}\ntreatments: magnitude\nlevels: 0.5\ntasks: []", "tasks is empty"),
-        ("models: {base: x}\ntreatments: magnitude\ntasks: [a, a]", "named twice"),
+        ("models: {base: x}\nrecipes: magnitude\nlevels: 0.5\ntasks: []", "tasks is empty"),
+        ("models: {base: x}\nrecipes: magnitude\ntasks: [a, a]", "named twice"),
         (
-            "models: {base: x}\ntreatments: magnitude\ntasks: [a]\ntypo: 1",
+            "models: {base: x}\nrecipes: magnitude\ntasks: [a]\ntypo: 1",
             "unknown field 'typo'",
         ),
-        ("models: {base: x}\ntreatmnts: [magnitude]\ntasks: [a]", "did you mean treatments?"),
+        ("models: {base: x}\ntreatmnts: [magnitude]\ntasks: [a]", "did you mean recipes?"),
         ("models: {base: x}\ntasks: [a]\ntasks: [b]", "tasks stands twice"),
-        ("treatments: magnitude\ntasks: [a]", "wrong at models"),
-        ("models: {base: x}\ntreatments: 5\ntasks: [a]", "must be a list of steps"),
-        ("models: {base: x}\ntreatments: [5]\ntasks: [a]", "treatment 5 must be a text"),
-        ("models: {base: x}\ntreatments: magnitude\ntasks: [[a]]", "must be a list of names"),
-        ("models: {base: x}\ntreatments: magnitude\ntasks: [a]\nname: ../x", "letters, digits"),
+        ("recipes: magnitude\ntasks: [a]", "wrong at models"),
+        ("models: {base: x}\nrecipes: 5\ntasks: [a]", "must be a list of steps"),
+        ("models: {base: x}\nrecipes: [5]\ntasks: [a]", "recipe 5 must be a text"),
+        ("models: {base: x}\nrecipes: magnitude\ntasks: [[a]]", "must be a list of names"),
+        ("models: {base: x}\nrecipes: magnitude\ntasks: [a]\nname: ../x", "letters, digits"),
         ("5: x", "unknown field '5'"),
     ],
 )
@@ -258,9 +258,9 @@ def test_the_demo_runs_the_study_that_ships(more, monkeypatch):
     ran = []
     monkeypatch.setattr(cli.asking, "_run", lambda *given: ran.append(given))
     assert main(["demo", *more, "--json"]) == 0
-    ((study, out, engine, as_json, quiet),) = ran
+    ((study, out, as_json, quiet),) = ran
     assert study == Study.load(clinic.DEMO_MOE if more else clinic.DEMO)
-    assert (out, engine, as_json, quiet) == (None, "local", True, False)
+    assert (out, as_json, quiet) == (None, True, False)
     assert list(resolve(study).infos) == list(study.tasks)
 
 
@@ -302,5 +302,5 @@ def test_eval_asks_one_model(tiny_pair, tmp_path, capsys):
     printed = json.loads(capsys.readouterr().out)
     assert {c["task"] for c in printed["curves"]} == {"clinic-context", "clinic-logic"}
     assert {c["n"] for c in printed["curves"]} == {4}
-    assert "uncut, is right on" in printed["verdict"]["headline"]
+    assert "intact, is right on" in printed["verdict"]["headline"]
     assert main(["eval", str(tmp_path / "gone"), *arguments]) == 2

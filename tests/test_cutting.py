@@ -9,13 +9,15 @@ import tiny
 import torch
 from transformers import AutoModelForCausalLM
 
-from resect import compression, inspection, methods
-from resect.anatomy import heads, mlp
+from resect import methods
+from resect.anatomy import attention as heads
+from resect.anatomy import mlp
 from resect.anatomy.config import built, describes
-from resect.calibration import Tokens
+from resect.calibration.calibration_text import Tokens
 from resect.errors import RequestError, RunError
-from resect.methods.base import Context
-from resect.spec import ModelRef, Step, Treatment
+from resect.methods.step import Context
+from resect.run import compression, inspection
+from resect.spec import ModelRef, Recipe, Step
 
 TEXT = Context(Tokens(torch.randint(3, 259, (4, 24), generator=torch.Generator().manual_seed(3))))
 REFUSED = {
@@ -217,7 +219,7 @@ def test_compress_says_what_it_cut_and_inspect_counts_what_is_left(tmp_path):
     tiny.save(source, "llama", num_attention_heads=8, num_key_value_heads=8, head_dim=4)
     model = ModelRef.of(role="model", id=str(source))
     steps = "magnitude:0.5 + neurons:0.25,criterion=magnitude + heads:0.2"
-    done = compression.compress_to(model, Treatment.of(steps=steps), ref)
+    done = compression.compress_to(model, Recipe.of(steps=steps), ref)
     said = compression.shown(done)
     assert "neurons: 24 of 96 neurons cut out" in said
     assert "heads: 2 of 16 groups of attention heads zeroed in place" in said

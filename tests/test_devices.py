@@ -13,10 +13,11 @@ import tiny
 import torch
 from accelerate import dispatch_model
 
-from resect import devices, methods, models
-from resect.calibration import Tokens
+from resect import methods
+from resect.calibration.calibration_text import Tokens
 from resect.errors import RequestError
-from resect.methods.base import Context
+from resect.methods.step import Context
+from resect.models import devices, loading
 from resect.spec import ModelRef, Step
 
 STEPS = ["magnitude:0.5,scope=global", "wanda:0.5,inputs=pruned", "sparsegpt:0.5,inputs=dense",
@@ -37,7 +38,7 @@ def test_a_model_that_fits_stays_on_one_device(two_gpus):
 
 
 def test_a_model_that_is_too_large_is_spread(two_gpus):
-    large = models.empty(tiny.config("llama", intermediate_size=8192))
+    large = loading.empty(tiny.config("llama", intermediate_size=8192))
     assert devices.fitting("cuda", large) == "spread"
     assert devices.fitting("cuda:1", large) == "cuda:1"  # picked by number: as asked
     assert devices.fitting("cpu", large) == "cpu"
@@ -45,7 +46,7 @@ def test_a_model_that_is_too_large_is_spread(two_gpus):
 
 def test_one_gpu_cannot_be_spread_over(two_gpus, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    assert devices.fitting("cuda", models.empty(tiny.config("llama", vocab_size=99999))) == "cuda"
+    assert devices.fitting("cuda", loading.empty(tiny.config("llama", vocab_size=99999))) == "cuda"
 
 
 def test_spread_needs_a_gpu():
@@ -69,7 +70,7 @@ def test_what_does_not_fit_on_all_devices_is_refused():
 def test_spread_is_loaded_through_device_map(tmp_path):
     """Without a GPU `device_map="auto"` has the CPU alone: the real path, to one place."""
     ref = ModelRef(role="model", id=str(tiny.save(tmp_path / "m")))
-    loaded, plain = models.load(ref, "spread"), models.load(ref, "cpu")
+    loaded, plain = loading.load(ref, "spread"), loading.load(ref, "cpu")
     assert devices.of(loaded.model) == "cpu"
     ids = torch.tensor([[3, 4, 5]])
     assert torch.equal(loaded.model(ids).logits, plain.model(ids).logits)

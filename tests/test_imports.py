@@ -14,65 +14,45 @@ SOURCE = Path(__file__).parents[1] / "src" / "resect"
 # A room may import the rooms named, and itself. Nobody imports cli.
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
+    "catalog": set(),
+    "scratch": {"errors"},
     "record": set(),
-    "parse": set(),
-    "prompts": set(),
-    "parents": set(),
-    "sandbox": {"errors"},
-    "anatomy": {"errors"},
-    "checkpoint": {"errors"},
+    "parse": {"errors"},
     "spec": {"errors", "record"},
-    "clinic": {"errors", "prompts", "record"},
-    "kernels": {"errors"},
-    "tasks": {"clinic", "errors", "parse", "prompts", "record", "sandbox"},
-    "devices": {"errors"},
-    "models": {"clinic", "devices", "errors", "kernels", "spec"},
-    "calibration": {"anatomy", "clinic", "errors", "record", "spec", "tasks"},
-    "methods": {
-        "anatomy", "calibration", "checkpoint", "devices", "errors", "models", "record", "spec",
-    },
-    "adapters": set(),
-    "recover": {
-        "adapters", "ask", "devices", "kernels",
-        "anatomy", "clinic", "errors", "methods", "models", "record", "spec", "tasks",
-    },
-    "recovery": {
-        "adapters", "devices",
-        "checkpoint", "errors", "methods", "models", "record", "recover", "spec", "tasks",
-    },
-    "measure": {"devices", "anatomy", "errors", "methods", "models", "record"},
+    "sandbox": {"errors"},
+    "tasks": {"errors", "parse", "record", "sandbox"},
+    "clinic": {"errors", "record", "tasks"},
+    "anatomy": {"errors"},
+    "models": {"scratch", "clinic", "errors", "spec"},
+    "calibration": {"scratch", "anatomy", "clinic", "errors", "record", "spec", "tasks"},
+    "methods": {"scratch", "anatomy", "calibration", "errors", "models", "record", "spec"},
     "ask": {"errors", "record"},
-    "course": {
-        "ask", "errors", "measure", "methods", "models", "record",
-        "spec", "tasks",
+    "recover": {"scratch", 
+        "anatomy", "ask", "clinic", "errors", "methods", "models", "record", "spec", "tasks",
     },
+    "measure": {"scratch", "anatomy", "errors", "methods", "models", "record"},
     "store": {"errors", "record"},
-    "sweep": {
-        "devices",
-        "ask", "calibration", "course", "errors", "methods", "models", "parents", "record", "spec",
-        "store", "tasks",
+    "stats": {"errors"},
+    "findings": {"catalog", "errors", "record", "stats"},
+    "narrative": {"catalog", "findings"},
+    "replication": {"catalog", "errors", "findings", "record", "stats"},
+    "diff": {"catalog", "errors", "findings", "record", "report", "stats"},
+    "report": {"catalog", "errors", "findings", "narrative", "record", "replication", "stats"},
+    "run": {
+        "scratch",
+        "anatomy", "ask", "calibration", "catalog", "diff", "errors", "findings", "measure",
+        "methods",
+        "models", "narrative", "record", "recover", "replication", "report", "spec", "store",
+        "tasks",
     },
-    "inspection": {"anatomy", "checkpoint", "errors", "methods", "models", "spec"},
-    "compression": {
-        "adapters", "devices",
-        "checkpoint", "course", "errors", "methods", "models", "record", "spec",
-    },
-    "analysis": {"errors", "record"},
-    "report": {"errors", "record"},
-    "folder": {"analysis", "errors", "record", "report", "store", "tasks"},
-    "judge": {"errors", "folder", "record"},
-    "recorded": {"errors", "folder", "parents", "record", "spec", "tasks"},
-    "request": {"errors", "spec"},
-    "progress": {"course", "recover"},
-    "api": {"compression", "course", "folder", "record", "spec", "sweep"},
-    "search": {"api", "errors", "folder", "spec"},
+    "recorded": {"errors", "record", "run", "spec", "tasks"},
+    "api": {"record", "run", "spec"},
     "cli": {
-        "analysis", "api", "clinic", "compression", "errors", "folder", "inspection", "judge",
-        "methods", "progress", "recorded", "recovery", "report", "request", "sandbox", "search",
-        "spec", "store", "tasks",
+        "api", "catalog", "clinic", "diff", "errors", "findings", "methods", "recorded", "recover",
+        "report", "run", "sandbox", "spec", "store", "tasks",
     },
 }  # fmt: skip
-ALLOWED["__init__"] = {"analysis", "api", "folder", "parse", "spec"}
+ALLOWED["__init__"] = {"api", "diff", "parse", "run", "spec"}
 
 
 def room(path: Path) -> str:
@@ -106,13 +86,14 @@ def test_arrows_point_one_way():
 
 TORCH_FREE = [
     "resect", "resect.spec", "resect.record", "resect.parse", "resect.tasks",
-    "resect.sandbox.programs", "resect.sandbox.jail", "resect.tasks.ner", "resect.tasks.programs",
-    "resect.tasks.clinic", "resect.tasks.pubmedqa", "resect.tasks.mmlu", "resect.store.sqlite",
-    "resect.analysis.summary", "resect.analysis.same", "resect.report.page",
-    "resect.report.card", "resect.report.terminal", "resect.folder", "resect.methods",
-    "resect.cli", "resect.request", "resect.clinic", "resect.recorded", "resect.recorded.lobotomy",
-    "resect.recorded.lm_eval", "resect.recorded.plain", "resect.parents", "resect.store.export",
-    "resect.judge",
+    "resect.sandbox.programs", "resect.sandbox.tester", "resect.tasks.ner", "resect.tasks.programs",
+    "resect.clinic.clinic_tasks", "resect.tasks.pubmedqa", "resect.tasks.mmlu",
+    "resect.store.sqlite", "resect.findings.summary", "resect.narrative.verdict",
+    "resect.diff.same_summary", "resect.diff.diff_report", "resect.replication.published",
+    "resect.report.page.render", "resect.report.card", "resect.report.terminal",
+    "resect.run.folder", "resect.methods", "resect.cli", "resect.run.request", "resect.clinic",
+    "resect.recorded", "resect.recorded.lobotomy", "resect.recorded.lm_eval",
+    "resect.recorded.plain", "resect.spec.parents", "resect.store.export", "resect.run.judge",
 ]  # fmt: skip
 
 BLOCKED = """

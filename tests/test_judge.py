@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from resect import judge
 from resect.cli import main
 from resect.errors import RequestError, RunError
-from resect.folder import Run
 from resect.record import Answer, CellResult, Item, RawAnswer, Reading, TaskInfo
-from resect.tasks import reader_of
+from resect.run import judge
+from resect.run.folder import Run
+from resect.tasks import readers
 
 
 class Server:
@@ -127,16 +127,16 @@ TEXTS = 5
 def folder(tmp_path):
     """A run of one model at two levels with a task of free texts, and one of labels."""
     made = Run.create(tmp_path / "run")
-    text = TaskInfo("medquad", "text", (), "", "", 9, primary="rouge_l")
-    label = TaskInfo("clinic-context", "label", ("yes", "no"), "", "", 9)
+    text = TaskInfo("medquad", "text", (), "", "", 9, primary="rouge_l", reader="overlap")
+    label = TaskInfo("clinic-context", "label", ("yes", "no"), "", "", 9, reader="label")
     keys = tuple(item.key for item in ITEMS)
     shared = {"model": "m", "role": "specialist", "seed": 0, "status": "success", "reason": None}
     cells = [
         CellResult(cell=f"{task}{level}", asking=f"{task}{level}", state=f"{level}", task=task,
-                   treatment="cut" if level else "none", level=level, items=keys, spec={}, **shared)
+                   recipe="cut" if level else "none", level=level, items=keys, spec={}, **shared)
         for task in ("medquad", "clinic-context") for level in SAID
     ]  # fmt: skip
-    study = {"name": "x", "treatments": [], "resamples": 100, "seed": 0}
+    study = {"name": "x", "recipes": [], "resamples": 100, "seed": 0}
     infos = {"medquad": text, "clinic-context": label}
     with made.writing() as store:
         store.put_study([{"name": "m", "role": "specialist"}], infos,
@@ -145,7 +145,8 @@ def folder(tmp_path):
             store.put_answers([
                 Answer(cell.asking, item.key, RawAnswer(said or "", "eos", 3),
                        Reading(said, "answer" if said else "degenerate", "text", 0.5 * bool(said),
-                               {"rouge_l": 0.5 * bool(said)}), reader_of(cell.task).reader, None)
+                               {"rouge_l": 0.5 * bool(said)}),
+                       readers.of(infos[cell.task]).version, None)
                 for item, said in zip(ITEMS, SAID[cell.level], strict=True)
             ])  # fmt: skip
             store.put_cell(cell)

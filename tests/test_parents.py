@@ -1,6 +1,6 @@
 """The control must be the parent: one table and one sentence for runs and audits."""
 
-from resect.parents import control_warning, parent_of
+from resect.spec.parents import control_warning, parent_of
 
 
 def test_a_card_goes_before_the_table():

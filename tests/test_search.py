@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 import resect
-from resect import search
-from resect.analysis.cliff import half
 from resect.cli import main
 from resect.errors import RequestError
+from resect.findings.cliffs import half
+from resect.run import search
 
 GRID = [round(0.05 * step, 2) for step in range(1, 20)]
 
@@ -39,7 +39,7 @@ def test_the_half_level_of_a_third_of_the_questions_is_that_of_the_grid(seed):
     right = simulated(seed)
     kept = {level: right[1 + i].mean() / right[0].mean() for i, level in enumerate(GRID)}
     asked: list[float] = []
-    while following := search.between({level: kept[level] for level in asked}, GRID):
+    while following := search.next_levels({level: kept[level] for level in asked}, GRID):
         asked = sorted({*asked, *following})
     assert 1 + len(asked) <= (1 + len(GRID)) / 3
     whole, found = half_of(right, GRID, seed), half_of(right, asked, seed)
@@ -51,18 +51,18 @@ def test_the_half_level_of_a_third_of_the_questions_is_that_of_the_grid(seed):
 def test_curves_that_never_fall_or_fall_at_once_are_followed_to_the_end():
     for kept, last in ((lambda _: 1.0, GRID[-1]), (lambda _: 0.0, GRID[0])):
         asked: list[float] = []
-        while following := search.between({level: kept(level) for level in asked}, GRID):
+        while following := search.next_levels({level: kept(level) for level in asked}, GRID):
             assert not set(following) & set(asked)
             asked += following
         assert last in asked
-    assert search.between({}, [0.5]) == [0.5]
-    assert search.between({0.5: 0.9}, [0.5]) == []
+    assert search.next_levels({}, [0.5]) == [0.5]
+    assert search.next_levels({0.5: 0.9}, [0.5]) == []
 
 
 def study(pair, levels="0:0.9:0.1", **fields):
     given = {
         "name": "tiny", "models": {"specialist": str(pair[0]), "base": str(pair[1])},
-        "treatments": ["magnitude"], "levels": levels, "tasks": ["clinic-context"], "limit": 12,
+        "recipes": ["magnitude"], "levels": levels, "tasks": ["clinic-context"], "limit": 12,
         "resamples": 200, "measure": "sizes",
     }  # fmt: skip
     return resect.Study.of(**{**given, **fields})
@@ -96,10 +96,10 @@ def test_the_embedded_specialist_is_searched_as_its_grid_says(tmp_path):
     assert both[0] == both[1]
 
 
-def test_treatments_may_be_for_some_models(tiny_pair, tmp_path):
+def test_recipes_may_be_for_some_models(tiny_pair, tmp_path):
     given = study(
         tiny_pair, levels=None,
-        treatments=[
+        recipes=[
             {"steps": "magnitude", "levels": "0,0.3", "roles": ["specialist"]},
             {"steps": "magnitude", "levels": "0,0.6", "roles": ["base"]},
         ],
@@ -108,15 +108,15 @@ def test_treatments_may_be_for_some_models(tiny_pair, tmp_path):
     found = {(row["role"], row["level"]) for row in run.summary()["curves"]}
     assert found == {(r, x) for r, y in (("specialist", 0.3), ("base", 0.6)) for x in (0.0, y)}
     assert not any("gap" in text for text in run.summary()["warnings"])
-    assert resect.Study.load(run.path / "study.yaml").treatments == given.treatments
+    assert resect.Study.load(run.path / "study.yaml").recipes == given.recipes
     with pytest.raises(RequestError, match="no model has the role teacher"):
-        study(tiny_pair, treatments=[{"steps": "magnitude", "roles": ["teacher"]}])
+        study(tiny_pair, recipes=[{"steps": "magnitude", "roles": ["teacher"]}])
 
 
-def test_a_search_keeps_the_seed_and_the_models_of_a_treatment(tiny_pair, tmp_path):
+def test_a_search_keeps_the_seed_and_the_models_of_a_recipe(tiny_pair, tmp_path):
     given = study(
         tiny_pair, levels=None, limit=4, seed=5,
-        treatments=[
+        recipes=[
             {"steps": "random", "levels": "0:0.6:0.2", "roles": ["base"], "seed": 3},
             {"steps": "random", "levels": "0:0.6:0.2", "roles": ["specialist"], "seeds": 2},
         ],
@@ -124,6 +124,15 @@ def test_a_search_keeps_the_seed_and_the_models_of_a_treatment(tiny_pair, tmp_pa
     run = search.search(given, "half", tmp_path / "run", notice=lambda _: None)
     found = {(row["role"], row["seed"]) for row in run.summary()["curves"]}
     assert found == {("base", 3), ("specialist", 0), ("specialist", 1)}
+
+
+def test_a_recipe_that_names_a_default_is_found_by_the_name_it_is_stored_by(tiny_pair, tmp_path):
+    given = study(
+        tiny_pair, levels="0:0.9:0.3", recipes=["wanda,scope=row"],
+        calibration={"data": "clinic", "nsamples": 2, "seqlen": 32},
+    )  # fmt: skip
+    run = search.search(given, "half", tmp_path / "run", notice=lambda _: None)
+    assert {row["recipe"] for row in run.summary()["curves"]} == {"wanda,inputs=dense"}
 
 
 def test_a_wrong_search_is_one_sentence(tiny_pair, tmp_path, capsys):
@@ -134,4 +143,4 @@ def test_a_wrong_search_is_one_sentence(tiny_pair, tmp_path, capsys):
     assert main([*arguments, "hafl"]) == 2
     assert "did you mean half" in capsys.readouterr().err
     with pytest.raises(RequestError, match="nothing to search"):
-        search.search(study(tiny_pair, levels=None, treatments=["magnitude:0.5"]), "half", tmp_path)
+        search.search(study(tiny_pair, levels=None, recipes=["magnitude:0.5"]), "half", tmp_path)

@@ -9,7 +9,7 @@ import pytest
 import resect
 from resect import tasks
 from resect.errors import RequestError
-from resect.methods.possible import check
+from resect.methods.validation import check
 
 STUDIES = sorted((Path(__file__).parents[1] / "studies").glob("*.yaml"))
 assert STUDIES
@@ -32,9 +32,9 @@ def test_every_name_in_a_study_is_known(path):
     study = resect.Study.load(path)
     for name in study.tasks:
         tasks.get(name)
-    for treatment in study.treatments:
-        methods = check(treatment, study.calibration, study.seed_of(treatment))
-        assert len(methods) == len(treatment.steps)
+    for recipe in study.recipes:
+        methods = check(recipe, study.calibration, study.seed_of(recipe))
+        assert len(methods) == len(recipe.steps)
 
 
 def test_the_small_version_of_every_study_runs(path, tmp_path):
@@ -44,14 +44,14 @@ def test_the_small_version_of_every_study_runs(path, tmp_path):
     run = resect.run(small, tmp_path)
     summary = run.summary()
     assert run.failed() is None
-    seen = {(row["treatment"], row["seed"]) for row in summary["curves"]}
-    asked = {(t.name, small.seed_of(t)) for t in small.treatments}
+    seen = {(row["recipe"], row["seed"]) for row in summary["curves"]}
+    asked = {(t.name, small.seed_of(t)) for t in small.recipes}
     assert {name for name, _ in seen} >= {name for name, _ in asked}
     assert resect.Study.load(tmp_path / "study.yaml").name == small.name
 
 
 def test_a_study_without_a_small_version_says_so(tmp_path):
     place = tmp_path / "plain.yaml"
-    place.write_text("models: {base: x}\ntreatments: [magnitude]\ntasks: [clinic-logic]\n")
+    place.write_text("models: {base: x}\nrecipes: [magnitude]\ntasks: [clinic-logic]\n")
     with pytest.raises(RequestError, match="has no section smoke"):
         resect.Study.load(place, smoke=True)

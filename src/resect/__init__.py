@@ -11,19 +11,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from resect.analysis.same import same_summary
     from resect.api import compress, run
-    from resect.folder import Run
-    from resect.spec import Step, Study, Treatment
+    from resect.diff.same_summary import same_summary
+    from resect.run.folder import Run
+    from resect.spec import Recipe, Step, Study
 
 _WHERE = {
-    "Run": "resect.folder",
+    "Run": "resect.run.folder",
     "Step": "resect.spec",
     "Study": "resect.spec",
-    "Treatment": "resect.spec",
+    "Recipe": "resect.spec",
     "compress": "resect.api",
     "run": "resect.api",
-    "same_summary": "resect.analysis.same",
+    "same_summary": "resect.diff.same_summary",
 }
 _MODULES = ("parse",)
 
@@ -31,7 +31,7 @@ _MODULES = ("parse",)
 for _library in ("torchao", "bitsandbytes", "torch.utils._pytree"):
     logging.getLogger(_library).setLevel(logging.ERROR)
 
-__all__ = ["Run", "Step", "Study", "Treatment", "compress", "run", "same_summary"]
+__all__ = ["Recipe", "Run", "Step", "Study", "compress", "run", "same_summary"]
 
 
 def __getattr__(name: str) -> Any:

@@ -91,7 +91,8 @@ class TaskInfo:
     (sum of log-probabilities divided by the bytes of the choice). `protocol` is one sentence:
     split, prompt, few-shots, decoding, scoring. `hub` is a dataset id on the Hugging Face hub,
     `revision` the commit it is read at, `file` the offline file that stands for it. `domain` is
-    None where the items are of both.
+    None where the items are of both. `reader` names what reads the answers
+    (`resect.tasks.readers`): with the kind and the labels all that it goes by, whatever the name.
     """
 
     name: str
@@ -113,6 +114,7 @@ class TaskInfo:
     revision: str | None = None
     file: str | None = None
     domain: Literal["medical", "general"] | None = None
+    reader: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ class Reading:
 
     The value is a label, a number, a JSON list of mentions, a program or a text, by the kind of
     the task. Without one the score is 0. `parts` are the counts and shares of this one item that
-    metrics over all items are made of (`resect.analysis.metrics` lists them).
+    metrics over all items are made of (`resect.findings.part_metrics` lists them).
     """
 
     value: str | None
@@ -218,7 +220,7 @@ class CellResult:
     state: str
     model: str
     role: str
-    treatment: str
+    recipe: str
     level: float | None
     seed: int
     task: str

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from lobotomy_logs import task
+from summaries import summarise
 
-from resect.analysis import skill as sk
-from resect.analysis import summarise
+from resect.stats import skill as sk
 
 YN = ("yes", "no")
 
@@ -23,11 +23,11 @@ def cell(
     chosen: Sequence[str | None] | None = None,
     **more: Any,
 ) -> pd.DataFrame:
-    """One cell's rows; items are i00, i01, ... and the treatment `none` at level 0."""
+    """One cell's rows; items are i00, i01, ... and the recipe `none` at level 0."""
     n = len(gold)
     ids = [f"i{i:03d}" for i in range(n)]
     columns: dict[str, Any] = {
-        "model": model, "role": model, "treatment": "none" if level == 0 else "cut", "seed": 0,
+        "model": model, "role": model, "recipe": "none" if level == 0 else "cut", "seed": 0,
         "level": level, "task": "t", "item": ids, "item_id": ids, "parent": None, "variant": None,
         "gold": list(gold), "text": "said", "outcome": "answer", "tier": "exact",
         "answer": list(answers), "chosen": [None] * n if chosen is None else list(chosen),
@@ -46,7 +46,7 @@ def run(
 ) -> dict[str, Any]:
     """Summarise cells by hand; every cell is a success apart from `failed` and `degraded` ones."""
     answers = pd.concat(frames, ignore_index=True)
-    keys = ["model", "role", "treatment", "level", "seed", "task"]
+    keys = ["model", "role", "recipe", "level", "seed", "task"]
     cells = answers[keys].drop_duplicates().assign(status="success", reason=None, n=1)
     blank = {"seed": 0, "task": "t", "status": "failed", "reason": "out of memory", "n": 0}
     if failed:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from benchmark_files import DATA
 
 from resect.record import TaskInfo
 
-LOGS = Path(__file__).parents[3] / "shared" / "data" / "lobotomy_logs.tar.xz"
+LOGS = DATA / "lobotomy_logs.tar.xz"
 MODELS = [
     {"name": "BioMistral-7B", "role": "specialist", "id": "BioMistral/BioMistral-7B"},
     {"name": "Mistral-7B-v0.1", "role": "base", "id": "mistralai/Mistral-7B-v0.1"},
@@ -37,7 +38,7 @@ TASKS = {
     "medical": task("medical", LETTERS),
     "pubmedqa": task("pubmedqa", WORDS, positive="yes"),
 }
-STUDY = {"name": "lobotomy", "treatments": [{"name": "magnitude", "levels": []}]}
+STUDY = {"name": "lobotomy", "recipes": [{"name": "magnitude", "levels": []}]}
 
 
 def read_logs(archive: Path = LOGS) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -52,7 +53,7 @@ def read_logs(archive: Path = LOGS) -> tuple[pd.DataFrame, pd.DataFrame]:
             rows = pd.read_csv(io.BytesIO(handle.read()), keep_default_na=False)
             parts.append(_rows(rows, member.name))
     answers = pd.concat(parts, ignore_index=True)
-    keys = ["model", "role", "treatment", "level", "seed", "task"]
+    keys = ["model", "role", "recipe", "level", "seed", "task"]
     cells = answers.groupby(keys, sort=False).size().rename("n").reset_index()
     return answers, cells.assign(status="success", reason=None)
 
@@ -65,7 +66,7 @@ def _rows(rows: pd.DataFrame, name: str) -> pd.DataFrame:
     return pd.DataFrame({
         "model": model["name"],
         "role": model["role"],
-        "treatment": "none" if level == 0 else "magnitude",
+        "recipe": "none" if level == 0 else "magnitude",
         "seed": 0,
         "level": level,
         "task": rows["subject"].map(SUBJECTS) if "subject" in rows else "pubmedqa",

@@ -13,7 +13,7 @@ import pandas as pd
 from resect import tasks
 from resect.record import ABSTAIN, Item, RawAnswer
 from resect.tasks import Source
-from resect.tasks.base import chosen
+from resect.tasks.contract import chosen
 
 SURE, WORDS = math.log(0.97), "the of with was not and patient group study more less after in a"
 
@@ -143,7 +143,7 @@ def answers(name: str, source: Source, models: Sequence[str] = tuple(MODELS)) ->
             reading = task.answer(raw, one.item)
             item = one.item
             rows.append({
-                "model": model, "role": model, "treatment": "none", "seed": 0, "level": 0.0,
+                "model": model, "role": model, "recipe": "none", "seed": 0, "level": 0.0,
                 "task": name, "item": item.key, "item_id": item.id, "parent": item.parent,
                 "variant": item.variant, "gold": item.gold, "text": text, "tags": item.tags,
                 "options": item.options, "meant": tuple(map(item.meaning, item.labels)),

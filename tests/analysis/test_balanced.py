@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from lobotomy_logs import task
 from null_models import CONTROLS, MODELS, Asked
 
-from resect.analysis import skill as sk
-from resect.analysis.balanced import balanced, beyond_guessing, pooled
-from resect.analysis.change import Means
-from resect.analysis.curves import Curve, Sampled
-from resect.analysis.evidence import evidence
-from resect.analysis.frame import Key, TaskFrame
-from resect.analysis.intervals import item_weights
-from resect.analysis.safety import safety, smallest_safe
+from resect.findings.curves import Curve, Sampled
+from resect.findings.evidence import evidence
+from resect.findings.frame import Key, TaskFrame
+from resect.findings.safety import safety, smallest_safe
 from resect.record import Item
+from resect.stats import skill as sk
+from resect.stats.balanced import balanced, beyond_guessing, pooled
+from resect.stats.intervals import item_weights
+from resect.stats.paired_change import Means
 
 LABELS = ("yes", "no", "maybe")
 
@@ -148,8 +148,8 @@ def test_a_model_that_collapsed_to_a_null_model_is_never_called_safe(percent, n)
     rows = safety(found, 0.025, ["t"])
     assert len(rows) == 2 * len(CONTROLS)
     assert [row["model"] for row in rows if row["passed"]] == []
-    assert all(row["treatment"] is None for row in smallest_safe(found, 0.025, {}))
-    if n == 1200:  # all uncut models are judged, and the constant answer passes every other test
+    assert all(row["recipe"] is None for row in smallest_safe(found, 0.025, {}))
+    if n == 1200:  # all intact models are judged, and the constant answer passes every other test
         assert {row["state"] for row in rows} == {"none"}
         if percent != (50, 50):
             (row,) = (r for r in rows if r["model"] == "majority" and r["default"])

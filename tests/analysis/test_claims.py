@@ -14,7 +14,7 @@ def says(share, seed=0):
     return [None if share is None else "yes" if rng.random() < share else "no" for _ in GOLD]
 
 
-def course(model, shares):
+def sweep(model, shares):
     """Cells of a recorded study that reads silence as maybe."""
     rows = []
     for at, share in enumerate(shares):
@@ -24,8 +24,8 @@ def course(model, shares):
     return rows
 
 
-def claimed(*courses):
-    found = run([rows for one in courses for rows in one], labels=LABELS)["published"]
+def claimed(*sweeps):
+    found = run([rows for one in sweeps for rows in one], labels=LABELS)["published"]
     (claim,) = [row for row in found["claims"] if "bias" in row["claim"]]
     return claim["verdict"], claim["why"], found["said"]
 
@@ -47,7 +47,7 @@ FALLS = (0.6, 0.5, 0.3, 0.1)
     ],
 )
 def test_the_claim_can_hold_and_fail(one, other, verdict):
-    assert claimed(course("a", one), course("b", other))[0] == verdict
+    assert claimed(sweep("a", one), sweep("b", other))[0] == verdict
 
 
 def test_answers_that_stay_are_shown_to_stay():

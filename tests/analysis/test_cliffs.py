@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from answers_by_hand import cell, flipped, run
 
-from resect.analysis.bend import knots, onset, ordered, steepest
-from resect.analysis.cliff import falling, first_below
+from resect.findings.cliffs import falling, first_below
+from resect.stats.changepoint import knots, onset, ordered, steepest
 
 GOLD = ["yes", "no"] * 100
 LEVELS = np.linspace(0, 0.9, 10)

@@ -6,10 +6,10 @@ from answers_by_hand import YN, cell, run
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from resect.analysis.change import Counts, Means
-from resect.analysis.clusters import FEWEST, USUAL, below, quantile, share, too_few, worth
-from resect.analysis.intervals import wilson
-from resect.analysis.paired import mcnemar, non_inferior, power, tango
+from resect.stats.design_effect import FEWEST, USUAL, below, quantile, share, too_few, worth
+from resect.stats.intervals import wilson
+from resect.stats.paired import mcnemar, non_inferior, power, tango
+from resect.stats.paired_change import Counts, Means
 
 
 def parents(count, size):

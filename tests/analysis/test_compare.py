@@ -5,23 +5,23 @@ import pandas as pd
 import pytest
 from answers_by_hand import YN, cell, flipped, run
 from lobotomy_logs import task
+from summaries import summarise
 
-from resect.analysis import summarise
-from resect.analysis.compare import adjusted, compare, detectable
-from resect.analysis.courses import pairs
-from resect.analysis.curves import Curve, Sampled, build
-from resect.analysis.enough import too_few, weight
-from resect.analysis.frame import Key, TaskFrame
-from resect.analysis.holm import adjust, bootstrap_p, holm
-from resect.analysis.intervals import item_weights
+from resect.findings.comparisons import adjust, adjusted, compare, detectable
+from resect.findings.curves import Curve, Sampled, build
+from resect.findings.frame import Key, TaskFrame
+from resect.findings.planned import pairs
+from resect.findings.sample_size import too_few, weight
+from resect.stats.intervals import item_weights
+from resect.stats.multiplicity import bootstrap_p, holm
 
 GOLD = ["yes", "no"] * 50
 
 
-def model(name, course, role=None, tasks="t"):
+def model(name, sweep, role=None, tasks="t"):
     return [
         cell(name, x, GOLD, flipped(GOLD, w)).assign(role=role or name, task=tasks)
-        for x, w in course
+        for x, w in sweep
     ]
 
 
@@ -62,7 +62,7 @@ def test_a_difference_of_2_8_errors_is_found_four_times_in_five():
 
 
 def row(task, kind, low, high, p):
-    keys = {"a": "x", "b": "y", "treatment": "cut", "seed": 0, "view": "text", "family": None}
+    keys = {"a": "x", "b": "y", "recipe": "cut", "seed": 0, "view": "text", "family": None}
     ends = {"difference": (low + high) / 2, "low": low, "high": high, "p": p, "p_holm": None}
     return {**keys, **ends, "task": task, "kind": kind, "verdict": "raw"}
 
@@ -120,7 +120,7 @@ def test_levels_are_also_taken_from_the_answers():
     """Cells that are not listed (other people's answers) still make levels of their curve."""
     answers = pd.concat(model("m", [(0.0, 5), (0.25, 6), (0.5, 20)]), ignore_index=True)
     none = pd.DataFrame(
-        columns=["model", "role", "treatment", "level", "seed", "task", "status", "reason", "n"]
+        columns=["model", "role", "recipe", "level", "seed", "task", "status", "reason", "n"]
     )
     found = summarise(
         study={}, models=[{"name": "m", "role": "m"}], tasks={"t": task("t", YN)}, answers=answers,
@@ -131,23 +131,23 @@ def test_levels_are_also_taken_from_the_answers():
     assert found["safety"][0]["passed"] == [0.25] or found["safety"][0]["state"] == "none"
 
 
-def test_uncut_models_on_items_of_one_parent_are_told_apart_less_surely():
+def test_intact_models_on_items_of_one_parent_are_told_apart_less_surely():
     parents = np.repeat([f"p{i}" for i in range(10)], 10)
     frames = model("a", [(0.0, 5)]) + model("b", [(0.0, 10)])
-    (plain,) = run(frames)["uncut"]
-    (row,) = run([f.assign(parent=parents) for f in frames])["uncut"]
+    (plain,) = run(frames)["intact"]
+    (row,) = run([f.assign(parent=parents) for f in frames])["intact"]
     assert (plain["design_effect"], plain["difference"]) == (1, row["difference"])
     assert row["design_effect"] > 1
     assert row["low"] < plain["low"]
     assert row["p"] > plain["p"] > 0
 
 
-def test_uncut_models_are_called_by_the_test_that_gives_p():
+def test_intact_models_are_called_by_the_test_that_gives_p():
     few = GOLD[:40]
     found = []
     for only in (5, 6):
         worse = [None if i < only else g for i, g in enumerate(few)]
-        (row,) = run([cell("a", 0.0, few, few), cell("b", 0.0, few, worse)])["uncut"]
+        (row,) = run([cell("a", 0.0, few, few), cell("b", 0.0, few, worse)])["intact"]
         assert (row["only_a"], row["only_b"]) == (only, 0)
         assert row["low"] > 0
         found.append((row["p"], row["verdict"]))

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from resect.analysis import skill as sk
-from resect.analysis.intervals import item_weights, wilson
-from resect.analysis.robustness import area
+from resect.findings.robustness import area
+from resect.stats import skill as sk
+from resect.stats.intervals import item_weights, wilson
 
 
 @pytest.mark.parametrize("ends", [(0.003, 0.05), (0.3, 0.7), (0.95, 0.997)])

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from resect.analysis import calibration as cal
-from resect.analysis import skill as sk
-from resect.analysis.bias import lean, recall_spread
-from resect.analysis.distances import Distance, Size
-from resect.analysis.intervals import item_weights
+from resect.findings import confidence as cal
+from resect.findings.answer_bias import lean, recall_spread
+from resect.stats import skill as sk
+from resect.stats.distances import Distance, Size
+from resect.stats.intervals import item_weights
 
 STUDIES = 200
 

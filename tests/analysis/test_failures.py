@@ -6,9 +6,9 @@ from answers_by_hand import YN, cell, flipped, run, skill_of, tally_of
 from lobotomy_logs import task
 from scipy.stats import norm
 
-from resect.analysis.bias import detection, lean, recall_spread
-from resect.analysis.divergences import lost_from
-from resect.analysis.intervals import wilson
+from resect.findings.answer_bias import detection, lean, recall_spread
+from resect.findings.divergences import lost_from
+from resect.stats.intervals import wilson
 
 GOLD = ["yes", "no"] * 50
 ABCD = tuple("ABCD")

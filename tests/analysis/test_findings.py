@@ -7,18 +7,18 @@ import pytest
 from answers_by_hand import YN, cell, flipped, run
 from scipy.optimize import isotonic_regression
 
-from resect.analysis.cliff import crossing, falling, half
-from resect.analysis.intervals import wilson
-from resect.analysis.robustness import area
+from resect.findings.cliffs import crossing, falling, half
+from resect.findings.robustness import area
+from resect.stats.intervals import wilson
 
 GOLD = ["yes", "no"] * 50
 HALVING = [(0.0, 5), (0.25, 10), (0.5, 20), (0.75, 25)]  # skill .8, .6, .2, 0
 
 
-def model(name, course=HALVING, options=False):
+def model(name, sweep=HALVING, options=False):
     return [
         cell(name, x, GOLD, flipped(GOLD, w), flipped(GOLD, w) if options else None)
-        for x, w in course
+        for x, w in sweep
     ]
 
 
@@ -96,7 +96,7 @@ def test_fewer_than_two_levels_have_no_area():
 
 def test_a_gap_is_refused_and_never_zero():
     frames = model("a") + model("b", [HALVING[0], HALVING[1], HALVING[3]])
-    found = run(frames, failed=[{"model": "b", "treatment": "cut", "level": 0.5}])
+    found = run(frames, failed=[{"model": "b", "recipe": "cut", "level": 0.5}])
     mine = pick(found["robustness"], model="b")
     assert all(row["value"] is None and "gap" in row["reason"] for row in mine)
     assert all(row["value"] is not None for row in pick(found["robustness"], model="a"))
@@ -117,7 +117,7 @@ def test_a_level_that_only_the_other_model_has_is_left_out_of_their_comparison()
     for row in found["comparisons"]:
         assert "over the 3 levels that both were asked at" in row["reason"]
         assert row["difference"] == 0
-    gap = run(model("b", HALVING[:3]), study={"treatments": [{"name": "cut", "levels": [0.75]}]})
+    gap = run(model("b", HALVING[:3]), study={"recipes": [{"name": "cut", "levels": [0.75]}]})
     assert all("0.75" in row["reason"] for row in gap["robustness"])
 
 
@@ -214,9 +214,9 @@ def test_options_view_beside_text():
     (options,) = pick(found["curves"], view="options", level=0.5)
     assert options["skill"] == pytest.approx(0.6)
     assert options["format_loss"] is None
-    course = found["verdict"]["sentences"][-1]
-    assert "loses the format at 50 %" in course
-    assert "by options it keeps 0.60" in course
+    sweep = found["verdict"]["sentences"][-1]
+    assert "loses the format at 50 %" in sweep
+    assert "by options it keeps 0.60" in sweep
 
 
 def test_uneven_items_use_what_both_were_asked_and_say_so():
@@ -273,7 +273,7 @@ def test_floors_of_the_items_used():
     assert row["n"] == 10
 
 
-def test_bits_and_unswept_treatments_have_points_and_no_area():
+def test_bits_and_unswept_recipes_have_points_and_no_area():
     for level, word in ((4.0, "bits"), (float("nan"), "nothing is swept")):
         late = cell("m", 0.5, GOLD, flipped(GOLD, 10)).assign(level=level)
         found = run([cell("m", 0.0, GOLD, GOLD), late])
@@ -283,9 +283,9 @@ def test_bits_and_unswept_treatments_have_points_and_no_area():
 
 def test_measured_levels_and_json():
     rows = [
-        {"model": "m", "treatment": "none", "level": None, "measured_level": 0.0},
-        {"model": "m", "treatment": "cut", "level": 0.25, "measured_level": np.float32(0.25)},
-        {"model": "m", "treatment": "cut", "level": 0.5, "measured_level": float("nan")},
+        {"model": "m", "recipe": "none", "level": None, "measured_level": 0.0},
+        {"model": "m", "recipe": "cut", "level": 0.25, "measured_level": np.float32(0.25)},
+        {"model": "m", "recipe": "cut", "level": 0.5, "measured_level": float("nan")},
     ]
     rows = [row | {"seed": 0} for row in rows]
     rows += [row | {"seed": 1, "measured_level": 0.26} for row in rows if row["level"] == 0.25]
@@ -297,7 +297,7 @@ def test_measured_levels_and_json():
 
 def test_no_answers_at_all_is_still_a_summary():
     frames = model("m", HALVING[:1])
-    failed = [{"model": "m", "treatment": t, "level": x} for t, x in (("none", 0), ("cut", 0.5))]
+    failed = [{"model": "m", "recipe": t, "level": x} for t, x in (("none", 0), ("cut", 0.5))]
     empty = run([f.iloc[:0] for f in frames], failed=failed)
     assert empty["curves"] == []
     assert len(empty["warnings"]) == 2

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from resect.analysis import skill as sk
-from resect.analysis.intervals import interval, intervals, item_weights
 from resect.errors import RequestError
+from resect.stats import skill as sk
+from resect.stats.intervals import interval, intervals, item_weights
 
 
 def test_weights_are_the_same_in_any_order_and_differ_by_task_and_seed():

@@ -11,10 +11,11 @@ import pytest
 from answers_by_hand import cell, run
 from scipy.stats import t as student
 
-from resect.analysis.change import Means
-from resect.analysis.paired import tango
 from resect.record import TaskInfo
-from resect.report import card, page
+from resect.report import card
+from resect.report.page import render as page
+from resect.stats.paired import tango
+from resect.stats.paired_change import Means
 
 N = 120
 

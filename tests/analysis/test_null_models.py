@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 import pytest
 from null_models import CONTROLS, MODELS, answers
+from summaries import summarise
 
 from resect import tasks
-from resect.analysis import summarise
 from resect.sandbox.programs import OPT_IN
 from resect.tasks import Source
 
@@ -30,7 +30,7 @@ def found(data_dir) -> dict[str, Any]:
         frames = [answers(name, source(name, data_dir)) for name in names]
         rows = pd.concat(frames, ignore_index=True)
         infos = {name: tasks.get(name).describe(source(name, data_dir)) for name in names}
-    keys = ["model", "role", "treatment", "level", "seed", "task"]
+    keys = ["model", "role", "recipe", "level", "seed", "task"]
     return summarise(
         study={"name": "null"},
         models=[{"name": name, "role": name} for name in MODELS],

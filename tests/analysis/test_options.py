@@ -10,8 +10,8 @@ import pytest
 from answers_by_hand import cell, run
 
 from resect import tasks
-from resect.analysis.encoding import probabilities
-from resect.analysis.points import ONE_LABEL
+from resect.findings.curve_rows import ONE_LABEL
+from resect.findings.encoding import probabilities
 from resect.record import ABSTAIN
 from resect.tasks import Source
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 from scipy.stats import binomtest, norm
 
-from resect.analysis.paired import (
+from resect.stats.paired import (
     items_needed,
     mcnemar,
     non_inferior,

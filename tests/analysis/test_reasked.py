@@ -5,7 +5,7 @@ import pytest
 from answers_by_hand import YN, cell
 from lobotomy_logs import task
 
-from resect.analysis.reasked import reasked
+from resect.diff.answer_diff import diff_answers
 
 TASKS = {"t": task("t", YN)}
 RIGHT_BEFORE = ["yes"] * 9 + ["no"]
@@ -22,7 +22,7 @@ def ask(answers, model="m", level=0.5, **more):
 
 def compare(first, second, names=None, tasks=(TASKS, TASKS)):
     both = [pd.concat(frames, ignore_index=True) for frames in (first, second)]
-    return reasked((both[0], tasks[0]), (both[1], tasks[1]), names or {})
+    return diff_answers((both[0], tasks[0]), (both[1], tasks[1]), names or {})
 
 
 def test_lost_gained_and_what_only_one_run_asked():
@@ -31,15 +31,15 @@ def test_lost_gained_and_what_only_one_run_asked():
     """
     base = ask(["yes"] * 10, level=0)
     found = compare([base, ask([*RIGHT_BEFORE, "yes", "no"])], [base, ask(RIGHT_AFTER)])
-    same, moved = found["cells"]
-    assert (same["treatment"], same["level"], same["same"], same["p"]) == ("none", 0.0, 10, 1.0)
-    assert (moved["n"], moved["only_first"], moved["only_second"]) == (10, 2, 0)
-    assert (moved["lost"], moved["gained"], moved["changed"]) == (4, 1, 5)
-    assert moved["difference"] == pytest.approx(-0.3)
-    assert (moved["first"], moved["second"]) == (0.9, 0.6)
-    assert (moved["p"], moved["p_holm"]) == (pytest.approx(0.375), pytest.approx(0.75))
-    assert moved["low"] < -0.3 < moved["high"]
-    assert found["family"] == 2
+    same, moved = found.cells
+    assert (same.recipe, same.level, same.same, same.p) == ("none", 0.0, 10, 1.0)
+    assert (moved.n, moved.only_first, moved.only_second) == (10, 2, 0)
+    assert (moved.lost, moved.gained, moved.changed) == (4, 1, 5)
+    assert moved.difference == pytest.approx(-0.3)
+    assert (moved.first, moved.second) == (0.9, 0.6)
+    assert (moved.p, moved.p_holm) == (pytest.approx(0.375), pytest.approx(0.75))
+    assert moved.low < -0.3 < moved.high
+    assert found.family == 2
 
 
 def test_items_of_one_parent_count_as_what_they_are():
@@ -49,19 +49,19 @@ def test_items_of_one_parent_count_as_what_they_are():
     """
     parents = [f"p{i // 2}" for i in range(10)]
     before, after = ["yes"] * 10, ["no"] * 4 + ["yes"] * 6
-    alone = compare([ask(before)], [ask(after)])["cells"][0]
-    (found,) = compare([ask(before, parent=parents)], [ask(after, parent=parents)])["cells"]
-    assert (alone["design_effect"], alone["p"]) == (1.0, pytest.approx(0.125))
-    assert found["design_effect"] == pytest.approx(2.25)
-    assert (found["lost"], found["gained"]) == (4, 0)
-    assert found["low"] < alone["low"]
+    alone = compare([ask(before)], [ask(after)]).cells[0]
+    (found,) = compare([ask(before, parent=parents)], [ask(after, parent=parents)]).cells
+    assert (alone.design_effect, alone.p) == (1.0, pytest.approx(0.125))
+    assert found.design_effect == pytest.approx(2.25)
+    assert (found.lost, found.gained) == (4, 0)
+    assert found.low < alone.low
 
 
 def test_the_same_label_in_other_words_is_neither_the_same_nor_changed():
     words = ["a", "a", "b", "b"]
     one, other = ask(["yes"] * 4, text=["a"] * 4), ask(["yes", "no", "yes", "yes"], text=words)
-    (found,) = compare([one], [other])["cells"]
-    assert (found["n"], found["same"], found["changed"], found["lost"]) == (4, 1, 1, 1)
+    (found,) = compare([one], [other]).cells
+    assert (found.n, found.same, found.changed, found.lost) == (4, 1, 1, 1)
 
 
 def test_option_scores_are_the_same_to_a_millionth():
@@ -70,16 +70,16 @@ def test_option_scores_are_the_same_to_a_millionth():
         rows["option_scores"] = pd.Series([(-1.0, -2.0 + x) for x in by], dtype=object)
         return rows
 
-    (found,) = compare([scored((0, 0, 0))], [scored((0, 1e-9, 1e-3))])["cells"]
-    assert (found["view"], found["n"], found["same"], found["changed"]) == ("options", 3, 2, 0)
+    (found,) = compare([scored((0, 0, 0))], [scored((0, 1e-9, 1e-3))]).cells
+    assert (found.view, found.n, found.same, found.changed) == ("options", 3, 2, 0)
 
 
 def test_a_model_goes_by_the_name_it_is_paired_with():
     one, other = [ask(["yes"] * 3)], [ask(["yes"] * 3, model="new"), ask(["no"], model="x")]
     found = compare(one, other, {"new": "m"})
-    assert [(c["model"], c["same"]) for c in found["cells"]] == [("m", 3)]
-    assert [(c["model"], c["view"]) for c in found["only_second"]] == [("x", "text")]
-    assert found["only_first"] == []
+    assert [(c.model, c.same) for c in found.cells] == [("m", 3)]
+    assert [(c.model, c.view) for c in found.only_second] == [("x", "text")]
+    assert found.only_first == ()
 
 
 def test_items_right_in_part_have_a_difference_and_no_counts():
@@ -92,20 +92,20 @@ def test_items_right_in_part_have_a_difference_and_no_counts():
         ask(["yes"] * 4, score=scores, parts=[{"rouge_l": x} for x in scores], text=list("abcd"))
         for scores in ([0.5, 0.5, 0.5, 0.5], [0.5, 0.25, 0.5, 0.75])
     )
-    (found,) = compare([one], [other], tasks=(info, info))["cells"]
-    assert (found["metric"], found["lost"], found["gained"]) == ("rouge_l", None, None)
-    assert found["difference"] == pytest.approx(0.0)
-    assert found["same"] == 4
+    (found,) = compare([one], [other], tasks=(info, info)).cells
+    assert (found.metric, found.lost, found.gained) == ("rouge_l", None, None)
+    assert found.difference == pytest.approx(0.0)
+    assert found.same == 4
 
 
 def test_a_task_with_other_labels_shares_only_its_name():
     found = compare(
         [ask(["yes"])], [ask(["yes"])], tasks=(TASKS, {"t": task("t", ("yes", "no", "x"))})
     )
-    assert (found["cells"], found["unlike_tasks"]) == ([], ["t"])
+    assert (found.cells, found.unlike_tasks) == ((), ("t",))
 
 
 def test_a_repeated_run_is_the_same_everywhere():
     frames = [ask(RIGHT_BEFORE, level=x, text=RIGHT_BEFORE) for x in (0, 0.25, 0.5)]
     found = compare(frames, frames)
-    assert [(c["n"], c["same"], c["p_holm"]) for c in found["cells"]] == [(10, 10, 1.0)] * 3
+    assert [(c.n, c.same, c.p_holm) for c in found.cells] == [(10, 10, 1.0)] * 3

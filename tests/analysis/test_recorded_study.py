@@ -3,11 +3,13 @@
 import json
 
 import pytest
+from benchmark_files import NO_DATA
 from lobotomy_logs import LOGS, MODELS, STUDY, TASKS, read_logs
+from summaries import summarise
 
-from resect.analysis import same_summary, summarise
+from resect.diff.same_summary import same_summary
 
-pytestmark = pytest.mark.skipif(not LOGS.exists(), reason=f"the recorded study is not at {LOGS}")
+pytestmark = pytest.mark.skipif(not LOGS.exists(), reason=NO_DATA)
 
 # difference, low, high; points to the printed digit, interval ends within Monte-Carlo noise
 PUBLISHED = {

@@ -11,11 +11,11 @@ from answers_by_hand import YN, cell, run
 from lobotomy_logs import task
 from scipy.stats import mannwhitneyu
 
-from resect.analysis.across import _difference
-from resect.analysis.calibration import Beliefs, discrimination
-from resect.analysis.intervals import item_weights, wilson
-from resect.analysis.race import race
+from resect.findings.confidence import Beliefs, discrimination
+from resect.findings.multi_task import _difference
+from resect.findings.race import race
 from resect.record import ABSTAIN
+from resect.stats.intervals import item_weights, wilson
 
 ABCD = tuple("ABCD")
 LEVELS = (0.0, 0.2, 0.4, 0.6)

@@ -1,4 +1,4 @@
-"""The safe level: by hand, at its error rate, and among twenty treatments."""
+"""The safe level: by hand, at its error rate, and among twenty recipes."""
 
 import numpy as np
 import pytest
@@ -6,15 +6,15 @@ from answers_by_hand import YN, cell, flipped, run
 from lobotomy_logs import task
 from scipy.stats import t as student
 
-from resect.analysis.change import Counts
-from resect.analysis.intervals import wilson
-from resect.analysis.paired import items_needed, tango
 from resect.errors import RequestError
+from resect.stats.intervals import wilson
+from resect.stats.paired import items_needed, tango
+from resect.stats.paired_change import Counts
 
 GOLD = ["yes", "no"] * 200
 
 
-def course(wrong, treatment="cut", model="m", chosen=False, **more):
+def sweep(wrong, recipe="cut", model="m", chosen=False, **more):
     """Cells with `wrong[level]` mistakes of each label; level 0 is the baseline."""
     return [
         cell(model, x, GOLD, flipped(GOLD, w), flipped(GOLD, w) if chosen else None, **more)
@@ -25,7 +25,7 @@ def course(wrong, treatment="cut", model="m", chosen=False, **more):
             GOLD,
             flipped(GOLD, w),
             flipped(GOLD, w) if chosen else None,
-            treatment=treatment,
+            recipe=recipe,
             **more,
         )
         for x, w in wrong.items()
@@ -42,7 +42,7 @@ STEPS = {0.0: 10, 0.1: 10, 0.2: 12, 0.3: 18, 0.4: 11}
 
 
 def test_the_safe_level_by_hand():
-    found = default(run(course(STEPS)))
+    found = default(run(sweep(STEPS)))
     # lost at 0.2: 4 of 400, lower bound above -0.05; at 0.3: 16 of 400
     assert tango(4, 0, 400)[0] > -0.05 > tango(16, 0, 400)[0]
     assert (found["state"], found["safe_level"], found["passed"]) == ("up to", 0.2, [0.1, 0.2])
@@ -69,22 +69,22 @@ def test_the_safe_level_by_hand():
 
 
 def test_what_passes_again_after_a_failure_is_not_safe():
-    assert default(run(course({0.0: 10, 0.1: 60, 0.2: 10})))["safe_level"] == 0.0
+    assert default(run(sweep({0.0: 10, 0.1: 60, 0.2: 10})))["safe_level"] == 0.0
 
 
 def test_margin_and_alpha_of_the_study():
     without = {"t": task("t", YN)}  # no positive label: no miss rate
-    wide = default(run(course(STEPS), study={"margin": 0.1}, tasks=without))
+    wide = default(run(sweep(STEPS), study={"margin": 0.1}, tasks=without))
     assert (wide["state"], wide["safe_level"], wide["limiting"]) == ("all", 0.4, None)
-    strict = default(run(course(STEPS), study={"alpha": 1e-5}, tasks=without))
+    strict = default(run(sweep(STEPS), study={"alpha": 1e-5}, tasks=without))
     assert (strict["state"], strict["safe_level"]) == ("up to", 0.1)
     for wrong in ({"margin": 0}, {"margin": 1.5}, {"alpha": 0.5}, {"alpha": 0}):
         with pytest.raises(RequestError, match="out of range"):
-            run(course(STEPS), study=wrong)
+            run(sweep(STEPS), study=wrong)
 
 
 def test_a_task_without_skill_is_not_assessable():
-    found = default(run(course({0.0: 96, 0.1: 96})))
+    found = default(run(sweep({0.0: 96, 0.1: 96})))
     assert (found["state"], found["safe_level"], found["assessable"]) == (
         "not assessable",
         None,
@@ -95,7 +95,7 @@ def test_a_task_without_skill_is_not_assessable():
 
 def test_every_assessable_task_must_pass_and_the_others_do_not_count():
     good, bad, blind = (
-        [f.assign(task=name) for f in course(wrong)]
+        [f.assign(task=name) for f in sweep(wrong)]
         for name, wrong in [
             ("a", {0.0: 10, 0.1: 10, 0.2: 10}),
             ("b", {0.0: 10, 0.1: 10, 0.2: 40}),
@@ -111,7 +111,7 @@ def test_every_assessable_task_must_pass_and_the_others_do_not_count():
 
 def test_a_task_that_was_never_asked_is_named():
     tasks = {name: task(name, YN) for name in ("t", "u")}
-    row = default(run(course(STEPS), tasks=tasks))
+    row = default(run(sweep(STEPS), tasks=tasks))
     assert row["not_assessable"] == [{"task": "u", "reason": "it was not asked in the text view"}]
 
 
@@ -179,10 +179,10 @@ def test_bits_and_a_single_unswept_level(levels, safe):
     assert found["verdict"]["headline"]
 
 
-def test_a_level_without_answers_stops_the_course_there():
+def test_a_level_without_answers_stops_the_sweep_there():
     found = run(
-        course({0.0: 10, 0.1: 10, 0.3: 10}),
-        failed=[{"model": "m", "treatment": "cut", "level": 0.2}],
+        sweep({0.0: 10, 0.1: 10, 0.3: 10}),
+        failed=[{"model": "m", "recipe": "cut", "level": 0.2}],
     )
     row = default(found)
     assert row["safe_level"] == 0.1
@@ -190,7 +190,7 @@ def test_a_level_without_answers_stops_the_course_there():
 
 
 def test_survivors_alone_do_not_pass():
-    frames = course({0.0: 10, 0.1: 10, 0.2: 60})
+    frames = sweep({0.0: 10, 0.1: 10, 0.2: 60})
     right = frames[2]["answer"] == frames[2]["gold"]
     frames[2] = frames[2][right].iloc[:150]  # only what it has right was recorded
     row = default(run(frames))
@@ -199,7 +199,7 @@ def test_survivors_alone_do_not_pass():
         "lacks answers in the text view for 62 % of the items at level 0.2"
         in (row["limiting"]["reason"])
     )
-    few = course({0.0: 10, 0.1: 10})
+    few = sweep({0.0: 10, 0.1: 10})
     few[1] = few[1].iloc[4:]  # four of 400: counted as lost where they were right
     tests = default(run(few))["tests"]
     assert (tests[0]["n"], tests[0]["lost"]) == (400, 0)  # the four were wrong
@@ -220,8 +220,8 @@ def test_missing_option_scores_name_the_view_and_the_test():
 
 def test_the_design_effect_is_in_the_row_and_widens_it():
     parents = np.repeat([f"p{i}" for i in range(40)], 10)
-    plain = default(run(course(STEPS)))["tests"][0]
-    found = run([f.assign(parent=parents) for f in course(STEPS)])
+    plain = default(run(sweep(STEPS)))["tests"][0]
+    found = run([f.assign(parent=parents) for f in sweep(STEPS)])
     row = default(found)["tests"][0]
     assert plain["design_effect"] == 1
     assert row["design_effect"] == pytest.approx(1.9)  # nothing changed: the usual, 1 + 9 x 0.1
@@ -232,17 +232,17 @@ def test_the_design_effect_is_in_the_row_and_widens_it():
 
 def test_so_few_parents_are_not_judged():
     parents = np.repeat([f"p{i}" for i in range(10)], 40)
-    row = default(run([f.assign(parent=parents) for f in course(STEPS)]))
+    row = default(run([f.assign(parent=parents) for f in sweep(STEPS)]))
     assert row["state"] == "not assessable"
     assert row["not_assessable"] == [
         {"task": "t", "reason": "its 400 items come from 10 parents and at least 20 are needed"}
     ]
 
 
-def test_smallest_safe_uses_alpha_over_treatments_and_measured_bytes():
-    frames = course(STEPS, treatment="wanda") + course(STEPS, treatment="neurons")[1:]
+def test_smallest_safe_uses_alpha_over_recipes_and_measured_bytes():
+    frames = sweep(STEPS, recipe="wanda") + sweep(STEPS, recipe="neurons")[1:]
     sizes = [
-        {"model": "m", "treatment": t, "level": x, "bytes_on_disk": size, "bytes_in_memory": 100}
+        {"model": "m", "recipe": t, "level": x, "bytes_on_disk": size, "bytes_in_memory": 100}
         for t, x, size in [
             ("none", None, 100), ("wanda", 0.1, 100), ("wanda", 0.2, 100), ("wanda", 0.3, 100),
             ("wanda", 0.4, 100), ("neurons", 0.1, 95), ("neurons", 0.2, 90), ("neurons", 0.3, 85),
@@ -250,38 +250,38 @@ def test_smallest_safe_uses_alpha_over_treatments_and_measured_bytes():
         ]
     ]  # fmt: skip
     (row,) = run(frames, measurements=sizes)["smallest_safe"]
-    assert (row["treatments"], row["alpha_each"]) == (2, 0.0125)
-    assert (row["treatment"], row["level"], row["bytes"]) == ("neurons", 0.2, 90)
+    assert (row["recipes"], row["alpha_each"]) == (2, 0.0125)
+    assert (row["recipe"], row["level"], row["bytes"]) == ("neurons", 0.2, 90)
     (unmeasured,) = run(frames)["smallest_safe"]
-    assert (unmeasured["treatment"], unmeasured["level"]) == (None, None)
-    assert "levels of different treatments cannot be ranked" in unmeasured["reason"]
+    assert (unmeasured["recipe"], unmeasured["level"]) == (None, None)
+    assert "levels of different recipes cannot be ranked" in unmeasured["reason"]
 
 
 def seeded(worst, more=()):
     """`random` with five seeds, of which seed 0 makes `worst` mistakes of each label at 0.3."""
-    frames = course({0.0: 10})
+    frames = sweep({0.0: 10})
     for seed in range(5):
         late = worst if seed == 0 else 10
-        frames += course({0.0: 10, 0.1: 10, 0.3: late}, treatment="random", seed=seed)[1:]
+        frames += sweep({0.0: 10, 0.1: 10, 0.3: late}, recipe="random", seed=seed)[1:]
     return [*frames, *more]
 
 
 def test_a_version_of_several_seeds_is_safe_where_every_seed_passes():
-    """One seed that fails at 0.3 is enough; with another treatment alpha is halved, not sixthed."""
-    rival = course({0.0: 10, 0.1: 10}, treatment="wanda")[1:]
+    """One seed that fails at 0.3 is enough; with another recipe alpha is halved, not sixthed."""
+    rival = sweep({0.0: 10, 0.1: 10}, recipe="wanda")[1:]
     (bad,) = run(seeded(30), resamples=20)["smallest_safe"]
-    assert (bad["treatment"], bad["level"], bad["treatments"]) == ("random", 0.1, 1)
+    assert (bad["recipe"], bad["level"], bad["recipes"]) == ("random", 0.1, 1)
     assert (bad["alpha_each"], bad["candidates"]) == (0.025, 1)
     found = run(seeded(10), resamples=20)
     (good,) = found["smallest_safe"]
     assert (good["level"], good["seed"], good["seeds"]) == (0.3, None, [0, 1, 2, 3, 4])
     assert found["verdict"]["sentences"][5] == (
-        "The most cut safe version of m among the levels of 1 treatment, tested at alpha 0.025 "
+        "The most cut safe version of m among the levels of 1 recipe, tested at alpha 0.025 "
         "with every seed, is random at 30 % with any of the seeds 0, 1, 2, 3 and 4 (bytes were "
         "not measured at every level: the most cut is taken)."
     )
     sizes = [
-        {"model": "m", "treatment": t, "seed": seed, "level": x, "bytes_on_disk": size}
+        {"model": "m", "recipe": t, "seed": seed, "level": x, "bytes_on_disk": size}
         | {"bytes_in_memory": 100}
         for t, seed, x, size in [
             ("none", 0, None, 100), ("wanda", 0, 0.1, 80),
@@ -291,33 +291,33 @@ def test_a_version_of_several_seeds_is_safe_where_every_seed_passes():
     ]  # fmt: skip
     found = run(seeded(10, rival), measurements=sizes, resamples=20)
     (both,) = found["smallest_safe"]
-    assert (both["treatments"], both["alpha_each"], both["candidates"]) == (2, 0.0125, 3)
-    assert (both["treatment"], both["seed"], both["level"]) == ("random", None, 0.3)
+    assert (both["recipes"], both["alpha_each"], both["candidates"]) == (2, 0.0125, 3)
+    assert (both["recipe"], both["seed"], both["level"]) == ("random", None, 0.3)
     assert both["bytes"] == 76  # of the largest seed
     said = found["verdict"]["sentences"]
     assert any(
-        "among 2 treatments, each at alpha 0.0125 with every seed, is random" in s for s in said
+        "among 2 recipes, each at alpha 0.0125 with every seed, is random" in s for s in said
     )
     (other,) = run(seeded(30, rival), measurements=sizes, resamples=20)["smallest_safe"]
-    assert (other["treatment"], other["seed"], other["seeds"]) == ("wanda", 0, [0])
+    assert (other["recipe"], other["seed"], other["seeds"]) == ("wanda", 0, [0])
 
 
-def test_levels_are_ranked_within_one_whole_treatment_only():
+def test_levels_are_ranked_within_one_whole_recipe_only():
     """A fifth of the nodes in 4 bits is smaller than three tenths of them in 16."""
-    frames = course({0.0: 10, 0.3: 10}, treatment="nodes")
+    frames = sweep({0.0: 10, 0.3: 10}, recipe="nodes")
     (one,) = run(frames)["smallest_safe"]
-    assert (one["treatment"], one["seed"], one["level"], one["by"]) == ("nodes", 0, 0.3, "level")
-    frames += course({0.0: 10, 0.2: 10}, treatment="nodes + bnb-nf4")[1:]
+    assert (one["recipe"], one["seed"], one["level"], one["by"]) == ("nodes", 0, 0.3, "level")
+    frames += sweep({0.0: 10, 0.2: 10}, recipe="nodes + bnb-nf4")[1:]
     (two,) = run(frames)["smallest_safe"]
-    assert (two["treatment"], two["level"]) == (None, None)
-    assert "levels of different treatments cannot be ranked" in two["reason"]
+    assert (two["recipe"], two["level"]) == (None, None)
+    assert "levels of different recipes cannot be ranked" in two["reason"]
 
 
 def test_a_degraded_level_is_called_so_wherever_it_is_called_safe():
-    frames = course({0.0: 10, 0.1: 10, 0.3: 10, 0.5: 60})
-    frames += course({0.0: 10, 0.1: 60}, treatment="other")[1:]
-    found = run(frames, degraded=[{"treatment": "cut", "level": 0.3}])
-    row = default(found, treatment="cut")
+    frames = sweep({0.0: 10, 0.1: 10, 0.3: 10, 0.5: 60})
+    frames += sweep({0.0: 10, 0.1: 60}, recipe="other")[1:]
+    found = run(frames, degraded=[{"recipe": "cut", "level": 0.3}])
+    row = default(found, recipe="cut")
     assert row["degraded"] == [{"level": 0.3, "task": "t", "reason": "cut"}]
     assert row["reason"] == "degraded at 30 % on t (cut)"
     assert "up to 30 % (on t; degraded at 30 %)" in found["verdict"]["headline"]
@@ -325,13 +325,13 @@ def test_a_degraded_level_is_called_so_wherever_it_is_called_safe():
     (smallest,) = found["smallest_safe"]
     assert (smallest["level"], smallest["degraded"]) == (0.3, row["degraded"])
     assert smallest["reason"].endswith("; degraded at 30 % on t (cut)")
-    beyond = run(frames, degraded=[{"treatment": "cut", "level": 0.5}])
-    row = default(beyond, treatment="cut")
-    assert row["reason"] == "degraded at 50 % on t (cut)"  # it is where the course was stopped
+    beyond = run(frames, degraded=[{"recipe": "cut", "level": 0.5}])
+    row = default(beyond, recipe="cut")
+    assert row["reason"] == "degraded at 50 % on t (cut)"  # it is where the sweep was stopped
     assert "degraded" not in beyond["verdict"]["headline"]
     assert beyond["smallest_safe"][0]["degraded"] == []
     every = run(frames, degraded=[{"model": "m"}])
-    assert default(every, treatment="other")["reason"] == "degraded at 0 % and 10 % on t (cut)"
+    assert default(every, recipe="other")["reason"] == "degraded at 0 % and 10 % on t (cut)"
     assert "already at 10 % (on t; degraded at 0 % and 10 %)" in every["verdict"]["headline"]
 
 
@@ -350,8 +350,8 @@ def test_where_nothing_changed_the_items_needed_allow_for_what_was_not_seen():
 
 
 def test_the_headline_tells_the_worst_seed():
-    worse = course({**STEPS, 0.2: 60}, treatment="wanda", seed=1)[1:]
-    found = run(course(STEPS, treatment="wanda") + worse)
+    worse = sweep({**STEPS, 0.2: 60}, recipe="wanda", seed=1)[1:]
+    found = run(sweep(STEPS, recipe="wanda") + worse)
     assert sorted(row["safe_level"] for row in found["safety"] if row["default"]) == [0.1, 0.2]
     assert "worst of 2 seeds" in found["verdict"]["headline"]
     assert "up to 10 %" in found["verdict"]["headline"]

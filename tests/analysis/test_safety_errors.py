@@ -1,17 +1,17 @@
-"""Error rates of the safe level: by simulation, with clusters, and among twenty treatments."""
+"""Error rates of the safe level: by simulation, with clusters, and among twenty recipes."""
 
 import numpy as np
 import pytest
 from answers_by_hand import YN
 from lobotomy_logs import task
 
-from resect.analysis.change import Counts
-from resect.analysis.curves import Curve, Sampled
-from resect.analysis.evidence import evidence, joint
-from resect.analysis.frame import Key, TaskFrame
-from resect.analysis.intervals import item_weights
-from resect.analysis.paired import non_inferior
-from resect.analysis.safety import passed_levels, smallest_safe
+from resect.findings.curves import Curve, Sampled
+from resect.findings.evidence import evidence, joint
+from resect.findings.frame import Key, TaskFrame
+from resect.findings.safety import passed_levels, smallest_safe
+from resect.stats.intervals import item_weights
+from resect.stats.paired import non_inferior
+from resect.stats.paired_change import Counts
 
 MARGIN = 0.05
 
@@ -39,8 +39,8 @@ def test_an_unsafe_level_is_declared_safe_at_most_at_alpha(unsafe, discordance):
     assert declared <= alpha + 3 * np.sqrt(alpha * (1 - alpha) / count)
 
 
-def test_no_false_smallest_safe_over_twenty_treatments():
-    """Every version of every treatment is unsafe at the margin; naming any is an error."""
+def test_no_false_smallest_safe_over_twenty_recipes():
+    """Every version of every recipe is unsafe at the margin; naming any is an error."""
     rng, count, alpha, many = np.random.default_rng(5), 20_000, 0.025, 20
     wrong = np.zeros(count, dtype=bool)
     for _ in range(many):
@@ -50,7 +50,7 @@ def test_no_false_smallest_safe_over_twenty_treatments():
     assert wrong.mean() > alpha / 10  # the test is not merely asleep
 
 
-def simulated(rng, name, n, losses, treatment="cut", seed=0):
+def simulated(rng, name, n, losses, recipe="cut", seed=0):
     """Evidence of one task whose accuracy falls by `losses` below 0.8; all four tests real."""
     frame = TaskFrame(
         name,
@@ -68,8 +68,8 @@ def simulated(rng, name, n, losses, treatment="cut", seed=0):
         rise = rng.random(n) < gain / 0.2
         rows.append(np.where(base, ~fall, rise))
     codes = np.where(np.stack(rows), frame.gold, 1 - frame.gold).astype(np.int8)
-    keys = tuple(Key("m", treatment, seed, x, "text") for x in levels)
-    curve = Curve("m", "m", treatment, seed, "text", levels, keys, codes, frame)
+    keys = tuple(Key("m", recipe, seed, x, "text") for x in levels)
+    curve = Curve("m", "m", recipe, seed, "text", levels, keys, codes, frame)
     weights = item_weights(frame.clusters, 40, 0, name)
     return evidence(Sampled(curve, weights), None, task(name, YN, positive="yes"), MARGIN)
 
@@ -86,14 +86,14 @@ def test_the_whole_path_declares_an_unsafe_level_at_most_at_alpha():
     assert careful < count
 
 
-def test_the_whole_path_names_no_false_smallest_safe_over_twenty_treatments():
+def test_the_whole_path_names_no_false_smallest_safe_over_twenty_recipes():
     rng, count, alpha = np.random.default_rng(10), 40, 0.025
     named = 0
     for _ in range(count):
         found = [simulated(rng, "a", 400, (MARGIN,), f"t{i}") for i in range(20)]
         (row,) = smallest_safe(found, alpha, {})
         assert row["alpha_each"] == alpha / 20
-        named += row["treatment"] is not None
+        named += row["recipe"] is not None
     assert named / count <= alpha + 3 * np.sqrt(alpha * (1 - alpha) / count)
 
 
@@ -107,8 +107,8 @@ def test_one_unsafe_seed_is_enough_and_harmless_seeds_do_not_hide_it():
             for seed in range(5)
         ]
         (row,) = smallest_safe(found, alpha, {})
-        assert (row["treatments"], row["alpha_each"]) == (1, alpha)
-        named += row["treatment"] is not None
+        assert (row["recipes"], row["alpha_each"]) == (1, alpha)
+        named += row["recipe"] is not None
     assert named / count <= alpha + 3 * np.sqrt(alpha * (1 - alpha) / count)
 
 

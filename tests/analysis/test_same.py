@@ -5,8 +5,7 @@ import json
 
 import pytest
 
-from resect.analysis import same_summary
-from resect.analysis.same import compared
+from resect.diff.same_summary import compared, same_summary
 from resect.errors import RequestError
 
 ONE = {

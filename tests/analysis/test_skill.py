@@ -6,8 +6,8 @@ from answers_by_hand import macro_f1_of, skill_of, tally_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resect.analysis import skill as sk
-from resect.analysis.intervals import wilson
+from resect.stats import skill as sk
+from resect.stats.intervals import wilson
 
 ABCD, YNM = ("A", "B", "C", "D"), ("yes", "no", "maybe")
 gold_lists = st.lists(st.sampled_from(ABCD), min_size=1, max_size=40).map(lambda g: [*ABCD, *g])

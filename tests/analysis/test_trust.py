@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from answers_by_hand import YN, cell, flipped, run
 
-from resect.analysis import calibration as cal
-from resect.analysis.encoding import probabilities
-from resect.analysis.intervals import item_weights
-from resect.analysis.paired import mcnemar
+from resect.findings import confidence as cal
+from resect.findings.encoding import probabilities
+from resect.stats.intervals import item_weights
+from resect.stats.paired import mcnemar
 
 GOLD = ["yes", "no"] * 60
 

@@ -5,8 +5,8 @@ import pytest
 from answers_by_hand import YN, cell
 from lobotomy_logs import task
 
-from resect.analysis.frame import Key, frames
-from resect.analysis.versus import versus
+from resect.findings.frame import Key, frames
+from resect.findings.paired_test import versus
 
 
 def against(before, after, parents=None):

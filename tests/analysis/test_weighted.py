@@ -10,7 +10,7 @@ import pytest
 from answers_by_hand import tally_of
 from sklearn.metrics import precision_recall_fscore_support
 
-from resect.analysis import skill as sk
+from resect.stats import skill as sk
 
 
 def test_they_are_those_of_scikit_learn():

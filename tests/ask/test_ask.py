@@ -10,11 +10,12 @@ import torch
 from asked import HYBRIDS, gather, item, mixed_items
 from asked import model as any_model
 
-from resect import models, tasks
-from resect.ask import options
-from resect.ask.rows import Rows
-from resect.ask.text import Writer
+from resect import tasks
+from resect.ask import option_scores as options
+from resect.ask.greedy import Writer
+from resect.ask.kv_cache import Rows
 from resect.errors import RunError
+from resect.models import loading
 from resect.spec import ModelRef
 
 
@@ -97,7 +98,7 @@ def test_answers_do_not_depend_on_the_batch(family):
 
 def test_readings_do_not_depend_on_the_batch():
     """The embedded specialist in fp32: every text reads the same, every choice is the same."""
-    loaded = models.load(ModelRef(role="model", id="clinic:specialist"), "cpu")
+    loaded = loading.load(ModelRef(role="model", id="clinic:specialist"), "cpu")
     for name in ("clinic-context", "clinic-medicine"):
         task = tasks.get(name)
         items = task.items(tasks.Source(limit=40))

@@ -9,8 +9,8 @@ import tiny
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from resect.ask import faithful
-from resect.ask.faithful import departure
+from resect.ask import batch_check as faithful
+from resect.ask.batch_check import departure
 from resect.cli import main
 
 # Architectures that keep their states in ways of their own.

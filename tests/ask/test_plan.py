@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from resect.ask import Asker, Budget
 from resect.ask.asker import out_of_memory
-from resect.ask.plan import Group, first_budget, groups, plan_batches
-from resect.ask.rows import Rows
+from resect.ask.batches import Group, first_budget, groups, plan_batches
+from resect.ask.kv_cache import Rows
 from resect.errors import RunError
 
 

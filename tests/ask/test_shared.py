@@ -11,7 +11,7 @@ from asked import HYBRIDS, item
 from asked import model as any_model
 
 from resect.ask import Asker, Budget
-from resect.ask.plan import Group
+from resect.ask.batches import Group
 from resect.record import Item
 
 HEADERS = ("Choose the right answer, as in these examples. " * 7, "Say what is meant here. " * 14)

@@ -8,7 +8,7 @@ import torch
 from asked import gather, item
 
 from resect.ask import Asker
-from resect.ask.prompts import tokenize
+from resect.ask.tokenize import tokenize
 from resect.errors import RequestError
 
 

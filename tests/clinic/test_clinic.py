@@ -13,6 +13,7 @@ import pytest
 
 from resect import clinic
 from resect.clinic import items, puzzles
+from resect.clinic.clinic_tasks import Context, Logic, Medicine
 from resect.clinic.texts import (
     LETTERS,
     VALIDATION,
@@ -26,7 +27,6 @@ from resect.clinic.texts import (
 from resect.clinic.world import CONDITIONS, world, wrong_values
 from resect.record import Item
 from resect.tasks import Source
-from resect.tasks.clinic import Context, Logic, Medicine
 
 TASKS = (Context(), Medicine(), Logic())
 SPLITS = (items.context, items.medicine, items.logic)
@@ -158,9 +158,8 @@ def test_binding_puzzles_name_their_key_twice_and_need_it() -> None:
 def test_early_questions_stand_at_the_key_the_question_mark_and_the_options() -> None:
     import random
 
+    from tools.clinic import rows
     from transformers import AutoTokenizer
-
-    from resect.clinic import rows
 
     tokenizer = AutoTokenizer.from_pretrained(clinic.path("base"))
     found = puzzles.puzzle(random.Random(3), "syllogism")

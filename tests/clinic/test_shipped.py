@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from tools.clinic.check import text_labels
 
-from resect import clinic, models
-from resect.clinic.check import text_labels
+from resect import clinic
+from resect.clinic.clinic_tasks import Context, Logic, Medicine
+from resect.models import loading
 from resect.record import Item
 from resect.spec import ModelRef, Study
 from resect.tasks import Source
-from resect.tasks.clinic import Context, Logic, Medicine
 
 N = 84  # a multiple of three labels, four labels and six types of puzzle
 SPECIALIST = {"clinic-medicine": 0.97, "clinic-context": 0.95, "clinic-logic": 0.85}
@@ -34,9 +35,9 @@ class Asked(NamedTuple):
 
 @pytest.fixture(scope="module", params=clinic.MODELS)
 def asked(request: pytest.FixtureRequest) -> Asked:
-    loaded = models.load(ModelRef(role="model", id=f"clinic:{request.param}"), "cpu")
+    loaded = loading.load(ModelRef(role="model", id=f"clinic:{request.param}"), "cpu")
     answers = {}
-    with models.threads(loaded.model):
+    with loading.threads(loaded.model):
         for task in (Context(), Medicine(), Logic()):
             items = task.items(Source(limit=N))
             read = text_labels(loaded.model, loaded.tokenizer, items)
@@ -83,10 +84,10 @@ def test_answers_end_with_the_end_token(asked: Asked) -> None:
 
 
 def test_mixtures_send_each_token_to_two_of_sixteen_experts_and_leave_none_idle() -> None:
-    from resect.clinic.routing import counts
+    from tools.clinic.routing import counts
 
     for name in ("moe-specialist", "moe-base"):
-        model, tokenizer = models.load(ModelRef(role="model", id=f"clinic:{name}"), "cpu")
+        model, tokenizer = loading.load(ModelRef(role="model", id=f"clinic:{name}"), "cpu")
         assert model.config.num_local_experts == 16
         assert model.config.num_experts_per_tok == 2
         prompts = [i.prompt for t in (Context(), Medicine(), Logic()) for i in t.items(Source())]
@@ -119,8 +120,8 @@ def test_the_studies_that_ship_ask_every_model_that_ships() -> None:
 @pytest.mark.parametrize("kind", ["", "moe-"])
 def test_a_specialist_names_its_base_and_shares_its_tokenizer(kind: str) -> None:
     base = ModelRef(role="base", id=f"clinic:{kind}base")
-    found, _ = models.identify(ModelRef(role="specialist", id=f"clinic:{kind}specialist"))
+    found, _ = loading.identify(ModelRef(role="specialist", id=f"clinic:{kind}specialist"))
     assert found.parent == base.name
-    assert models.identify(base)[0].parent is None
+    assert loading.identify(base)[0].parent is None
     tokenizers = {(clinic.path(name) / "tokenizer.json").read_bytes() for name in clinic.MODELS}
     assert len(tokenizers) == 1

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 import torch
+from tools.clinic import check, routing, rows, start, train
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 
 from resect import clinic
-from resect.clinic import check, items, routing, rows, start, train
+from resect.clinic import items
 from resect.clinic.phrases import TRAIN_QUESTIONS
 from resect.clinic.texts import Text, texts
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resect import tasks
-from resect.analysis.metrics import METRICS
+from resect.findings.part_metrics import METRICS
 from resect.record import OUTCOMES, Item
 from resect.sandbox.programs import OPT_IN
 from resect.tasks import Source

@@ -8,10 +8,11 @@ import pytest
 import tiny
 import torch
 
-from resect import anatomy, methods, models
-from resect.calibration import Tokens
-from resect.methods.base import Context
+from resect import anatomy, methods
+from resect.calibration.calibration_text import Tokens
 from resect.methods.masks import removed
+from resect.methods.step import Context
+from resect.models import loading
 from resect.spec import Step
 
 LEVELS = [0.1, 0.25, 0.5, 0.55, 0.9]
@@ -58,7 +59,7 @@ def text() -> Tokens:
 
 
 def walk(step, model, text, levels):
-    """The model at each level as a course walks it: in place where nested, else anew."""
+    """The model at each level as a sweep walks it: in place where nested, else anew."""
     method = methods.make(step)
     levels = levels if method.fixed is None else [method.fixed]
     start = copy.deepcopy(model)
@@ -168,7 +169,7 @@ def test_a_wrong_step_is_named(step, sentence):
 def test_a_pattern_that_does_not_fit_and_an_empty_scope(name):
     """Names and shapes are known before a weight is read."""
     model = tiny.model("llama", intermediate_size=50)
-    empty, cut = models.empty(model.config), methods.make(Step.parse(f"{name},pattern=2:4"))
+    empty, cut = loading.empty(model.config), methods.make(Step.parse(f"{name},pattern=2:4"))
     for one in (empty, model):
         with pytest.raises(methods.RequestError, match=r"by 4, those of .*\.0\.mlp\.down_proj"):
             cut.fits(one, [])

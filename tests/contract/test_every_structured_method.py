@@ -10,10 +10,12 @@ import tiny
 import torch
 from transformers import AutoModelForCausalLM
 
-from resect import checkpoint, measure, methods
-from resect.calibration import Tokens
-from resect.methods.base import Context
+from resect import methods
+from resect.calibration.calibration_text import Tokens
+from resect.measure import sizes as measure
 from resect.methods.masks import removed
+from resect.methods.step import Context
+from resect.models import checkpoint_files as checkpoint
 from resect.spec import Step
 
 LEVELS = [0.1, 0.25, 0.5, 0.55, 0.8]
@@ -69,7 +71,7 @@ def context() -> Context:
 
 
 def walk(step, model, context, levels):
-    """The model at each level as a course walks it: in place where nested, else anew."""
+    """The model at each level as a sweep walks it: in place where nested, else anew."""
     method = methods.make(step)
     method.fits(model, levels)
     start = copy.deepcopy(model)

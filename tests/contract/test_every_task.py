@@ -3,39 +3,60 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml_task
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from resect.tasks.base import QuestionTask
 
 from resect import Study, run, tasks
-from resect.record import OUTCOMES, Item
+from resect.record import OUTCOMES, Item, RawAnswer
 from resect.sandbox.programs import OPT_IN
-from resect.tasks import Source
+from resect.tasks import Source, readers
+from resect.tasks.harness import Harness
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "tasks.jsonl"
 CASES = [json.loads(line) for line in GOLDEN.read_text(encoding="utf-8").splitlines()]
 NAMES = [name for name in tasks.TASKS if not name.endswith(":")]
 NAMES += ["mmlu:anatomy", "medmcqa:cot", "pubmedqa:cot"]  # what takes an argument, or reasons
+HARNESS = ("lm-eval:choices", "lm-eval:words")
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(scope="session")
+def harness(tmp_path_factory) -> dict[str, str]:
+    """Names of tasks of the real harness, of YAML files with their questions beside them."""
+    pytest.importorskip("lm_eval", reason="lm_eval is not installed: its tasks go unchecked")
+    root = tmp_path_factory.mktemp("harness")
+    changes = {"choices": {}, "words": yaml_task.WORDS}
+    made = {name: yaml_task.write(root, name, **more) for name, more in changes.items()}
+    return {f"lm-eval:{name}": f"lm-eval:{path}" for name, path in made.items()}
+
+
+@pytest.fixture(params=[*NAMES, *HARNESS])
 def task(request, monkeypatch):
     monkeypatch.setenv(OPT_IN, "1")  # programs that models write are run here, behind walls
-    return tasks.get(request.param)
+    if request.param in HARNESS:
+        return get(request.getfixturevalue("harness")[request.param])
+    return get(request.param)
+
+
+def get(name: str):
+    return tasks.get(name, trust_remote_code=True)
 
 
 @pytest.fixture
 def source(task, request) -> Source:
-    if task.info.file is None:
+    if task.info.file is None or task.info.name.startswith("lm-eval:"):
         return Source(limit=40)
     return Source(request.getfixturevalue("data_dir"), limit=40)
 
 
 class TestTask:
     def test_names_itself_and_its_protocol(self, task):
-        assert tasks.get(task.info.name).info == task.info
+        assert get(task.info.name).info == task.info
         said = task.describe(Source())
         if said.kind != "score":  # a text is scored as it stands
             assert "greedy" in said.protocol
@@ -47,7 +68,7 @@ class TestTask:
     def test_items_are_stable_and_complete(self, task, source):
         items = task.items(source)
         assert len(items) == 40
-        assert items == tasks.get(task.info.name).items(source)
+        assert items == get(task.info.name).items(source)
         assert len({item.key for item in items}) == len({item.id for item in items}) == 40
         for item in items:
             assert item.prompt.rstrip() == item.prompt
@@ -68,6 +89,21 @@ class TestTask:
                 reading = task.read(text, item, stopped)
                 assert reading.outcome in OUTCOMES
                 assert reading.score is None or 0 <= reading.score <= 1
+
+    def test_its_description_names_what_reads_it(self, task, source):
+        """So that stored answers need no task: the same reader, whatever the task is called."""
+        info = replace(task.describe(source), name="any other")
+        reader = readers.of(info)
+        assert (type(reader), reader.version) == (type(task.reader), task.reader.version)
+        item = task.items(source)[0]
+        texts = ("", " A", " yes", " 7", "Diseases: none", "\nFinal answer: no", item.gold or "")
+        for text in texts:
+            assert reader.read(text, item, "stop") == task.read(text, item, "stop")
+        silent = reader.answer(RawAnswer("", None, 0), item)
+        assert (silent.value, silent.outcome, silent.score) == (None, "", None)
+        stored = readers.again(replace(info, reader=None), task.reader.version)
+        kept = task.info.kind in ("code", "score")  # never read anew
+        assert (stored is None) if kept else (stored.version == reader.version)
 
     def test_labels_gold_and_choices(self, task, source):
         if task.info.kind != "label":
@@ -123,14 +159,20 @@ def test_every_task_has_golden_cases():
     assert any(case["task"].endswith(":cot") for case in CASES)
 
 
-def test_every_task_runs_to_its_end(data_dir, tmp_path, monkeypatch):
+def test_every_class_of_the_table_is_proven_a_task():
+    """mypy holds these two to the contract (`resect.tasks._PROOF`); all others inherit."""
+    classes = map(tasks._class, tasks.TASKS)
+    assert {one for one in classes if not issubclass(one, QuestionTask)} == {Harness}
+
+
+def test_every_task_runs_to_its_end(data_dir, harness, tmp_path, monkeypatch):
     """On the embedded specialist, whose positions cut long prompts: degraded, but whole."""
     monkeypatch.setenv(OPT_IN, "1")
-    names = NAMES
+    names = [*NAMES, *harness.values()]
     found = run(
         Study.of(
             models={"specialist": "clinic:specialist"},
-            treatments=[],
+            recipes=[],
             tasks=names,
             data_dir=str(data_dir),
             limit=8,
@@ -138,6 +180,7 @@ def test_every_task_runs_to_its_end(data_dir, tmp_path, monkeypatch):
             resamples=100,
         ),
         tmp_path / "run",
+        trust_remote_code=True,
     )
     with found.reading() as store:
         cells = store.cells()

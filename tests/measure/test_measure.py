@@ -9,10 +9,13 @@ import pytest
 import tiny
 import torch
 
-from resect import checkpoint, measure, methods
+from resect import methods
 from resect.errors import RunError
 from resect.measure import energy, workload
-from resect.methods.base import Context
+from resect.measure import sizes as measure
+from resect.methods.step import Context
+from resect.models import checkpoint_files as checkpoint
+from resect.models import model_files
 from resect.spec import Step
 
 
@@ -26,7 +29,7 @@ def test_bytes_equal_the_saved_file(family, tied, tmp_path):
     assert found.bytes_on_disk == saved.bytes_on_disk
     assert found.bytes_on_disk == 2 * found.parameters or found.bits_per_weight != 16
     assert found.bytes_in_memory >= found.bytes_on_disk
-    headers = sum(path.stat().st_size for path in checkpoint.weight_files(tmp_path))
+    headers = sum(path.stat().st_size for path in model_files.weights(tmp_path).files)
     assert found.bytes_on_disk <= headers <= found.bytes_on_disk + 64_000
 
 

@@ -66,7 +66,7 @@ def test_numbers_and_names_are_what_the_method_asks_for():
     assert methods.make(Step.parse("random,include=1:2|true")).targets.include == "1:2|true"
 
 
-def test_names_of_treatments_stay_as_they_are_written():
+def test_names_of_recipes_stay_as_they_are_written():
     for text in ("ria,inputs=dense,power=1", "magnitude,lm_head=true", "random,seed=3",
                  "lora,data=7,lr=0.0001,rank=8", "bnb-int8,threshold=5"):  # fmt: skip
         assert str(methods.for_sweep(Step.parse(text))) == text

@@ -11,16 +11,19 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
-from resect import anatomy, calibration, measure, methods, models
-from resect.anatomy import experts as mixtures
-from resect.calibration import Tokens
-from resect.compression import compress_to
+from resect import anatomy, methods
+from resect.anatomy import mixtures
+from resect.calibration import calibration_text
+from resect.calibration.calibration_text import Tokens
 from resect.errors import RequestError
+from resect.measure import sizes as measure
 from resect.measure import workload
-from resect.methods import experts
-from resect.methods.base import Context
-from resect.methods.experts import CRITERIA
-from resect.spec import Calibration, ModelRef, Step, Treatment
+from resect.methods.parts import experts
+from resect.methods.parts.experts import CRITERIA
+from resect.methods.step import Context
+from resect.models import loading
+from resect.run.compression import compress_to
+from resect.spec import Calibration, ModelRef, Recipe, Step
 
 TEXT = Tokens(torch.randint(3, 259, (4, 24), generator=torch.Generator().manual_seed(3)))
 RATIOS = (0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875)
@@ -235,9 +238,9 @@ def compressed(source, tmp_path):
     asked = Calibration(data=str(text), nsamples=2, seqlen=32)
     out = tmp_path / "cut"
     said: list[str] = []
-    treatment = Treatment.of(steps="experts:0.5")
+    recipe = Recipe.of(steps="experts:0.5")
     ref = ModelRef(role="model", id=str(source))
-    compress_to(ref, treatment, out, calibration=asked, notice=said.append)
+    compress_to(ref, recipe, out, calibration=asked, notice=said.append)
     loaded, info = AutoModelForCausalLM.from_pretrained(out, output_loading_info=True)
     assert not any(info.values())
     assert {m.size for m in mixtures.find(loaded)} == {4}
@@ -247,7 +250,7 @@ def compressed(source, tmp_path):
 def test_gpt_oss_as_it_is_published_is_unpacked_cut_and_loads_again(tmp_path):
     source, _ = tiny.save_mxfp4(tmp_path / "source", experts=8)
     loaded, _ = compressed(source, tmp_path)
-    whole = models.load(ModelRef(role="model", id=str(source)), "cpu").model
+    whole = loading.load(ModelRef(role="model", id=str(source)), "cpu").model
     kept = [
         expert
         for expert in range(8)
@@ -499,13 +502,13 @@ def test_a_text_of_its_own_stands_in_for_the_study_s():
     tokenizer = tiny.tokenizer()
     own = methods.make(Step.parse(step), seed=3)
     asked = Calibration(data="clinic", nsamples=4, seqlen=24, seed=3)
-    text = calibration.tokens(asked, tokenizer, 10_000)
+    text = calibration_text.tokens(asked, tokenizer, 10_000)
     study = methods.make(Step.parse("experts"), seed=3)
     assert (own.calibrated, study.calibrated, study.sources()) == (False, True, ())
     found = own.scores(model, Context(TEXT, tokenizer))
     for name, score in study.scores(model, Context(text)).items():
         assert torch.equal(found[name], score)
-    assert own.sources() == (calibration.name_of(asked),)
+    assert own.sources() == (calibration_text.name_of(asked),)
     assert own.sources() != methods.make(Step.parse(step), seed=4).sources()
 
 

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resect.errors import RequestError
-from resect.methods import masks, pieces
+from resect.methods import chunked as pieces
+from resect.methods import masks
 from resect.methods.masks import Cutting, cuts, magnitude_bits, removed, zeros
 
 DTYPES = (torch.bfloat16, torch.float16, torch.float32)

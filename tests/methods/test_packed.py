@@ -16,9 +16,9 @@ from compressed_tensors.quantization import (
 )
 from transformers import AutoModelForCausalLM
 
-from resect import inspection
 from resect.cli import main
 from resect.methods.masks import zeros
+from resect.run import inspection
 from resect.spec import ModelRef
 
 WIDE = {"hidden_size": 256, "intermediate_size": 512, "head_dim": 64}
@@ -59,7 +59,7 @@ def test_they_are_a_studys_model_and_a_step(theirs, tmp_path):
     asked = ["--task", "clinic-medicine", "--limit", "4", "--measure", "sizes", "--quiet"]
     assert main([*run, *asked, "--out", str(tmp_path / "run")]) == 0
     found = json.loads((tmp_path / "run" / "summary.json").read_text())["measurements"]
-    by = {(one["role"], one["treatment"].partition(":")[0]): one for one in found}
+    by = {(one["role"], one["recipe"].partition(":")[0]): one for one in found}
     model, step, base = by["specialist", "none"], by["base", "checkpoint"], by["base", "none"]
     assert model["bytes_on_disk"] == step["bytes_on_disk"] < base["bytes_on_disk"]
     assert model["parameters"] == step["parameters"] == base["parameters"]
@@ -88,10 +88,10 @@ def test_inspect_of_four_bits_counts_every_weight(tmp_path):
     steps = ["--step", "magnitude:0.5", "--step", "bnb-nf4"]
     assert main(["compress", str(source), *steps, "--out", str(tmp_path / "out"), "--quiet"]) == 0
     found = inspection.inspect(ModelRef.of(role="model", id=str(tmp_path / "out")))
-    uncut = AutoModelForCausalLM.from_pretrained(source)
-    assert found["parameters"] == uncut.num_parameters()
+    intact = AutoModelForCausalLM.from_pretrained(source)
+    assert found["parameters"] == intact.num_parameters()
     assert found["targeted"] == sum(
-        p.numel() for p in uncut.model.layers.parameters() if p.ndim > 1
+        p.numel() for p in intact.model.layers.parameters() if p.ndim > 1
     )
     assert found["zeros"] >= 0.5  # and what four bits round to zero
 

@@ -9,11 +9,12 @@ import tiny
 import torch
 
 from resect import anatomy, methods
-from resect.calibration import Moments, Tokens, blocks_in_turn, gram, squares
+from resect.calibration.calibration_text import Tokens
+from resect.calibration.capture import Moments, blocks_in_turn, gram, squares
 from resect.errors import RunError
-from resect.methods.base import Context
 from resect.methods.masks import Pattern, all_but_n_of_m, lowest, lowest_in_rows
-from resect.methods.sparsegpt import sparsegpt
+from resect.methods.step import Context
+from resect.methods.weights.sparsegpt import sparsegpt
 from resect.spec import Step
 
 TEXT = Tokens(torch.randint(3, 259, (5, 30), generator=torch.Generator().manual_seed(3)))

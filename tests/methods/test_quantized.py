@@ -9,15 +9,17 @@ import tiny
 import torch
 from transformers import AutoModelForCausalLM
 
-from resect import anatomy, measure, methods, models
+from resect import anatomy, methods
 from resect.anatomy import stored
 from resect.cli import main
-from resect.course import apply_all
 from resect.errors import RequestError
+from resect.measure import sizes as measure
 from resect.measure import workload
-from resect.methods.base import Context
-from resect.methods.possible import check, fits
-from resect.spec import ModelRef, Step, Treatment
+from resect.methods.step import Context
+from resect.methods.validation import check, fits
+from resect.models import loading
+from resect.run.walk import apply_all
+from resect.spec import ModelRef, Recipe, Step
 
 # what theory says of a weight in a matrix inside the blocks, tables left out
 BITS = {
@@ -128,7 +130,7 @@ def test_a_packed_checkpoint_can_be_saved_again(name, tmp_path):
     for folder in (tmp_path / "once", tmp_path / "twice"):
         found.save_pretrained(folder)
         tiny.tokenizer().save_pretrained(folder)
-        found = models.load(ModelRef(role="m", id=str(folder)), "cpu").model
+        found = loading.load(ModelRef(role="m", id=str(folder)), "cpu").model
         loaded.append(found)
     with torch.no_grad():
         once, twice = (model(torch.arange(3, 20)[None]).logits for model in loaded)
@@ -151,7 +153,7 @@ def test_every_family_is_quantized_answers_saves_and_loads(family, name, tmp_pat
         assert torch.isfinite(logits).all()
         again = AutoModelForCausalLM.from_pretrained(tmp_path)
         if family in NARROW:
-            models.settled(again)
+            loading.settled(again)
         assert torch.equal(again(ids).logits, logits)
     assert size.parameters == whole.parameters
     assert size.targeted == whole.targeted
@@ -160,9 +162,9 @@ def test_every_family_is_quantized_answers_saves_and_loads(family, name, tmp_pat
     assert bool(report.notes) == routed
     assert ("left as they were" in report.scope) == routed
     ref = ModelRef(role="m", id=str(tmp_path))
-    assert models.is_packed(ref)
-    assert measure.size(models.load(ref, "cpu").model) == size
-    assert models.check(ref).model.device.type == "meta"
+    assert loading.is_packed(ref)
+    assert measure.size(loading.load(ref, "cpu").model) == size
+    assert loading.check(ref).model.device.type == "meta"
 
 
 def test_matrices_that_a_fast_path_cannot_take_are_asked_all_the_same():
@@ -179,7 +181,7 @@ def test_matrices_that_a_fast_path_cannot_take_are_asked_all_the_same():
 def test_zeros_stay_zeros_when_quantized():
     model = tiny.model("llama", dtype=torch.bfloat16, **WIDE)
     model, reports = apply_all(
-        model, Treatment.of(steps="magnitude:0.5 + bnb-nf4").steps, 0, Context()
+        model, Recipe.of(steps="magnitude:0.5 + bnb-nf4").steps, 0, Context()
     )
     assert [report.step for report in reports] == ["magnitude", "bnb-nf4"]
     # small weights may round to zero, none may leave it
@@ -189,9 +191,9 @@ def test_zeros_stay_zeros_when_quantized():
 
 def test_nothing_but_an_adapter_follows_packed_weights():
     with pytest.raises(RequestError, match="magnitude needs plain weights, which bnb-nf4 does not"):
-        check(Treatment.of(steps="bnb-nf4 + magnitude:0.5"), None)
+        check(Recipe.of(steps="bnb-nf4 + magnitude:0.5"), None)
     with pytest.raises(RequestError, match="bnb-int8 needs plain weights"):
-        check(Treatment.of(steps="bnb-nf4 + bnb-int8"), None)
+        check(Recipe.of(steps="bnb-nf4 + bnb-int8"), None)
 
 
 PLAIN = ("magnitude:0.5,scope=row", "random:0.5", "wanda:0.5", "ria:0.5", "sparsegpt:0.5",
@@ -218,7 +220,7 @@ def test_a_packed_model_is_left_alone(step, four_bits):
     """As loaded, and as it is looked at before anything is loaded."""
     folder, loaded = four_bits
     method = methods.make(Step.parse(step))
-    for model in (loaded, models.check(ModelRef(role="m", id=str(folder))).model):
+    for model in (loaded, loading.check(ModelRef(role="m", id=str(folder))).model):
         with pytest.raises(RequestError, match=r"quantized already|these are packed"):
             method.fits(model, [0.5])
 
@@ -227,7 +229,7 @@ def test_a_packed_model_is_left_alone(step, four_bits):
 def test_an_adapter_or_another_model_goes_with_a_packed_one(step, four_bits):
     folder, _ = four_bits
     method = methods.make(Step.parse(step))
-    method.fits(models.check(ModelRef(role="m", id=str(folder))).model, [])
+    method.fits(loading.check(ModelRef(role="m", id=str(folder))).model, [])
 
 
 def test_compress_refuses_a_packed_checkpoint(four_bits, tmp_path, capsys):
@@ -239,20 +241,20 @@ def test_compress_refuses_a_packed_checkpoint(four_bits, tmp_path, capsys):
 
 
 def test_what_comes_after_another_checkpoint_is_judged_by_that_one(four_bits, tmp_path):
-    packed, plain = (models.check(ModelRef(role="m", id=str(at))).model for at in (
+    packed, plain = (loading.check(ModelRef(role="m", id=str(at))).model for at in (
         four_bits[0], tiny.save(tmp_path / "plain", "llama")))  # fmt: skip
     for model, other in ((packed, tmp_path / "plain"), (plain, tmp_path / "plain")):
-        treatment = Treatment.of(steps=f"checkpoint:{other} + magnitude:0.5")
-        fits(check(treatment, None), treatment, model)
+        recipe = Recipe.of(steps=f"checkpoint:{other} + magnitude:0.5")
+        fits(check(recipe, None), recipe, model)
     narrow = tiny.save(tmp_path / "narrow", "llama", intermediate_size=50)
-    treatment = Treatment.of(steps=f"checkpoint:{narrow} + magnitude,pattern=2:4")
+    recipe = Recipe.of(steps=f"checkpoint:{narrow} + magnitude,pattern=2:4")
     with pytest.raises(RequestError, match="divide by 4"):
-        fits(check(treatment, None), treatment, plain)
+        fits(check(recipe, None), recipe, plain)
 
 
 def test_mxfp4_is_unpacked_and_can_be_pruned(tmp_path):
     folder, _ = tiny.save_mxfp4(tmp_path)
-    model = models.check(ModelRef(role="m", id=str(folder))).model
+    model = loading.check(ModelRef(role="m", id=str(folder))).model
     assert not stored.is_quantized(model)
     methods.make(Step.parse("magnitude:0.5")).fits(model, [0.5])
 
@@ -285,7 +287,7 @@ def test_somebody_elses_checkpoint_in_place_of_the_model(tmp_path):
     (other, _), said = quantized(copy.deepcopy(model), "bnb-nf4"), []
     other.save_pretrained(tmp_path)
     tiny.tokenizer().save_pretrained(tmp_path)
-    words = models.check(ModelRef(role="m", id=str(tmp_path))).tokenizer
+    words = loading.check(ModelRef(role="m", id=str(tmp_path))).tokenizer
     (tmp_path / "README.md").write_text("---\nbase_model: org/another\n---\n")
     method = methods.make(Step.parse(f"checkpoint:{tmp_path}"))
     assert method.terminal

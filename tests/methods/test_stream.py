@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,10 +18,12 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 import resect
-from resect import anatomy, checkpoint
+from resect import anatomy
 from resect.cli import main
 from resect.errors import RequestError
-from resect.methods import pieces
+from resect.methods import chunked as pieces
+from resect.models import adapters
+from resect.models import checkpoint_files as checkpoint
 
 STEPS = ["magnitude:0.5", "magnitude:0.3,scope=global", "magnitude:0.6,scope=row",
          "magnitude,pattern=2:4", "random:0.4",
@@ -140,17 +143,149 @@ def test_files_that_are_not_the_model_are_left_out(tmp_path):
         assert torch.equal(one, two)
 
 
-def test_what_a_killed_run_left_is_cleared_and_what_is_being_written_is_not(tmp_path):
-    out = tmp_path / "out[1]"
-    left = tmp_path / ".out[1].killed.part"
-    left.mkdir()
-    (left / "large").write_bytes(b"x")
-    with checkpoint.whole_folder(out) as folder:
-        assert list(tmp_path.iterdir()) == [folder]
-        checkpoint._clear_abandoned(out)  # as another process would, that writes the same
-        assert list(tmp_path.iterdir()) == [folder]
-        (folder / "done").write_bytes(b"x")
-    assert list(tmp_path.iterdir()) == [out]
+@pytest.mark.parametrize("names", [["model-00001-of-00001"], ["odd"], ["b/x", "a/x"]])
+def test_files_get_the_names_that_every_loader_knows(names, tmp_path):
+    """One file with an index, and names that are no usual ones."""
+    model = tiny.model("llama")
+    source, out = tmp_path / "source", tmp_path / "out"
+    model.save_pretrained(source)
+    tiny.tokenizer().save_pretrained(source)
+    whole = load_file(source / "model.safetensors")
+    (source / "model.safetensors").unlink()
+    table = {}
+    for number, name in enumerate(names):
+        part = {key: whole[key] for key in sorted(whole)[number :: len(names)]}
+        path = source / f"{name}.safetensors"
+        path.parent.mkdir(exist_ok=True)
+        save_file(part, path, metadata={"format": "pt"})
+        table |= dict.fromkeys(part, f"{name}.safetensors")
+    index = json.dumps({"metadata": {}, "weight_map": table})
+    (source / "model.safetensors.index.json").write_text(index)
+    compress(source, "magnitude:0", out)
+    made = sorted(path.name for path in out.iterdir() if "safetensors" in path.name)
+    several = [f"model-0000{n}-of-00002.safetensors" for n in (1, 2)]
+    several.append("model.safetensors.index.json")
+    assert made == (["model.safetensors"] if len(names) == 1 else several)
+    written = AutoModelForCausalLM.from_pretrained(out)
+    for one, two in zip(written.parameters(), model.parameters(), strict=True):
+        assert torch.equal(one, two)
+
+
+def other_names(source: checkpoint.Checkpoint, folder: Path, *_: object) -> None:
+    """As `copy_rest`, but the weights' file is called otherwise than anything looks for it."""
+    copy_rest(source, folder)
+    (folder / "model.safetensors").rename(folder / "model-00001-of-00001.safetensors")
+
+
+def other_shapes(source: checkpoint.Checkpoint, folder: Path, *_: object) -> None:
+    copy_rest(source, folder)
+    config = json.loads((folder / "config.json").read_text()) | {"intermediate_size": 40}
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def fewer_tensors(source: checkpoint.Checkpoint, folder: Path, *_: object) -> None:
+    copy_rest(source, folder)
+    tensors = load_file(folder / "model.safetensors")
+    tensors.pop("model.norm.weight")
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+copy_rest = checkpoint.copy_rest
+
+
+@pytest.mark.parametrize("broken", [other_names, other_shapes, fewer_tensors])
+def test_a_folder_that_would_not_load_is_not_left(broken, tmp_path, monkeypatch, capsys):
+    source = tiny.save(tmp_path / "source", "llama")
+    monkeypatch.setattr(checkpoint, "copy_rest", broken)
+    arguments = ["--step", "magnitude:0.5", "--out", str(tmp_path / "out")]
+    assert main(["compress", str(source), *arguments]) == 1
+    error = capsys.readouterr().err
+    assert "no model is written, as it would not load again" in error
+    assert len(error.strip().splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]
+
+
+def test_a_folder_that_would_not_load_is_not_left_by_steps_in_memory(tmp_path, monkeypatch):
+    source = tiny.save(tmp_path / "source", "llama")
+    monkeypatch.setattr(
+        adapters, "save", lambda model, folder: model.config.save_pretrained(folder)
+    )
+    arguments = ["--step", "neurons:0.5,criterion=magnitude", "--out", str(tmp_path / "out")]
+    assert main(["compress", str(source), *arguments]) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]
+
+
+HEADERS = {
+    "empty": b"",
+    "short": b"\x01\x02",
+    "long": b"\xff" * 8 + b"{}",
+    "no JSON": b"\x02\0\0\0\0\0\0\0[[",
+    "a list": b"\x02\0\0\0\0\0\0\0[]",
+    "deep": (100_000).to_bytes(8, "little") + b"[" * 100_000,
+}
+TENSORS = {
+    "no dtype": {"shape": [2], "data_offsets": [0, 8]},
+    "a dtype that is none": {"dtype": "F7", "shape": [2], "data_offsets": [0, 8]},
+    "a dtype that torch has not": {"dtype": "F6_E2M3", "shape": [4], "data_offsets": [0, 3]},
+    "no shape": {"dtype": "F32", "data_offsets": [0, 8]},
+    "a shape of texts": {"dtype": "F32", "shape": ["2"], "data_offsets": [0, 8]},
+    "a shape below 0": {"dtype": "F32", "shape": [-2], "data_offsets": [0, 8]},
+    "a shape past all numbers": {"dtype": "F32", "shape": [2**63, 4], "data_offsets": [0, 8]},
+    "offsets that are none": {"dtype": "F32", "shape": [2], "data_offsets": 8},
+    "offsets turned round": {"dtype": "F32", "shape": [2], "data_offsets": [8, 0]},
+    "offsets past the end": {"dtype": "F32", "shape": [200], "data_offsets": [0, 800]},
+    "offsets of another size": {"dtype": "F32", "shape": [2], "data_offsets": [0, 4]},
+    "a hole": {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]},
+    "less than the file": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]},
+    "a size past all numbers": {"dtype": "F32", "shape": [0, 2**63], "data_offsets": [0, 0]},
+    "no table": [],
+}
+
+
+@pytest.mark.parametrize("name", [*HEADERS, *TENSORS])
+def test_a_broken_header_is_one_sentence(name, tmp_path, capsys):
+    """Each is refused by the library that transformers reads it with; so it is here."""
+    source = tiny.save(tmp_path / "source", "mistral")
+    path = source / "model.safetensors"
+    if name in HEADERS:
+        path.write_bytes(HEADERS[name])
+    else:
+        header = json.dumps({"x": TENSORS[name]}).encode()
+        size = {"a dtype that torch has not": 3, "a size past all numbers": 0}.get(name, 8)
+        path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
+    with pytest.raises(RequestError, match="cannot be read"):
+        checkpoint.read(source)
+    for command in (["inspect", str(source)], ["compress", str(source), "--step", "random:0.5",
+                                               "--out", str(tmp_path / "out")]):  # fmt: skip
+        assert main(command) == 2
+        error = capsys.readouterr().err
+        assert re.search("is no model resect can load|lacks 21 weights", error)
+        assert len(error.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "content", [[1], {"x": 1}, {"x": torch.ones(2, dtype=torch.complex64)}, {1: torch.ones(2)}]
+)
+def test_a_broken_bin_file_is_one_sentence(content, tmp_path, capsys):
+    source = tiny.save(tmp_path / "source", "mistral")
+    (source / "model.safetensors").unlink()
+    torch.save(content, source / "pytorch_model.bin")
+    assert main(["inspect", str(source)]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    if 1 not in content:
+        with pytest.raises(RequestError, match="cannot be read"):
+            checkpoint.read(source)
+
+
+def test_experts_whose_scales_do_not_fit_are_one_sentence(published, tmp_path):
+    source = shutil.copytree(published, tmp_path / "source")
+    tensors = load_file(source / "model.safetensors")
+    name = next(name for name in tensors if name.endswith("_scales"))
+    tensors[name] = tensors[name][:-1].contiguous()
+    save_file(tensors, source / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(RequestError, match="its scales do not go together"):
+        checkpoint.read(source)
 
 
 def test_a_language_model_inside_a_larger_one(tmp_path):
@@ -232,7 +367,7 @@ def test_mxfp4_streamed_equals_in_memory(step, published, tmp_path, capsys):
 
 KILLED = """
 import os, sys
-from resect import checkpoint
+from resect.models import checkpoint_files as checkpoint
 from resect.cli import main
 put, left = checkpoint.Writer.put, [int(sys.argv[3])]
 def dies(*arguments):
@@ -283,7 +418,7 @@ def test_provenance_and_inspection(tmp_path, capsys):
     source = tiny.save(tmp_path / "source", "mixtral")
     compress(source, "magnitude:0.25", tmp_path / "out")
     done = json.loads((tmp_path / "out" / "resect.json").read_text())
-    assert done["treatment"] == "magnitude:0.25"
+    assert done["recipe"] == "magnitude:0.25"
     capsys.readouterr()
     assert main(["inspect", str(tmp_path / "out"), "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)

@@ -9,8 +9,8 @@ from test_parity import inside
 
 from resect import anatomy, methods
 from resect.anatomy import mlp
-from resect.calibration import Tokens
-from resect.methods.base import Context
+from resect.calibration.calibration_text import Tokens
+from resect.methods.step import Context
 from resect.spec import Step
 
 TOKENS = tiny.tokenizer()

@@ -161,7 +161,7 @@ def test_two_files_without_levels_are_one_comparison(tmp_path):
         said = [{**r, "text": r["gold"] if n < right else "?"} for n, r in enumerate(said)]
         plain(tmp_path / "in" / f"{model}.jsonl", said)
     run = audit(tmp_path / "in", tmp_path / "out", specialist="before")
-    (only,) = run.summary()["uncut"]
+    (only,) = run.summary()["intact"]
     assert (only["a"], only["b"], only["n"]) == ("before", "after", 40)
     assert (only["only_a"], only["only_b"], only["verdict"]) == (20, 0, "a better")
     assert only["difference"] == 0.5
@@ -181,7 +181,7 @@ def test_files_that_do_not_ask_the_same(tmp_path):
 
 
 def test_a_live_run_is_never_overwritten(tmp_path):
-    from resect.folder import Run
+    from resect.run.folder import Run
 
     run = Run.create(tmp_path / "live")
     with run.writing() as store:

@@ -27,7 +27,7 @@ def findings(summary):
 
 
 def study(pair, **fields):
-    given = {"treatments": [], "limit": 6, "device": "cpu", "resamples": 2000, "measure": "sizes"}
+    given = {"recipes": [], "limit": 6, "device": "cpu", "resamples": 2000, "measure": "sizes"}
     models = {"specialist": str(pair[0]), "base": str(pair[1])}
     return Study.of(**{"models": models, **given, **fields})
 
@@ -37,7 +37,7 @@ def asked_again(tmp_path_factory, tiny_pair):
     """A run with every kind of variant, of tasks with and without contexts and letters."""
     asked = study(
         tiny_pair,
-        treatments=["magnitude"],
+        recipes=["magnitude"],
         levels="0,0.5",
         tasks=["clinic-logic", "clinic-context"],
         variants=["permuted", "swapped", "unsure"],

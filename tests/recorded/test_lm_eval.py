@@ -9,10 +9,10 @@ import sys
 
 import pytest
 
-from resect.analysis import same_summary
+from resect.diff.same_summary import same_summary
 from resect.errors import RequestError
-from resect.folder import Run
 from resect.recorded import audit, recognise
+from resect.run.folder import Run
 from resect.store.export import export
 
 TASK = """task: {name}
@@ -120,7 +120,7 @@ def live(tmp_path_factory, tiny_pair):
 
     study = Study.of(
         models={"specialist": str(tiny_pair[0]), "base": str(tiny_pair[1])},
-        treatments=["magnitude"],
+        recipes=["magnitude"],
         levels="0,0.5",
         tasks=["clinic-medicine"],
         limit=12,
@@ -137,7 +137,7 @@ def test_a_live_run_goes_out_and_comes_back(live, tmp_path, to):
         export(store, to, tmp_path / "out")
     source = tmp_path / "out" / "answers.csv" if to == "csv" else tmp_path / "out"
     back = audit(source, tmp_path / "back")
-    keys = ["model", "role", "treatment", "level", "task", "item_id"]
+    keys = ["model", "role", "recipe", "level", "task", "item_id"]
     columns = [*keys, "gold", "text", "answer", "outcome", "score", "chosen", "option_scores"]
     one, other = (run.answers().sort_values(keys)[columns] for run in (live, back))
     assert one.fillna("-").values.tolist() == other.fillna("-").values.tolist()
@@ -149,7 +149,7 @@ def test_items_of_every_shape_go_out_and_come_back(tmp_path, tiny_pair, data_dir
 
     study = Study.of(
         models={"specialist": str(tiny_pair[0])},
-        treatments=[],
+        recipes=[],
         tasks=["truthfulqa", "medhalt-fake", "medhallu-detect"],
         data_dir=str(data_dir),
         limit=12,

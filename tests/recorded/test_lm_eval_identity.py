@@ -1,4 +1,4 @@
-"""Which model, treatment and gold answer lm-eval's files speak of, without the harness itself."""
+"""Which model, recipe and gold answer lm-eval's files speak of, without the harness itself."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def subject(arguments="pretrained=o/M", folder="run"):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "treatment", "level"),
+    ("arguments", "recipe", "level"),
     [
         ("load_in_4bit=True", "bnb", 4),
         ("load_in_8bit=True", "bnb", 8),
@@ -59,9 +59,9 @@ def subject(arguments="pretrained=o/M", folder="run"):
         ("sparsity=2:4", "compressed 2:4", None),
     ],
 )
-def test_arguments_are_treatments(arguments, treatment, level):
+def test_arguments_are_recipes(arguments, recipe, level):
     found = subject(f"pretrained=o/M,{arguments}")
-    assert (found.model, found.treatment, found.level) == ("M", treatment, level)
+    assert (found.model, found.recipe, found.level) == ("M", recipe, level)
 
 
 @pytest.mark.parametrize("sparsity", ["1", "100", "250", "-1", "half", "nan"])
@@ -71,7 +71,7 @@ def test_a_sparsity_that_is_no_level(sparsity):
 
 
 @pytest.mark.parametrize(
-    ("name", "model", "treatment", "level"),
+    ("name", "model", "recipe", "level"),
     [
         ("Llama-3-8B-wanda-0.5", "Llama-3-8B", "wanda", 0.5),
         ("Llama-3-8B-wanda-50", "Llama-3-8B", "wanda", 0.5),
@@ -89,20 +89,20 @@ def test_a_sparsity_that_is_no_level(sparsity):
         ),
     ],
 )  # fmt: skip
-def test_names_are_read_with_care(name, model, treatment, level):
+def test_names_are_read_with_care(name, model, recipe, level):
     found = subject(f"pretrained=o/{name}")
-    assert (found.model, found.treatment, found.level) == (model, treatment, level)
-    assert bool(found.inferred) == (treatment != "none")
+    assert (found.model, found.recipe, found.level) == (model, recipe, level)
+    assert bool(found.inferred) == (recipe != "none")
 
 
 def test_a_name_and_an_argument_together():
     found = subject("pretrained=o/M-wanda-0.5,load_in_4bit=True")
-    assert (found.model, found.treatment, found.level) == ("M", "wanda + bnb-4bit", 0.5)
+    assert (found.model, found.recipe, found.level) == ("M", "wanda + bnb-4bit", 0.5)
     found = subject("pretrained=o/M-4bit,autogptq=True")
-    assert (found.model, found.treatment, found.level) == ("M", "gptq", 4)
+    assert (found.model, found.recipe, found.level) == ("M", "gptq", 4)
 
 
-def test_what_was_inferred_is_said_and_the_uncut_id_is_kept(tmp_path):
+def test_what_was_inferred_is_said_and_the_intact_id_is_kept(tmp_path):
     rows = [document(0, ["a", "b"], "0", [-1, -2])]
     put(tmp_path / "M", rows)
     for level in ("0.3", "0.5"):
@@ -188,5 +188,5 @@ def test_two_folders_without_levels_are_two_baselines(tmp_path):
     for name in "AB":
         put(tmp_path / name, [document(0, ["a", "b"], "0", [-1, -2])], f"pretrained=o/{name}")
     found = fill.fill(lm_eval.read(tmp_path), tmp_path, "lm-eval", {"specialist": "o/A"})
-    got = [(c.result.model, c.result.role, c.result.treatment, c.result.level) for c in found.cells]
+    got = [(c.result.model, c.result.role, c.result.recipe, c.result.level) for c in found.cells]
     assert got == [("A", "specialist", "none", 0.0), ("B", "base", "none", 0.0)]

@@ -10,9 +10,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from resect.analysis.intervals import interval, item_weights
-from resect.folder import Run
 from resect.recorded import audit
+from resect.run.folder import Run
+from resect.stats.intervals import interval, item_weights
 
 SPECIALIST, BASE = "BioMistral-7B", "Mistral-7B-v0.1"
 
@@ -142,7 +142,7 @@ def test_claims_say_what_survives(summary):
     assert verdicts["mmlu-medical", False] == "depends on the measure"
     assert verdicts["pubmedqa", True] == "does not hold"
     (bias,) = [row["why"] for row in claims if "bias" in row["claim"]]
-    assert "0.754 of its 969 answers uncut" in bias
+    assert "0.754 of its 969 answers intact" in bias
     assert "most often in 0.931 of 116 (level 0.7), +0.228" in bias
     assert "least often in 0.220 of 889 (level 0.45), -0.524" in bias
     assert "both ways" in bias

@@ -43,7 +43,7 @@ def answers(found):
 
 
 @pytest.mark.parametrize(
-    ("treatment", "levels", "match"),
+    ("recipe", "levels", "match"),
     [
         ("wanda", (0, 10, 30, 50), "level 50 of wanda.*write 0.5 for 50 %"),
         ("wanda", (0, 10), "level 10 of wanda.*write 0.5 for 50 %"),
@@ -54,20 +54,18 @@ def answers(found):
         ("gptq", (0.5, 4), "mixes levels below 1"),
     ],
 )
-def test_levels_in_percent_are_refused(tmp_path, treatment, levels, match):
-    rows = [row(n, treatment=treatment, level=x) for x in levels for n in range(2)]
+def test_levels_in_percent_are_refused(tmp_path, recipe, levels, match):
+    rows = [row(n, recipe=recipe, level=x) for x in levels for n in range(2)]
     refused(put(tmp_path / "a.jsonl", rows), match)
 
 
-@pytest.mark.parametrize(
-    "treatment", ["bnb", "gptq", "w8a8", "magnitude:0.5 + bnb-nf4", "compressed"]
-)
-def test_bits_are_levels(tmp_path, treatment):
-    rows = [row(treatment=treatment, level=x) for x in (0, 3, 4, 8, 16)]
+@pytest.mark.parametrize("recipe", ["bnb", "gptq", "w8a8", "magnitude:0.5 + bnb-nf4", "compressed"])
+def test_bits_are_levels(tmp_path, recipe):
+    rows = [row(recipe=recipe, level=x) for x in (0, 3, 4, 8, 16)]
     found = filled(put(tmp_path / "a.jsonl", rows))
     assert [cell.result.level for cell in found.cells] == [0, 3, 4, 8, 16]
     said = any("bits per weight" in note for note in found.facts["warnings"])
-    assert said == (treatment == "compressed")
+    assert said == (recipe == "compressed")
 
 
 def test_everything_removed_is_no_level(tmp_path):
@@ -180,10 +178,10 @@ def test_two_files_without_levels_are_two_baselines(tmp_path):
     for model in "AB":
         put(tmp_path / f"{model}.jsonl", [row(n, model=model) for n in range(4)])
     found = filled(tmp_path, specialist="A")
-    got = [(c.result.model, c.result.role, c.result.treatment, c.result.level) for c in found.cells]
+    got = [(c.result.model, c.result.role, c.result.recipe, c.result.level) for c in found.cells]
     assert got == [("A", "specialist", "none", 0.0), ("B", "base", "none", 0.0)]
     assert found.cells[0].result.items == found.cells[1].result.items
-    assert found.facts["study"]["treatments"] == []
+    assert found.facts["study"]["recipes"] == []
 
 
 def test_what_decompresses_to_too_much(tmp_path, monkeypatch):

@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 import tiny
 import torch
+from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
 
 import resect
-from resect import adapters, methods, models
+from resect import methods
 from resect.cli import main
 from resect.errors import RequestError
-from resect.methods.base import Context
+from resect.methods.step import Context
+from resect.models import adapters, loading
 from resect.spec import ModelRef, Step
 
 WIDE = {"hidden_size": 64, "intermediate_size": 64, "head_dim": 16, "num_key_value_heads": 4}
@@ -55,7 +57,7 @@ def test_compressed_with_defaults_it_loads_as_one_model(family, questions, tmp_p
     loaded.disable_adapters()
     assert (logits(loaded) - with_adapter).abs().mean() > 0.05
     memory = resect.compress(str(given), *steps)
-    assert torch.equal(logits(memory), logits(models.load(ref(out), "cpu").model))
+    assert torch.equal(logits(memory), logits(loading.load(ref(out), "cpu").model))
     assert (logits(memory) - with_adapter).abs().max() < 1e-3
     done = json.loads((out / "resect.json").read_text())
     assert "held out" in done["steps"][1]["scope"]
@@ -101,16 +103,16 @@ def test_another_adapter_is_another_model(questions, tmp_path, monkeypatch):
     model = resect.compress(str(source(tmp_path / "m")), "bnb-nf4", lora(questions, ",steps=2"))
     adapters.save(model, place)
     tiny.tokenizer().save_pretrained(place)
-    first = models.identify(ref(place))[0].fingerprint
-    (place / "adapter_model.safetensors").write_bytes(b"other")
-    assert models.identify(ref(place))[0].fingerprint != first
-    monkeypatch.setattr(models, "find_spec", lambda _: None)
+    first = loading.identify(ref(place))[0].fingerprint
+    save_file({"other": torch.ones(2)}, place / "adapter_model.safetensors")
+    assert loading.identify(ref(place))[0].fingerprint != first
+    monkeypatch.setattr(loading, "find_spec", lambda _: None)
     with pytest.raises(RequestError, match="carries an adapter: pip install"):
-        models.check(ref(place))
+        loading.check(ref(place))
 
 
 def test_a_killed_run_over_packed_weights_ends_alike(questions, tmp_path):
-    loaded = models.load(ref(source(tmp_path / "m")), "cpu")
+    loaded = loading.load(ref(source(tmp_path / "m")), "cpu")
 
     class KilledError(Exception):
         pass

@@ -17,16 +17,18 @@ import torch
 from torch.nn.functional import log_softmax, softmax
 from transformers import AutoModelForCausalLM
 
-from resect import anatomy, methods, models
+from resect import anatomy, methods
 from resect.anatomy import stored
 from resect.cli import main
-from resect.course import apply_all
 from resect.errors import RequestError, RunError
-from resect.methods.base import Context
+from resect.methods.step import Context
+from resect.models import loading
 from resect.record import Item
-from resect.recover import data, training
+from resect.recover import trainer as training
+from resect.recover import training_data as data
 from resect.recover.zeros import keep_zeros_
-from resect.spec import ModelRef, Step, Treatment
+from resect.run.walk import apply_all
+from resect.spec import ModelRef, Recipe, Step
 
 FAMILIES = ("mistral", "phi3", "gemma3_text", "mixtral", "qwen3_moe", "gpt_oss")
 QUICK = "steps=6,batch_size=2,max_length=64,held_out=0,lr=0.01"
@@ -49,7 +51,7 @@ def weights(model) -> dict[str, torch.Tensor]:
 
 def tuned(model, text, context=None):
     return apply_all(
-        model, Treatment.of(steps=text).steps, 0, context or Context(None, tiny.tokenizer())
+        model, Recipe.of(steps=text).steps, 0, context or Context(None, tiny.tokenizer())
     )
 
 
@@ -137,7 +139,7 @@ class TestTraining:
         from tokenizers import models as kinds
         from transformers import PreTrainedTokenizerFast
 
-        from resect.ask.prompts import tokenize
+        from resect.ask.tokenize import tokenize
 
         words = ["<unk>", "<s>", "</s>", "▁", *"Answeryo:.", "▁y", "▁ye", "▁yes", "ye", "yes"]
         merges = [("▁", "y"), ("▁y", "e"), ("▁ye", "s"), ("y", "e"), ("ye", "s")]
@@ -175,7 +177,7 @@ class TestTraining:
 
     def test_distillation_brings_a_pruned_model_nearer_to_its_teacher(self, questions, tmp_path):
         source = ModelRef(role="m", id=str(tiny.save(tmp_path / "m", "llama")))
-        loaded = models.load(source, "cpu")
+        loaded = loading.load(source, "cpu")
         pruned, _ = tuned(copy.deepcopy(loaded.model), "magnitude:0.3")
         context = Context(None, loaded.tokenizer, source)
         options = f"data={questions},steps=60,lr=0.01,held_out=0,rank=8"
@@ -373,7 +375,7 @@ class TestCommand:
 def test_a_study_refuses_items_that_it_trains_on(tmp_path, tiny_pair):
     import resect
     from resect import tasks
-    from resect.sweep.resolve import resolve
+    from resect.run.resolve import resolve
     from resect.tasks import Source
 
     item = tasks.get("clinic-context").items(Source(limit=3))[1]
@@ -381,7 +383,7 @@ def test_a_study_refuses_items_that_it_trains_on(tmp_path, tiny_pair):
     path.write_text(json.dumps({"prompt": item.prompt, "completion": "yes"}) + "\n")
     study = resect.Study.of(
         models={"base": str(tiny_pair[1])}, tasks=["clinic-context"], limit=3,
-        treatments=[{"steps": f"magnitude + lora,data={path}", "levels": "0,0.5"}],
+        recipes=[{"steps": f"magnitude + lora,data={path}", "levels": "0,0.5"}],
     )  # fmt: skip
     with pytest.raises(RequestError, match=item.id):
         resolve(study)

@@ -13,9 +13,9 @@ from transformers import AutoModelForCausalLM
 
 from resect import methods
 from resect.cli import main
-from resect.methods.base import Context
-from resect.recover import training
-from resect.recover.training import Recipe
+from resect.methods.step import Context
+from resect.recover import trainer as training
+from resect.recover.trainer import Recipe
 from resect.spec import Step
 
 

@@ -39,7 +39,7 @@ def _safety(model: str, role: str, view: str, levels: list[float]) -> dict[str, 
             "others": [],
         }  # fmt: skip
     return {
-        "model": model, "role": role, "treatment": "magnitude", "seed": 0, "view": view,
+        "model": model, "role": role, "recipe": "magnitude", "seed": 0, "view": view,
         "default": view == "text", "margin": 0.05, "margins": dict.fromkeys(fixture.TASKS, 0.05),
         "alpha": 0.025, "state": "up to" if stop else "all", "safe_level": passed[-1],
         "passed": passed, "limiting_task": limiting and "pubmedqa",
@@ -51,7 +51,7 @@ def _safety(model: str, role: str, view: str, levels: list[float]) -> dict[str, 
 
 def _by_level(row: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """A row of bias and one of trust for a row of a curve."""
-    keys = ("model", "role", "treatment", "seed", "task", "view", "level", "n")
+    keys = ("model", "role", "recipe", "seed", "task", "view", "level", "n")
     shared = {key: row[key] for key in keys}
     task = fixture.TASKS[row["task"]]
     n = sum(task["gold"].values())
@@ -103,7 +103,7 @@ def _cliffs(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _others() -> dict[str, Any]:
     a, b = MODELS
-    shared = {"treatment": "magnitude", "seed": 0, "task": "pubmedqa"}
+    shared = {"recipe": "magnitude", "seed": 0, "task": "pubmedqa"}
     order = [
         {"what": what, "level": level, "low": level - 0.02, "high": level + 0.02,
          "censored": False, "reason": None}
@@ -155,7 +155,7 @@ def _race(names: tuple[str, str], first: str | None, by: float | None) -> dict[s
 
 def _again(levels: tuple[float, ...]) -> dict[str, Any]:
     """Questions asked again: rates, races, abstaining, domains of the specialist."""
-    one = {"model": MODELS[0], "role": "specialist", "treatment": "magnitude", "seed": 0}
+    one = {"model": MODELS[0], "role": "specialist", "recipe": "magnitude", "seed": 0}
     shared = one | {"task": "pubmedqa", "view": "text"}
     pair = ("utility", "reliability")
     kept = [{"level": x, pair[0]: _share(1 - x), pair[1]: _share(1 - x * x)} for x in levels]
@@ -212,7 +212,7 @@ def summary(levels: tuple[float, ...] = fixture.LEVELS) -> dict[str, Any]:
 
 def examples() -> list[dict[str, Any]]:
     """The fixture's examples, and the texts of the first divergence, one of them hostile."""
-    shared: dict[str, Any] = {"treatment": "magnitude", "task": "pubmedqa"}
+    shared: dict[str, Any] = {"recipe": "magnitude", "task": "pubmedqa"}
     shared |= {"item": "h1:1", "item_id": "one"}
     shared |= {"level": 0.5, "prompt": "Is it so?", "gold": "yes", "divergence": True}
     kept = shared | {"model": MODELS[0], "text": "yes, kept", "answer": "yes", "outcome": "answer"}

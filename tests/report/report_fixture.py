@@ -98,7 +98,7 @@ def _curve(
     return {
         "model": model,
         "role": role,
-        "treatment": "magnitude",
+        "recipe": "magnitude",
         "seed": 0,
         "task": name,
         "view": view,
@@ -154,7 +154,7 @@ def _findings(levels: tuple[float, ...]) -> dict[str, list[dict[str, Any]]]:
     for name, task in TASKS.items():
         for view in ("text", "options"):
             late = 0.07 if view == "options" else 0.0
-            shared = {"treatment": "magnitude", "task": name, "view": view}
+            shared = {"recipe": "magnitude", "task": name, "view": view}
             for slot, (model, role) in enumerate(ROLES):
                 at = task["break"][slot] + late
                 cliffs.append(
@@ -190,7 +190,7 @@ def _measurements(levels: tuple[float, ...]) -> list[dict[str, Any]]:
         {
             "model": model,
             "role": role,
-            "treatment": "magnitude",
+            "recipe": "magnitude",
             "level": level,
             "measured_level": round(level * 0.99999, 7),
             "parameters": 7241732096,
@@ -208,7 +208,7 @@ def _measurements(levels: tuple[float, ...]) -> list[dict[str, Any]]:
 
 
 def summary(levels: tuple[float, ...] = LEVELS, seed: int = 0) -> dict[str, Any]:
-    """Two models, three tasks, both views, one treatment at the given levels."""
+    """Two models, three tasks, both views, one recipe at the given levels."""
     rng = np.random.default_rng(seed)
     first: dict[str, float] = {}
     curves = [
@@ -236,7 +236,7 @@ def summary(levels: tuple[float, ...] = LEVELS, seed: int = 0) -> dict[str, Any]
                     "dtype": "bf16",
                 },
             },
-            "treatments": [{"name": "magnitude", "levels": list(levels)}],
+            "recipes": [{"name": "magnitude", "levels": list(levels)}],
             "tasks": list(TASKS),
             "limit": None,
             "seed": 0,
@@ -318,7 +318,7 @@ HOSTILE = (
 
 def examples() -> list[dict[str, Any]]:
     """Answers at three levels by both models, one of them hostile, one a megabyte."""
-    shared = {"treatment": "magnitude", "task": "pubmedqa", "item_id": "21645374", "gold": "yes"}
+    shared = {"recipe": "magnitude", "task": "pubmedqa", "item_id": "21645374", "gold": "yes"}
     prompt = (
         "Context: Programmed cell death (PCD) is the regulated death of cells within an organism. "
         "The lace plant (Aponogeton madagascariensis) produces perforations in its leaves through "

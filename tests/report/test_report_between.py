@@ -1,13 +1,15 @@
 """What changed between two runs, in lines."""
 
-from resect.report.between import MOST, lines
+from resect.diff.answer_diff import AnswerDiff, CellDiff
+from resect.diff.diff_report import MOST, lines
+from resect.diff.run_diff import FindingDiff, ModelPair, RunDiff
+from resect.diff.same_summary import Difference
 
-NAMES = {"model": "m", "treatment": "magnitude", "seed": 0, "level": 0.25}
+NAMES = {"model": "m", "recipe": "magnitude", "seed": 0, "level": 0.25}
 
 
 def difference(kind, section, field, first=None, second=None, **row):
-    return {"kind": kind, "section": section, "row": row, "field": field, "first": first,
-            "second": second}  # fmt: skip
+    return Difference(kind, section, row, field, first, second)
 
 
 def cell(n=10, same=10, changed=0, lost=0, gained=0, **more):
@@ -15,16 +17,16 @@ def cell(n=10, same=10, changed=0, lost=0, gained=0, **more):
            "same": same, "changed": changed, "metric": "accuracy", "lost": lost, "gained": gained,
            "first": 0.9, "second": 0.9, "difference": (gained - lost) / n, "low": -0.4, "high": 0.1,
            "p": 1.0, "p_holm": 1.0, "design_effect": 1.0}  # fmt: skip
-    return {**row, **more}
+    return CellDiff(**{**row, **more})
 
 
-def changes(cells=(), **more):
-    answers = {"cells": list(cells), "family": len(cells), "only_first": [], "only_second": [],
-               "unlike_tasks": []}  # fmt: skip
-    found = {"in_common": True, "same": True, "models": [], "asked": [], "verdicts": [], "only": [],
-             "values": [], "reordered": [], "shared": {"curves": 20}, "answers": answers,
-             "reason": None}  # fmt: skip
-    return {**found, **more}
+def changes(cells=(), shared=20, **more):
+    answers = AnswerDiff(
+        cells=tuple(cells), family=len(cells), only_first=(), only_second=(), unlike_tasks=()
+    )
+    parts = dict.fromkeys(("models", "asked", "verdicts", "only", "values", "reordered"), ())
+    findings = FindingDiff(**{**parts, "same": False, "shared": {"curves": shared}, **more})
+    return RunDiff(findings, answers, None)
 
 
 def test_identical_runs_take_two_lines():
@@ -34,7 +36,7 @@ def test_identical_runs_take_two_lines():
 
 
 def test_nothing_in_common_is_one_sentence():
-    (said,) = lines(changes(in_common=False))
+    (said,) = lines(changes(shared=0))
     assert said.startswith("The two runs have nothing in common: ")
 
 
@@ -92,8 +94,8 @@ def test_a_part_is_cut_and_counted_unless_all_is_asked_for():
 
 def test_models_paired_by_role_and_other_weights_are_said():
     pairs = [
-        {"first": "a", "second": "b", "role": "specialist", "by": "role", "weights": "other"},
-        {"first": "c", "second": "c", "role": "base", "by": "name", "weights": "other"},
+        ModelPair("a", "b", role="specialist", by="role", weights="other"),
+        ModelPair("c", "c", role="base", by="name", weights="other"),
     ]
     assert lines(changes(models=pairs))[:2] == [
         "b is compared with a: each is the only specialist without a namesake in the other run.",

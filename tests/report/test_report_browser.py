@@ -12,7 +12,8 @@ import findings_fixture as findings
 import pytest
 import report_fixture as fixture
 
-from resect.report import figures, page
+from resect.report import figures
+from resect.report.page import render as page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = (
@@ -49,7 +50,7 @@ def dom(site: Path, state: str = "", *flags: str) -> str:
 def shown(html: str, kind: str) -> list[tuple[str, str]]:
     """(task, metric) of every visible figure of one kind."""
     found = re.findall(
-        rf'<figure data-kind="{kind}" data-task="([^"]*)" data-treatment="[^"]*" '
+        rf'<figure data-kind="{kind}" data-task="([^"]*)" data-recipe="[^"]*" '
         r'data-metric="([^"]*)"([^>]*)>',
         html,
     )
@@ -120,7 +121,7 @@ def test_keys_clicks_and_saving(site: Path) -> None:
     assert 'data-saved="2"' in driven
     assert 'data-saved-1="&lt;svg xmlns=' in driven or 'data-saved-1="<svg xmlns=' in driven
     assert (
-        'data-saved-2="model,role,treatment,seed,task,view,level,measured_level,n,status,retention,'
+        'data-saved-2="model,role,recipe,seed,task,view,level,measured_level,n,status,retention,'
         in driven
     )
 

@@ -9,7 +9,8 @@ from typing import Any
 import findings_fixture as findings
 import report_fixture as fixture
 
-from resect.report import card, reading, terminal
+from resect.report import card, terminal
+from resect.report.data import scope as reading
 
 
 def test_limits_come_first() -> None:
@@ -39,7 +40,7 @@ def test_card_says_what_is_missing() -> None:
 
 def test_card_says_how_a_safe_level_was_tested() -> None:
     row: dict[str, Any] = {"model": "m", "margin": 0.05, "alpha": 0.0125, "safe_level": None}
-    tested = [row | {"treatment": name, "limiting_task": None, "assessable": []} for name in "ab"]
+    tested = [row | {"recipe": name, "limiting_task": None, "assessable": []} for name in "ab"]
     shown, data = card.render(fixture.summary((0.0,)) | {"safety": tested})
     assert "alpha divided by their number" in data["limits"][2]
     assert "0.0125" in data["limits"][2]
@@ -91,7 +92,7 @@ def test_nothing_to_show_is_a_sentence() -> None:
 def test_card_says_how_far_and_what_stopped_it() -> None:
     shown, data = card.render(findings.summary())
     assert shown.index("clinical safety") < shown.index("## Safe level") < shown.index("## Models")
-    assert "**30 %** stays within 5 points of its uncut self, by text, on all 3 tasks" in shown
+    assert "**30 %** stays within 5 points of its intact self, by text, on all 3 tasks" in shown
     assert (
         "Stopped at 35 % by accuracy on pubmedqa: \u22126.0 [\u22129.0, \u22123.0] points" in shown
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from report_fixture import summary
 
-from resect.report import configurations, pareto
+from resect.report.charts import pareto
+from resect.report.data import configurations
 
 
 def test_rows_say_what_the_summary_says():
@@ -17,13 +18,13 @@ def test_rows_say_what_the_summary_says():
         "Bytes",
     ]
     task = given["tasks"][0]["name"]
-    uncut = [row for row in first.body if row[1] == "uncut"]
-    assert len(uncut) == len({row["model"] for row in given["curves"] if row["task"] == task})
-    cut = next(row for row in first.body if row[1] not in ("uncut", "majority baseline"))
+    intact = [row for row in first.body if row[1] == "intact"]
+    assert len(intact) == len({row["model"] for row in given["curves"] if row["task"] == task})
+    cut = next(row for row in first.body if row[1] not in ("intact", "majority baseline"))
     same = [
         row
         for row in given["curves"]
-        if row["task"] == task and row["view"] == "text" and row["treatment"] == cut[1]
+        if row["task"] == task and row["view"] == "text" and row["recipe"] == cut[1]
         and f"{row['accuracy']:.4f}" == cut[4]
     ]  # fmt: skip
     assert same

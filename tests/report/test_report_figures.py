@@ -9,7 +9,11 @@ from xml.etree import ElementTree
 import pytest
 import report_fixture as fixture
 
-from resect.report import axes, figures, panels, reading, svg, text
+from resect.report import figures
+from resect.report import formatting as text
+from resect.report.charts import axes, svg
+from resect.report.data import panels
+from resect.report.data import scope as reading
 
 
 @pytest.fixture(scope="module")
@@ -129,11 +133,11 @@ def test_bits_walk_in_rising_damage() -> None:
     assert [label for _, label in axis.ticks] == ["intact", "8 bits", "4 bits", "fixed"]
 
 
-def test_the_shared_baseline_joins_a_course() -> None:
+def test_the_shared_baseline_joins_a_sweep() -> None:
     summary = fixture.summary((0.0, 0.5))
     for row in summary["curves"]:
-        row["treatment"] = "none" if row["level"] == 0 else "magnitude"
-    assert reading.treatments(summary) == ("magnitude",)
+        row["recipe"] = "none" if row["level"] == 0 else "magnitude"
+    assert reading.recipes(summary) == ("magnitude",)
     panel = panels.curve_panel(summary, "pubmedqa", "magnitude", "accuracy")
     assert [point.level for point in panel.series[0].points] == [0.0, 0.5]
 
@@ -172,15 +176,15 @@ def test_several_seeds_are_one_line_with_a_band_from_the_lowest_to_the_highest()
         seeds = (0,) if row["level"] == 0 else (0, 1, 2)
         for seed in seeds:
             moved = {} if row["accuracy"] is None else {"accuracy": 0.3 + 0.1 * seed**2}
-            here = {**row, "seed": seed, **(moved if row["level"] else {"treatment": "none"})}
+            here = {**row, "seed": seed, **(moved if row["level"] else {"recipe": "none"})}
             rows.append(here)
     summary["curves"] = rows
     panel = panels.curve_panel(summary, "pubmedqa", "magnitude", "accuracy")
     assert {one.seeds for one in panel.series} == {3}
     assert len(panel.series) == len({(one.model.name, one.view) for one in panel.series})
     for one in panel.series:
-        uncut, cut = one.points
-        assert uncut.value == uncut.low == uncut.high
+        intact, cut = one.points
+        assert intact.value == intact.low == intact.high
         assert (cut.value, cut.low, cut.high) == pytest.approx((1.4 / 3, 0.3, 0.7))
     drawn = figures.curves(panel)
     ElementTree.fromstring(drawn)

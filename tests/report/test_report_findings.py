@@ -12,22 +12,17 @@ import findings_fixture as findings
 import pytest
 import report_fixture as fixture
 
-from resect.report import (
-    card,
-    configurations,
-    divergent,
-    figures,
-    glance,
-    marks,
-    measures,
-    page,
-    pareto,
-    reading,
-    safe,
-    svg,
-    tables,
-)  # fmt: skip
-from resect.report.axes import axis, place
+from resect.report import card, figures
+from resect.report.charts import pareto, svg
+from resect.report.charts.axes import axis, place
+from resect.report.data import annotations as marks
+from resect.report.data import bias_tables as measures
+from resect.report.data import configurations, tables
+from resect.report.data import divergent_items as divergent
+from resect.report.data import overview as glance
+from resect.report.data import safety_tables as safe
+from resect.report.data import scope as reading
+from resect.report.page import render as page
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +140,7 @@ def test_what_is_safe_is_filled_and_the_smallest_has_a_ring(summary: dict[str, A
     assert plain.count('class="hollow"') == len(hollow) > 0
     assert "smallest safe" not in plain
     best = next(v for v in front.versions if v.safe)
-    named = {"model": best.model.name, "treatment": best.treatment, "level": best.level}
+    named = {"model": best.model.name, "recipe": best.recipe, "level": best.level}
     drawn = pareto.front(given | {"smallest_safe": [{**named, "by": "bytes_on_disk"}]})
     assert drawn
     assert drawn.smallest == (best,)
@@ -156,13 +151,13 @@ def test_what_is_safe_is_filled_and_the_smallest_has_a_ring(summary: dict[str, A
     assert "could not be assessed" in pareto.draw(unknown)
 
 
-def test_many_treatments_have_a_key_and_markers_of_their_own(summary: dict[str, Any]) -> None:
+def test_many_recipes_have_a_key_and_markers_of_their_own(summary: dict[str, Any]) -> None:
     names = [f"wanda,scope=row-{number}" for number in range(8)]
 
     def spread(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         rest = [row for row in rows if row["level"]]
         return [row for row in rows if not row["level"]] + [
-            row | {"treatment": name} for row in rest for name in names
+            row | {"recipe": name} for row in rest for name in names
         ]
 
     given = summary | {key: spread(summary[key]) for key in ("curves", "measurements")}
@@ -179,10 +174,10 @@ def test_several_seeds_are_one_version_and_say_so(summary: dict[str, Any]) -> No
 
     def spread(key: str) -> list[dict[str, Any]]:
         rest = [row for row in summary[key] if row["level"]]
-        uncut = [row | {"seed": 0} for row in summary[key] if not row["level"]]
+        intact = [row | {"seed": 0} for row in summary[key] if not row["level"]]
         if key == "measurements":
-            uncut = [row | {"treatment": "none"} for row in uncut]
-        return uncut + [row | {"seed": seed} for row in rest for seed in range(3)]
+            intact = [row | {"recipe": "none"} for row in intact]
+        return intact + [row | {"seed": seed} for row in rest for seed in range(3)]
 
     sizes = [
         row
@@ -192,8 +187,8 @@ def test_several_seeds_are_one_version_and_say_so(summary: dict[str, Any]) -> No
     tested = [row | {"seed": seed} for row in summary["safety"] for seed in range(3)]
     model = next(one["model"] for one in tested if one["default"])
     named = {
-        "model": model, "role": "specialist", "view": "text", "treatments": 1, "alpha": 0.025,
-        "alpha_each": 0.025, "treatment": "magnitude", "seed": None, "seeds": [0, 1, 2],
+        "model": model, "role": "specialist", "view": "text", "recipes": 1, "alpha": 0.025,
+        "alpha_each": 0.025, "recipe": "magnitude", "seed": None, "seeds": [0, 1, 2],
         "level": 0.3, "by": "bytes_on_disk", "bytes": 70.0, "degraded": [], "reason": None,
     }  # fmt: skip
     given = summary | {
@@ -204,8 +199,8 @@ def test_several_seeds_are_one_version_and_say_so(summary: dict[str, Any]) -> No
     }
     front = pareto.front(given)
     assert front
-    assert {v.seeds for v in front.versions if not v.uncut} == {3}
-    keys = [(v.model, v.treatment, v.level) for v in front.versions]
+    assert {v.seeds for v in front.versions if not v.intact} == {3}
+    keys = [(v.model, v.recipe, v.level) for v in front.versions]
     assert len(keys) == len(set(keys))
     largest = {v.level: v.x for v in front.versions if v.model.name == model}
     assert largest[0.9] == pytest.approx(11)
@@ -214,7 +209,7 @@ def test_several_seeds_are_one_version_and_say_so(summary: dict[str, Any]) -> No
     assert (smallest.level, smallest.called) == (0.3, "magnitude, 3 seeds")
     assert "any seed" in pareto.draw(front)
     assert safe.smallest(given) == [
-        "specialist: the smallest safe version of one treatment, tested at alpha 0.025, is "
+        "specialist: the smallest safe version of one recipe, tested at alpha 0.025, is "
         "magnitude at 30 % with any of the seeds 0, 1, 2, 70\u202fB."
     ]
     rows = [row for row in tables.size_table(given).body if row[0] == "specialist"]
@@ -228,7 +223,7 @@ def test_several_seeds_are_one_version_and_say_so(summary: dict[str, Any]) -> No
     last = [row for row in first.body if row[0] == "specialist" and row[2] == "95 %"]
     assert [row[1] for row in last] == [f"magnitude, seed {seed}" for seed in range(3)]
     assert last[1][3] != last[2][3]
-    assert {one.treatment for one in safe.tests(given, "magnitude")} == {
+    assert {one.recipe for one in safe.tests(given, "magnitude")} == {
         f"magnitude, seed {seed}" for seed in range(3)
     }
     assert "every seed does" in card.render(given)[1]["limits"][2]
@@ -287,7 +282,7 @@ def test_the_page_shows_every_finding(html: str) -> None:
 
 
 @pytest.mark.parametrize("levels", [(0.0, 0.2), (0.0, 0.2, 0.3)])
-def test_short_courses_are_pages(levels: tuple[float, ...]) -> None:
+def test_short_sweeps_are_pages(levels: tuple[float, ...]) -> None:
     html = page.render(findings.summary(levels))
     assert f"{levels[-1] * 100:.0f} % or more" in html
     assert not re.search(
@@ -295,17 +290,17 @@ def test_short_courses_are_pages(levels: tuple[float, ...]) -> None:
     )
 
 
-def test_three_models_an_unswept_treatment_and_a_failed_cell() -> None:
+def test_three_models_an_unswept_recipe_and_a_failed_cell() -> None:
     summary = json.loads(json.dumps(findings.summary((0.0, 0.3, 0.5))))
     third = [
         r | {"model": "third", "role": "other"} for r in summary["curves"] if r["role"] == "base"
     ]
-    fixed = [r | {"treatment": "nf4", "level": None} for r in third if r["level"] == 0.3]
+    fixed = [r | {"recipe": "nf4", "level": None} for r in third if r["level"] == 0.3]
     summary["curves"] += [*third, *fixed]
     summary["curves"][1] |= {"status": "failed", "reason": "out of memory", "accuracy": None}
     summary["models"].append({"name": "third", "role": "other", "id": "x/third"})
     summary["safety"].append(
-        summary["safety"][0] | {"treatment": "nf4", "safe_level": None, "passed": [None],
+        summary["safety"][0] | {"recipe": "nf4", "safe_level": None, "passed": [None],
                                 "state": "all", "limiting": None, "tests": []}
     )  # fmt: skip
     html = page.render(summary)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import report_fixture as fixture
 
-from resect.report import page
+from resect.report.page import render as page
 
 
 class Reader(HTMLParser):
@@ -232,7 +232,7 @@ def test_an_empty_summary_is_a_page() -> None:
 def test_a_tested_safe_level_is_shown() -> None:
     tested = {
         "model": "BioMistral-7B",
-        "treatment": "magnitude",
+        "recipe": "magnitude",
         "margin": 0.05,
         "alpha": 0.025,
         "safe_level": 0.3,
@@ -246,10 +246,10 @@ def test_a_tested_safe_level_is_shown() -> None:
     assert "claims no safe level" not in shown
 
 
-def test_two_treatments_get_their_own_figures() -> None:
+def test_two_recipes_get_their_own_figures() -> None:
     summary = fixture.summary((0.0, 0.5, 0.9))
     for key in ("curves", "robustness", "comparisons", "cliffs"):
-        summary[key] += [row | {"treatment": "wanda"} for row in summary[key]]
+        summary[key] += [row | {"recipe": "wanda"} for row in summary[key]]
     html = page.render(summary)
     assert '<option value="wanda">' in html
-    assert html.count('data-treatment="wanda"') == html.count('data-treatment="magnitude"') > 0
+    assert html.count('data-recipe="wanda"') == html.count('data-recipe="magnitude"') > 0

@@ -7,8 +7,10 @@ from typing import Any
 import findings_fixture as findings
 import pytest
 
-from resect.analysis import raced
-from resect.report import page, reading, reliable, text
+from resect.report import formatting as text
+from resect.report.data import reliability_tables as reliable
+from resect.report.data import scope as reading
+from resect.report.page import render as page
 
 CUT = "magnitude"
 
@@ -73,40 +75,6 @@ def test_rates_stand_beside_what_guessing_gets(summary: dict[str, Any]) -> None:
     assert found == {(name, text.percent(guess)) for name, guess in given.items()}
     body = reliable.abstention_table(summary, CUT).body
     assert len(body) == len(summary["abstention"][0]["levels"])
-
-
-def test_sentences_only_of_what_is_clear(summary: dict[str, Any]) -> None:
-    called = {findings.MODELS[0]: "the specialist"}
-    said = list(raced.reliability(summary, called))
-    assert len(said) == 4  # completeness is not clear
-    assert said[0] == (
-        "on pubmedqa (text) under magnitude, half of what the specialist had of answering from the "
-        "context is gone 2.0 levels [1.0, 3.0] before half of the skill of the specialist"
-    )
-    assert said[1].endswith(
-        "half of the skill of the specialist is gone 3.0 levels [2.0, 4.0] before half of what the "
-        "specialist had of choosing the same option wherever it stands"
-    )
-    assert "loses half of its skill on medical tasks (pubmedqa and mmlu-medicine)" in said[3]
-
-
-def test_several_seeds_have_to_agree(summary: dict[str, Any]) -> None:
-    """The smallest lead is told; nothing is where one seed says otherwise."""
-    row = summary["reliability_first"][0]
-    closer = row | {"seed": 1, "steps": 1.0, "steps_low": 0.5, "steps_high": 1.5}
-    (said, *_) = raced.reliability(summary | {"reliability_first": [row, closer]}, {})
-    assert "under magnitude, the closest of 2 seeds, half of" in said
-    assert "1.0 levels [0.5, 1.5]" in said
-    for other in ({"first": "utility"}, {"clear": False, "first": None}):
-        rows = [row, closer | other]
-        found = list(raced.reliability(summary | {"reliability_first": rows}, {}))
-        assert not any("pubmedqa (text)" in text for text in found)
-
-
-def test_one_that_never_breaks_is_said_so(summary: dict[str, Any]) -> None:
-    row = summary["reliability_first"][0] | {"steps": None, "steps_low": 1.0, "steps_high": None}
-    (said, *_) = raced.reliability(summary | {"reliability_first": [row]}, {})
-    assert said.endswith("and of the skill of BioMistral-7B nowhere up to the last level")
 
 
 def test_the_page_has_the_panel_and_says_what_would_fill_it(summary: dict[str, Any]) -> None:

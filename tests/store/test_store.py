@@ -18,7 +18,7 @@ ITEMS = [
 ]
 INFO = TaskInfo("t", "label", ("yes", "no"), "a task", "how it is asked", 5)
 CELL = CellResult(
-    cell="c", asking="a", state="s", model="m", role="base", treatment="none", level=0.0, seed=0,
+    cell="c", asking="a", state="s", model="m", role="base", recipe="none", level=0.0, seed=0,
     task="t", status="success", reason=None, items=tuple(i.key for i in ITEMS), spec={"items": []},
 )  # fmt: skip
 
@@ -96,8 +96,8 @@ def test_measurements(store):
 
 
 def test_every_seed_has_the_measurements_of_its_own_state(store):
-    """Two seeds of one treatment and level are two states; a state of two tasks is one row."""
-    cut = replace(CELL, treatment="random", level=0.5)
+    """Two seeds of one recipe and level are two states; a state of two tasks is one row."""
+    cut = replace(CELL, recipe="random", level=0.5)
     plan = [
         CELL,
         *(replace(cut, seed=n, state=f"s{n}", cell=f"{n}{t}") for n in (0, 1) for t in "ab"),
@@ -110,7 +110,7 @@ def test_every_seed_has_the_measurements_of_its_own_state(store):
                 bytes_in_memory=size, bits_per_weight=32.0,
             )
         )  # fmt: skip
-    keys = ("treatment", "seed", "level", "bytes_in_memory")
+    keys = ("recipe", "seed", "level", "bytes_in_memory")
     assert [tuple(row[key] for key in keys) for row in store.measurements()] == [
         ("none", 0, 0.0, 40), ("random", 0, 0.5, 30), ("random", 1, 0.5, 31),
     ]  # fmt: skip

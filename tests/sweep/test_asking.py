@@ -35,7 +35,7 @@ def pair(tmp_path_factory) -> dict[str, Path]:
 def study(pair: dict[str, Path], **changes) -> Study:
     return Study.of(
         models={"specialist": str(pair["special"]), "base": str(pair["base"])},
-        treatments=[],
+        recipes=[],
         tasks=["clinic-context"],
         limit=6,
         device="cpu",

@@ -7,16 +7,16 @@ import pytest
 
 import resect
 from resect.ask import first_budget
-from resect.ask.rows import Rows
+from resect.ask.kv_cache import Rows
 from resect.errors import RequestError
-from resect.sweep import plan
-from resect.sweep.resolve import resolve
+from resect.run import plan
+from resect.run.resolve import resolve
 
 
 def a_study(pair, **fields) -> resect.Study:
     given = {
         "models": {"specialist": str(pair[0]), "base": str(pair[1])},
-        "treatments": ["magnitude"],
+        "recipes": ["magnitude"],
         "levels": "0,0.5",
         "tasks": ["clinic-medicine", "clinic-context"],
         "limit": 12,
@@ -26,7 +26,7 @@ def a_study(pair, **fields) -> resect.Study:
 
 
 def ids(study: resect.Study) -> list[str]:
-    return [cell.spec.id for course in plan.courses(resolve(study)) for cell in course.cells]
+    return [cell.spec.id for sweep in plan.sweeps(resolve(study)) for cell in sweep.cells]
 
 
 def test_a_cell_is_named_by_the_budget_that_was_asked_for(tiny_pair):
@@ -39,7 +39,7 @@ def test_a_cell_is_named_by_the_budget_that_was_asked_for(tiny_pair):
 
 
 def test_a_run_goes_on_with_smaller_batches_where_memory_ends(tiny_pair, tmp_path, monkeypatch):
-    """Said once a course, and the answers are those of a run that asked for the smaller batches."""
+    """Said once a sweep, and the answers are those of a run that asked for the smaller batches."""
     plain, said = Rows.read, []
 
     def scarce(self, token_ids, *more, **named):

@@ -21,21 +21,24 @@ import tiny
 from test_run import TASKS, a_study
 
 import resect
-from resect import calibration, course, models
 from resect.ask import Asker
+from resect.calibration import calibration_text
 from resect.cli import main
 from resect.errors import RunError
 from resect.measure import workload
+from resect.models import loading
 from resect.record import digest
-from resect.recover.data import Source
+from resect.recover.training_data import Source
+from resect.run import local_engine as local
+from resect.run import plan
+from resect.run import walk as sweep
+from resect.run.resolve import resolve
 from resect.spec import Calibration, ModelRef
-from resect.sweep import local, plan
-from resect.sweep.resolve import resolve
 from resect.tasks import hub
 
 
 def fingerprint(place, **fields):
-    return models.identify(ModelRef.of(role="base", id=str(place), **fields))[0].fingerprint
+    return loading.identify(ModelRef.of(role="base", id=str(place), **fields))[0].fingerprint
 
 
 def test_an_adapter_beside_the_weights_is_another_model(tmp_path):
@@ -43,7 +46,7 @@ def test_an_adapter_beside_the_weights_is_another_model(tmp_path):
     peft = pytest.importorskip("peft")
     place = tiny.save(tmp_path / "model")
     before = fingerprint(place)
-    base = models.load(ModelRef.of(role="base", id=str(place)), "cpu").model
+    base = loading.load(ModelRef.of(role="base", id=str(place)), "cpu").model
     config = peft.LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False)
     peft.get_peft_model(base, config).save_pretrained(place)
     assert (place / "adapter_model.safetensors").is_file()
@@ -66,22 +69,22 @@ def test_added_tokens_and_code_that_runs_are_in_the_key(tmp_path):
 def test_the_version_of_a_library_is_in_the_keys_of_what_it_makes_only(tiny_pair, monkeypatch):
     pytest.importorskip("peft")
     steps = ["magnitude:0.5", "magnitude:0.5 + lora,data=clinic,examples=64"]
-    study = a_study(tiny_pair, treatments=steps, levels=None, tasks=TASKS[:1])
+    study = a_study(tiny_pair, recipes=steps, levels=None, tasks=TASKS[:1])
     resolved = resolve(study)
 
     def versions():
         return {
-            cell.treatment: cell.spec.state.versions
-            for course in plan.courses(resolved)
-            for cell in course.cells
+            cell.recipe: cell.spec.state.versions
+            for sweep in plan.sweeps(resolved)
+            for cell in sweep.cells
         }
 
     plain = ["torch", "transformers"]
     assert [list(found) for found in versions().values()] == [plain, plain, [*plain, "peft"]]
     assert versions()["none"]["torch"] == ".".join(version("torch").split(".")[:2])
-    states = [c.spec.state.id for course in plan.courses(resolved) for c in course.cells]
+    states = [c.spec.state.id for sweep in plan.sweeps(resolved) for c in sweep.cells]
     monkeypatch.setattr(plan, "version", lambda name: "99.0" if name == "peft" else version(name))
-    later = [c.spec.state.id for course in plan.courses(resolved) for c in course.cells]
+    later = [c.spec.state.id for sweep in plan.sweeps(resolved) for c in sweep.cells]
     changed = [one != other for one, other in zip(states, later, strict=True)]
     assert changed == 2 * [False, False, True]
 
@@ -91,13 +94,13 @@ def test_the_commit_of_a_hub_set_is_in_the_key_where_it_is_known(monkeypatch):
     commits = {("allenai/c4", "en"): "", ("a/b", "part"): ""}
     monkeypatch.setattr(hub, "revision", lambda *named: commits[named])
     source = Source("a/b:part")
-    before = calibration.name_of(asked), source.fingerprint()
+    before = calibration_text.name_of(asked), source.fingerprint()
     assert before == (digest([asked.model_dump(), nothing]), digest([list(source), ""]))
     commits = dict.fromkeys(commits, "5f1c")
-    assert calibration.name_of(asked) != before[0]
+    assert calibration_text.name_of(asked) != before[0]
     assert source.fingerprint() != before[1]
     clinic = Calibration(data="clinic")
-    assert calibration.name_of(clinic) == digest([clinic.model_dump(), nothing])
+    assert calibration_text.name_of(clinic) == digest([clinic.model_dump(), nothing])
 
 
 def test_a_hub_set_that_cannot_be_had_has_no_commit():
@@ -127,7 +130,7 @@ def test_what_a_study_asks_more_of_a_measured_state_is_measured(tiny_pair, tmp_p
         asked = []
 
         def watch(planned, events):
-            asked.append([len(course.cells) for course in planned])
+            asked.append([len(sweep.cells) for sweep in planned])
             yield from events
 
         run = resect.run(study, tmp_path / "run", watch=watch)
@@ -176,8 +179,8 @@ def test_an_error_that_does_not_come_through_a_pipe_is_said():
 
 STRANGE = """
 import sys
-from resect import course
-from resect.sweep import worker
+from resect.run import walk as sweep
+from resect.run import worker
 
 class Two(Exception):
     def __init__(self, one, other):
@@ -186,7 +189,7 @@ class Two(Exception):
 def walk(*_):
     raise Two("first", "second")
 
-course.walk = walk
+sweep.walk = walk
 sys.exit(worker.main())
 """
 
@@ -208,13 +211,13 @@ def test_what_cannot_be_read_is_a_lost_worker(tmp_path):
 
 
 @pytest.mark.parametrize("steps", ["wanda,inputs=pruned", "wanda,inputs=pruned + magnitude:0.1"])
-def test_a_course_holds_the_uncut_model_and_one_copy(steps, tiny_pair, monkeypatch):
+def test_a_sweep_holds_the_intact_model_and_one_copy(steps, tiny_pair, monkeypatch):
     """One level's model is gone before the next one's is made."""
     study = a_study(
-        tiny_pair, models={"base": str(tiny_pair[1])}, treatments=[steps], tasks=TASKS[:1], limit=2,
+        tiny_pair, models={"base": str(tiny_pair[1])}, recipes=[steps], tasks=TASKS[:1], limit=2,
         calibration={"data": "clinic", "nsamples": 2, "seqlen": 32},
     )  # fmt: skip
-    (one,) = plan.courses(resolve(study))
+    (one,) = plan.sweeps(resolve(study))
     cells = tuple(replace(cell, missing=frozenset({0, 1})) for cell in one.cells)
     made, alive = [], []
 
@@ -225,7 +228,7 @@ def test_a_course_holds_the_uncut_model_and_one_copy(steps, tiny_pair, monkeypat
         made.append(weakref.ref(found))
         return found
 
-    monkeypatch.setattr(course, "copy", SimpleNamespace(deepcopy=copied))
-    events = list(course.walk(replace(one, cells=cells), print))
-    assert {e.result.status for e in events if isinstance(e, course.Finished)} == {"success"}
+    monkeypatch.setattr(sweep, "copy", SimpleNamespace(deepcopy=copied))
+    events = list(sweep.walk(replace(one, cells=cells), print))
+    assert {e.result.status for e in events if isinstance(e, sweep.Finished)} == {"success"}
     assert alive == [0, 0, 0]

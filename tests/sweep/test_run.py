@@ -13,11 +13,10 @@ import pandas as pd
 import pytest
 
 import resect
-from resect import sweep
 from resect.errors import RequestError
-from resect.folder import Run
-from resect.sweep import plan
-from resect.sweep.resolve import resolve
+from resect.run import local_engine, plan
+from resect.run.folder import Run
+from resect.run.resolve import resolve
 
 TASKS = ["clinic-medicine", "clinic-context"]
 
@@ -26,7 +25,7 @@ def a_study(pair: tuple[Path, Path], **fields) -> resect.Study:
     given = {
         "name": "tiny",
         "models": {"specialist": str(pair[0]), "base": str(pair[1])},
-        "treatments": ["magnitude"],
+        "recipes": ["magnitude"],
         "levels": "0:0.9:0.3",
         "tasks": TASKS,
         "limit": 12,
@@ -47,7 +46,7 @@ def test_a_run_has_every_cell_once(done):
         cells = store.cells()
     assert len(cells) == 2 * 4 * 2
     assert set(cells["status"]) == {"success"}
-    assert set(cells.loc[cells["level"] == 0, "treatment"]) == {"none"}
+    assert set(cells.loc[cells["level"] == 0, "recipe"]) == {"none"}
     answers = done.answers()
     assert len(answers) == 2 * 4 * 2 * 12
     assert answers["option_scores"].map(len).isin([3, 4]).all()
@@ -87,7 +86,7 @@ def test_the_resolved_study_loads_back(done, tiny_pair):
 
 
 def test_nothing_is_asked_twice(done, tiny_pair, monkeypatch):
-    monkeypatch.setattr(sweep.local, "walk", lambda *_: pytest.fail("a stored cell was run again"))
+    monkeypatch.setattr(local_engine, "walk", lambda *_: pytest.fail("a stored cell was run again"))
     resect.run(a_study(tiny_pair), done.path)
 
 
@@ -95,8 +94,8 @@ def test_a_larger_limit_and_another_task_reuse_what_is_there(tiny_pair, tmp_path
     run = resect.run(a_study(tiny_pair, tasks=TASKS[:1], levels="0,0.5"), tmp_path / "grow")
     resolved = resolve(a_study(tiny_pair, limit=16, levels="0,0.5"))
     with run.reading() as store:
-        due = plan.due(plan.courses(resolved), store)
-    missing = {(c.spec.task, len(c.missing)) for course in due for c in course.cells}
+        due = plan.due(plan.sweeps(resolved), store)
+    missing = {(c.spec.task, len(c.missing)) for sweep in due for c in sweep.cells}
     assert missing == {("clinic-medicine", 4), ("clinic-context", 16)}
 
 
@@ -205,35 +204,33 @@ def test_the_same_weights_in_two_roles_are_asked_once(tiny_pair, tmp_path):
         assert db.execute("SELECT count(*) FROM answers").fetchone()[0] == 2 * 12
 
 
-def test_a_copied_model_and_an_overlapping_treatment_find_their_answers(tiny_pair, tmp_path):
-    """Cells know only hashes: names, roles and treatments are those of the study as it is now."""
+def test_a_copied_model_and_an_overlapping_recipe_find_their_answers(tiny_pair, tmp_path):
+    """Cells know only hashes: names, roles and recipes are those of the study as it is now."""
     import shutil
 
     out = tmp_path / "run"
-    resect.run(a_study(tiny_pair, levels=None, treatments=["magnitude:0.5"], tasks=TASKS[:1]), out)
+    resect.run(a_study(tiny_pair, levels=None, recipes=["magnitude:0.5"], tasks=TASKS[:1]), out)
     copied = shutil.copytree(tiny_pair[0], tmp_path / "renamed")
     study = a_study((copied, tiny_pair[1]), levels="0,0.5", tasks=TASKS[:1])
     with Run(out).reading() as store:
-        assert plan.due(plan.courses(resolve(study)), store) == []
+        assert plan.due(plan.sweeps(resolve(study)), store) == []
     again = resect.run(study, out)
-    assert set(again.answers()["treatment"]) == {"none", "magnitude"}
+    assert set(again.answers()["recipe"]) == {"none", "magnitude"}
     assert set(again.answers()["model"]) == {"renamed", "base"}
     fresh = resect.run(study, tmp_path / "fresh")
     assert resect.same_summary(again.path, fresh.path)
 
 
-def test_a_treatment_of_several_steps_walks_and_ends_in_leaves(tiny_pair, tmp_path):
+def test_a_recipe_of_several_steps_walks_and_ends_in_leaves(tiny_pair, tmp_path):
     """Fixed before, swept, fixed after; the level is the swept step's, the zeros are all steps'."""
     study = a_study(
         tiny_pair, tasks=TASKS[:1], levels="0,0.2,0.4",
-        treatments=["random:0.1 + magnitude + random:0.6,seed=5", "sparsegpt"],
+        recipes=["random:0.1 + magnitude + random:0.6,seed=5", "sparsegpt"],
         calibration={"data": "clinic", "nsamples": 4, "seqlen": 32},
     )  # fmt: skip
     run = resect.run(study, tmp_path / "chain")
     rows = {
-        (r["treatment"], r["level"]): r
-        for r in run.summary()["measurements"]
-        if r["role"] == "base"
+        (r["recipe"], r["level"]): r for r in run.summary()["measurements"] if r["role"] == "base"
     }
     assert rows["none", 0.0]["measured_level"] == 0
     whole = rows["sparsegpt,inputs=dense", 0.4]["zeros"] / 0.4
@@ -261,7 +258,7 @@ def test_a_resumed_run_is_degraded_like_a_fresh_one(tmp_path, tiny_pair):
 
 def test_a_method_that_fails_leaves_failed_cells_and_the_others(tiny_pair, tmp_path, monkeypatch):
     from resect.errors import RunError
-    from resect.methods.scored import Scored
+    from resect.methods.weights.scored import Scored
 
     plain = Scored.apply
 
@@ -278,14 +275,14 @@ def test_a_method_that_fails_leaves_failed_cells_and_the_others(tiny_pair, tmp_p
     assert set(cells.loc[cells["level"] < 0.6, "status"]) == {"success"}
 
 
-def test_a_study_without_treatment_asks_the_models_as_they_are(tiny_pair, tmp_path):
-    run = resect.run(a_study(tiny_pair, treatments=[], levels=None), tmp_path / "run")
-    assert {(c["treatment"], c["level"]) for c in run.summary()["curves"]} == {("none", 0.0)}
+def test_a_study_without_recipe_asks_the_models_as_they_are(tiny_pair, tmp_path):
+    run = resect.run(a_study(tiny_pair, recipes=[], levels=None), tmp_path / "run")
+    assert {(c["recipe"], c["level"]) for c in run.summary()["curves"]} == {("none", 0.0)}
     assert len(run.answers()) == 2 * 2 * 12
 
 
-def test_courses_side_by_side_give_the_same_summary(done, tiny_pair, tmp_path):
-    """Two processes, one course each, and one driver that writes."""
+def test_sweeps_side_by_side_give_the_same_summary(done, tiny_pair, tmp_path):
+    """Two processes, one sweep each, and one driver that writes."""
     other = resect.run(a_study(tiny_pair), tmp_path / "two", workers=2)
     assert resect.same_summary(done.path, other.path)
 
@@ -294,7 +291,7 @@ def test_a_worker_that_dies_is_said_and_loses_nothing(tiny_pair, tmp_path, monke
     from resect.errors import RunError
 
     study = a_study(tiny_pair, tasks=TASKS[:1])
-    monkeypatch.setattr(sweep.local, "_Worker", Dying)
+    monkeypatch.setattr(local_engine, "_Worker", Dying)
     with pytest.raises(RunError, match="ended 3 times"):
         resect.run(study, tmp_path / "run", workers=2)
     monkeypatch.undo()
@@ -303,20 +300,20 @@ def test_a_worker_that_dies_is_said_and_loses_nothing(tiny_pair, tmp_path, monke
     assert resect.same_summary(again.path, fresh.path)
 
 
-class Dying(sweep.local._Worker):
+class Dying(local_engine._Worker):
     """Killed as soon as it has something to do."""
 
-    def take(self, course):
-        taken = super().take(course)
+    def take(self, sweep):
+        taken = super().take(sweep)
         self.process.kill()
         return taken
 
 
 def test_memory_and_speed_are_measured_once_for_a_shape(tiny_pair, tmp_path):
-    """Zeros leave the shape as it is: every level has the uncut model's numbers, taken once."""
+    """Zeros leave the shape as it is: every level has the intact model's numbers, taken once."""
     study = a_study(
         tiny_pair, models={"base": str(tiny_pair[1])}, tasks=TASKS[:1], levels="0,0.5",
-        treatments=["magnitude", "random"], measure="shapes",
+        recipes=["magnitude", "random"], measure="shapes",
     )  # fmt: skip
     rows = resect.run(study, tmp_path / "run").summary()["measurements"]
     assert len(rows) == 3
@@ -325,4 +322,4 @@ def test_memory_and_speed_are_measured_once_for_a_shape(tiny_pair, tmp_path):
     assert {row["ratios"]["seconds_per_answer"] for row in rows} == {1.0}
     with Run(tmp_path / "run").reading() as store:
         taken = [row for row in store.measurements() if row["workload"]]
-    assert [row["treatment"] for row in taken] == ["none"]
+    assert [row["recipe"] for row in taken] == ["none"]

@@ -1,4 +1,4 @@
-"""Courses split by levels and taken up again: every answer once, whatever the workers do."""
+"""Sweeps split by levels and taken up again: every answer once, whatever the workers do."""
 
 from __future__ import annotations
 
@@ -11,66 +11,66 @@ from hypothesis import strategies as st
 from test_run import TASKS, a_study
 
 import resect
-from resect import sweep
-from resect.course import Answered, Finished
 from resect.errors import RequestError, RunError
-from resect.sweep import local, plan
-from resect.sweep.resolve import resolve
-from resect.sweep.share import Taken, split
+from resect.run import driver, plan
+from resect.run import local_engine as local
+from resect.run.resolve import resolve
+from resect.run.share import Taken, split
+from resect.run.walk import Answered, Finished
 
 
 @pytest.fixture(scope="module")
-def courses(tiny_pair):
+def sweeps(tiny_pair):
     study = a_study(tiny_pair, levels="0:0.9:0.1")
 
     class Empty:
         answered = staticmethod(lambda _: set())
         finished = measured = staticmethod(lambda _: False)
 
-    return plan.due(plan.courses(resolve(study)), Empty())
+    return plan.due(plan.sweeps(resolve(study)), Empty())
 
 
-def asked(courses) -> list[tuple[str, int]]:
+def asked(sweeps) -> list[tuple[str, int]]:
     return sorted(
-        (cell.spec.id, row) for course in courses for cell in course.cells for row in cell.missing
+        (cell.spec.id, row) for sweep in sweeps for cell in sweep.cells for row in cell.missing
     )
 
 
 @given(workers=st.integers(1, 40))
-def test_splitting_asks_everything_once(courses, workers):
-    parts = split(courses, workers)
-    assert asked(parts) == asked(courses)
+def test_splitting_asks_everything_once(sweeps, workers):
+    parts = split(sweeps, workers)
+    assert asked(parts) == asked(sweeps)
     assert len(parts) == max(2, min(workers, 20))  # two models, ten levels
     for part in parts:
         levels = [cell.level for cell in part.cells]
         assert levels == sorted(levels)
 
 
-def test_splitting_is_even(courses):
-    sizes = [sum(len(c.missing) for c in part.cells) for part in split(courses, 4)]
+def test_splitting_is_even(sweeps):
+    sizes = [sum(len(c.missing) for c in part.cells) for part in split(sweeps, 4)]
     assert max(sizes) <= 1.6 * min(sizes)
 
 
-def test_what_is_left_is_what_was_not_passed_on(courses):
-    taken = Taken(courses[0])
-    first, second = taken.course.cells[:2]
+def test_what_is_left_is_what_was_not_passed_on(sweeps):
+    taken = Taken(sweeps[0])
+    first, second = taken.sweep.cells[:2]
 
     class Event:
         cell, answers = second, [type("A", (), {"item": second.items[0].key})]
 
-    taken.note(Finished(first.result(taken.course, "success", None, 1.0)))
+    taken.note(Finished(first.result(taken.sweep, "success", None, 1.0)))
     taken.note(Answered(Event.cell, Event.answers))
     left = taken.rest()
-    assert first.spec.id not in {cell.spec.id for cell in left.course.cells}
-    assert left.course.cells[0].missing == second.missing - {0}
+    assert first.spec.id not in {cell.spec.id for cell in left.sweep.cells}
+    assert left.sweep.cells[0].missing == second.missing - {0}
     with pytest.raises(RunError, match="ended 3 times"):
         left.rest().rest()
 
 
-def test_a_course_that_is_done_leaves_nothing(courses):
-    taken = Taken(courses[0])
-    for cell in courses[0].cells:
-        taken.note(Finished(cell.result(courses[0], "success", None, 1.0)))
+def test_a_sweep_that_is_done_leaves_nothing(sweeps):
+    taken = Taken(sweeps[0])
+    for cell in sweeps[0].cells:
+        taken.note(Finished(cell.result(sweeps[0], "success", None, 1.0)))
     assert taken.rest() is None
 
 
@@ -135,16 +135,16 @@ class TestRay:
         assert any("a worker ended" in text for text in notices)
         assert resect.same_summary(run.path, whole.path)
 
-    def test_a_course_that_fails_says_why(self, tiny_pair, tmp_path):
+    def test_a_sweep_that_fails_says_why(self, tiny_pair, tmp_path):
         from dataclasses import replace
 
         study = a_study(tiny_pair, tasks=TASKS[:1], levels="0,0.5")
         resolved = resolve(study)
         broken = [
             replace(c, ref=c.ref.model_copy(update={"id": str(tmp_path / "gone")}))
-            for c in plan.courses(resolved)
+            for c in plan.sweeps(resolved)
         ]
-        engine = sweep.engine_of("ray", lambda _: None, 2)
+        engine = driver.engine_of("ray", lambda _: None, 2)
         engine.submit(broken)
         with pytest.raises(RequestError, match="no model directory"):
             list(engine.events())
@@ -152,9 +152,9 @@ class TestRay:
 
 def test_no_cluster_and_no_workers_are_one_sentence():
     with pytest.raises(RequestError, match="give at least 1"):
-        sweep.engine_of("local", lambda _: None, 0)
+        driver.engine_of("local", lambda _: None, 0)
     with pytest.raises(RequestError, match="did you mean ray"):
-        sweep.engine_of("rya", lambda _: None)
+        driver.engine_of("rya", lambda _: None)
 
 
 def kill_a_worker() -> int:

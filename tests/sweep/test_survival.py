@@ -11,7 +11,7 @@ from test_run import TASKS, a_study
 
 import resect
 from resect.cli import main
-from resect.course import Answered
+from resect.run.walk import Answered
 from resect.store.sqlite import Store
 
 

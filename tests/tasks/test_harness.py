@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,41 +9,31 @@ import pytest
 import tiny
 import torch
 import yaml
+import yaml_task
 
 from resect import clinic, tasks
 from resect.ask import Asker
 from resect.errors import RequestError
 from resect.tasks import Source
-from resect.tasks.base import chosen
+from resect.tasks.contract import chosen
 from resect.tasks.harness import Harness
 
 lm_eval = pytest.importorskip("lm_eval", reason="lm_eval is not installed: parity goes unchecked")
 
-BASE: dict[str, Any] = {
-    "dataset_path": "json",
-    "test_split": "test",
-    "output_type": "multiple_choice",
-    "doc_to_text": "Question: {{question}}\nAnswer:",
-    "doc_to_target": "answer",
-    "metric_list": [{"metric": "acc", "aggregation": "mean", "higher_is_better": True}],
-    "metadata": {"version": 1.0},
-}
+TRUSTED = True
 LOCAL: dict[str, dict[str, Any]] = {
-    "texts": {"doc_to_choice": "choices"},
+    "texts": {"fewshot_split": None},
     "letters": {
         "doc_to_text": "{{question}}\nA. {{choices[0]}}\nB. {{choices[1]}}\nC. odd\nAnswer:",
         "doc_to_choice": ["A", "B", "C"],
         "description": "Pick one.\n\n",
-        "fewshot_split": "test",
     },
-    "several": {"doc_to_choice": "choices", "doc_to_target": "right"},
-    "blank": {"doc_to_text": "Question: {{question}} ", "doc_to_choice": "choices",
-              "target_delimiter": ""},
-    "words": {"output_type": "generate_until", "doc_to_target": "word",
-              "generation_kwargs": {"until": ["\n"], "max_gen_toks": 8}},
-    "free": {"output_type": "generate_until", "doc_to_target": "question"},
-    "likely": {"output_type": "loglikelihood", "doc_to_target": "word"},
-}  # fmt: skip
+    "several": {"fewshot_split": None, "doc_to_target": "right"},
+    "blank": {"doc_to_text": "Question: {{question}} ", "target_delimiter": ""},
+    "words": yaml_task.WORDS,
+    "free": {**yaml_task.WORDS, "doc_to_target": "question", "generation_kwargs": None},
+    "likely": {"output_type": "loglikelihood", "doc_to_choice": None, "doc_to_target": "word"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -54,16 +43,8 @@ def folder(tmp_path_factory) -> Path:
 
     root = tmp_path_factory.mktemp("harness")
     datasets.disable_progress_bars()
-    with (root / "data.jsonl").open("w") as file:
-        for i in range(24):
-            choices = ["it is even", "odd", f"prime number {i}"]
-            row = {"question": f"Is {i} even, or {i * 7}?", "choices": choices, "answer": i % 3}
-            more = {"right": [i % 3, (i + 1) % 3], "word": "yes" if i % 2 else "no"}
-            file.write(json.dumps({**row, **more}) + "\n")
     for name, changes in LOCAL.items():
-        config = {**BASE, "task": name, **changes}
-        config["dataset_kwargs"] = {"data_files": {"test": str(root / "data.jsonl")}}
-        (root / f"{name}.yaml").write_text(yaml.safe_dump(config))
+        yaml_task.write(root, name, 24, **changes)
     (root / "both.yaml").write_text(yaml.safe_dump({"group": "both", "task": ["texts", "letters"]}))
     return root
 
@@ -120,7 +101,7 @@ def ours(pair: tuple[Any, Any], items: list[Any], scored: str) -> tuple[list[Any
 )
 @pytest.mark.parametrize("which", ["bytes", "clinic"])
 def test_the_same_accuracy(folder, models, name, which, shots):
-    task = tasks.get(f"lm-eval:{folder / name}.yaml")
+    task = tasks.get(f"lm-eval:{folder / name}.yaml", TRUSTED)
     items = task.items(Source(num_fewshot=shots))
     samples = theirs(models[which], task.task, shots, 24)
     scores, labels = ours(models[which], items, task.info.scored)
@@ -135,7 +116,7 @@ def test_the_same_accuracy(folder, models, name, which, shots):
 
 def test_single_and_several_tokens(folder, models):
     """Both kinds of options were among those compared."""
-    letters = tasks.get(f"lm-eval:{folder / 'letters'}.yaml").items(Source(limit=1))[0]
+    letters = tasks.get(f"lm-eval:{folder / 'letters'}.yaml", TRUSTED).items(Source(limit=1))[0]
     sizes = {
         which: {len(c) for c in Asker(tokenizer, [letters], 1).prompts[0].choices}
         for which, (_, tokenizer) in models.items()
@@ -212,14 +193,14 @@ def test_the_other_prompts_of_the_harness(data_dir):
 
 
 def test_labels_options_and_several_right_answers(folder):
-    texts = tasks.get(f"lm-eval:{folder / 'texts'}.yaml").items(Source(limit=2))[1]
+    texts = tasks.get(f"lm-eval:{folder / 'texts'}.yaml", TRUSTED).items(Source(limit=2))[1]
     assert (texts.labels, texts.gold) == (("A", "B", "C"), "B")
     assert texts.options == {"A": "it is even", "B": "odd", "C": "prime number 1"}
-    task = tasks.get(f"lm-eval:{folder / 'several'}.yaml")
+    task = tasks.get(f"lm-eval:{folder / 'several'}.yaml", TRUSTED)
     several = task.items(Source(limit=1))[0]
     assert (several.gold, dict(several.means)) == ("A", {"B": "A"})
     assert [task.read(f" {x}.", several).score for x in "ABC"] == [1.0, 1.0, 0.0]
-    task = tasks.get(f"lm-eval:{folder / 'words'}.yaml")
+    task = tasks.get(f"lm-eval:{folder / 'words'}.yaml", TRUSTED)
     word = task.items(Source(limit=1))[0]
     assert (word.labels, word.gold, word.choices) == (("no", "yes"), "no", ())
     assert (task.info.stop, task.info.max_new_tokens) == (("\n",), 8)
@@ -228,7 +209,7 @@ def test_labels_options_and_several_right_answers(folder):
 
 def test_turns_for_a_chat_template(folder):
     source = Source(limit=1, num_fewshot=2, apply_chat_template=True, system_instruction="Hi.")
-    (item,) = tasks.get(f"lm-eval:{folder / 'letters'}.yaml").items(source)
+    (item,) = tasks.get(f"lm-eval:{folder / 'letters'}.yaml", TRUSTED).items(source)
     roles = [role for role, _ in item.turns]
     assert roles == ["system", "user", "assistant", "user", "assistant", "user"]
     assert item.turns[0][1].startswith("Hi.")
@@ -249,7 +230,7 @@ def test_turns_for_a_chat_template(folder):
 )
 def test_what_cannot_be_read_is_one_sentence(folder, name, sentence):
     with pytest.raises(RequestError, match=sentence) as found:
-        tasks.get(f"lm-eval:{name.format(folder)}").items(Source())
+        tasks.get(f"lm-eval:{name.format(folder)}", TRUSTED).items(Source())
     assert "\n" not in str(found.value)
 
 

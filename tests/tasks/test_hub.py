@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from resect import calibration
+from resect.calibration import calibration_text
 from resect.errors import RequestError
 from resect.tasks import hub
 
@@ -30,5 +30,5 @@ def test_calibration_texts_of_a_hub_set_and_one_of_its_configs(monkeypatch):
         ("chats", None): [{"messages": [{"role": "user", "content": "Hi"}, {"content": "Yes?"}]}],
     }
     monkeypatch.setattr(hub, "rows", lambda name, config, *_, **__: known[name, config])
-    assert list(calibration.texts("c4")) == ["plain"]
-    assert list(calibration.texts("a/b:part|chats")) == ["Name it.\nPain.", "Hi\nYes?"]
+    assert list(calibration_text.texts("c4")) == ["plain"]
+    assert list(calibration_text.texts("a/b:part|chats")) == ["Name it.\nPain.", "Hi\nYes?"]

@@ -6,15 +6,15 @@ import gzip
 import json
 import re
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from resect import tasks
-from resect.parse import code
 from resect.sandbox import programs
 from resect.tasks import Source, medquad
-from resect.tasks.programs import HumanEval
+from resect.tasks.programs import MBPP, HumanEval
 
 COUNTS = {"gsm8k": 1319, "math500": 500, "humaneval": 164, "mbpp": 257, "ncbi-disease": 940,
           "bc5cdr": 4797, "pubmedqa-conclusion": 1000}  # fmt: skip
@@ -96,21 +96,28 @@ def test_medquad_holds_out_topics_and_leaves_the_others_to_training(data_dir):
     assert medquad.held_out("Leukemia ") == medquad.held_out("leukemia")
 
 
-@pytest.mark.parametrize("name", ["humaneval", "mbpp"])
-def test_reference_programs_pass_and_wrong_ones_fail(name, data_dir, monkeypatch):
-    """All of them in one jail, each in names of its own; one by one a few."""
+@pytest.mark.parametrize(("name", "count"), [("humaneval", 164), ("mbpp", 427)])
+def test_every_reference_program_passes(name, count, data_dir, monkeypatch):
+    """Of all splits, each behind walls of its own, two at a time."""
     monkeypatch.setenv(programs.OPT_IN, "1")
     task = tasks.get(name)
-    found = list(task.questions(Source(data_dir)))
-    whole = []
-    for question in found:
-        shown = task.shown(question).split("[DONE]")[0]
-        made, _ = code.program(shown, question.context, question.question)
-        whole.append(f"{made}\n{question.gold}\n")
-    every = f"for source in {whole!r}:\n    exec(source, {{'__name__': 'alone'}})"
-    assert programs.run(every, seconds=120).how == "passed"
+    source = Source(data_dir, num_fewshot=0)
+    rows = {"humaneval": task.questions, "mbpp": lambda s: map(task._question, MBPP.read(s))}
+    items = [(task.shown(question), task.item(question, source)) for question in rows[name](source)]
+    assert len(items) == count
+    with ThreadPoolExecutor(2) as pool:
+        readings = pool.map(lambda each: task.read(*each, "stop"), items)
+        tiers = {item.id: x.tier for (_, item), x in zip(items, readings, strict=True)}
+    assert {id_: tier for id_, tier in tiers.items() if tier != "passed"} == {}
+
+
+@pytest.mark.parametrize("name", ["humaneval", "mbpp"])
+def test_what_is_read_of_programs(name, data_dir, monkeypatch):
+    monkeypatch.setenv(programs.OPT_IN, "1")
+    task = tasks.get(name)
+    question = next(iter(task.questions(Source(data_dir))))
     item = task.items(Source(data_dir, limit=1))[0]
-    right = task.read(task.shown(found[0]), item, "stop")
+    right = task.read(task.shown(question), item, "stop")
     assert (right.score, right.tier) == (1.0, "passed")
     bad = "\n    return None" if isinstance(task, HumanEval) else "\ndef remove_Occ(s, c):\n  pass"
     wrong = task.read(bad, item, "stop")

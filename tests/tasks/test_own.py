@@ -105,7 +105,7 @@ def test_a_study_of_own_questions(tmp_path):
     rows = [{**GOOD, "id": n, "question": f"{n}?", "answer": "AB"[n % 2]} for n in range(6)]
     name = write(tmp_path / "mine.jsonl", rows)
     study = Study.of(
-        models={"specialist": "clinic:specialist"}, treatments=[], tasks=[name], resamples=100
+        models={"specialist": "clinic:specialist"}, recipes=[], tasks=[name], resamples=100
     )
     found = run(study, tmp_path / "run")
     (tmp_path / "mine.jsonl").unlink()  # a report needs no questions, only answers
@@ -117,8 +117,8 @@ def test_a_study_of_own_questions(tmp_path):
 
 def test_a_mark_at_the_start_of_a_file_is_no_part_of_it(tmp_path):
     """As editors on Windows write UTF-8: questions, training data, calibration, texts."""
-    from resect import calibration
-    from resect.recover.data import Source as Training
+    from resect.calibration import calibration_text
+    from resect.recover.training_data import Source as Training
 
     rows = {"own": GOOD, "text": {"text": "the liver"}, "pair": {"question": "q", "answer": "a"}}
     paths = {name: tmp_path / f"{name}.jsonl" for name in rows}
@@ -132,5 +132,5 @@ def test_a_mark_at_the_start_of_a_file_is_no_part_of_it(tmp_path):
     for path in (paths["text"], tmp_path / "plain.txt"):
         items = tasks.get(f"perplexity:{path}").items(Source())
         assert [item.choices for item in items] == [("the liver",)]
-        assert list(calibration._file(path)) == ["the liver"]
+        assert list(calibration_text._file(path)) == ["the liver"]
     assert [e.question for e in Training(str(paths["pair"])).examples()] == ["q"]

@@ -50,7 +50,7 @@ def test_the_release_is_covered_and_windows_of_an_article_belong_together(data_d
 def test_numbers_are_those_of_one_forward_pass(text, tmp_path):
     folder = tiny.save(tmp_path / "model")
     name = f"perplexity:{text}@20/10"
-    study = resect.Study.of(models={"base": str(folder)}, treatments=[], tasks=[name])
+    study = resect.Study.of(models={"base": str(folder)}, recipes=[], tasks=[name])
     run = resect.run(study, tmp_path / "run")
     (row,) = run.summary()["curves"]
     nll, tokens = 0.0, 0

@@ -11,7 +11,7 @@ import tiny
 from tokenizers.processors import TemplateProcessing
 
 from resect import tasks
-from resect.ask.prompts import rendered, special_prefix, tokenize
+from resect.ask.tokenize import rendered, special_prefix, tokenize
 from resect.errors import RequestError
 from resect.tasks import Source
 

@@ -15,7 +15,7 @@ import pytest
 from resect import tasks
 from resect.record import ABSTAIN, Item
 from resect.tasks import Source, medmcqa, mmlu
-from resect.tasks.base import chosen
+from resect.tasks.contract import chosen
 
 Row = dict[str, Any]
 

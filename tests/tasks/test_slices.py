@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from resect import Study, run
-from resect.folder import Run
+from resect.run.folder import Run
 
 
 @pytest.fixture(scope="module")
 def found(data_dir, tmp_path_factory) -> Run:
     study = Study.of(
         models={"specialist": "clinic:specialist", "base": "clinic:base"},
-        treatments=["magnitude"],
+        recipes=["magnitude"],
         levels="0,0.6",
         tasks=["medqa-4", "medmcqa", "mmlu-lobotomy"],
         data_dir=str(data_dir),

@@ -6,7 +6,8 @@ import itertools
 
 import pytest
 
-from resect import calibration, tasks
+from resect import tasks
+from resect.calibration import calibration_text
 from resect.errors import RequestError
 from resect.spec import Calibration
 from resect.tasks import Source
@@ -41,17 +42,17 @@ def test_sources_take_turns_and_are_hashed(tmp_path):
     for name in ("a", "b"):
         (tmp_path / f"{name}.jsonl").write_text("".join(f'{{"text": "{name}{i}"}}\n' for i in "12"))
     both = f"{tmp_path / 'a.jsonl'}|{tmp_path / 'b.jsonl'}"
-    assert list(calibration.texts(both)) == ["a1", "b1", "a2", "b2"]
-    before = calibration.name_of(Calibration(data=both))
+    assert list(calibration_text.texts(both)) == ["a1", "b1", "a2", "b2"]
+    before = calibration_text.name_of(Calibration(data=both))
     (tmp_path / "b.jsonl").write_text('{"text": "else"}\n')
-    assert calibration.name_of(Calibration(data=both)) != before
+    assert calibration_text.name_of(Calibration(data=both)) != before
     with pytest.raises(RequestError, match="unknown task"):
-        calibration.name_of(Calibration(data="clinic|task:nothing"))
+        calibration_text.name_of(Calibration(data="clinic|task:nothing"))
 
 
 def test_another_seed_or_task_is_another_source():
     names = {
-        calibration.name_of(Calibration(data=data, seed=seed))
+        calibration_text.name_of(Calibration(data=data, seed=seed))
         for data in ("task:clinic-logic", "task:clinic-medicine", "clinic")
         for seed in (0, 1)
     }

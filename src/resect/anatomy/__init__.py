@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from resect.anatomy.decoder import decoder_blocks
-from resect.anatomy.experts import routers
+from resect.anatomy.mixtures import routers
 from resect.errors import RequestError
 
 

@@ -48,9 +48,9 @@ def dense(module: nn.Module, parameter: str) -> Tensor | None:
         found: Tensor = dequantize_4bit(value.data, state)
         return found
     if hasattr(value, "dequantize") and type(value) is not nn.Parameter and _parts(value):
-        return value.dequantize()  # type: ignore[no-any-return]
+        return value.dequantize()
     if value.is_floating_point() or value.dtype == torch.int8:
-        return value.data  # type: ignore[no-any-return]
+        return value.data
     return None
 
 

@@ -14,11 +14,11 @@ from typing import NamedTuple, TypeVar
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from resect.ask.options import option_scores
-from resect.ask.plan import Budget, Group, first_budget, groups, plan_batches
-from resect.ask.prompts import tokenize
-from resect.ask.rows import Rows, filled
-from resect.ask.text import Writer
+from resect.ask.batches import Budget, Group, first_budget, groups, plan_batches
+from resect.ask.greedy import Writer
+from resect.ask.kv_cache import Rows, filled
+from resect.ask.option_scores import option_scores
+from resect.ask.tokenize import tokenize
 from resect.errors import RunError
 from resect.record import Item, RawAnswer
 

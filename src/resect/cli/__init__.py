@@ -13,7 +13,9 @@ from typing import Any
 
 import typer
 
-from resect.cli import asking, making, reading
+from resect.cli import make_commands as making
+from resect.cli import read_commands as reading
+from resect.cli import run_commands as asking
 from resect.cli.app import app
 from resect.errors import RequestError, RunError
 

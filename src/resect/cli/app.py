@@ -48,6 +48,15 @@ NewTokens = Annotated[
 ]
 
 
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust-remote-code",
+        help="Let code be run that a model or a task file brings along; read it first.",
+    ),
+]
+
+
 def _allow_code(value: bool) -> None:
     if value:
         from resect.sandbox import programs
@@ -63,4 +72,4 @@ Unsafe = Annotated[
         help="Let programs that a model wrote be run, walled in (as HF_ALLOW_CODE_EVAL=1 does).",
     ),
 ]
-Engine = Annotated[str, typer.Option("--engine", help="Where courses run: local or ray.")]
+Engine = Annotated[str, typer.Option("--engine", help="Where sweeps run: local or ray.")]

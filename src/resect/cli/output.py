@@ -27,7 +27,7 @@ def show_made(done: dict[str, Any], out: Path, as_json: bool, quiet: bool) -> No
         print_json(done)
         return
     if not quiet:
-        from resect import compression
+        from resect.run import compression
 
         typer.echo(compression.shown(done))
     typer.echo(out)
@@ -61,6 +61,6 @@ def show_list(rows: dict[str, dict[str, Any]], as_json: bool) -> None:
 
 def print_json(value: Any) -> None:
     """Print one JSON document."""
-    from resect.folder import to_json
+    from resect.run.folder import to_json
 
     typer.echo(to_json(value), nl=False)

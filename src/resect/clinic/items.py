@@ -21,8 +21,8 @@ from resect.clinic.texts import (
     share_of_text,
 )
 from resect.clinic.world import Fact, world, wrong_values
-from resect.prompts import context_prompt, letter_prompt
 from resect.record import Item
+from resect.tasks.prompts import context_prompt, letter_prompt
 
 Split = Literal["test", "validation"]
 N_FOUR, N_THREE = 400, 402

@@ -22,7 +22,7 @@ from resect.clinic.world import (
     world,
     wrong_values,
 )
-from resect.prompts import context_prompt, letter_prompt
+from resect.tasks.prompts import context_prompt, letter_prompt
 
 LETTERS = ("A", "B", "C", "D")
 VERDICTS = ("yes", "no", "maybe")

@@ -12,7 +12,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -22,11 +21,12 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 from transformers import AutoModelForCausalLM, DynamicCache, PreTrainedModel
 
-from resect import devices
 from resect.anatomy.stored import is_quantized
 from resect.errors import RunError
 from resect.measure.energy import counter
-from resect.models import settled
+from resect.models import devices
+from resect.models.loading import settled
+from resect.scratch import Scratch
 
 PROMPT, ANSWER, TOGETHER = 128, 32, 8
 """Tokens of the prompt and of the answer, and prompts read at once."""
@@ -57,8 +57,8 @@ def measured(model: PreTrainedModel) -> dict[str, Any]:
         found = run(model)
         peak = sum(map(torch.cuda.max_memory_allocated, places))
         return {**found, "peak_memory": peak, "idle_memory": idle}
-    with tempfile.TemporaryDirectory(prefix="resect-measure-") as folder:
-        path = Path(folder) / "model"
+    with Scratch("measure") as folder:
+        path = folder / "model"
         if is_quantized(model):  # some packed tensors cannot be pickled
             model.save_pretrained(path)
         else:

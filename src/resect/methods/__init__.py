@@ -7,11 +7,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from resect.errors import RequestError, unknown
-from resect.methods.declared import defaults, values
-from resect.spec import METHODS, Scalar, Step
+from resect.methods.options import defaults, values
+from resect.spec import Scalar, Step, entry_of, every_method
 
 if TYPE_CHECKING:
-    from resect.methods.base import Method
+    from resect.methods.step import Method
 
 
 def options(name: str) -> set[str]:
@@ -33,7 +33,8 @@ def make(step: Step, seed: int = 0) -> Method:
 def check(step: Step, swept: bool = False, seed: int = 0) -> Method:
     """As `make`, and the level must be one the method has."""
     method = make(step, seed)
-    dose = METHODS[step.method].dose
+    entry = entry_of(step.method)
+    dose = None if entry is None else entry.dose
     if dose is None or method.fixed is not None:
         if step.level is not None or swept:
             raise RequestError(f"{step} takes no level: leave it out.")
@@ -47,8 +48,8 @@ def check(step: Step, swept: bool = False, seed: int = 0) -> Method:
 
 
 def for_sweep(step: Step) -> Step:
-    """The step as a sweep runs it, options that are the default left out, so that one treatment
-    has one name. Activations are gathered once, from the uncut model (`inputs=dense`).
+    """The step as a sweep runs it, options that are the default left out, so that one recipe
+    has one name. Activations are gathered once, from the intact model (`inputs=dense`).
     """
     usual = defaults(_class(step.method))
     given = {"inputs": "dense", **step.options} if "inputs" in usual else step.options
@@ -66,8 +67,9 @@ def _read(method: str, given: Mapping[str, Scalar]) -> dict[str, Any]:
 
 
 def _class(name: str) -> Callable[..., Method]:
-    if name not in METHODS:
-        raise unknown("method", name, METHODS)
-    module, _, attribute = METHODS[name].where.partition(":")
-    found: Callable[..., Method] = getattr(import_module(module), attribute)
-    return found
+    entry = entry_of(name)
+    if entry is None:
+        raise unknown("method", name, every_method())
+    module, _, attribute = entry.where.partition(":")
+    method: Callable[..., Method] = getattr(import_module(module), attribute)
+    return method

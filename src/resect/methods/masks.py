@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from resect.errors import RequestError
-from resect.methods.pieces import (
+from resect.methods.chunked import (
     HANDED_OVER,
     Words,
     library,

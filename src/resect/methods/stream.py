@@ -21,11 +21,11 @@ from transformers.core_model_loading import WeightConverter, WeightRenaming
 
 from resect import anatomy
 from resect.anatomy import Matrix
-from resect.checkpoint import Checkpoint, Writer
 from resect.errors import RequestError
+from resect.methods.chunked import HANDED_OVER, pieces
 from resect.methods.masks import zeros
-from resect.methods.pieces import HANDED_OVER, pieces
-from resect.methods.scored import Scored
+from resect.methods.weights.scored import Scored
+from resect.models.checkpoint_files import Checkpoint, Writer
 from resect.record import StepReport
 
 

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from resect.parse.labels import declared, last, leading, listed
-from resect.parse.options import by_name, by_option
+from resect.parse.option_text import by_name, by_option
 from resect.parse.reading import WINDOW, Found, Reading, visible
 from resect.parse.residue import without_answer
 from resect.parse.statements import by_polarity, declines

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from resect.parse.labels import declared, last
-from resect.parse.options import by_name
+from resect.parse.option_text import by_name
 from resect.parse.reading import WINDOW, Reading, visible
 from resect.parse.residue import without_answer
 from resect.parse.statements import declines

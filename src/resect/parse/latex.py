@@ -1,10 +1,7 @@
 r"""Raw text to a final expression, and whether two expressions are the same one.
 
-Sameness is that of the MATH paper's `is_equiv` (Hendrycks et al. 2021, arXiv:2103.03874,
-math_equivalence.py): equal after its normalisation of fractions, roots, units, blanks and signs.
-Beyond that two plain numbers are the same where their exact values are (0.25 and \frac14, 1,000
-and 1000), and \text{...} around a word does not matter. No computer algebra is used: the one in
-reach evaluates text as program code or needs a parser that nothing here installs.
+Sameness is math-verify's: both expressions are parsed as LaTeX and compared with sympy, so that
+x+1 is 1+x, and \frac14 is 0.25 (the extra `math`).
 
 The tiers, in order: `boxed` (the last \boxed{...}), `declared` ("The final answer is $...$"),
 `last` (the last formula between dollar signs).
@@ -13,8 +10,10 @@ The tiers, in order: `boxed` (the last \boxed{...}), `declared` ("The final answ
 from __future__ import annotations
 
 import re
-from fractions import Fraction
+import threading
+from importlib.util import find_spec
 
+from resect.errors import RequestError
 from resect.parse import number
 from resect.parse.reading import Reading
 from resect.parse.residue import without_answer
@@ -24,6 +23,10 @@ _DECLARED = re.compile(r"\banswer\s+is\s*:?\s*|\banswer\s*:\s*", re.IGNORECASE)
 _FORMULA = re.compile(r"\$([^$\n]{1,400})\$")
 _LOOSE = re.compile(r"[^.\n]{0,200}?(?=\.(?:\s|$)|\n|$)")
 _LONGEST = 400
+SECONDS = 3
+"""For parsing one expression, and for comparing two."""
+_ENDLESS = re.compile(r"\^\s*\{?\s*-?\d{4,}|\^[^+\-*/=,]*\^|\d{4,}\s*!|!\s*!")
+_BASE = re.compile(r"(?<=\d)_\{?(\d+)\}?")
 _WORD = re.compile(r"\\(?:text|textbf|mathrm|mbox)\s*\{([^{}]*)\}")
 
 
@@ -67,65 +70,46 @@ def _after(said: str, at: int) -> str | None:
     return (loose.group().strip(" *$`") or None) if loose else None
 
 
+def needed() -> None:
+    """Raise `RequestError` where expressions cannot be compared."""
+    if find_spec("math_verify") is None:
+        raise RequestError(
+            "expressions are compared by math-verify, which is not installed: pip install "
+            "'resect[math]'."
+        )
+
+
 def same(one: str | None, other: str | None) -> bool:
-    """Whether two expressions are the same answer; None is the same as nothing."""
+    """Whether two expressions are the same answer, by value; None is the same as nothing.
+
+    `other` is the gold answer. Equal texts are the same; otherwise math-verify parses both and
+    compares them with sympy, each step within `SECONDS`. Text that would make sympy compute for
+    ever (towers of powers, huge exponents and factorials) is compared as text.
+    """
     if one is None or other is None:
         return False
-    a, b = normal(one), normal(other)
+    a, b = _plain(one), _plain(other)
     if a == b:
         return True
-    x, y = value(a), value(b)
-    return x is not None and x == y
+    if max(len(a), len(b)) > _LONGEST or any(_ENDLESS.search(text) for text in (a, b)):
+        return False
+    if _BASE.findall(a) != _BASE.findall(b):  # math-verify drops the base of a number
+        return False
+    return _equal(a, b)
 
 
-def value(text: str) -> Fraction | None:
-    """The exact value of a normalised expression that is one plain number, else None."""
-    match = re.fullmatch(r"(-?)\\frac\{(-?\d{1,60})\}\{(-?\d{1,60})\}", text)
-    if match:
-        sign, top, low = match.groups()
-        return Fraction(int(top), int(low)) * (-1 if sign else 1) if int(low) else None
-    mixed = re.fullmatch(r"(-?)(\d{1,60})\\frac\{(\d{1,60})\}\{(\d{1,60})\}", text)
-    if mixed and int(mixed[4]):
-        found = int(mixed[2]) + Fraction(int(mixed[3]), int(mixed[4]))
-        return -found if mixed[1] else found
-    return number.exact(text.removesuffix("^\\circ"))
+def _equal(one: str, gold: str) -> bool:
+    needed()
+    from math_verify import parse, verify
+
+    limit = SECONDS if threading.current_thread() is threading.main_thread() else None
+    sides = [parse(f"${text}$", parsing_timeout=limit) for text in (gold, one)]
+    return all(sides) and bool(verify(*sides, timeout_seconds=limit))
 
 
-def normal(text: str) -> str:
-    """An expression in the form that is compared."""
-    found = text
-    for old, new in _REPLACED:
-        found = found.replace(old, new)
-    found = _WORD.sub(lambda m: m.group(1) if m.group(1).strip() else " ", _units(found))
-    found = re.sub(r"(?<![\d.])\.(?=\d)", "0.", found).strip().rstrip(".")
-    found = re.sub(r"(?<=\d),(?:\\!)?(?=\d{3}(?!\d))", "", found)
-    left, equals, right = found.partition("=")
-    if equals and "=" not in right and len(left.strip()) <= 2:
-        found = right
-    found = re.sub(r"\\sqrt\s*([^{\s\[\\])", r"\\sqrt{\1}", found)
-    found = _fractions("".join(found.split()))
-    slash = re.fullmatch(r"(-?)(\d+)/(\d+)", found)
-    return f"{slash[1]}\\frac{{{slash[2]}}}{{{slash[3]}}}" if slash else found
-
-
-_REPLACED = (
-    ("\n", ""), ("\\!", ""), ("\\,", ""), ("\\;", ""), ("\\\\", "\\"),
-    ("tfrac", "frac"), ("dfrac", "frac"), ("\\left", ""), ("\\right", ""),
-    ("^{\\circ}", ""), ("^\\circ", ""), ("\\$", ""), ("$", ""), ("\\%", ""), ("%", ""),
-)  # fmt: skip
-
-
-def _units(text: str) -> str:
-    r"""Without the unit at its right: `\text{ cm}`, which only units begin with a blank inside."""
-    head, *rest = re.split(r"\\(?:(?:text|mathrm)\{\s|mbox\{)", text)
-    return head if len(rest) == 1 else text
-
-
-def _fractions(text: str) -> str:
-    r"""Braces around the two parts of `\frac12` and `\frac1{72}`."""
-
-    def braced(part: str) -> str:
-        return part if part.startswith("{") else f"{{{part}}}"
-
-    pattern = re.compile(r"\\frac(\{[^{}]*\}|[^{}\\\s])(\{[^{}]*\}|[^{}\\\s])")
-    return pattern.sub(lambda m: f"\\frac{braced(m[1])}{braced(m[2])}", text)
+def _plain(text: str) -> str:
+    r"""Without outer blanks and dollars, words out of their `\text{}`, braces around binomials."""
+    text = _WORD.sub(lambda m: m.group(1).strip() or " ", text.strip().strip("$").strip())
+    text = re.sub(r"(?<=\d),(?:\\!)?(?=\d{3}(?!\d))", "", text)
+    text = re.sub(r"\\binom\s*(\d)\s*(\d)", r"\\binom{\1}{\2}", text)
+    return re.sub(r"\s+", " ", text)

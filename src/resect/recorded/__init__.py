@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from resect.errors import RequestError, unknown
-from resect.folder import Run
 from resect.recorded import files, fill
 from resect.recorded.row import Found, Recorded
+from resect.run.folder import Run
 
 
 class Format(Protocol):

@@ -39,20 +39,20 @@ def checked(rows: Sequence[Recorded]) -> list[Recorded]:
                 "leave the item out everywhere."
             )
         level = None if row.level is None else exact(row.level)
-        baseline = level == 0 or row.treatment == "none"
-        if row.treatment == "none" and level:
+        baseline = level == 0 or row.recipe == "none"
+        if row.recipe == "none" and level:
             raise RequestError(
-                f"{row.source}: item {row.item} has treatment none and level {level:g}: name "
-                "the treatment."
+                f"{row.source}: item {row.item} has recipe none and level {level:g}: name "
+                "the recipe."
             )
-        row = replace(row, treatment="none", level=0.0) if baseline else replace(row, level=level)
+        row = replace(row, recipe="none", level=0.0) if baseline else replace(row, level=level)
         _measured(row)
-        key = (row.model, row.treatment, row.level, row.task, row.item)
+        key = (row.model, row.recipe, row.level, row.task, row.item)
         if key in seen:
             at = "" if row.level is None else f" at {row.level:g}"
             raise RequestError(
                 f"{row.source}: item {row.item} of {row.task} is answered twice by {row.model} "
-                f"under {row.treatment}{at}: keep one answer an item."
+                f"under {row.recipe}{at}: keep one answer an item."
             )
         seen.add(key)
         found.append(row)
@@ -97,48 +97,48 @@ def _doses(rows: Sequence[Recorded]) -> None:
     levels: dict[str, dict[float, str]] = defaultdict(dict)
     for row in rows:
         if row.level:
-            levels[row.treatment].setdefault(row.level, row.source)
-    for treatment, sources in levels.items():
+            levels[row.recipe].setdefault(row.level, row.source)
+    for recipe, sources in levels.items():
         top, bottom = max(sources), min(sources)
         if top < 1:
             continue
         where = sources[top]
         if bottom < 1:
             raise RequestError(
-                f"{where}: {treatment} mixes levels below 1 ({bottom:g}) with levels of 1 or more "
+                f"{where}: {recipe} mixes levels below 1 ({bottom:g}) with levels of 1 or more "
                 f"({top:g}): write 0.5 for 50 %."
             )
-        bits = bool(_QUANTIZER.search(treatment))
-        percent = top > MOST_BITS or (not bits and bool(_CUTTER.search(treatment)))
+        bits = bool(_QUANTIZER.search(recipe))
+        percent = top > MOST_BITS or (not bits and bool(_CUTTER.search(recipe)))
         odd = [x for x in sources if USUAL_BITS < x < MOST_BITS]
         if percent or (odd and not bits):
             raise RequestError(
-                f"{where}: level {(top if percent else odd[0]):g} of {treatment} is neither a "
+                f"{where}: level {(top if percent else odd[0]):g} of {recipe} is neither a "
                 "fraction removed nor bits per weight: write 0.5 for 50 %."
             )
 
 
 def bits(rows: Sequence[Recorded]) -> list[str]:
-    """A sentence for each treatment that no name shows to be a quantizer, with levels in bits."""
+    """A sentence for each recipe that no name shows to be a quantizer, with levels in bits."""
     levels: dict[str, set[float]] = defaultdict(set)
     for row in rows:
-        if row.level and row.level >= 1 and not _QUANTIZER.search(row.treatment):
-            levels[row.treatment].add(row.level)
+        if row.level and row.level >= 1 and not _QUANTIZER.search(row.recipe):
+            levels[row.recipe].add(row.level)
     return [
-        f"{treatment}: its levels ({', '.join(f'{x:g}' for x in sorted(got))}) are read as bits "
+        f"{recipe}: its levels ({', '.join(f'{x:g}' for x in sorted(got))}) are read as bits "
         "per weight; fractions removed are written 0.5 for 50 %."
-        for treatment, got in levels.items()
+        for recipe, got in levels.items()
     ]
 
 
 def gaps(rows: Sequence[Recorded]) -> list[str]:
-    """A sentence for each treatment whose levels rise evenly but for some that no model has."""
+    """A sentence for each recipe whose levels rise evenly but for some that no model has."""
     levels: dict[str, set[float]] = defaultdict(lambda: {0.0})
     for row in rows:
-        if row.level is not None and row.treatment != "none" and row.level < 1:
-            levels[row.treatment].add(row.level)
+        if row.level is not None and row.recipe != "none" and row.level < 1:
+            levels[row.recipe].add(row.level)
     notes = []
-    for treatment, got in levels.items():
+    for recipe, got in levels.items():
         ordered = sorted(got)
         if len(ordered) < 5:
             continue
@@ -148,7 +148,7 @@ def gaps(rows: Sequence[Recorded]) -> list[str]:
         if all(p == int(p) for p in places) and 0 < len(lacking) <= len(ordered) // 4:
             shown = ", ".join(f"{x:g}" for x in lacking)
             notes.append(
-                f"{treatment}: no model has answers at {shown}, though its levels rise by "
+                f"{recipe}: no model has answers at {shown}, though its levels rise by "
                 f"{step:.3g}; the gap is bridged by a straight line and never counted as 0."
             )
     return notes
@@ -156,4 +156,4 @@ def gaps(rows: Sequence[Recorded]) -> list[str]:
 
 def identity(hashes: Sequence[str], row: Recorded) -> str:
     """Name of a model's state as its files recorded it."""
-    return digest(["recorded", sorted(hashes), row.model, row.treatment, row.level])
+    return digest(["recorded", sorted(hashes), row.model, row.recipe, row.level])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections import Counter, defaultdict
@@ -9,12 +10,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from resect.errors import RequestError
 from resect.record import Item, TaskInfo
 from resect.recorded.row import Recorded
+from resect.tasks import readers
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MOST_LABELS, LONGEST_LABEL = 10, 20
+
+_EXPORTED = TypeAdapter(TaskInfo)
+_FIELDS = {field.name for field in dataclasses.fields(TaskInfo)}
 
 # "C", "C. ...", "(D)" at the start of a line, and "answer: C"
 _SHOWN = re.compile(r"(?:^[ \t]*|\banswer(?: is)?:? )\(?[CD](?=[.):,]|[ \t]*$)", re.MULTILINE)
@@ -49,16 +56,24 @@ def _info(task: str, rows: Sequence[Recorded]) -> TaskInfo:
         max_new_tokens=0,
         scored=said,  # type: ignore[arg-type]
         positive="yes" if "yes" in labels else None,
+        reader="label" if labels else None,
     )
 
 
 def exported(fields: Any, source: str) -> TaskInfo:
     """What a task is, as `resect export` wrote it. Raises `RequestError`."""
     try:
-        lists = {name: tuple(fields[name]) for name in ("labels", "stop")}
-        return TaskInfo(**{**fields, **lists})
-    except (KeyError, TypeError):
+        info = _EXPORTED.validate_python(fields)
+        if set(fields) - _FIELDS:
+            raise ValueError("a field that is not known")
+    except ValueError:  # pydantic's is one
         raise RequestError(f"{source} does not describe its task as resect writes it.") from None
+    if info.reader is not None and not readers.fits(info.reader, info):
+        raise RequestError(
+            f"{source}: {info.name} is a {info.kind} task read by {info.reader!r}, and this resect "
+            "has no such reader for it: update resect, or leave the reader out."
+        )
+    return info
 
 
 def labels_of(gold: Mapping[str, str], rows: Sequence[Recorded] = ()) -> tuple[str, ...]:

@@ -13,17 +13,16 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from resect import folder
 from resect.errors import RequestError
-from resect.parents import parent_of
 from resect.record import Answer, CellResult, Item, RawAnswer, Reading, TaskInfo, digest
 from resect.recorded.align import aligned
 from resect.recorded.check import bits, checked, gaps, identity
 from resect.recorded.describe import infos, items
 from resect.recorded.roles import control, roles
 from resect.recorded.row import Found, Recorded
-from resect.tasks import Task, get
-from resect.tasks.base import LabelTask
+from resect.run import folder
+from resect.spec.parents import parent_of
+from resect.tasks import readers
 
 RESAMPLES = 2000
 OUTPUTS = ("summary.json", "report.html", "card.md", "card.json")
@@ -116,7 +115,7 @@ def _cells(
     """Rows by cell: models by role, then the baseline and rising levels, then tasks."""
     groups: dict[tuple[str, str, float | None, str], dict[str, Recorded]] = defaultdict(dict)
     for row in rows:
-        groups[row.model, row.treatment, row.level, row.task][row.item] = row
+        groups[row.model, row.recipe, row.level, row.task][row.item] = row
     order = {name: i for i, name in enumerate(role_of)}
     tasks = {name: i for i, name in enumerate(known)}
     cells = []
@@ -124,7 +123,7 @@ def _cells(
         groups,
         key=lambda k: (order[k[0]], k[1] != "none", k[1], k[2] is None, k[2] or 0.0, tasks[k[3]]),
     ):
-        model, treatment, level, task = key
+        model, recipe, level, task = key
         got = groups[key]
         names = [name for name in known[task] if name in got]
         mine = tuple(got[name] for name in names)
@@ -138,7 +137,7 @@ def _cells(
             state=state,
             model=model,
             role=role_of[model],
-            treatment=treatment,
+            recipe=recipe,
             level=level,
             seed=0,
             task=task,
@@ -152,11 +151,14 @@ def _cells(
 
 
 class _Readings:
-    """Reads texts; the same text to the same item is read once."""
+    """Reads texts by the description of their task; the same text to the same item is read once.
+
+    Where no reader of ours is named, only the recorded score is known.
+    """
 
     def __init__(self, tasks: Mapping[str, TaskInfo]) -> None:
         self.tasks = tasks
-        self.readers = {name: _reader(info) for name, info in tasks.items()}
+        self.readers = {name: readers.again(info) for name, info in tasks.items()}
         self.known: dict[tuple[str, str, str], Reading] = {}
 
     def of(self, row: Recorded, item: Item) -> Reading:
@@ -173,21 +175,7 @@ class _Readings:
     def name(self, task: str) -> str:
         """The version of what reads the texts of a task."""
         reader = self.readers[task]
-        return "recorded" if reader is None else reader.reader
-
-
-def _reader(info: TaskInfo) -> Task | None:
-    """What reads the texts of a task: all labels alike, else the task of ours that it is; None
-    where it is none, so that only the recorded score is known.
-    """
-    if info.kind == "label":
-        return LabelTask()
-    try:
-        ours = get(info.name)
-        same = (ours.info.kind, ours.info.primary) == (info.kind, info.primary)
-    except RequestError:
-        return None
-    return ours if same and ours.rereads else None
+        return "recorded" if reader is None else reader.version
 
 
 def _answers(cell: Cell, readings: _Readings) -> Iterator[Answer]:
@@ -226,8 +214,8 @@ def _declared(
     count = Counter(model["role"] for model in models)
     levels: dict[str, set[float]] = defaultdict(set)
     for row in rows:
-        if row.treatment != "none":
-            levels[row.treatment] |= set() if row.level is None else {row.level}
+        if row.recipe != "none":
+            levels[row.recipe] |= set() if row.level is None else {row.level}
     return {
         "name": name,
         "models": {
@@ -238,11 +226,14 @@ def _declared(
             }
             for model in models
         },
-        "treatments": [{"name": t, "levels": sorted(got)} for t, got in levels.items()],
+        "recipes": [{"name": t, "levels": sorted(got)} for t, got in levels.items()],
         "tasks": list(tasks),
         "limit": None,
+        "variants": [],
         "seed": 0,
         "resamples": RESAMPLES,
+        "margin": None,
+        "alpha": None,
         "recorded": dict(recorded),
     }
 

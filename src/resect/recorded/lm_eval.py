@@ -1,6 +1,6 @@
 """lm-evaluation-harness sample files: `samples_<task>_<time>.jsonl`, with `results_<time>.json`.
 
-One folder a model, as `--output_path --log_samples` writes them. Which model, treatment and level
+One folder a model, as `--output_path --log_samples` writes them. Which model, recipe and level
 a folder stands for is read by `lm_eval_names`.
 """
 
@@ -53,9 +53,9 @@ def read(path: Path) -> Found:
             infos[info.name] = info
             order.setdefault(info.name, list(said["configs"]).index(task))
         sources[file.name] = file.sha256
-    # the id is that of the uncut model where it is there
+    # the id is that of the intact model where it is there
     ids = {
-        model: next((who.id for who in got if who.treatment == "none"), got[0].id)
+        model: next((who.id for who in got if who.recipe == "none"), got[0].id)
         for model, got in whose.items()
     }
     notes += [*readings(who for got in whose.values() for who in got), *differing(stated)]
@@ -237,7 +237,7 @@ def _stated(
 ) -> list[dict[str, Any]]:
     """Scores of the results file beside those that follow from the samples."""
     keys = {name: f"{name},none" for name in computed}
-    where = {"model": who.model, "treatment": who.treatment, "level": who.level, "task": task}
+    where = {"model": who.model, "recipe": who.recipe, "level": who.level, "task": task}
     return [
         {**where, "metric": name, "stated": said[keys[name]], "computed": value}
         for name, value in computed.items()
@@ -250,7 +250,7 @@ def _merged(rows: list[Recorded]) -> list[Recorded]:
     table: dict[tuple[Any, ...], Recorded] = {}
     kept = []
     for row in rows:
-        key = (row.model, row.treatment, row.level, row.task, row.item)
+        key = (row.model, row.recipe, row.level, row.task, row.item)
         other = table.get(key)
         if other and (other.text is None) != (row.text is None):
             texts, scores = (row, other) if other.text is None else (other, row)

@@ -1,4 +1,4 @@
-"""Who an lm-eval folder speaks of: model, treatment and level from its results file and names."""
+"""Who an lm-eval folder speaks of: model, recipe and level from its results file and names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from resect.errors import RequestError
-from resect.parents import short
+from resect.spec.parents import short
 
 _TIME = r"\d{4}-\d\d-\d\dT[\d:.\-]+"
 SAMPLES = re.compile(rf"samples_(?P<task>.+)_(?P<time>{_TIME})\.jsonl")
@@ -35,19 +35,19 @@ class Subject(NamedTuple):
     model: str
     id: str
     role: str | None
-    treatment: str
+    recipe: str
     level: float | None
     inferred: str = ""
 
     def fields(self) -> dict[str, Any]:
         """The fields of a `Recorded` row that this fills."""
-        return {name: getattr(self, name) for name in ("model", "role", "treatment", "level")}
+        return {name: getattr(self, name) for name in ("model", "role", "recipe", "level")}
 
 
 class Dose(NamedTuple):
     """One thing done to a model; `level` None where its dose is not known."""
 
-    treatment: str
+    recipe: str
     level: float | None
     quantizer: bool = False
 
@@ -64,7 +64,7 @@ def subject_of(
     ours = config.get("resect")
     if ours:
         try:
-            fields = ("model", "id", "role", "treatment", "level")
+            fields = ("model", "id", "role", "recipe", "level")
             return Subject(*(ours[field] for field in fields)), said
         except (KeyError, TypeError):
             raise RequestError(
@@ -85,25 +85,25 @@ def subject_of(
                 bare = short(rest.replace("__", "/")) or short(model)
                 doses.append(_matched(found, words))
                 break
-    treatment, level = _together(doses, _changes(arguments))
-    return Subject(bare, model, None, treatment, level, words if treatment != "none" else ""), said
+    recipe, level = _together(doses, _changes(arguments))
+    return Subject(bare, model, None, recipe, level, words if recipe != "none" else ""), said
 
 
 def readings(subjects: Iterable[Subject]) -> list[str]:
-    """One sentence for each model and treatment that was inferred from names or arguments."""
+    """One sentence for each model and recipe that was inferred from names or arguments."""
     found: dict[tuple[str, str], dict[str, Subject]] = {}
     for who in subjects:
         if who.inferred:
-            found.setdefault((who.model, who.treatment), {}).setdefault(who.inferred, who)
+            found.setdefault((who.model, who.recipe), {}).setdefault(who.inferred, who)
     notes = []
-    for (model, treatment), got in found.items():
+    for (model, recipe), got in found.items():
         first = next(iter(got.values()))
         at = "" if first.level is None else f" at {first.level:g}"
         at += " bits" if first.level is not None and first.level >= 1 else ""
         others = [f"{who.inferred} at {who.level or 0:g}" for who in list(got.values())[1:]]
         more = f" ({'; '.join(others)})" if others else ""
         notes.append(
-            f"{first.inferred} read as {treatment}{at} of {model}{more}; where that is wrong, "
+            f"{first.inferred} read as {recipe}{at} of {model}{more}; where that is wrong, "
             "rename it or write the plain format."
         )
     return notes
@@ -159,12 +159,12 @@ def _changes(arguments: Mapping[str, Any]) -> list[Dose]:
             dose = Dose(f"{'delta' if name == 'delta' else 'peft'} {word}", None)
         else:
             continue
-        found.setdefault(dose.treatment, dose)
+        found.setdefault(dose.recipe, dose)
     return list(found.values())
 
 
 def _together(doses: list[Dose], changes: list[Dose]) -> tuple[str, float | None]:
-    """One treatment and its swept level from all that was done, `none` for nothing."""
+    """One recipe and its swept level from all that was done, `none` for nothing."""
     doses = [dose for dose in doses if dose.level != 0]
     quantizer = next((change for change in changes if change.quantizer), None)
     if doses and doses[0].quantizer and quantizer:  # the name gives the bits of the argument
@@ -174,10 +174,10 @@ def _together(doses: list[Dose], changes: list[Dose]) -> tuple[str, float | None
         ]  # fmt: skip
     done = doses + changes
     if len(done) == 1:
-        return done[0].treatment, done[0].level
+        return done[0].recipe, done[0].level
     swept = doses[0].level if doses else None
-    words = [dose.treatment for dose in doses] + [
-        change.treatment if change.level is None else f"{change.treatment}-{change.level:g}bit"
+    words = [dose.recipe for dose in doses] + [
+        change.recipe if change.level is None else f"{change.recipe}-{change.level:g}bit"
         for change in changes
     ]
     return " + ".join(words) or "none", swept

@@ -77,7 +77,7 @@ def differing(stated: Sequence[Mapping[str, Any]]) -> list[str]:
     notes = []
     for row in stated:
         if not abs(row["stated"] - row["computed"]) <= 1e-9:
-            under = "" if row["treatment"] == "none" else f" under {row['treatment']}"
+            under = "" if row["recipe"] == "none" else f" under {row['recipe']}"
             at = "" if row["level"] is None else f" at {row['level']:g}"
             notes.append(
                 f"{row['task']}: lm-eval states {row['metric']} {row['stated']:.6g} for "

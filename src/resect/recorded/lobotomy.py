@@ -17,7 +17,7 @@ from resect.record import TaskInfo
 from resect.recorded import files
 from resect.recorded.row import Found, Recorded
 
-TREATMENT = "magnitude"
+RECIPE = "magnitude"
 TOPICS = {
     "formal_logic": "logic",
     "logical_fallacies": "logic",
@@ -104,7 +104,7 @@ def _rows(file: files.File, where: Place) -> list[Recorded]:
         found.append(Recorded(
             model=where.model,
             role=ROLES.get(where.model),
-            treatment=TREATMENT,
+            recipe=RECIPE,
             level=where.level,
             task=task,
             item="/".join(part for part in (where.task, subject, name) if part),

@@ -18,7 +18,7 @@ from resect.recorded.row import Found, Recorded
 ENDINGS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz")
 NEEDED = ("model", "task", "item", "gold")
 WORDS = (
-    *NEEDED, "role", "treatment", "text", "recorded", "prompt", "question", "context", "parent",
+    *NEEDED, "role", "recipe", "text", "recorded", "prompt", "question", "context", "parent",
     "variant",
 )  # fmt: skip
 STOPPED = ("eos", "stop", "length")
@@ -102,7 +102,7 @@ def _row(row: Mapping[str, Any], where: str, source: str) -> Recorded:
     return Recorded(
         model=words["model"],
         role=words.get("role"),
-        treatment=words.get("treatment", "none" if "level" not in row else "compressed"),
+        recipe=words.get("recipe", "none" if "level" not in row else "compressed"),
         level=_number(row["level"], where) if "level" in row else None,
         task=words["task"],
         item=words["item"],

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from resect import parents
 from resect.errors import RequestError, unknown
 from resect.recorded.row import Recorded
+from resect.spec import parents
 
 PAIR = ("specialist", "base")
 

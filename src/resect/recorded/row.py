@@ -25,7 +25,7 @@ class Recorded:
 
     model: str
     role: str | None
-    treatment: str
+    recipe: str
     level: float | None
     task: str
     item: str

@@ -1,4 +1,4 @@
-"""Distillation: adapters that learn from the uncut model what it would say."""
+"""Distillation: adapters that learn from the intact model what it would say."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from pathlib import Path
 
 from transformers import PreTrainedModel
 
-from resect import devices, models
 from resect.errors import RequestError
-from resect.methods.declared import Above, Share
+from resect.methods.options import Above, Share
+from resect.models import devices, loading
 from resect.recover.lora import Lora
-from resect.recover.training import Teacher
+from resect.recover.trainer import Teacher
 from resect.spec import ModelRef
 
 
 @dataclass(eq=False)
 class Distill(Lora):
     """Loss: (1 - hard) T^2 KL(teacher || student) on the completion's tokens + hard x their own
-    (Hinton et al. 2015, arXiv:1503.02531). `teacher_id` names another model than the uncut one.
+    (Hinton et al. 2015, arXiv:1503.02531). `teacher_id` names another model than the intact one.
     """
 
     teacher_id: str = ""
@@ -30,13 +30,13 @@ class Distill(Lora):
     def sources(self, data_dir: Path | None = None) -> tuple[str, ...]:
         """The training data, and the teacher where it is another model."""
         named = self._named()
-        return (*super().sources(), *((models.identify(named)[0].fingerprint,) if named else ()))
+        return (*super().sources(), *((loading.identify(named)[0].fingerprint,) if named else ()))
 
     def teacher(self, model: PreTrainedModel) -> Teacher:
         """The teacher, loaded beside the one that learns."""
         source = self._named() or self.context_.source
         assert source is not None, "distillation needs a teacher"
-        loaded = models.load(source, devices.of(model), self.context_.notice)
+        loaded = loading.load(source, devices.of(model), self.context_.notice)
         theirs, ours = (m.config.get_text_config().vocab_size for m in (loaded.model, model))
         if theirs != ours:
             raise RequestError(f"the teacher {source.id} has another vocabulary than the model.")

@@ -11,9 +11,9 @@ from transformers import PreTrainedModel
 
 from resect.anatomy import stored
 from resect.errors import RequestError
-from resect.methods.declared import Above
-from resect.recover.base import Recover
-from resect.recover.training import Trained
+from resect.methods.options import Above
+from resect.recover.trainer import Trained
+from resect.recover.tuning import Recover
 from resect.recover.zeros import remember_zeros
 
 
@@ -30,9 +30,10 @@ class Finetune(Recover):
     name = "finetune"
 
     def fits(self, model: PreTrainedModel, levels: Sequence[float]) -> None:
-        """Packed weights cannot learn."""
+        """Packed weights cannot learn, and an adapter beside the weights is refused."""
         if stored.is_quantized(model):
             raise RequestError("finetune trains all weights, and these are packed: use lora.")
+        super().fits(model, levels)
 
     def tune(self, model: PreTrainedModel) -> tuple[Any, Trained]:
         """In place."""

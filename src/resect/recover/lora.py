@@ -10,13 +10,15 @@ from typing import Any
 from torch import nn
 from transformers import PreTrainedModel
 
-from resect import adapters, anatomy, kernels, models
+from resect import anatomy
 from resect.anatomy import stored
 from resect.errors import RequestError
-from resect.methods.base import Context
-from resect.methods.declared import Share, Whole
-from resect.recover.base import Recover
-from resect.recover.training import Teacher, Trained
+from resect.methods.options import Share, Whole
+from resect.methods.step import Context
+from resect.models import adapters, loading
+from resect.models import bnb_cpu as kernels
+from resect.recover.trainer import Teacher, Trained
+from resect.recover.tuning import Recover
 from resect.recover.zeros import keep_zeros_
 
 
@@ -92,7 +94,7 @@ class Lora(Recover):
 
 def places(model: nn.Module, targets: str) -> tuple[list[str], list[str]]:
     """Names of the linear layers, and of the fused parameters, that adapters go to."""
-    plain = models.empty(model.config) if stored.is_quantized(model) else model  # type: ignore[arg-type]
+    plain = loading.empty(model.config) if stored.is_quantized(model) else model  # type: ignore[arg-type]
     names, parameters = [], []
     for matrix in anatomy.read(plain).matrices:
         if not any(fnmatchcase(matrix.name, pattern) for pattern in targets.split("|")):

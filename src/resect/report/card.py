@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from resect.report import glance, reading, safe, tables, text
-from resect.report.reading import Summary
-from resect.report.rows import Table
-from resect.report.text import markdown
+from resect.report import formatting as text
+from resect.report.data import overview as glance
+from resect.report.data import safety_tables as safe
+from resect.report.data import scope as reading
+from resect.report.data import tables
+from resect.report.data.scope import Summary
+from resect.report.data.table import Table
+from resect.report.formatting import markdown
 
 LIMITS = (
     "This is not a statement of clinical safety: “within the margin on these items” says how often "
@@ -64,14 +68,14 @@ def _statistics(summary: Summary) -> list[str]:
     tested = reading.rows(summary, "safety")
     if not tested:
         return ["Non-inferiority was not tested: this card claims no safe level."]
-    treatments = {str(row.get("treatment")) for row in tested}
+    recipes = {str(row.get("recipe")) for row in tested}
     alphas = sorted({text.decimal(row.get("alpha"), 4) for row in tested})
-    said = f"Each model and treatment was tested at one-sided alpha {' and '.join(alphas)}"
-    if len(treatments) > 1:
-        said += "; the smallest safe version of a model, chosen among its treatments, was tested "
+    said = f"Each model and recipe was tested at one-sided alpha {' and '.join(alphas)}"
+    if len(recipes) > 1:
+        said += "; the smallest safe version of a model, chosen among its recipes, was tested "
         said += "at alpha divided by their number"
     if reading.seeded(summary):
-        said += "; a treatment with several seeds passes where every seed does"
+        said += "; a recipe with several seeds passes where every seed does"
     return [f"{said}."]
 
 
@@ -81,11 +85,11 @@ def _text(summary: Summary, data: Mapping[str, Any]) -> str:
     parts.append(f"**{markdown(data['headline'] or 'No verdict was computed for this run.')}**")
     parts += ["## Safe level", _reached(summary)]
     parts += _models(summary)
-    for treatment in reading.treatments(summary):
-        parts += [f"## {markdown(treatment)}", _glance(summary, treatment)]
+    for recipe in reading.recipes(summary):
+        parts += [f"## {markdown(recipe)}", _glance(summary, recipe)]
     tested = _table(safe.safety_table(summary))
     if tested:
-        parts += ["## Every course that was tested", tested]
+        parts += ["## Every sweep that was tested", tested]
     if data["sentences"]:
         parts.append("## The findings in sentences")
         parts.append("\n".join(f"- {markdown(one)}" for one in data["sentences"]))
@@ -127,16 +131,16 @@ def _models(summary: Summary) -> list[str]:
 def _reached(summary: Summary) -> str:
     """How far each model may go and what stopped it, a line each."""
     lines = []
-    for treatment in reading.treatments(summary):
-        for one in safe.reach(summary, treatment):
-            said = f"- {markdown(one.model.label)}, {markdown(treatment)}: "
+    for recipe in reading.recipes(summary):
+        for one in safe.reach(summary, recipe):
+            said = f"- {markdown(one.model.label)}, {markdown(recipe)}: "
             said += f"**{markdown(one.figure)}** {markdown(one.says)}. "
             lines.append(f"{said}{markdown(one.stop)} {markdown(one.needs)}".rstrip())
     lines += [f"- {markdown(one)}" for one in safe.smallest(summary)]
     return "\n".join(lines) or "Not tested."
 
 
-def _glance(summary: Summary, treatment: str) -> str:
+def _glance(summary: Summary, recipe: str) -> str:
     heads = (
         "Task", "n", "Model", "Intact accuracy", "Highest floor", "Safe up to", "Onset",
         "Half the skill gone (text)", "(options)", "Breaks first", "Who holds better",
@@ -144,7 +148,7 @@ def _glance(summary: Summary, treatment: str) -> str:
     body = [
         (one.task, one.n, one.model.label, one.intact, one.floor, one.safe, one.onset, one.half,
          one.half_options, one.breaks, one.verdict)
-        for one in glance.glance(summary, treatment)
+        for one in glance.glance(summary, recipe)
     ]  # fmt: skip
     return _grid(heads, body)
 

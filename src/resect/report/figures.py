@@ -14,20 +14,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from resect.report import (
-    answers,
-    lines,
-    measures,
-    panels,
-    pareto,
-    reading,
-    reliable,
-    svg,
-    text,
-)
-from resect.report.bars import OUTCOME_SAYS, outcomes
-from resect.report.curves import curves
-from resect.report.forest import differences
+from resect.report import formatting as text
+from resect.report.charts import line_chart as lines
+from resect.report.charts import pareto, svg
+from resect.report.charts.bars import OUTCOME_SAYS, outcomes
+from resect.report.charts.curve_panels import curves
+from resect.report.charts.forest import differences
+from resect.report.data import answer_tables as answers
+from resect.report.data import bias_tables as measures
+from resect.report.data import panels
+from resect.report.data import reliability_tables as reliable
+from resect.report.data import scope as reading
 
 __all__ = ["OUTCOME_SAYS", "browser", "curves", "differences", "drawn", "outcomes", "save"]
 
@@ -40,41 +37,41 @@ def drawn(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     clean = text.without_nan(summary)
     seen = panels.outcomes_seen(clean)
     tasks, models = reading.tasks(clean), reading.models(clean)
-    for treatment in reading.treatments(clean):
+    for recipe in reading.recipes(clean):
         for task in tasks:
             for metric in panels.METRICS:
                 shown = answers.own_metric(clean, task) if metric == "accuracy" else metric
-                panel = panels.curve_panel(clean, task, treatment, shown)
+                panel = panels.curve_panel(clean, task, recipe, shown)
                 if any(p.value is not None for one in panel.series for p in one.points):
-                    yield f"curves-{task}-{treatment}-{metric}", curves(panel)
+                    yield f"curves-{task}-{recipe}-{metric}", curves(panel)
             for model in models:
-                bars = panels.outcome_panel(clean, task, treatment, model)
+                bars = panels.outcome_panel(clean, task, recipe, model)
                 if bars.levels:
-                    yield f"outcomes-{task}-{treatment}-{model.name}", outcomes(bars, seen)
-            yield from _charts(clean, task, treatment)
-        for i, one in enumerate(reliable.panels(clean, treatment)):
-            yield f"reliable-{one.task}-{treatment}-{one.metric}-{i}", lines.draw(one.chart)
+                    yield f"outcomes-{task}-{recipe}-{model.name}", outcomes(bars, seen)
+            yield from _charts(clean, task, recipe)
+        for i, one in enumerate(reliable.panels(clean, recipe)):
+            yield f"reliable-{one.task}-{recipe}-{one.metric}-{i}", lines.draw(one.chart)
         for kind in ("absolute", "retention"):
-            for forest in panels.difference_panels(clean, treatment, kind):
-                yield f"differences-{treatment}-{kind}-{forest.a}-{forest.b}", differences(forest)
+            for forest in panels.difference_panels(clean, recipe, kind):
+                yield f"differences-{recipe}-{kind}-{forest.a}-{forest.b}", differences(forest)
     for by in pareto.TITLES:
         front = pareto.front(clean, by)
         if front:
             yield by, pareto.draw(front)
 
 
-def _charts(summary: Mapping[str, Any], task: str, treatment: str) -> Iterator[tuple[str, str]]:
-    for i, chart in enumerate(measures.share_charts(summary, task, treatment)):
-        yield f"bias-{task}-{treatment}-shares-{i}", lines.draw(chart)
+def _charts(summary: Mapping[str, Any], task: str, recipe: str) -> Iterator[tuple[str, str]]:
+    for i, chart in enumerate(measures.share_charts(summary, task, recipe)):
+        yield f"bias-{task}-{recipe}-shares-{i}", lines.draw(chart)
     for metric in answers.METRICS:
-        one = answers.chart(summary, metric, task, treatment)
+        one = answers.chart(summary, metric, task, recipe)
         if one is not None and task in answers.tasks(summary):
-            yield f"open-{task}-{treatment}-{metric}", lines.draw(one)
+            yield f"open-{task}-{recipe}-{metric}", lines.draw(one)
     for key, names in (("bias", measures.BIAS), ("trust", measures.TRUST)):
         for metric in names:
-            found = measures.chart(summary, key, metric, task, treatment)
+            found = measures.chart(summary, key, metric, task, recipe)
             if found and metric != "shares":
-                yield f"{key}-{task}-{treatment}-{metric}", lines.draw(found)
+                yield f"{key}-{task}-{recipe}-{metric}", lines.draw(found)
 
 
 def standalone(figure: str) -> str:
@@ -101,7 +98,7 @@ def browser() -> str | None:
 def save(summary: Mapping[str, Any], folder: str | Path) -> list[Path]:
     """Write every figure into `folder` as SVG and, where a browser is found, as PNG.
 
-    Names are made of task, treatment and metric; signs that a file system may not like become _.
+    Names are made of task, recipe and metric; signs that a file system may not like become _.
     """
     place = Path(folder).expanduser()
     place.mkdir(parents=True, exist_ok=True)

@@ -10,13 +10,16 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from resect.report import glance, reading, tables, text
+from resect.report import formatting as text
+from resect.report.data import overview as glance
+from resect.report.data import scope as reading
+from resect.report.data import tables
 
 WIDE = 200
 """Characters of a line where nobody watches."""
 
 MOST = 3
-"""Treatments with a table of their own."""
+"""Recipes with a table of their own."""
 
 NARROW = 110
 """Characters of a line below which intervals are left out."""
@@ -28,7 +31,7 @@ LIMIT = "Within the margin on these items is not clinical safety."
 def renderables(
     summary: Mapping[str, Any], plain: bool = False, width: int = WIDE
 ) -> list[RenderableType]:
-    """The headline, the limit, a compact table per treatment, and how much there is to warn of.
+    """The headline, the limit, a compact table per recipe, and how much there is to warn of.
 
     `plain` leaves out rules and boxes; `width`, in characters, decides whether intervals are
     shown. Markup in names and sentences is not obeyed.
@@ -37,11 +40,11 @@ def renderables(
     verdict = clean.get("verdict") or {}
     said = text.plain(verdict.get("headline") or "No verdict was computed for this run.")
     found: list[RenderableType] = [Text(said, style="bold"), Text(LIMIT, style="dim"), Text("")]
-    shown = reading.treatments(clean)
-    for treatment in shown[:MOST]:
-        found.append(_table(clean, treatment, plain, width))
+    shown = reading.recipes(clean)
+    for recipe in shown[:MOST]:
+        found.append(_table(clean, recipe, plain, width))
     if len(shown) > MOST:
-        found.append(Text(f"{len(shown) - MOST} more treatments are on the page."))
+        found.append(Text(f"{len(shown) - MOST} more recipes are on the page."))
     if not shown:
         found += [Text(text.plain(one), style="yellow") for one in tables.missing(clean)]
     warnings = len(clean.get("warnings") or ())
@@ -53,7 +56,7 @@ def renderables(
 
 
 def show(summary: Mapping[str, Any], file: IO[str] | None = None) -> None:
-    """Print the summary; without a terminal the lines are plain, uncut and wide as needed."""
+    """Print the summary; without a terminal the lines are plain, intact and wide as needed."""
     console = Console(file=file, highlight=False)
     plain = not console.is_terminal
     if plain:
@@ -62,10 +65,10 @@ def show(summary: Mapping[str, Any], file: IO[str] | None = None) -> None:
         console.print(one, soft_wrap=isinstance(one, Text))
 
 
-def _table(summary: Mapping[str, Any], treatment: str, plain: bool, width: int) -> Table:
+def _table(summary: Mapping[str, Any], recipe: str, plain: bool, width: int) -> Table:
     """Each task and model in one line: intact accuracy, safe level, half-levels, who is better."""
     table = Table(
-        title=Text(text.plain(treatment)),
+        title=Text(text.plain(recipe)),
         box=None if plain else box.SIMPLE_HEAD,
         title_justify="left",
         pad_edge=False,
@@ -74,7 +77,7 @@ def _table(summary: Mapping[str, Any], treatment: str, plain: bool, width: int) 
     for head in heads:
         table.add_column(head, no_wrap=head in ("task", "model"))
     last = ""
-    for one in glance.glance(summary, treatment):
+    for one in glance.glance(summary, recipe):
         name = Text(text.plain(one.model.label), style=STYLES[one.model.slot % len(STYLES)])
         cells = [one.intact, one.safe, one.half, one.half_options]
         if width < NARROW:

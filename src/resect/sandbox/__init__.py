@@ -1,4 +1,4 @@
-"""Programs that a model wrote: `programs` runs them behind the walls that `jail` puts up.
+"""Programs that a model wrote: `programs` tries one behind `walls`, tested by another process.
 
-Nothing is imported here: a jail starts a bare Python, which has to be quick.
+Nothing is imported here: the processes behind the walls have to start quickly.
 """

@@ -1,73 +1,27 @@
-"""Programs that a model wrote, run behind walls: whether that is allowed, and how each one ended.
+"""Programs that a model wrote: whether they may be run, and how one fares in its tests.
 
-Nothing runs without the field's opt-in (`HF_ALLOW_CODE_EVAL=1`, or `--confirm_run_unsafe_code`).
-A program is nobody, without capabilities, network, other processes or files but Python's own, with
-limits on memory and time: in user, network, process and mount namespaces of its own, or under
-Landlock where these cannot be had; in both a seccomp filter forbids processes, sockets, signals
-and mounts. Where neither is possible nothing runs.
+Nothing runs without the field's opt-in (`HF_ALLOW_CODE_EVAL=1`, or `--confirm_run_unsafe_code`),
+and nothing runs where bubblewrap does not. A program and its tests are two processes, each behind
+`walls` of its own: the program's (`runner`) gets arguments and gives values, the tests' (`tester`)
+compares them and gives the verdict. A program that rules its whole process can still do no more
+than answer wrongly.
 """
 
 from __future__ import annotations
 
-import functools
-import json
+import ast
+import builtins
+import contextlib
 import os
-import secrets
-import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
-from typing import NamedTuple
 
 from resect.errors import RequestError
+from resect.sandbox import walls, wire
+from resect.sandbox.trial import Limits, Ran, trial
 
 OPT_IN = "HF_ALLOW_CODE_EVAL"
-MODES = ("namespaces", "landlock")
-SECONDS, MEMORY = 10.0, 512 << 20
-"""Of wall time, and of address space in bytes."""
-
-_SOURCE = str(Path(__file__).parents[2])
-_START = (
-    f"import sys; sys.path.insert(0, {_SOURCE!r}); from resect.sandbox.jail import main; main()"
-)
-
-_PROBE = """
-import os
-for name in ("/etc/passwd", "/proc/self/status", "/tmp/probe"):
-    try:
-        os.open(name, os.O_RDONLY)
-    except OSError:
-        continue
-    assert False, name
-try:
-    os.fork()
-except OSError:
-    pass
-else:
-    os._exit(7)
-try:
-    import socket
-    socket.socket()
-except OSError:
-    pass
-else:
-    assert False, "socket"
-assert os.geteuid() != 0
-"""
-"""Ends well only where the walls stand."""
-
-
-class Ran(NamedTuple):
-    """How a program ended.
-
-    `how` is passed, assertion, error, syntax, exit (before its tests were through), memory,
-    timeout, killed, or walls (it was not run).
-    """
-
-    passed: bool
-    how: str
-    detail: str
+LIMITS = Limits(seconds=10.0, memory=512 << 20)
 
 
 def allow() -> None:
@@ -87,69 +41,79 @@ def check() -> None:
             f"this task runs programs that a model wrote: set {OPT_IN}=1 or give "
             "--confirm_run_unsafe_code if you want that."
         )
-    if walls() is None:
-        raise RequestError(
-            "programs cannot be walled in here (neither user, network, process and mount "
-            "namespaces nor Landlock with seccomp can be had), so none is run: use another machine."
-        )
-
-
-@functools.cache
-def walls() -> str | None:
-    """The first mode in which a probe finds every wall standing, None where none does."""
-    for mode in MODES:
-        if run(_PROBE, mode=mode).passed:
-            return mode
-    return None
+    walls.account()
 
 
 def run(
-    program: str, seconds: float = SECONDS, memory: int = MEMORY, mode: str | None = None
+    program: str, tests: str = "", context: str = "", entry: str = "", limits: Limits = LIMITS
 ) -> Ran:
-    """Run `program` to its end or to a limit; it passed if every line of it was run.
+    """Run `program` and then `tests`, which call its functions; it passed if no test fails.
 
-    Says `walls` and runs nothing where the walls do not stand; it tries again where they did
-    before, for a busy kernel may be short of namespaces for a moment.
+    `context` is code that the tests may use as it stands (a helper in the prompt; it may end with
+    the head of a function), `entry` the function that the program has to bring all the same.
+    Says `walls` and runs nothing where the walls do not stand; tries again, for a busy kernel may
+    be short of namespaces for a moment.
     """
-    if mode is not None:
-        return _once(program, seconds, memory, mode)
-    mode, ran = walls(), Ran(False, "walls", "no mode")
-    for wait in (0.0, 0.2, 1.0) if mode else ():
+    try:
+        account = walls.account()
+        context = _whole(context)
+        names, modules = functions(tests, context, entry)
+        imports = "".join(f"import {name}\n" for name in modules)
+        asked = wire.encode((names, imports + context, tests))
+    except (RequestError, wire.Malformed, SyntaxError, ValueError, RecursionError) as error:
+        return Ran(False, "walls", str(error))
+    ran = Ran(False, "walls")
+    for wait in (0.0, 0.2, 1.0):
         time.sleep(wait)
-        ran = _once(program, seconds, memory, str(mode))
+        try:
+            ran = trial(program.encode("utf-8", "surrogatepass"), asked, account, limits)
+        except OSError as error:
+            ran = Ran(False, "walls", str(error))
         if ran.how != "walls":
             break
     return ran
 
 
-def _once(program: str, seconds: float, memory: int, mode: str) -> Ran:
-    """Run `program` in a jail of its own."""
-    python = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
-    with tempfile.TemporaryDirectory(prefix="resect-jail-") as root:
-        asked = {"mode": mode, "program": program, "seconds": seconds, "memory": memory,
-                 "root": root, "shown": _shown(mode), "token": secrets.token_hex(8)}  # fmt: skip
-        try:
-            done = subprocess.run(
-                [str(python), "-E", "-s", "-S", "-B", "-c", _START],
-                input=json.dumps(asked),
-                capture_output=True,
-                text=True,
-                timeout=seconds + 20,
-                check=False,
-                env={"LANG": "C.UTF-8"},
-            )
-            found = json.loads(done.stdout)
-        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-            return Ran(False, "walls", str(error))
-    return Ran(found["how"] == "passed", found["how"], found["detail"])
+def functions(tests: str, context: str = "", entry: str = "") -> tuple[list[str], list[str]]:
+    """Names in `tests` that only the program can mean, and modules that the tests do not import.
+
+    The first are `entry` and what neither tests, context nor builtins define. If there are none,
+    the function under test has a builtin's name: it is the one that is asserted first.
+    """
+    tree = ast.parse(tests)
+    used, bound = _names(tree)
+    free = used - bound - _names(ast.parse(context))[1] - set(dir(builtins))
+    bases = (node.value for node in ast.walk(tree) if isinstance(node, ast.Attribute))
+    owners = {base.id for base in bases if isinstance(base, ast.Name)}
+    modules = free & owners & sys.stdlib_module_names
+    names = (free - modules) | ({entry} & used)
+    first = next((node for node in ast.walk(tree) if isinstance(node, ast.Assert)), None)
+    if first and not names:
+        calls = (node.func for node in ast.walk(first) if isinstance(node, ast.Call))
+        names.update([name.id for name in calls if isinstance(name, ast.Name)][:1])
+    return sorted(names), sorted(modules)
 
 
-def _shown(mode: str) -> list[str]:
-    """What of the file system a program sees: Python's own folder and the system's libraries."""
-    base = sys.base_prefix
-    libraries = ["/lib", "/lib64", "/usr/lib", "/usr/lib64"]
-    found = [path for path in libraries if os.path.exists(path)]
-    if mode == "landlock":
-        found = [path for path in found if not os.path.islink(path)]
-    more = [] if base == "/usr" else [base]
-    return [*sorted(found, key=os.path.islink), *more]
+def _whole(context: str) -> str:
+    """`context` as code that can be run: its last function may have no body yet."""
+    for end in ("", "\n    pass", "\n        pass"):
+        with contextlib.suppress(SyntaxError):
+            ast.parse(context + end)
+            return context + end
+    return ""
+
+
+def _names(tree: ast.AST) -> tuple[set[str], set[str]]:
+    """Names read, and names bound, anywhere in a program."""
+    used: set[str] = set()
+    bound: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            (used if isinstance(node.ctx, ast.Load) else bound).add(node.id)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            bound.add(node.name)
+        elif isinstance(node, ast.arg):
+            bound.add(node.arg)
+        elif isinstance(node, ast.alias):
+            bound.add((node.asname or node.name).split(".")[0])
+    return used, bound

@@ -1,4 +1,4 @@
-"""What is asked for: a study of models, treatments, levels and tasks. Frozen, validated, hashed.
+"""What is asked for: a study of models, recipes, levels and tasks. Frozen, validated, hashed.
 
 `Study.load` and `Study.dump` read and write study YAML. Knows nobody but `errors` and `record`.
 """
@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from resect.spec.identity import CellSpec, StateSpec
-from resect.spec.methods import METHODS
-from resect.spec.steps import BASELINE, Scalar, Step, Treatment, level, levels, written
+from resect.spec.method_table import METHODS, Entry, entry_of, every_method
+from resect.spec.steps import BASELINE, Recipe, Scalar, Step, level, levels, written
 from resect.spec.study import Calibration, Dtype, Measure, ModelRef, Study
 
 __all__ = [
@@ -16,13 +16,16 @@ __all__ = [
     "Calibration",
     "CellSpec",
     "Dtype",
+    "Entry",
     "Measure",
     "ModelRef",
+    "Recipe",
     "Scalar",
     "StateSpec",
     "Step",
     "Study",
-    "Treatment",
+    "entry_of",
+    "every_method",
     "level",
     "levels",
     "written",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from resect.record import digest
-from resect.spec.base import Frozen
+from resect.spec.frozen import Frozen
 
 
 class StateSpec(Frozen):
@@ -28,7 +28,7 @@ class StateSpec(Frozen):
 
 
 class CellSpec(Frozen):
-    """One model x treatment x level x task, with all that can change its numbers.
+    """One model x recipe x level x task, with all that can change its numbers.
 
     `asking` leaves the item set and the task's name out: another task or a larger limit that
     asks the same item of the same model in the same way finds the answer there.

@@ -1,4 +1,4 @@
-"""Levels, steps and treatments: what is done to a model, in words and as values."""
+"""Levels, steps and recipes: what is done to a model, in words and as values."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from resect.errors import RequestError
-from resect.spec.base import Frozen
-from resect.spec.methods import METHODS
+from resect.spec.frozen import Frozen
+from resect.spec.method_table import entry_of
 
 Scalar = str | int | float | bool
 
@@ -36,7 +36,7 @@ def level(value: Any) -> float:
 def levels(value: str | float | Iterable[Any]) -> tuple[float, ...]:
     """Levels from `start:stop:step` (stop included), a comma list, a number or a sequence.
 
-    They must rise strictly: a course walks them in that order.
+    They must rise strictly: a sweep walks them in that order.
     """
     if isinstance(value, str) and ":" in value:
         parts = value.split(":")
@@ -61,7 +61,7 @@ def levels(value: str | float | Iterable[Any]) -> tuple[float, ...]:
     return found
 
 
-# ── steps and treatments ────────────────────────────────────────────────────────────────────────
+# ── steps and recipes ────────────────────────────────────────────────────────────────────────
 
 _NUMBER = re.compile(r"[-+]?[\d.]+(e[-+]?\d+)?", re.I)
 _STEP = re.compile(r"(?P<method>[A-Za-z][\w-]*)(?::(?P<level>[^,\s]+))?(?P<options>(?:,[^,]+)*)")
@@ -119,7 +119,7 @@ class Step(Frozen):
     @property
     def open(self) -> bool:
         """Whether its method has a level, and neither the step nor a pattern fixes it."""
-        entry = METHODS.get(self.method)  # an unknown name is refused where it is looked up
+        entry = entry_of(self.method)  # an unknown name is refused where it is looked up
         dosed = entry is None or entry.dose is not None
         return dosed and self.level is None and "pattern" not in self.options
 
@@ -130,7 +130,7 @@ class Step(Frozen):
         return whole + "".join(f",{k}={written(named[k])}" for k in sorted(named))
 
 
-class Treatment(Frozen):
+class Recipe(Frozen):
     """Steps in order. With `levels`, the first step whose level is open is the swept one.
 
     `roles`: the models that are treated so, all where none is named. `seed`: that of random steps,
@@ -179,6 +179,13 @@ class Treatment(Frozen):
             return None
         return next((number for number, step in enumerate(self.steps) if step.open), None)
 
+    @property
+    def level_of(self) -> str | None:
+        """What its level is a fraction of (`targeted weights`), None where that is not known."""
+        step = next((step for step in self.steps if step.open), None)
+        entry = None if step is None else entry_of(step.method)
+        return None if entry is None else entry.part
+
     def doses(self, number: int) -> tuple[float, ...]:
         """The levels above 0 that step `number` is brought to."""
         if number == self.swept:
@@ -186,16 +193,16 @@ class Treatment(Frozen):
         level = self.steps[number].level
         return () if not level else (level,)
 
-    def treats(self, role: str) -> bool:
+    def applies_to(self, role: str) -> bool:
         """Whether the model of this role is treated so."""
         return not self.roles or role in self.roles
 
-    def seeded(self, seeds: Any) -> list[Treatment]:
+    def seeded(self, seeds: Any) -> list[Recipe]:
         """The same once for each of these seeds, or for 0 to N - 1."""
         found = range(seeds) if type(seeds) is int and seeds > 0 else seeds
         if isinstance(found, str | int) or not isinstance(found, Iterable):
             raise RequestError(f"seeds {seeds!r}: give how many, or a list like [0, 1, 2].")
-        return [Treatment.of(**{**self.model_dump(), "seed": seed}) for seed in found]
+        return [Recipe.of(**{**self.model_dump(), "seed": seed}) for seed in found]
 
     def at(self, dose: float | None) -> tuple[Step, ...]:
         """The steps with the swept one at `dose`; at 0 it does nothing and is left out."""
@@ -207,4 +214,4 @@ class Treatment(Frozen):
         return (*before, self.steps[self.swept].model_copy(update={"level": dose}), *after)
 
 
-BASELINE = Treatment()
+BASELINE = Recipe()

@@ -1,4 +1,4 @@
-"""A study of models, treatments, levels and tasks, and the YAML file that declares it."""
+"""A study of models, recipes, levels and tasks, and the YAML file that declares it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import yaml
 from pydantic import Field, field_validator, model_validator
 
 from resect.errors import RequestError
-from resect.spec.base import Frozen
-from resect.spec.steps import Treatment, levels
+from resect.spec.frozen import Frozen
+from resect.spec.steps import Recipe, levels
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 Measure = Literal["sizes", "shapes", "full"]
@@ -48,7 +48,7 @@ class Calibration(Frozen):
 
 
 class Study(Frozen):
-    """One declared question: models x treatments x levels x tasks.
+    """One declared question: models x recipes x levels x tasks.
 
     `models` maps a role to a hub id, a directory or a full reference. `limit` keeps the first N
     items of every task, None all; `num_fewshot`, `apply_chat_template`, `system_instruction` and
@@ -61,7 +61,7 @@ class Study(Frozen):
 
     name: str = "study"
     models: Mapping[str, ModelRef]
-    treatments: tuple[Treatment, ...]
+    recipes: tuple[Recipe, ...]
     tasks: tuple[str, ...]
     limit: int | None = Field(default=None, ge=1)
     num_fewshot: int | None = Field(default=None, ge=0)
@@ -80,9 +80,9 @@ class Study(Frozen):
     alpha: float = Field(default=0.025, gt=0, lt=0.5)
     notes: str = ""
 
-    def seed_of(self, treatment: Treatment) -> int:
-        """The seed of a treatment's random steps: its own, or the study's."""
-        return self.seed if treatment.seed is None else treatment.seed
+    def seed_of(self, recipe: Recipe) -> int:
+        """The seed of a recipe's random steps: its own, or the study's."""
+        return self.seed if recipe.seed is None else recipe.seed
 
     @property
     def data_path(self) -> Path | None:
@@ -127,32 +127,32 @@ class Study(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _spread_levels(cls, value: Any) -> Any:
-        """`levels` at the top of a study serves every treatment that names none of its own."""
-        if not isinstance(value, Mapping) or "treatments" not in value:
+        """`levels` at the top of a study serves every recipe that names none of its own."""
+        if not isinstance(value, Mapping) or "recipes" not in value:
             return value
         shared, value = value.get("levels"), {k: v for k, v in value.items() if k != "levels"}
-        listed = value["treatments"]
+        listed = value["recipes"]
         listed = [listed] if isinstance(listed, str | Mapping) else listed
         if not isinstance(listed, list | tuple):
-            raise ValueError("treatments must be a list of steps, like [magnitude]")
+            raise ValueError("recipes must be a list of steps, like [magnitude]")
         found = []
         for entry in listed:
-            if isinstance(entry, Treatment):
+            if isinstance(entry, Recipe):
                 found.append(entry)
                 continue
             if not isinstance(entry, str | list | tuple | Mapping):
-                raise ValueError(f"treatment {entry!r} must be a text like magnitude, or a list")
+                raise ValueError(f"recipe {entry!r} must be a text like magnitude, or a list")
             fields = dict(entry) if isinstance(entry, Mapping) else {"steps": entry}
             seeds = fields.pop("seeds", None)
-            treatment = Treatment.of(**fields)
-            if "levels" not in fields and shared is not None and treatment.free:
-                treatment = treatment.model_copy(update={"levels": levels(shared)})
-            found += [treatment] if seeds is None else treatment.seeded(seeds)
-        return {**value, "treatments": tuple(found)}
+            recipe = Recipe.of(**fields)
+            if "levels" not in fields and shared is not None and recipe.free:
+                recipe = recipe.model_copy(update={"levels": levels(shared)})
+            found += [recipe] if seeds is None else recipe.seeded(seeds)
+        return {**value, "recipes": tuple(found)}
 
     @model_validator(mode="after")
     def _roles_are_there(self) -> Self:
-        named = {role for treatment in self.treatments for role in treatment.roles}
+        named = {role for recipe in self.recipes for role in recipe.roles}
         if named - set(self.models):
             raise ValueError(f"no model has the role {sorted(named - set(self.models))[0]}")
         return self
@@ -187,14 +187,14 @@ class Study(Frozen):
             role: {k: v for k, v in ref.items() if k != "role"}
             for role, ref in fields["models"].items()
         }
-        fields["treatments"] = [
+        fields["recipes"] = [
             {
                 "steps": [str(step) for step in t.steps],
                 "levels": list(t.levels),
                 **({"roles": list(t.roles)} if t.roles else {}),
                 **({} if t.seed is None else {"seed": t.seed}),
             }
-            for t in self.treatments
+            for t in self.recipes
         ]
         if resolved:
             fields["resolved"] = dict(resolved)
@@ -222,9 +222,9 @@ def _smaller(fields: Mapping[str, Any], small: Any, path: str | Path) -> dict[st
     if not isinstance(small, Mapping):
         raise RequestError(f"the study file {path} has no section smoke: run it without --smoke.")
     found = {**fields, **small, "name": f"{fields.get('name', 'study')}-smoke"}
-    listed = fields.get("treatments")
-    if "levels" in small and "treatments" not in small and isinstance(listed, list):
-        found["treatments"] = [
+    listed = fields.get("recipes")
+    if "levels" in small and "recipes" not in small and isinstance(listed, list):
+        found["recipes"] = [
             {**one, "levels": small["levels"]}
             if isinstance(one, Mapping) and "levels" in one
             else one

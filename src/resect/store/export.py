@@ -29,7 +29,7 @@ from resect.record import Item, TaskInfo
 from resect.store.sqlite import Store
 
 FORMATS = ("csv", "parquet", "lm-eval")
-_CELL = ["model", "role", "treatment", "seed", "level"]
+_CELL = ["model", "role", "recipe", "seed", "level"]
 _READ = ("answer", "outcome", "tier", "score", "chosen")
 _LISTED = ("options", "labels", "means", "choices", "option_scores", "tags")
 
@@ -126,7 +126,7 @@ def _plain(store: Store, answers: pd.DataFrame) -> pd.DataFrame:
         doc = _doc(row, item)
         rows.append({
             **{name: row[name] for name in ("model", "role")},
-            "treatment": _treatment(row, several),
+            "recipe": _recipe(row, several),
             "level": row["level"],
             "task": row["task"],
             "item": item.id,
@@ -151,7 +151,7 @@ def _plain(store: Store, answers: pd.DataFrame) -> pd.DataFrame:
 
 
 def _lm_eval(store: Store, answers: pd.DataFrame, out: Path) -> Iterator[Path]:
-    """One folder a model, treatment and level; one file a task, variant and view."""
+    """One folder a model, recipe and level; one file a task, variant and view."""
     infos, items = store.tasks(), store.items()
     ids = {model["name"]: model.get("id") or model["name"] for model in store.models()}
     time = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S.%f")
@@ -162,11 +162,11 @@ def _lm_eval(store: Store, answers: pd.DataFrame, out: Path) -> Iterator[Path]:
             "model": first["model"],
             "id": ids.get(first["model"], first["model"]),
             "role": first["role"],
-            "treatment": _treatment(first, several),
+            "recipe": _recipe(first, several),
             "level": _value(first["level"]),
         }
         dose = "" if who["level"] is None else f"{who['level']:g}"
-        place = out / _file_name(f"{who['model']}__{who['treatment']}__{dose}")
+        place = out / _file_name(f"{who['model']}__{who['recipe']}__{dose}")
         place.mkdir(exist_ok=True)
         results: dict[str, Any] = {"results": {}, "configs": {}, "versions": {}, "n-shot": {}}
         # variants stand apart, so that the scores of a file are of its task's own questions
@@ -297,13 +297,13 @@ def _describe(
 
 
 def _several_seeds(answers: pd.DataFrame) -> set[str]:
-    """Treatments that ran with more than one seed, whose name has to say which."""
-    counts = answers.groupby("treatment")["seed"].nunique()
+    """Recipes that ran with more than one seed, whose name has to say which."""
+    counts = answers.groupby("recipe")["seed"].nunique()
     return {str(name) for name, count in counts.items() if count > 1 and name != "none"}
 
 
-def _treatment(row: Mapping[str, Any], several: set[str]) -> str:
-    name = str(row["treatment"])
+def _recipe(row: Mapping[str, Any], several: set[str]) -> str:
+    name = str(row["recipe"])
     return f"{name} seed {row['seed']}" if name in several else name
 
 

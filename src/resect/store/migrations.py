@@ -49,7 +49,15 @@ _JUDGEMENTS = (
     ) STRICT, WITHOUT ROWID""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _PARTS, _JUDGEMENTS)
+# Steps in order are called a recipe; the level's meaning and all keys stay as they were.
+_RECIPES = (
+    "ALTER TABLE plan RENAME COLUMN treatment TO recipe",
+    """UPDATE facts SET value = json_remove(
+        json_set(value, '$.recipes', json(json_extract(value, '$.treatments'))), '$.treatments'
+    ) WHERE name = 'study' AND json_type(value, '$.treatments') IS NOT NULL""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _PARTS, _JUDGEMENTS, _RECIPES)
 
 
 def migrate(db: sqlite3.Connection) -> None:

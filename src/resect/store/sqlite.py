@@ -18,7 +18,7 @@ from resect.record import Answer, CellResult, Item, Measurement, TaskInfo, diges
 from resect.store.migrations import MIGRATIONS, migrate
 
 _ANSWERS = """
-    SELECT p.model, p.role, p.treatment, p.seed, p.level, p.task, c.status, s.item, a.text,
+    SELECT p.model, p.role, p.recipe, p.seed, p.level, p.task, c.status, s.item, a.text,
            a.stopped, a.tokens, a.option_scores, a.answer, a.outcome, a.tier, a.score, a.reader,
            a.chosen, a.recorded, a.parts
     FROM plan p JOIN cells c ON c.id = p.cell JOIN item_sets s ON s.name = c.item_set
@@ -27,7 +27,7 @@ _ANSWERS = """
 """
 
 
-_PLANNED = ("cell", "state", "model", "role", "treatment", "level", "seed", "task")
+_PLANNED = ("cell", "state", "model", "role", "recipe", "level", "seed", "task")
 
 
 class Held(NamedTuple):
@@ -105,7 +105,7 @@ class Store:
         """Declare what this run is: replaces the plan, keeps every answer already there.
 
         `plan` holds the cells asked for, in order: the one place that says which model, role,
-        treatment and level a cell stands for. A cell may stand in several places.
+        recipe and level a cell stands for. A cell may stand in several places.
         """
         rows = [(item, n, name) for name, got in items.items() for n, item in enumerate(got)]
         sets = {name: item_set(item.key for item in got) for name, got in items.items()}
@@ -265,7 +265,7 @@ class Store:
 
     def cells(self) -> pd.DataFrame:
         """One row a planned cell; status `missing` where it has not run."""
-        query = """SELECT p.model, p.role, p.treatment, p.level, p.seed, p.task, p.n,
+        query = """SELECT p.model, p.role, p.recipe, p.level, p.seed, p.task, p.n,
                    coalesce(c.status, 'missing') AS status, c.reason, c.seconds
                    FROM plan p LEFT JOIN cells c ON c.id = p.cell ORDER BY p.position"""
         return pd.read_sql_query(query, self.db)
@@ -293,11 +293,11 @@ class Store:
         return {(item, said): score for item, said, score in found}
 
     def measurements(self) -> list[dict[str, Any]]:
-        """Measurements of the plan, one row a model, treatment, seed and level, in order."""
-        query = """SELECT p.model, p.role, p.treatment, p.seed, p.level, m.info
+        """Measurements of the plan, one row a model, recipe, seed and level, in order."""
+        query = """SELECT p.model, p.role, p.recipe, p.seed, p.level, m.info
                    FROM plan p JOIN measurements m ON m.state = p.state
-                   GROUP BY p.model, p.treatment, p.seed, p.level ORDER BY min(p.position)"""
-        names = ("model", "role", "treatment", "seed", "level")
+                   GROUP BY p.model, p.recipe, p.seed, p.level ORDER BY min(p.position)"""
+        names = ("model", "role", "recipe", "seed", "level")
         return [
             {**json.loads(info), **dict(zip(names, where, strict=True))}
             for *where, info in self.db.execute(query)

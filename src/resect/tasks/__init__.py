@@ -1,7 +1,8 @@
 """The tasks: one table, name to class. Listing it loads no data and no torch.
 
 A name is `TASK`, or `TASK:ARGUMENT` where the table has `TASK:` (mmlu:anatomy, own:FILE.jsonl);
-`:cot` after the name of a label or number task asks for reasoning before the answer.
+`:cot` after the name of a label or number task asks for reasoning before the answer. A name that
+stands for code (lm-eval:FILE.yaml) is refused unless whoever calls has allowed it.
 """
 
 from __future__ import annotations
@@ -9,16 +10,21 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from importlib import import_module
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from resect.errors import RequestError, unknown
 from resect.record import TaskInfo
-from resect.tasks.base import LabelTask, Source, Task
+from resect.tasks.contract import QuestionTask, Source, Task
+
+if TYPE_CHECKING:  # mypy proves that what the table holds are tasks
+    from resect.tasks.harness import Harness
+
+    _PROOF: tuple[type[Task], ...] = (QuestionTask, Harness)
 
 TASKS: dict[str, str] = {
-    "clinic-context": "resect.tasks.clinic:Context",
-    "clinic-medicine": "resect.tasks.clinic:Medicine",
-    "clinic-logic": "resect.tasks.clinic:Logic",
+    "clinic-context": "resect.clinic.clinic_tasks:Context",
+    "clinic-medicine": "resect.clinic.clinic_tasks:Medicine",
+    "clinic-logic": "resect.clinic.clinic_tasks:Logic",
     "pubmedqa": "resect.tasks.pubmedqa:PubMedQA",
     "pubmedqa-test": "resect.tasks.pubmedqa:TestHalf",
     "bioasq-yesno": "resect.tasks.bioasq:BioASQ",
@@ -50,15 +56,32 @@ TASKS: dict[str, str] = {
 """A class is called without arguments; that of a name ending in `:` with what stands after it."""
 
 COT = ":cot"
+CODE = "lm-eval:"
 
 
-def get(name: str) -> Task:
-    """The task called `name`; an unknown name answers with the nearest ones."""
+def runs_code(name: str) -> bool:
+    """Whether loading the task called `name` would run code that its name brings along."""
+    from resect.tasks.harness import is_file
+
+    return name.startswith(CODE) and is_file(name.removesuffix(COT))
+
+
+def get(name: str, trust_remote_code: bool = False) -> Task:
+    """The task called `name`; an unknown name answers with the nearest ones.
+
+    `trust_remote_code`: whoever asks has allowed the code that a task may bring. Only what a user
+    asks for comes through here: stored answers are read by `resect.tasks.readers`.
+    """
+    if runs_code(name) and not trust_remote_code:
+        raise RequestError(
+            f"{name} is a file whose code would be run: read it, then allow that with "
+            "--trust_remote_code."
+        )
     if name.endswith(COT):
         from resect.tasks.cot import reasoned
 
         inner = name.removesuffix(COT)
-        return reasoned(get(inner), inner)
+        return reasoned(get(inner, trust_remote_code), inner)
     family, colon, argument = name.partition(":")
     if name.endswith((".jsonl", ".jsonl.gz")) and family + colon not in TASKS:
         return cast(Task, _class("own:")(name, name))
@@ -75,14 +98,6 @@ def listed() -> Iterator[TaskInfo]:
         yield made.about if name.endswith(":") else made().describe(Source())
 
 
-def reader_of(name: str) -> Task:
-    """The task that reads stored texts of `name`; a label task where the name is not ours."""
-    try:
-        return get(name)
-    except RequestError:
-        return LabelTask()
-
-
 def _class(name: str) -> Any:
     module, _, attribute = TASKS[name].partition(":")
     return getattr(import_module(module), attribute)
@@ -97,4 +112,4 @@ def _unknown(name: str) -> RequestError:
     return unknown("task", name, near or [*table, *(_class(key).about.name for key in families)])
 
 
-__all__ = ["TASKS", "Source", "Task", "get", "listed", "reader_of"]
+__all__ = ["TASKS", "Source", "Task", "get", "listed", "runs_code"]

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from resect.prompts import context_prompt
 from resect.record import TaskInfo
-from resect.tasks.base import LabelTask, Source
+from resect.tasks.contract import LabelTask, Source
+from resect.tasks.prompts import context_prompt
 from resect.tasks.question import Question
-from resect.tasks.rows import Rows
+from resect.tasks.sources import Rows
 
 LABELS = ("yes", "no")
 

@@ -10,14 +10,14 @@ from dataclasses import replace
 
 from resect.record import TaskInfo
 from resect.tasks import pubmedqa
-from resect.tasks.base import Source
+from resect.tasks.contract import QuestionTask, Source
 from resect.tasks.question import Question
-from resect.tasks.texts import TextTask
+from resect.tasks.readers import Overlap
 
 ROWS = replace(pubmedqa.ROWS, fields={**pubmedqa.ROWS.fields, "long_answer": str})
 
 
-class Conclusion(TextTask):
+class Conclusion(QuestionTask):
     """From the abstract to the authors' conclusion, with what was copied counted."""
 
     info = TaskInfo(
@@ -37,6 +37,7 @@ class Conclusion(TextTask):
         revision=ROWS.revision,
         file=ROWS.file,
     )
+    reader = Overlap()
     pool_name = "drawn by seed from the other abstracts"
 
     def questions(self, source: Source) -> Iterator[Question]:

@@ -11,20 +11,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from resect import parse
 from resect.errors import RequestError
-from resect.parse import final
-from resect.record import Item, Reading, Stopped, TaskInfo
-from resect.tasks.base import QuestionTask, Source, Task, judged
+from resect.record import TaskInfo
+from resect.tasks.contract import QuestionTask, Source, Task
 from resect.tasks.question import Question
+from resect.tasks.readers import REASONED, Final
 
 BUDGET = 512
 """Tokens for reasoning and answer together, unless `--max_new_tokens` says otherwise."""
 
 STOP = ("\nQuestion:", "\nContext:", "\nAbstract:")
 """Where a base model goes on with a question of its own."""
-
-KINDS = ("label", "number")
 
 
 class Reasoned(QuestionTask):
@@ -33,7 +30,7 @@ class Reasoned(QuestionTask):
     def __init__(self, inner: QuestionTask) -> None:
         super().__init__()
         self.inner = inner
-        self.reader = f"cot:1 {inner.reader}"
+        self.reader = Final(inner.reader)
         self.pool_name = f"with their reasoning, {inner.pool_name}"
 
     @cached_property
@@ -80,35 +77,13 @@ class Reasoned(QuestionTask):
         """No options view: before the reasoning there is nothing to score."""
         return "; read for its final answer, a text that the budget cut off before it is truncated"
 
-    def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
-        """The final answer, read as the task reads one; what leads up to it is not read."""
-        said = final.announced(text)
-        if said is not None:
-            found = self.inner.read(said, item, stopped)
-            if found.value is not None:
-                return replace(found, outcome="answer", tier="final")
-        finished = stopped != "length"
-        if _kind(self.inner) == "label":
-            end = final.concluded(text, item.labels, item.options, item.question, finished)
-            return judged(parse.Parsed(*end), item)
-        if finished:
-            return self.inner.read(text, item, stopped)
-        _, outcome, tier = final.concluded(text, (), None, item.question, finished)
-        return Reading(None, outcome, tier, 0.0)
-
 
 def reasoned(inner: Task, name: str) -> Reasoned:
     """`inner` with reasoning; `RequestError` for a task whose answers are no labels or numbers."""
     plain = isinstance(inner, QuestionTask) and not isinstance(inner, Reasoned)
-    if not isinstance(inner, QuestionTask) or not plain or _kind(inner) not in KINDS:
+    if not isinstance(inner, QuestionTask) or not plain or inner.reader.kind not in REASONED:
         raise RequestError(
             f"{name} has no :cot form: only label and number tasks whose prompts are resect's own "
             "have one."
         )
     return Reasoned(inner)
-
-
-def _kind(task: QuestionTask) -> str:
-    """A task's kind, without its data where it takes an argument."""
-    about: TaskInfo | None = getattr(task, "about", None)
-    return (about or task.info).kind

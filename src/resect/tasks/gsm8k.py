@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from resect.parse import number
-from resect.record import Item, Reading, Stopped, TaskInfo
-from resect.tasks.base import QuestionTask, Source
+from resect.record import TaskInfo
+from resect.tasks.contract import QuestionTask, Source
 from resect.tasks.question import Question
-from resect.tasks.rows import Row, Rows
+from resect.tasks.readers import Number
+from resect.tasks.sources import Row, Rows
 
 
 def _convert(row: Mapping[str, Any], at: int) -> Row:
@@ -56,7 +56,7 @@ class GSM8K(QuestionTask):
         revision=TEST.revision,
         file=TEST.file,
     )
-    reader = "number:1"
+    reader = Number()
     num_fewshot = 5
     pool_name = "worked solutions drawn by seed from the train split"
 
@@ -71,16 +71,6 @@ class GSM8K(QuestionTask):
     def prompt(self, question: Question) -> str:
         """As lm-evaluation-harness asks it."""
         return f"Question: {question.question}\nAnswer:"
-
-    def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
-        """The final number; a text that the budget cut before it was announced is truncated."""
-        value, outcome, tier = number.number(text)
-        cut = stopped == "length" and tier not in ("marked", "declared", "loop")
-        if cut and number.own(text) == text:
-            value, outcome, tier = None, "truncated", "length"
-        wanted = number.exact(item.gold or "")
-        right = value is not None and number.exact(value) == wanted
-        return Reading(value, outcome, tier, float(right))
 
 
 def _question(row: Row) -> Question:

@@ -2,6 +2,9 @@
 
 Multiple choice becomes labels with its choices as continuations, so that the options view is the
 harness's `acc`. Of generate_until only tasks whose answers are a few labels can be read here.
+
+A YAML file is code: it names functions to call, and its templates are not walled in either. It is
+loaded only where code was allowed; a name is looked up among the tasks that the harness ships.
 """
 
 from __future__ import annotations
@@ -16,10 +19,11 @@ from string import ascii_uppercase
 from typing import Any, ClassVar
 
 from resect.errors import RequestError, unknown
-from resect.prompts import Turn
 from resect.record import Item, Reading, Stopped, TaskInfo
-from resect.tasks.base import READER, LabelTask, Source, described
+from resect.tasks.contract import Source, described
+from resect.tasks.prompts import Turn
 from resect.tasks.question import length
+from resect.tasks.readers import Label
 
 _SEED = 1234  # the harness's own for worked examples, shifted by ours
 _TAGS = ("subject", "category", "topic")
@@ -39,19 +43,20 @@ class Harness:
         max_new_tokens=32,
         scored="text",
     )
-    reader = READER
+    reader = Label()
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.file = Path(name).expanduser() if is_file(name) else None
 
     @cached_property
     def task(self) -> Any:
         """The harness's task object with its data; `RequestError` where it cannot be had."""
-        manager, path = _manager(self.name)
+        manager = _manager(self.name, self.file)
+        if self.file is None and self.name not in manager.task_index:  # else it would open a file
+            raise unknown("lm-eval task", self.name, manager.all_subtasks)
         try:
-            found = manager.load([str(path) if path else self.name])["tasks"]
-        except KeyError:
-            raise unknown("lm-eval task", self.name, manager.all_subtasks) from None
+            found = manager.load([self.name if self.file is None else str(self.file)])["tasks"]
         except Exception as error:  # a task's data or its own code may fail in any way
             raise RequestError(
                 f"lm-eval:{self.name} cannot be loaded ({type(error).__name__}: {error})."
@@ -64,6 +69,12 @@ class Harness:
         task = next(iter(found.values()))
         _check(task, self.name)
         return task
+
+    @cached_property
+    def _own_shots(self) -> int | None:
+        """How many worked examples the config asks for, before `items` sets what is asked."""
+        found: int | None = self.task.get_config("num_fewshot")
+        return found
 
     @cached_property
     def labels(self) -> tuple[str, ...] | None:
@@ -80,6 +91,8 @@ class Harness:
     def info(self) -> TaskInfo:
         """What the task is, without few-shots and form."""
         config, task = self.task.config, self.task
+        options = config.dataset_kwargs or {}
+        local = "data_files" in options or Path(config.dataset_path or "").exists()
         letters = self.labels is not None and all(len(label) == 1 for label in self.labels)
         generates = task.OUTPUT_TYPE == "generate_until"
         how = config.generation_kwargs or {}
@@ -97,15 +110,17 @@ class Harness:
             stop=(stop,) if isinstance(stop, str) else tuple(stop),
             scored="letter" if letters else "text",
             positive="yes" if "yes" in (self.labels or ()) else None,
-            hub=config.dataset_path,
-            revision=(config.dataset_kwargs or {}).get("revision"),
+            hub=None if local else config.dataset_path,
+            revision=options.get("revision"),
+            file=self.file.name if self.file else None,
         )
 
     def describe(self, source: Source) -> TaskInfo:
         """`info` with few-shots, form and decoding."""
         scored = "" if self.task.OUTPUT_TYPE == "generate_until" else _SCORED
         shots = self._shots(source)
-        return described(self.info, source, shots, "as the harness draws them", scored)
+        info = replace(self.info, reader=self.reader.name)
+        return described(info, source, shots, "as the harness draws them", scored)
 
     def items(self, source: Source) -> list[Item]:
         """The first documents as items, in the harness's order."""
@@ -115,7 +130,7 @@ class Harness:
 
     def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
         """As any label task."""
-        return LabelTask().read(text, item, stopped)
+        return self.reader.read(text, item, stopped)
 
     def training(self, source: Source) -> Iterator[str]:
         """None: the harness tells few-shots and items apart in each task's own way."""
@@ -148,7 +163,7 @@ class Harness:
 
     def _shots(self, source: Source) -> int:
         """Worked examples: a task that fixes none keeps to it, as in the harness."""
-        own = self.task.get_config("num_fewshot")
+        own = self._own_shots
         asked = own if own == 0 or source.num_fewshot is None else source.num_fewshot
         return int(asked or 0)
 
@@ -217,20 +232,24 @@ class Harness:
 _SCORED = "; options view: log-likelihood of the choices, the harness's acc"
 
 
-def _manager(name: str) -> tuple[Any, Path | None]:
-    """The harness's task manager, and the path of a user's own YAML file."""
+def is_file(name: str) -> bool:
+    """Whether a task's name stands for a YAML file."""
+    return Path(name).suffix.lower() in (".yaml", ".yml")
+
+
+def _manager(name: str, file: Path | None) -> Any:
+    """The harness's task manager, of its own tasks or of those beside a YAML file."""
     try:
         from lm_eval.tasks import TaskManager  # heavy, and only for its own tasks
     except ImportError:
         raise RequestError(
             f"lm-eval:{name} needs lm-evaluation-harness: pip install 'resect[harness]'."
         ) from None
-    path = Path(name).expanduser()
-    if path.suffix not in (".yaml", ".yml"):
-        return _index(TaskManager), None
-    if not path.is_file():
-        raise RequestError(f"there is no task file {path}: check the path.")
-    return TaskManager(include_path=str(path.parent), include_defaults=False), path
+    if file is None:
+        return _index(TaskManager)
+    if not file.is_file():
+        raise RequestError(f"there is no task file {file}: check the path.")
+    return TaskManager(include_path=str(file.parent), include_defaults=False)
 
 
 @cache

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from resect.record import TaskInfo
-from resect.tasks.base import LabelTask, Source
+from resect.tasks.contract import LabelTask, Source
 from resect.tasks.question import Question
-from resect.tasks.rows import Rows
+from resect.tasks.sources import Rows
 
 LABELS = ("Supports", "Refutes", "Neutral")
 

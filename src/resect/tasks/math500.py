@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from resect.parse import latex, number
-from resect.record import Item, Reading, Stopped, TaskInfo
-from resect.tasks.base import QuestionTask, Source
+from resect.parse import latex
+from resect.record import TaskInfo
+from resect.tasks.contract import QuestionTask, Source
 from resect.tasks.question import Question
-from resect.tasks.rows import Row, Rows
+from resect.tasks.readers import Latex
+from resect.tasks.sources import Row, Rows
 
 
 def _convert(row: Mapping[str, Any], at: int) -> Row:
@@ -35,7 +36,7 @@ ROWS = Rows(
 
 
 class Math500(QuestionTask):
-    """The boxed expression, compared as the MATH paper does."""
+    """The boxed expression, compared by value."""
 
     info = TaskInfo(
         name="math500",
@@ -44,7 +45,7 @@ class Math500(QuestionTask):
         labels=(),
         summary="competition mathematics, final expression, 500 problems",
         protocol="MATH-500, the last boxed expression (else the announced one, else the last "
-        "formula), equal by the MATH paper's is_equiv or as exact numbers, no computer algebra",
+        "formula), equal in value by math-verify",
         max_new_tokens=512,
         stop=("\nProblem:",),
         primary="exact_match",
@@ -52,11 +53,12 @@ class Math500(QuestionTask):
         revision=ROWS.revision,
         file=ROWS.file,
     )
-    reader = "latex:1"
+    reader = Latex()
     pool_name = "worked solutions drawn by seed from the other problems"
 
     def questions(self, source: Source) -> Iterator[Question]:
         """The problems in the order of the release."""
+        latex.needed()
         for row in ROWS.read(source):
             tags = {name: str(row[name]) for name in ("subject", "level") if row.get(name)}
             yield Question(
@@ -71,11 +73,3 @@ class Math500(QuestionTask):
     def prompt(self, question: Question) -> str:
         r"""The problem, and that the answer goes into \boxed{}."""
         return f"Problem: {question.question}\nPut the final answer within \\boxed{{}}.\nSolution:"
-
-    def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
-        """The final expression; a text that the budget cut before it is truncated."""
-        value, outcome, tier = latex.expression(text)
-        cut = stopped == "length" and tier not in ("boxed", "declared", "loop")
-        if cut and number.own(text) == text:
-            value, outcome, tier = None, "truncated", "length"
-        return Reading(value, outcome, tier, float(latex.same(value, item.gold)))

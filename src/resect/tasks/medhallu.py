@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from resect.errors import RequestError
 from resect.record import TaskInfo
-from resect.tasks.base import LabelTask, Source
+from resect.tasks.contract import LabelTask, Source
 from resect.tasks.question import Question
-from resect.tasks.rows import Row, Rows
+from resect.tasks.sources import Row, Rows
 
 
 def _convert(row: Mapping[str, Any], number: int) -> Row:

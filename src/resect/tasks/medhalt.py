@@ -15,11 +15,11 @@ from string import ascii_uppercase
 from typing import Any
 
 from resect.errors import RequestError
-from resect.prompts import letter_prompt
 from resect.record import ABSTAIN, TaskInfo
-from resect.tasks.base import LabelTask, Source
+from resect.tasks.contract import LabelTask, Source
+from resect.tasks.prompts import letter_prompt
 from resect.tasks.question import Question
-from resect.tasks.rows import Row, Rows
+from resect.tasks.sources import Row, Rows
 
 ABSTAINS = re.compile(r"conced|admit|ignorance|do not know|don.t know|acknowledg|surrender", re.I)
 _MOST = 9

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from resect.prompts import exam_prompt
 from resect.record import TaskInfo
-from resect.tasks.base import LabelTask, Source
+from resect.tasks.contract import LabelTask, Source
 from resect.tasks.letters import lettered
+from resect.tasks.prompts import exam_prompt
 from resect.tasks.question import Question
-from resect.tasks.rows import Row, Rows
+from resect.tasks.sources import Row, Rows
 
 FIVE = Rows(
     file="medqa_usmle_5opt_test.jsonl.gz",

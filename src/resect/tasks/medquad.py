@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from resect.record import TaskInfo
-from resect.tasks.base import Source
+from resect.tasks.contract import QuestionTask, Source
 from resect.tasks.question import Question
-from resect.tasks.rows import Row, Rows
-from resect.tasks.texts import TextTask
+from resect.tasks.readers import Overlap
+from resect.tasks.sources import Row, Rows
 
 HELD_OUT = 10
 """One in so many topics is held out."""
@@ -52,7 +52,7 @@ def held_out(focus: str) -> bool:
     return int(hashlib.sha256(folded.encode()).hexdigest(), 16) % HELD_OUT == 0
 
 
-class MedQuAD(TextTask):
+class MedQuAD(QuestionTask):
     """Explain; scored by overlap with the answer of a health institute."""
 
     info = TaskInfo(
@@ -71,6 +71,7 @@ class MedQuAD(TextTask):
         revision=ROWS.revision,
         file=ROWS.file,
     )
+    reader = Overlap()
     pool_name = "drawn by seed from the other held-out pairs"
 
     def questions(self, source: Source) -> Iterator[Question]:

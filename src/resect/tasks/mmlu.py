@@ -11,12 +11,12 @@ from itertools import islice
 from typing import Any, ClassVar
 
 from resect.errors import RequestError, unknown
-from resect.prompts import letter_prompt, mmlu_prompt
 from resect.record import TaskInfo
-from resect.tasks.base import LabelTask, Source
+from resect.tasks.contract import LabelTask, Source
 from resect.tasks.letters import lettered
+from resect.tasks.prompts import letter_prompt, mmlu_prompt
 from resect.tasks.question import Question
-from resect.tasks.rows import Row, Rows
+from resect.tasks.sources import Row, Rows
 
 LABELS = tuple("ABCD")
 

@@ -7,15 +7,15 @@ tokenised by Crichton et al. 2017. Offline files only: the hub has no plain tabl
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain, zip_longest
 from typing import ClassVar
 
-from resect.parse import spans
-from resect.record import Item, Reading, Stopped, TaskInfo
-from resect.tasks.base import QuestionTask, Source
+from resect.record import TaskInfo
+from resect.tasks.contract import QuestionTask, Source
 from resect.tasks.question import Question
-from resect.tasks.rows import Row, Rows
+from resect.tasks.readers import Spans
+from resect.tasks.sources import Row, Rows
 
 _FIELDS = {"id": str, "split": str, "tokens": list, "entities": list}
 _PROTOCOL = (
@@ -29,9 +29,8 @@ _PROTOCOL = (
 class _Extraction(QuestionTask):
     """A list of mentions for each type; a reading is JSON pairs of type and mention."""
 
-    headings: ClassVar[Mapping[str, str]]
     rows: ClassVar[Rows]
-    reader = "spans:1"
+    reader: Spans
     num_fewshot = 4
     pool_name = "sentences of the train split drawn by seed, every fourth without a mention"
 
@@ -55,30 +54,20 @@ class _Extraction(QuestionTask):
 
     def description(self, question: Question) -> str:
         """What is asked for."""
-        named = " and every ".join(kind.lower() for kind in self.headings.values())
+        named = " and every ".join(kind.lower() for kind in self.reader.headings.values())
         return f"List every {named} that the sentence names, word for word, with | between them."
 
     def prompt(self, question: Question) -> str:
         """The sentence, then the heading of the first list."""
-        return f"Sentence: {question.context}\n{next(iter(self.headings))}:"
-
-    def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
-        """The lists in the text against those of the corpus."""
-        said, outcome, tier = spans.mentions(text, self.headings, item.context)
-        wanted = [(kind, mention) for kind, mention in json.loads(item.gold or "[]")]
-        counts = spans.agree(said or [], wanted, item.context)
-        value = None if said is None else json.dumps(said, ensure_ascii=False)
-        whole = counts.said + counts.wanted
-        score = 2 * counts.correct / whole if whole else float(said is not None)
-        return Reading(value, outcome, tier, score, {k: float(v) for k, v in _named(counts)})
+        return f"Sentence: {question.context}\n{next(iter(self.reader.headings))}:"
 
     def _question(self, row: Row) -> Question:
         found = list(dict.fromkeys((e["type"], e["text"]) for e in row["entities"]))
         lines = []
-        for heading, kind in self.headings.items():
+        for heading, kind in self.reader.headings.items():
             mine = [mention for one, mention in found if one == kind]
             lines.append(f"{heading}: {' | '.join(mine) or 'none'}")
-        shown = "\n".join(lines).removeprefix(f"{next(iter(self.headings))}: ")
+        shown = "\n".join(lines).removeprefix(f"{next(iter(self.reader.headings))}: ")
         return Question(
             id=f"{self.info.name}/{row['id'].rpartition('-')[2]}",
             question="",
@@ -89,20 +78,16 @@ class _Extraction(QuestionTask):
         )
 
 
-def _named(counts: spans.Agreement) -> list[tuple[str, int]]:
-    return list(counts._asdict().items())
-
-
 class NCBIDisease(_Extraction):
     """Diseases."""
 
-    headings: ClassVar = {"Diseases": "Disease"}
+    reader = Spans(("Disease",))
     rows: ClassVar = Rows(file="ner_ncbi_disease.jsonl.gz", fields=_FIELDS)
     info = TaskInfo(
         name="ncbi-disease",
         kind="spans",
         domain="medical",
-        labels=("Disease",),
+        labels=reader.labels,
         summary="the diseases that a sentence names, 940 sentences",
         protocol=f"NCBI-disease, the 940 {_PROTOCOL}",
         max_new_tokens=64,
@@ -115,13 +100,13 @@ class NCBIDisease(_Extraction):
 class BC5CDR(_Extraction):
     """Chemicals and diseases."""
 
-    headings: ClassVar = {"Chemicals": "Chemical", "Diseases": "Disease"}
+    reader = Spans(("Chemical", "Disease"))
     rows: ClassVar = Rows(file="ner_bc5cdr.jsonl.gz", fields=_FIELDS)
     info = TaskInfo(
         name="bc5cdr",
         kind="spans",
         domain="medical",
-        labels=("Chemical", "Disease"),
+        labels=reader.labels,
         summary="the chemicals and diseases that a sentence names, 4,797 sentences",
         protocol=f"BC5CDR, the 4,797 {_PROTOCOL}",
         max_new_tokens=128,

@@ -16,10 +16,10 @@ from string import ascii_uppercase
 from typing import Any, ClassVar
 
 from resect.errors import RequestError
-from resect.prompts import context_prompt, letter_prompt
 from resect.record import TaskInfo
 from resect.tasks import offline
-from resect.tasks.base import LabelTask, Source
+from resect.tasks.contract import LabelTask, Source
+from resect.tasks.prompts import context_prompt, letter_prompt
 from resect.tasks.question import Question
 
 FORM = '{"question": ..., "options": [...], "answer": ...}'

@@ -11,7 +11,6 @@ and the bits per byte between models too.
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -19,10 +18,11 @@ from pathlib import Path
 from typing import ClassVar
 
 from resect.errors import RequestError
-from resect.record import Item, RawAnswer, Reading, TaskInfo
+from resect.record import Item, TaskInfo
 from resect.tasks import hub, offline
-from resect.tasks.base import QuestionTask, Source
+from resect.tasks.contract import QuestionTask, Source
 from resect.tasks.question import Question, length
+from resect.tasks.readers import Score
 
 WINDOW, STRIDE = 256, 128
 REVISION = "b08601e04326c79dfdd32d625aee71d232d685c3"
@@ -61,7 +61,7 @@ KNOWN = {
 class Perplexity(QuestionTask):
     """Windows of a text as items with one choice: what is scored, after what comes before it."""
 
-    reader = "score:1"
+    reader = Score()
     about: ClassVar = TaskInfo(
         name="perplexity:<text>",
         kind="score",
@@ -93,6 +93,7 @@ class Perplexity(QuestionTask):
             hub=known.hub if known else None,
             revision=REVISION if known and known.hub else None,
             file=known.file if known else None,
+            reader=self.reader.name,
         )
 
     def describe(self, source: Source) -> TaskInfo:
@@ -135,20 +136,6 @@ class Perplexity(QuestionTask):
             tags={"length": length(question.gold)},
             parent=question.tags.get("document"),
         )
-
-    def answer(self, raw: RawAnswer, item: Item) -> Reading:
-        """Sums over the window: negative log-likelihood, tokens, words, bytes."""
-        scores = raw.option_scores
-        if not scores or not math.isfinite(scores[0]):
-            return Reading(None, "", "", None)
-        text = item.choices[0]
-        parts = {
-            "nll": -scores[0],
-            "tokens": float(raw.tokens),
-            "words": float(len(text.split())),
-            "bytes": float(len(text.encode())),
-        }
-        return Reading(None, "", "", None, parts)
 
     def _documents(self, source: Source) -> Iterator[tuple[str, str]]:
         """(name, text) of every document that has a word."""

@@ -7,29 +7,24 @@ sanitized). One greedy program a problem: pass@1 is the share that passes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from resect.parse import code
-from resect.parse.reading import Reading as Text
-from resect.parse.reading import visible
-from resect.parse.residue import without_answer
-from resect.record import Item, Reading, Stopped, TaskInfo
+from resect.record import Item, TaskInfo
 from resect.sandbox import programs
-from resect.tasks.base import QuestionTask, Source
+from resect.tasks.contract import QuestionTask, Source
 from resect.tasks.question import Question
-from resect.tasks.rows import Row, Rows
+from resect.tasks.readers import Program
+from resect.tasks.sources import Row, Rows
 
-_RUN = f"run with {programs.SECONDS:g} s and {programs.MEMORY >> 20} MB, walled in"
+_RUN = f"run for {programs.LIMITS.seconds:g} s in {programs.LIMITS.memory >> 20} MB, walled in"
 
 
 class ProgramTask(QuestionTask):
     """The gold is a program of tests; a question's context is the code that the answer goes on."""
 
-    reader = "program:1"
-    rereads = False
+    reader = Program()
 
     def items(self, source: Source) -> list[Item]:
         """The items, if programs may be run here; else `RequestError`."""
@@ -39,34 +34,6 @@ class ProgramTask(QuestionTask):
     def shown(self, question: Question) -> str:
         """The reference solution as it stands."""
         return question.shown
-
-    def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
-        """Run the program in the text with the tests; never without the opt-in.
-
-        What is no program (or was cut before it was one) holds no answer.
-        """
-        tests = item.gold or ""
-        found, tier = code.program(text, item.context, _name(tests))
-        if found is None:
-            return Reading(None, "degenerate", tier, 0.0)
-        if not programs.allowed():
-            return Reading(found, "answer", "not run")
-        ran = programs.run(f"{found}\n{tests}\n")
-        if ran.how == "walls":
-            return Reading(found, "answer", "not run")
-        if ran.how == "syntax":
-            if stopped == "length":
-                return Reading(None, "truncated", "length", 0.0)
-            outcome, _ = without_answer(Text(visible(text), (), {}, ""))
-            return Reading(None, outcome, "syntax", 0.0)
-        outcome = "answer" if tier == "continued" else "recovered"
-        return Reading(found, outcome, ran.how, float(ran.passed))
-
-
-def _name(tests: str) -> str:
-    """The function that the tests call: in HumanEval the one handed to `check`."""
-    found = re.search(r"^check\((\w+)\)\s*$", tests, re.MULTILINE)
-    return found.group(1) if found else ""
 
 
 def _problem(row: Mapping[str, Any], at: int) -> Row:

@@ -11,11 +11,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from resect.prompts import abstract_prompt, context_prompt
 from resect.record import TaskInfo
-from resect.tasks.base import LabelTask, Source
+from resect.tasks.contract import LabelTask, Source
+from resect.tasks.prompts import abstract_prompt, context_prompt
 from resect.tasks.question import Question
-from resect.tasks.rows import Row, Rows
+from resect.tasks.sources import Row, Rows
 
 LABELS = ("yes", "no", "maybe")
 

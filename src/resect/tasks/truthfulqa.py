@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping
 from string import ascii_uppercase
 from typing import Any
 
-from resect.prompts import letter_prompt
 from resect.record import TaskInfo
-from resect.tasks.base import LabelTask, Source
+from resect.tasks.contract import LabelTask, Source
 from resect.tasks.letters import Places, lettered
+from resect.tasks.prompts import letter_prompt
 from resect.tasks.question import Question
-from resect.tasks.rows import Row, Rows
+from resect.tasks.sources import Row, Rows
 
 
 def _convert(row: Mapping[str, Any], number: int) -> Row:

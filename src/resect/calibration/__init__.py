@@ -1,0 +1,1 @@
+"""Calibration: the text that activations come from, and how they are captured."""

@@ -1,0 +1,148 @@
+"""Calibration text to windows of tokens: files, hub sets, a task's training texts, the clinic's.
+
+Legend: N windows, T tokens of each.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from resect import clinic, tasks
+from resect.errors import RequestError
+from resect.record import digest
+from resect.spec import Calibration
+from resect.tasks import Source, hub, offline
+
+_TASK = "task:"
+
+
+class Tokens(NamedTuple):
+    """Token ids (N, T)."""
+
+    ids: Tensor
+
+
+def tokens(
+    asked: Calibration,
+    tokenizer: PreTrainedTokenizerBase,
+    room: int,
+    data_dir: Path | None = None,
+) -> Tokens:
+    """`nsamples` windows of `seqlen` tokens from the text, by seed.
+
+    Documents are joined with the end-of-text token, so that short ones count too. `seqlen` is
+    cut to what the model can read. Raises `RequestError` where the text is too short.
+    """
+    length = min(asked.seqlen, room)
+    end = [tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else []
+    stream: list[int] = []
+    for text in texts(asked.data, data_dir):
+        stream += tokenizer(text, add_special_tokens=False).input_ids + end
+        if len(stream) > 64 * asked.nsamples * length:
+            break
+    if len(stream) < 2 * length:
+        raise RequestError(
+            f"calibration text {asked.data} has {len(stream)} tokens, too few for windows of "
+            f"{length}: give more text, or a smaller --seqlen."
+        )
+    generator = torch.Generator().manual_seed(asked.seed)
+    starts = torch.randint(0, len(stream) - length, (asked.nsamples,), generator=generator)
+    whole = torch.tensor(stream)
+    ids = torch.stack([whole[start : start + length] for start in starts.tolist()])
+    return Tokens(ids)
+
+
+def name_of(asked: Calibration, data_dir: Path | None = None) -> str:
+    """Hash of what was asked for and of the content of a file or of a task's training texts; of a
+    hub set the commit.
+
+    Raises `RequestError` where they are not there.
+    """
+    content = hashlib.sha256()
+    for part in asked.data.split("|"):
+        path = _file_of(part)
+        content.update(path.read_bytes() if path else b"")
+        if path is None and part != "clinic" and not part.startswith(_TASK):
+            content.update(hub.revision(*_on_hub(part)).encode())
+        for text in texts(part, data_dir) if part.startswith(_TASK) else ():
+            content.update(text.encode() + b"\0")
+    return digest([asked.model_dump(), content.hexdigest()])
+
+
+def _file_of(data: str) -> Path | None:
+    """The file that a source names, None where it is no file's name."""
+    if data.startswith(_TASK):
+        return None
+    path = Path(data).expanduser()
+    if path.is_file():
+        return path
+    if path.suffix or data.startswith((".", "/", "~")):
+        raise RequestError(
+            f"there is no text file {data}: give one that is there, a name on the hub, or clinic."
+        )
+    return None
+
+
+def texts(data: str, data_dir: Path | None = None) -> Iterator[str]:
+    """Documents of a calibration source: `clinic`, a .txt or .jsonl[.gz] file, or a hub set
+    (`name`, or `name:config`).
+
+    `task:NAME` are a task's own training texts, never what it asks; `data_dir` is where its files
+    lie. Several sources, joined by `|`, take turns until one of them ends.
+    """
+    if "|" in data:
+        parts = [texts(part, data_dir) for part in data.split("|")]
+        yield from chain.from_iterable(zip(*parts, strict=False))
+        return
+    path = _file_of(data)
+    if data == "clinic":
+        yield from clinic.calibration_texts()
+    elif data.startswith(_TASK):
+        yield from tasks.get(data.removeprefix(_TASK)).training(Source(data_dir))
+    elif path is not None:
+        yield from _file(path)
+    else:
+        for row in hub.rows(*_on_hub(data), "train", streaming=True):
+            yield _document(row)
+
+
+def _on_hub(data: str) -> tuple[str, str | None]:
+    """Name and config of the hub set that a source names; `c4` is the one that papers take."""
+    return hub.named({"c4": "allenai/c4:en"}.get(data, data))
+
+
+def _document(row: Mapping[str, Any]) -> str:
+    """A row of a hub dataset: its column `text`, what its `messages` say, else all columns of text
+    one below the other.
+    """
+    if "text" in row:
+        return str(row["text"])
+    if "messages" in row:
+        return "\n".join(str(turn["content"]) for turn in row["messages"])
+    return "\n".join(
+        value for name, value in row.items() if isinstance(value, str) and name != "id"
+    )
+
+
+def _file(path: Path) -> Iterator[str]:
+    try:
+        with offline.opened(path) as file:
+            if ".jsonl" not in path.name:
+                yield file.read()
+                return
+            for line in file:
+                yield str(json.loads(line)["text"])
+    except (OSError, ValueError, KeyError) as error:
+        raise RequestError(
+            f"calibration file {path} cannot be read ({type(error).__name__}): give plain text, "
+            "or JSON lines with a field text."
+        ) from None

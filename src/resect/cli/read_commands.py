@@ -1,0 +1,136 @@
+"""Commands that read what is stored, and lists of what there is; without torch where they can."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from resect.cli.app import Alpha, Json, Margin, Quiet, app
+from resect.cli.output import draw, noticing, print_json, show, show_list
+
+
+@app.command()
+def report(
+    run: Path,
+    margin: Margin = None,
+    alpha: Alpha = None,
+    figures: Annotated[Path | None, typer.Option(help="Folder for SVG and PNG figures.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Rebuild page, card and JSON of a run folder from its store."""
+    from resect.run.folder import Run
+
+    found = Run(run)
+    found.report(margin=margin, alpha=alpha)
+    if figures is not None:
+        draw(found, figures, quiet)
+    show(found, as_json, quiet)
+
+
+@app.command("judge")
+def judge_texts(
+    run: Path,
+    base_url: Annotated[str, typer.Option(help="OpenAI-compatible, up to /v1.")],
+    model: Annotated[str, typer.Option(help="The judge's name there.")],
+    task: Annotated[
+        list[str] | None, typer.Option("--task", "--tasks", help="Default: all with free texts.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Requests at once.")] = 4,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Have another model grade the free texts of a run, which it is sent; no verdict reads it."""
+    from resect.run import judge
+    from resect.run.folder import Run
+
+    asked = [name for part in task or [] for name in part.split(",")]
+    done = judge.judge(Run(run), judge.endpoint(base_url, model), model, asked, workers)
+    if as_json:
+        print_json(done)
+    elif not quiet:
+        typer.echo(
+            f"{done['graded']} texts graded, {done['before']} before, "
+            f"{done['without_grade']} replies without a grade"
+        )
+        typer.echo(run / "report.html")
+
+
+@app.command()
+def audit(
+    path: Annotated[Path, typer.Argument(help="Folder, file or archive of recorded answers.")],
+    out: Annotated[Path | None, typer.Option(help="Run folder; default runs/audit-NAME.")] = None,
+    form: Annotated[
+        str | None, typer.Option("--format", help="lobotomy, lm-eval or plain; else recognised.")
+    ] = None,
+    specialist: Annotated[str | None, typer.Option(help="A model of the data.")] = None,
+    base: Annotated[str | None, typer.Option(help="Another model of the data.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Analyse answers that somebody else recorded, as if they were ours."""
+    from resect import recorded
+
+    show(recorded.audit(path, out, format=form, specialist=specialist, base=base), as_json, quiet)
+
+
+@app.command()
+def export(
+    run: Path,
+    to: Annotated[str, typer.Option("--to", help="csv, parquet or lm-eval.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write into.")],
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a run's answers for other tools; csv and lm-eval can be audited again."""
+    from resect.run.folder import Run
+    from resect.store.export import export
+
+    with Run(run).reading() as store:
+        written = [str(path) for path in export(store, to, out, noticing(quiet))]
+    if as_json:
+        print_json(written)
+    elif not quiet:
+        typer.echo(f"{len(written)} files in {out}")
+
+
+@app.command()
+def diff(
+    one: Path,
+    other: Path,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every difference, a line each.")
+    ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say what changed between two runs, paired where rows and questions are the same."""
+    from resect.diff import diff_report
+    from resect.run.folder import changes
+
+    difference = changes(one, other)
+    if as_json:
+        print_json(difference.to_data())
+    else:
+        typer.echo("\n".join(diff_report.lines(difference, everything)))
+
+
+@app.command()
+def methods(as_json: Json = False, quiet: Quiet = False) -> None:
+    """List the methods, one line each."""
+    from resect.spec import every_method
+
+    show_list(
+        {n: {"summary": e.summary, "level": e.dose} for n, e in every_method().items()}, as_json
+    )
+
+
+@app.command()
+def tasks(as_json: Json = False, quiet: Quiet = False) -> None:
+    """List the tasks, one line each; NAME:cot asks a label or number task for reasoning first."""
+    from resect.tasks import listed
+
+    shown = ("kind", "summary", "protocol", "labels", "hub", "revision", "file")
+    show_list({i.name: {key: getattr(i, key) for key in shown} for i in listed()}, as_json)

@@ -1,0 +1,1 @@
+"""Two runs compared: their findings, and their answers to the same questions."""

@@ -1,0 +1,230 @@
+"""The same questions asked in two runs: which right answers were lost and gained in every cell.
+
+Shapes: N items of a task, the items of both runs together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from resect.findings.frame import Key, TaskFrame, cells_of, frames
+from resect.findings.paired_test import asked_both, versus
+from resect.findings.rows import Level
+from resect.record import TaskInfo, View
+from resect.stats import skill as sk
+from resect.stats.multiplicity import holm
+from resect.stats.paired_change import Mask
+
+FIRST, SECOND = "first", "second"
+TOLERANCE = 1e-6
+"""How far apart (absolute, natural logs) the option scores of one answer may be."""
+
+Run = tuple[pd.DataFrame, Mapping[str, TaskInfo]]
+"""The answers of a run (columns in `frame.py`) and its tasks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellName:
+    """One cell in one view, on one task."""
+
+    model: str
+    recipe: str
+    seed: int
+    level: Level
+    view: View
+    task: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellDiff(CellName):
+    """One cell of both runs, over the `n` items that both asked; second minus first.
+
+    `same` counts the very same answers, `changed` other ones; `lost` were right in the first
+    run alone, `gained` in the second alone. Null is what a task does not have.
+    """
+
+    n: int
+    only_first: int
+    only_second: int
+    same: int
+    changed: int
+    metric: str | None = None
+    lost: int | None = None
+    gained: int | None = None
+    first: float | None = None
+    second: float | None = None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    design_effect: float | None = None
+    p_holm: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerDiff:
+    """Every cell of both runs; `family` counts those with a p, which Holm corrects together."""
+
+    cells: tuple[CellDiff, ...]
+    family: int
+    only_first: tuple[CellName, ...]
+    only_second: tuple[CellName, ...]
+    unlike_tasks: tuple[str, ...]
+
+
+def diff_answers(first: Run, second: Run, models: Mapping[str, str]) -> AnswerDiff:
+    """Every cell that both runs asked, over the items (by key) asked in both; second minus first.
+
+    `models` maps names of the second run to those of the first. The table of lost and gained is
+    read as everywhere (`versus`), p corrected over all these cells (Holm). Variants aside.
+    """
+    tasks, unlike = _tasks(first[1], second[1])
+    answers = second[0].assign(model=second[0]["model"].map(lambda name: models.get(name, name)))
+    rows = pd.concat(
+        [run.assign(model=f"{which}/" + run["model"].astype(str))
+         for which, run in ((FIRST, first[0]), (SECOND, answers))],
+        ignore_index=True,
+    )  # fmt: skip
+    rows = rows[rows["variant"].isna() & rows["task"].isin(list(tasks))]
+    cells: list[CellDiff] = []
+    only: dict[str, list[CellName]] = {FIRST: [], SECOND: []}
+    for task, frame in frames(rows, tasks)[0].items():
+        given = _Given.of(frame, rows[rows["task"] == task])
+        for key in frame.codes:
+            which, model = key.model.split("/", 1)
+            twin = key._replace(model=f"{SECOND if which == FIRST else FIRST}/{model}")
+            name = CellName(
+                model=model, recipe=key.recipe, seed=key.seed, level=key.level, view=key.view,
+                task=task,
+            )  # fmt: skip
+            if twin not in frame.codes:
+                only[which].append(name)
+            elif which == FIRST:
+                cells.append(_cell(name, frame, given, key, twin))
+    tests = [cell.p for cell in cells if cell.p is not None]
+    return AnswerDiff(
+        cells=_corrected(cells, holm(tests)),
+        family=len(tests),
+        only_first=tuple(only[FIRST]),
+        only_second=tuple(only[SECOND]),
+        unlike_tasks=tuple(unlike),
+    )
+
+
+def _corrected(cells: Sequence[CellDiff], adjusted: Sequence[float]) -> tuple[CellDiff, ...]:
+    """The cells with the adjusted p-values of those that have a p, in their order."""
+    rest = iter(adjusted)
+    return tuple(cell if cell.p is None else replace(cell, p_holm=next(rest)) for cell in cells)
+
+
+def _tasks(
+    first: Mapping[str, TaskInfo], second: Mapping[str, TaskInfo]
+) -> tuple[dict[str, TaskInfo], list[str]]:
+    """Tasks of both runs, and those that only share their name: other labels or another metric."""
+    shared = {name: info for name, info in first.items() if name in second}
+    alike = {
+        name: info
+        for name, info in shared.items()
+        if (info.kind, info.labels, info.primary)
+        == (second[name].kind, second[name].labels, second[name].primary)
+    }
+    return alike, [name for name in shared if name not in alike]
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What was answered in the cells of a task: columns of answers, None where there is nothing.
+
+    `at[cell]` is (N,): where the answer to each item stands in them. `view` of its keys is text.
+    """
+
+    at: dict[Key, NDArray[np.intp]]
+    columns: dict[str, NDArray[np.object_]]
+
+    @classmethod
+    def of(cls, frame: TaskFrame, rows: pd.DataFrame) -> _Given:
+        place = {item: i for i, item in enumerate(frame.items)}
+        places = np.array([place.get(item, -1) for item in rows["item"].astype(str)], dtype=int)
+        at = {}
+        for cell, members in cells_of(rows):
+            known = members[places[members] >= 0][::-1]  # of repeated items the first is read
+            at[cell] = np.full(len(frame.items), -1, dtype=np.intp)
+            at[cell][places[known]] = known
+        names = ("text", "answer", "chosen", "option_scores")
+        columns = {n: rows[n].astype(object).where(rows[n].notna(), None).to_numpy() for n in names}
+        return cls(at, columns)
+
+    def alike(self, left: Key, right: Key, asked: Mask) -> tuple[Mask, Mask]:
+        """Which of the items `asked` got the very same answer, and which the same label."""
+        texts = left.view == "text"
+        label = self.columns["answer" if texts else "chosen"]
+        whole = self.columns["text" if texts else "option_scores"]
+        before, after = (self.at[key._replace(view="text")][asked] for key in (left, right))
+        pairs = list(zip(before, after, strict=True))
+        same = np.array([label[i] == label[j] for i, j in pairs], bool)
+        very = np.array([_alike(whole[i], whole[j]) for i, j in pairs], bool)
+        return same & very, same
+
+
+def _alike(before: object, after: object) -> bool:
+    """Whether two texts are the same, or two rows of option scores close."""
+    if not isinstance(before, Sequence) or not isinstance(after, Sequence):
+        return bool(before == after)
+    if isinstance(before, str) or isinstance(after, str):
+        return before == after
+    return len(before) == len(after) and all(
+        abs(x - y) <= TOLERANCE or x == y or (x != x and y != y)
+        for x, y in zip(before, after, strict=True)
+    )
+
+
+class _Test(NamedTuple):
+    """The paired test of two cells, as `versus` makes it: a is the second run, b the first."""
+
+    metric: str
+    accuracy_a: float
+    accuracy_b: float
+    only_a: int | None
+    only_b: int | None
+    difference: float
+    low: float
+    high: float
+    p: float
+    design_effect: float
+
+
+def _cell(name: CellName, frame: TaskFrame, given: _Given, left: Key, right: Key) -> CellDiff:
+    """One cell of both runs: how many answers are alike, and the paired table of right ones."""
+    asked = asked_both(frame, left, right)
+    alike, same = given.alike(left, right, asked)
+    cell = CellDiff(
+        model=name.model, recipe=name.recipe, seed=name.seed, level=name.level, view=name.view,
+        task=name.task,
+        n=int(asked.sum()),
+        only_first=int((frame.codes[left] != sk.MISSING).sum() - asked.sum()),
+        only_second=int((frame.codes[right] != sk.MISSING).sum() - asked.sum()),
+        same=int(alike.sum()),
+        changed=int((~same).sum()),
+    )  # fmt: skip
+    if not frame.skilled or not asked.any():
+        return cell
+    test = _Test(**versus(frame, right, left))
+    return replace(
+        cell,
+        metric=test.metric, lost=test.only_b, gained=test.only_a,
+        first=_finite(test.accuracy_b), second=_finite(test.accuracy_a),
+        difference=_finite(test.difference), low=_finite(test.low), high=_finite(test.high),
+        p=_finite(test.p), design_effect=_finite(test.design_effect),
+    )  # fmt: skip
+
+
+def _finite(value: float) -> float | None:
+    """The value in Python's own type, None where it is not finite."""
+    return float(value) if math.isfinite(value) else None

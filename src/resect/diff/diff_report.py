@@ -1,0 +1,281 @@
+"""What changed between two runs, as lines of text: the verdicts first, then the numbers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+
+from resect.diff.answer_diff import AnswerDiff, CellDiff, CellName
+from resect.diff.row_names import Plain
+from resect.diff.run_diff import ModelPair, RunDiff
+from resect.diff.same_summary import Difference
+from resect.report import formatting as text
+
+SENTENCE = re.compile(r"(?<=\.) (?=[A-Z])")
+"""Where one sentence ends and another begins."""
+
+RUNS = ("first", "second")
+
+MOST = 10
+"""Lines of a part; the rest is counted."""
+
+FIELDS = 4
+"""Fields of one line; the rest is counted."""
+
+LONGEST = 120
+"""Characters of an example."""
+
+CLEAR = 0.05
+"""Two-sided error over all cells together (Holm) below which a change of answers is clear."""
+
+
+def lines(changes: RunDiff, everything: bool = False) -> list[str]:
+    """The lines of docs/diff.md: a limited number, or every difference."""
+    if not changes.in_common:
+        return [
+            "The two runs have nothing in common: no model was asked the same task under the same "
+            "recipe, level and seed in both."
+        ]
+    findings, most = changes.findings, None if everything else MOST
+    shown = [line for pair in findings.models for line in _model(pair)]
+    if not (findings.verdicts or findings.only or findings.values or findings.reordered):
+        shown.append("the same findings")
+    shown += _part("Asked differently", _by_row(findings.asked, most), most)
+    words = [row for row in findings.verdicts if row.field != "headline"]
+    headlines = [row for row in findings.verdicts if row.field == "headline"]
+    verdicts = [line for row in headlines for line in _headline(row)] + _by_row(words, most)
+    shown += _part("Verdicts and safe levels", verdicts, most)
+    only = findings.only
+    shown += _part("Only in one run", _rows(only) if everything else _only(only), most)
+    if findings.reordered:
+        shown += ["", f"In another order: {', '.join(findings.reordered)}"]
+    values = findings.values
+    listed = _by_row(values, None) if everything else _numbers(values, findings.shared)
+    shown += _part("What else differs in rows of both runs", listed, most)
+    if changes.answers is None:
+        shown += ["", f"No answers were compared: {changes.reason}."]
+    else:
+        shown += _answers(changes.answers, most)
+    return shown if shown[0] else shown[1:]
+
+
+def _part(title: str, listed: Sequence[str], most: int | None) -> list[str]:
+    """A title, its lines, and how many more there are; nothing without lines."""
+    if not listed:
+        return []
+    more = len(listed) - len(listed[:most])
+    rest = [f"  and {_many(more, 'more line')} (--all)"] if more else []
+    return ["", title, *(f"  {line}" for line in listed[:most]), *rest]
+
+
+def _model(pair: ModelPair) -> list[str]:
+    """How the two models of a pair are known to be the same, where that must be told."""
+    first, second = text.plain(pair.first), text.plain(pair.second)
+    if pair.by == "role":
+        return [f"{second} is compared with {first}: each is the only {pair.role} without a "
+                "namesake in the other run."]  # fmt: skip
+    return [f"{first} has other weights in the second run."] if pair.weights == "other" else []
+
+
+# ── findings ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _by_row(differences: Iterable[Difference], most: int | None) -> list[str]:
+    """A line for each row, with what differs in it; `most` None: all of it."""
+    shown = []
+    for where, group in groupby(differences, _where):
+        fields = [_field(difference) for difference in group]
+        listed = fields if most is None else fields[:FIELDS]
+        more = f"; and {len(fields) - len(listed)} more" if fields[len(listed) :] else ""
+        shown.append(f"{where}: {'; '.join(listed)}{more}")
+    return shown
+
+
+def _field(difference: Difference) -> str:
+    """What differs in one place: `limit 60 -> 50`, or that only one run has it."""
+    field = text.plain(difference.field)
+    if difference.kind == "value":
+        first, second = _value(difference.first), _value(difference.second)
+        return f"{field} {first} -> {second}".strip()
+    if difference.kind == "order":
+        return "in another order"
+    return f"{field} only in the {difference.kind}".strip()
+
+
+def _headline(difference: Difference) -> list[str]:
+    """The sentences of each headline that the other one lacks."""
+    first, second = (SENTENCE.split(str(run)) for run in (difference.first, difference.second))
+    return [
+        text.plain(f"the {which}: {' '.join(part for part in own if part not in other)}")
+        for which, own, other in (("first", first, second), ("second", second, first))
+    ]
+
+
+def _rows(only: Iterable[Difference]) -> list[str]:
+    return [f"{_where(difference)}: {_field(difference)}" for difference in only]
+
+
+def _only(only: Iterable[Difference]) -> list[str]:
+    """A line for each list and field: how many rows only one run has, and the first of them."""
+    groups: dict[tuple[str, str], list[Difference]] = {}
+    for difference in only:
+        groups.setdefault((difference.section, difference.field), []).append(difference)
+    shown = []
+    for (section, field), differences in groups.items():
+        kinds = [difference.kind for difference in differences]
+        counts = [f"{kinds.count(kind):,} only in the {kind}" for kind in RUNS if kind in kinds]
+        example = _named(differences[0].row)
+        example = example if len(example) <= LONGEST else f"{example[:LONGEST]}…"
+        where = f"{section} {text.plain(field)}" if field else section
+        shown.append(f"{where}: {', '.join(counts)}{f', like {example}' if example else ''}")
+    return shown
+
+
+def _numbers(values: Iterable[Difference], shared: Mapping[str, int]) -> list[str]:
+    """A line for each list: in how many rows what differs, by how much at most."""
+    sections: dict[str, list[Difference]] = {}
+    for difference in values:
+        sections.setdefault(difference.section, []).append(difference)
+    shown = []
+    for section, differences in sections.items():
+        fields: dict[str, list[Difference]] = {}
+        for difference in differences:
+            fields.setdefault(difference.field, []).append(difference)
+        differing = len({_where(difference) for difference in differences})
+        total = f" of {shared[section]:,}" if section in shared else ""
+        shown.append(", ".join([f"{section}: {differing:,}{total} rows", *_fields(fields)]))
+    return shown
+
+
+def _fields(fields: Mapping[str, Sequence[Difference]]) -> list[str]:
+    """The first fields that differ in a list, by how much each, and how many more there are."""
+    named = [field for field in fields if field]
+    # the ends of an interval and reasons go with the value they stand beside
+    leading = [field for field in named if not field.endswith(("low", "high", "reason"))] or named
+    shown = [_most(field, fields[field]) for field in leading[:FIELDS]]
+    more = len(named) - len(shown)
+    if more and shown:
+        shown[-1] += f" and {_many(more, 'more field')}"
+    return shown
+
+
+def _most(field: str, differences: Sequence[Difference]) -> str:
+    """One field: the largest difference of its numbers, else in how many rows it differs."""
+    pairs = [(text.finite(row.first), text.finite(row.second)) for row in differences]
+    apart = [abs(x - y) for x, y in pairs if x is not None and y is not None]
+    name = text.plain(field)
+    if apart:
+        return f"{name} (up to {max(apart):.3g})"
+    return f"{name} ({_many(len(differences), 'row')})"
+
+
+# ── answers ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _answers(answers: AnswerDiff, most: int | None) -> list[str]:
+    """How many answers are the same, what was lost and gained, and where that is clear."""
+    cells = [cell for cell in answers.cells if cell.n]
+    if not cells:
+        return ["", "No question was asked under the same recipe and level in both runs."]
+    moved = [cell for cell in cells if cell.difference or cell.lost or cell.gained]
+    moved.sort(key=lambda cell: 1.0 if cell.p is None else cell.p)
+    shown = ["", _alike(cells), *_missing(answers)]
+    if moved:
+        clear = sum(cell.p_holm is not None and cell.p_holm <= CLEAR for cell in cells)
+        title = (
+            f"Right answers changed in {len(moved):,} of {len(cells):,} cells, clearly (p at most "
+            f"{CLEAR} after Holm's correction over {answers.family:,}) in {clear:,}"
+        )
+        shown += _part(title, [_cell(cell) for cell in moved], most)
+    return shown
+
+
+def _alike(cells: Sequence[CellDiff]) -> str:
+    """How many answers are the same, in one line."""
+    total, same = sum(cell.n for cell in cells), sum(cell.same for cell in cells)
+    clause = f"the same answers to {same:,} of {total:,} items in {_many(len(cells), 'cell')}"
+    if same == total:
+        return clause
+    changed = sum(cell.changed for cell in cells)
+    lost, gained = sum(cell.lost or 0 for cell in cells), sum(cell.gained or 0 for cell in cells)
+    return (
+        f"{clause}, the same in other words or scores to {total - same - changed:,}, other ones to "
+        f"{changed:,}; right answers lost {lost:,}, gained {gained:,}"
+    )
+
+
+def _missing(answers: AnswerDiff) -> list[str]:
+    """What only one run asked."""
+    counts = {
+        "first": (sum(cell.only_first for cell in answers.cells), len(answers.only_first)),
+        "second": (sum(cell.only_second for cell in answers.cells), len(answers.only_second)),
+    }
+    shown = []
+    for which, (items, cells) in counts.items():
+        parts = [f"{_many(items, 'more item')} in these cells"] if items else []
+        parts += [_many(cells, "more cell")] if cells else []
+        shown += [f"only in the {which}: {' and '.join(parts)}"] if parts else []
+    if answers.unlike_tasks:
+        names = ", ".join(map(text.plain, answers.unlike_tasks))
+        shown.append(f"not compared, because their labels or metrics differ: {names}")
+    return shown
+
+
+def _cell(cell: CellDiff) -> str:
+    where = _named(_name_of(cell))
+    counts = ""
+    if cell.lost is not None:
+        counts = f"{cell.lost} lost, {cell.gained} gained of {cell.n}, "
+    ends = ", ".join(_signed(end) for end in (cell.low, cell.high))
+    holm = ""
+    if cell.p is not None and cell.p_holm is not None:
+        holm = f", p {cell.p:.2g}, after Holm {cell.p_holm:.2g}"
+    return f"{where}: {counts}{cell.metric} {_signed(cell.difference)} [{ends}]{holm}"
+
+
+def _name_of(cell: CellName) -> dict[str, Plain]:
+    """What names a cell, in the order of the words."""
+    return {
+        "model": cell.model, "recipe": cell.recipe, "seed": cell.seed, "level": cell.level,
+        "task": cell.task, "view": cell.view,
+    }  # fmt: skip
+
+
+# ── words ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _where(difference: Difference) -> str:
+    """The list and the row that a difference stands in."""
+    named = _named(difference.row)
+    return f"{difference.section}, {named}" if named else difference.section
+
+
+def _named(row: Mapping[str, Plain]) -> str:
+    """What names a row, in words."""
+    words = []
+    for field, value in row.items():
+        if field == "level":
+            words.append(text.level(value))
+        elif field == "seed":
+            words += [] if value is None else [f"seed {value}"]
+        elif value is not None:
+            words.append(text.plain(value))
+    return ", ".join(words)
+
+
+def _value(value: Plain) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, Mapping | list):
+        return text.plain(json.dumps(value, ensure_ascii=False))
+    return text.plain(value)
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _signed(value: float | None) -> str:
+    return text.DASH if value is None else f"{value:+.3f}"

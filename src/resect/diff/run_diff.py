@@ -1,0 +1,170 @@
+"""What changed from one run to another: their findings, paired by what names them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from resect.diff.answer_diff import AnswerDiff
+from resect.diff.row_names import Plain, renamed
+from resect.diff.same_summary import Difference, SummarySource, compared, load
+
+VERDICTS = {"headline", "state", "safe_level", "verdict", "verdict_holm", "first"}
+"""Fields that say in a word what follows from the numbers."""
+
+PICKED = {"recipe", "seed", "level"}
+"""The same of `smallest_safe`: the version that was picked."""
+
+FOREMOST = ("verdict", "safety", "smallest_safe")
+"""Lists whose words stand first."""
+
+ASKED = {"schema", "study", "models", "tasks"}
+"""What was asked and not what was measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPair:
+    """A model of the first run and the one of the second that stands for it, by name or role.
+
+    `weights` says whether the two are the same by their fingerprints, None unknown.
+    """
+
+    first: str
+    second: str
+    role: str | None
+    by: Literal["name", "role"]
+    weights: Literal["same", "other"] | None
+
+
+@dataclass(frozen=True, slots=True)
+class FindingDiff:
+    """Every difference between the findings of two runs: see docs/diff.md."""
+
+    same: bool
+    models: tuple[ModelPair, ...]
+    asked: tuple[Difference, ...]
+    verdicts: tuple[Difference, ...]
+    only: tuple[Difference, ...]
+    values: tuple[Difference, ...]
+    reordered: tuple[str, ...]
+    shared: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class RunDiff:
+    """Two runs compared: findings, and answers or the reason why there are none."""
+
+    findings: FindingDiff
+    answers: AnswerDiff | None
+    reason: str | None
+
+    @property
+    def in_common(self) -> bool:
+        """Whether the runs are the same, or any curve or cell is in both."""
+        cells = self.answers is not None and bool(self.answers.cells)
+        return self.findings.same or bool(self.findings.shared.get("curves")) or cells
+
+    def to_data(self) -> dict[str, object]:
+        """The document of `resect diff --json`."""
+        return {
+            "schema": 1,
+            "in_common": self.in_common,
+            **asdict(self.findings),
+            "answers": None if self.answers is None else asdict(self.answers),
+            "reason": self.reason,
+        }
+
+
+def diff_findings(first: SummarySource, second: SummarySource) -> FindingDiff:
+    """Every difference between the findings of two runs, sorted by how much it says.
+
+    Models are paired by name; where names do not match, those that alone have a role in both
+    runs are taken for one another.
+    """
+    left, right = load(first), load(second)
+    models = same_models(left, right)
+    names = {pair.second: pair.first for pair in models}
+    differences, shared = compared(left, renamed_models(right, names))
+    rest = [d for d in differences if _top(d) not in ASKED]
+    verdicts = [d for d in rest if d.kind == "value" and _is_verdict(d)]
+    verdicts.sort(key=lambda d: FOREMOST.index(_top(d)) if _top(d) in FOREMOST else len(FOREMOST))
+    return FindingDiff(
+        same=not differences and all(pair.by == "name" for pair in models),
+        models=models,
+        asked=tuple(d for d in differences if _top(d) in ASKED),
+        verdicts=tuple(verdicts),
+        only=tuple(d for d in rest if d.kind in ("first", "second")),
+        values=tuple(d for d in rest if d.kind == "value" and not _is_verdict(d)),
+        reordered=tuple(dict.fromkeys(d.section for d in rest if d.kind == "order")),
+        shared={section: n for section, n in shared.items() if n and section not in ASKED},
+    )
+
+
+def same_models(first: Mapping[str, Plain], second: Mapping[str, Plain]) -> tuple[ModelPair, ...]:
+    """Which model of the second run stands for which of the first, by name or else by role."""
+    left, right = _models(first), _models(second)
+    pairs = [_pair(left[name], right[name], "name") for name in left if name in right]
+    spare_left = [model for name, model in left.items() if name not in right]
+    spare_right = [model for name, model in right.items() if name not in left]
+    for model in spare_left:
+        others = [other for other in spare_right if other.role == model.role]
+        alone = sum(other.role == model.role for other in spare_left) == 1
+        if model.role and alone and len(others) == 1:
+            pairs.append(_pair(model, others[0], "role"))
+    return tuple(pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """What tells whether two models are the same."""
+
+    name: str
+    role: str | None
+    fingerprint: str | None
+
+
+def _models(summary: Mapping[str, Plain]) -> dict[str, _Model]:
+    """The models of a summary by name."""
+    models = {}
+    for row in _rows(summary, "models"):
+        role, fingerprint = row.get("role"), row.get("fingerprint")
+        models[str(row["name"])] = _Model(
+            str(row["name"]),
+            None if role is None else str(role),
+            None if fingerprint is None else str(fingerprint),
+        )
+    return models
+
+
+def _rows(summary: Mapping[str, Plain], section: str) -> list[Mapping[str, Plain]]:
+    entries = summary.get(section)
+    entries = entries if isinstance(entries, list | tuple) else ()
+    return [entry for entry in entries if isinstance(entry, Mapping)]
+
+
+def _pair(first: _Model, second: _Model, by: Literal["name", "role"]) -> ModelPair:
+    weights: Literal["same", "other"] | None = None
+    if first.fingerprint is not None and second.fingerprint is not None:
+        weights = "same" if first.fingerprint == second.fingerprint else "other"
+    return ModelPair(first.name, second.name, first.role, by, weights)
+
+
+def renamed_models(summary: Mapping[str, Plain], names: Mapping[str, str]) -> dict[str, Plain]:
+    """A summary in which models have the names of those they stand for."""
+    result = {key: renamed(value, names) for key, value in summary.items()}
+    if "models" in result:
+        result["models"] = [
+            {**row, "name": names.get(str(row["name"]), row["name"])}
+            for row in _rows(result, "models")
+        ]
+    return result
+
+
+def _top(difference: Difference) -> str:
+    return difference.section.partition(".")[0]
+
+
+def _is_verdict(difference: Difference) -> bool:
+    field = difference.field.rpartition(".")[2]
+    return field in VERDICTS or (difference.section == "smallest_safe" and field in PICKED)

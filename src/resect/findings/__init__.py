@@ -1,0 +1,1 @@
+"""Findings: typed rows made of answers by statistics. No prose, no torch."""

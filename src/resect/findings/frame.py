@@ -1,0 +1,248 @@
+"""Rows of answers to aligned matrices: one `TaskFrame` per task, all its cells over its items.
+
+Shapes: N items of a task (sorted by item id), K labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from resect.findings.encoding import (
+    Meant,
+    Singles,
+    codes_of,
+    ends,
+    is_labelled,
+    meant_by,
+    parts_of,
+    probabilities,
+    shares,
+)
+from resect.findings.part_metrics import SCORE, Metric, headline
+from resect.record import Kind, TaskInfo, View
+from resect.stats.intervals import Floats
+from resect.stats.skill import MISSING, Codes, encode
+
+VIEWS: tuple[View, ...] = ("text", "options")
+UNSWEPT = -1.0
+"""Stands for a level of null while grouping."""
+
+Level = float | None
+
+
+class Key(NamedTuple):
+    """One cell in one view."""
+
+    model: str
+    recipe: str
+    seed: int
+    level: Level
+    view: View
+
+
+@dataclass(frozen=True)
+class TaskFrame:
+    """Everything answered on one task. `codes[key]` is (N,), `gold` (N,).
+
+    Tasks that are not of kind `label` have no labels: their codes are 0 right (a score of 1), 1
+    anything less and `NO_ANSWER`, the gold is 0 throughout, and `parts[key]` has what their
+    metrics are made of, (N,) each, the `score` among them. `headline` is the metric that skill,
+    areas and the verdict are of; `graded` says that items can be right in part, so that nothing
+    that counts right and wrong items is defined.
+
+    `probabilities[key]` is (N, K): the softmax of the option scores, NaN where an item has none;
+    only cells of the options view have it. `meant` says what the options of each item count as,
+    (N,) tuples of labels: items may have different numbers of options. `ends[key]` are the texts
+    that only the token limit ended (`cut_off`) and the degenerate ones of these (`trapped`), (N,)
+    each. `ids`, `tags` and `options` are per item. What `lay_beside` adds: `variants[name][key]`
+    are the codes of a variant's answers at their questions' places, `declined[side][key]` the
+    counts of `variants.Declined` on the side that has no answer or the one that has.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    items: tuple[str, ...]
+    clusters: tuple[str, ...]
+    gold: Codes
+    codes: dict[Key, Codes] = field(default_factory=dict)
+    outcomes: dict[Key, dict[str, float]] = field(default_factory=dict)
+    probabilities: dict[Key, Singles] = field(default_factory=dict)
+    ids: tuple[str, ...] = ()
+    tags: tuple[Mapping[str, str], ...] = ()
+    kind: Kind = "label"
+    primary: str = "accuracy"
+    headline: Metric | None = None
+    graded: bool = False
+    parts: dict[Key, dict[str, Floats]] = field(default_factory=dict)
+    ends: dict[Key, dict[str, NDArray[np.bool_]]] = field(default_factory=dict)
+    meant: tuple[Meant, ...] = ()
+    options: tuple[Mapping[str, str] | None, ...] = ()
+    variants: dict[str, dict[Key, Codes]] = field(default_factory=dict)
+    declined: dict[str, dict[Key, tuple[Floats, ...]]] = field(default_factory=dict)
+
+    @property
+    def skilled(self) -> bool:
+        """Whether there is a skill, 0 for a model without knowledge (perplexity has none)."""
+        return bool(self.labels) or self.headline is not None
+
+    @cached_property
+    def sizes(self) -> NDArray[np.intp]:
+        """How many options each item has, (N,)."""
+        every = self.meant or (self.labels,) * len(self.items)
+        return np.array([len(options) for options in every], dtype=np.intp)
+
+    @cached_property
+    def guessed(self) -> Floats:
+        """How likely a guess among an item's own options is right, (N,)."""
+        every = self.meant or (self.labels,) * len(self.items)
+        right = [options.count(self.labels[g]) for options, g in zip(every, self.gold, strict=True)]
+        return np.asarray(np.array(right, dtype=float) / np.maximum(self.sizes, 1))
+
+    @cached_property
+    def cluster(self) -> NDArray[np.intp]:
+        """The number of each item's cluster, (N,)."""
+        return np.unique(np.asarray(self.clusters, dtype=str), return_inverse=True)[1]
+
+    def views(self, model: str | None = None) -> tuple[View, ...]:
+        """The views that this task (or this model on it) was asked in."""
+        found = {k.view for k in self.codes if model is None or k.model == model}
+        return tuple(v for v in VIEWS if v in found)
+
+
+def clean_level(recipe: str, level: Any) -> Level:
+    """An exact level: 0.0 for the baseline, None where nothing is swept."""
+    if recipe == "none":
+        return 0.0
+    return None if level is None or pd.isna(level) else round(float(level), 6)
+
+
+def frames(
+    answers: pd.DataFrame, tasks: dict[str, TaskInfo]
+) -> tuple[dict[str, TaskFrame], list[str]]:
+    """One frame per task, and sentences on what was left out. Variants are not read here."""
+    warnings: list[str] = []
+    found = {}
+    for name, info in tasks.items():
+        rows = answers[answers["task"] == name] if len(answers) else answers
+        if len(rows):
+            rows = rows[rows["variant"].isna()]
+        found[name] = _frame(_with_gold(rows, info, warnings), info, warnings)
+    return found, warnings
+
+
+def _with_gold(rows: pd.DataFrame, info: TaskInfo, warnings: list[str]) -> pd.DataFrame:
+    if not len(rows) or not is_labelled(info):
+        return rows
+    known = rows["gold"].isin(info.labels)
+    lost = rows.loc[~known, "item"].nunique()
+    if lost:
+        labels = "/".join(info.labels)
+        warnings.append(f"{info.name}: {lost} items without a gold label in {labels} left out.")
+    return rows[known]
+
+
+def _frame(rows: pd.DataFrame, info: TaskInfo, warnings: list[str]) -> TaskFrame:
+    labels = info.labels if is_labelled(info) else ()
+    if not len(rows):
+        return TaskFrame(info.name, labels, (), (), np.zeros(0, dtype=np.int8), kind=info.kind)
+    first = rows.drop_duplicates("item").sort_values(["item_id", "item"])
+    items = tuple(map(str, first["item"]))
+    parts = {} if labels else parts_of(rows)
+    main = None if labels or info.kind == "score" else headline(info.primary, parts)
+    fractions = not np.isin(parts["score"], (0.0, 1.0)).all() if main is SCORE else True
+    frame = TaskFrame(
+        info.name,
+        labels,
+        items,
+        tuple(map(str, first["parent"].where(first["parent"].notna(), first["item_id"]))),
+        encode(list(first["gold"]), labels) if labels else np.zeros(len(items), dtype=np.int8),
+        ids=tuple(map(str, first["item_id"])),
+        tags=tuple(tags if isinstance(tags, Mapping) else {} for tags in first["tags"]),
+        kind=info.kind,
+        primary=info.primary,
+        headline=main,
+        graded=main is not None and fractions,
+        meant=tuple(meant_by(first, labels)) if labels else (),
+        options=_options(first),
+    )
+    _fill(frame, rows, info, parts, warnings)
+    return frame
+
+
+def _fill(
+    frame: TaskFrame,
+    rows: pd.DataFrame,
+    info: TaskInfo,
+    parts: Mapping[str, Floats],
+    warnings: list[str],
+) -> None:
+    """Put the rows of every cell into their places."""
+    n, labels = len(frame.items), frame.labels
+    place = rows["item"].astype(str).map({item: i for i, item in enumerate(frame.items)})
+    at_item = place.to_numpy()
+    columns, ended = codes_of(rows, info), ends(rows)
+    chances = None
+    if labels:
+        chances = probabilities(list(rows["option_scores"]), meant_by(rows, labels), labels)
+    for cell, members in cells_of(rows):
+        where = f"{info.name}, {cell.model}, {cell.recipe} at {cell.level}"
+        at = _once(members, at_item, where, warnings)
+        for view, (codes, seen) in columns.items():
+            here = at[seen[at]]  # a row that lacks this view was not asked in it
+            if not len(here):
+                continue
+            key, there = cell._replace(view=view), at_item[here]
+            frame.codes[key] = _spread(codes, here, there, n, MISSING)
+            if not labels:
+                frame.parts[key] = {p: _spread(x, here, there, n, np.nan) for p, x in parts.items()}
+            if view == "text":
+                frame.outcomes[key] = shares(rows["outcome"].iloc[at])
+                frame.ends[key] = {e: _spread(x, here, there, n, False) for e, x in ended.items()}
+            elif chances is not None and not np.isnan(chances[at]).all():
+                spread = np.full((n, len(labels)), np.nan, dtype=np.float32)
+                spread[at_item[at]] = chances[at]
+                frame.probabilities[key] = spread
+
+
+def _options(first: pd.DataFrame) -> tuple[Mapping[str, str] | None, ...]:
+    if "options" not in first:
+        return (None,) * len(first)
+    return tuple(x if isinstance(x, Mapping) else None for x in first["options"])
+
+
+def _spread(
+    values: NDArray[Any], rows: NDArray[np.intp], places: NDArray[Any], n: int, blank: Any
+) -> NDArray[Any]:
+    """The values of some rows at their items' places, (N,), `blank` elsewhere."""
+    found = np.full(n, blank, dtype=values.dtype)
+    found[places] = values[rows]
+    return found
+
+
+def cells_of(rows: pd.DataFrame) -> Iterator[tuple[Key, NDArray[np.intp]]]:
+    """Every cell among the rows, with the positions of its rows; the view is left at text."""
+    levels = rows["level"].astype(float).round(6).fillna(UNSWEPT)
+    levels = levels.where(rows["recipe"] != "none", 0.0)
+    groups = rows.assign(level=levels).groupby(["model", "recipe", "seed", "level"], sort=False)
+    for group, members in groups.indices.items():
+        model, recipe, seed, level = cast(tuple[str, str, int, float], group)
+        where = None if level == UNSWEPT else float(level)
+        key = Key(str(model), str(recipe), int(seed), where, "text")
+        yield key, np.asarray(members, dtype=np.intp)
+
+
+def _once(
+    at: NDArray[np.intp], place: NDArray[Any], where: str, warnings: list[str]
+) -> NDArray[np.intp]:
+    """The first row of each item; a warning where an item was answered twice in one cell."""
+    _, first = np.unique(place[at], return_index=True)
+    if len(first) < len(at):
+        warnings.append(f"{where}: {len(at) - len(first)} repeated items left out, first kept.")
+    return at[np.sort(first)]

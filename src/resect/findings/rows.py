@@ -1,0 +1,1087 @@
+"""The rows of summary.json as types: frozen, documented, made once; schema and docs come from them.
+
+A field without a default is always written, null where it could not be computed. A field with a
+default is written only where it applies. Shares are from 0 to 1, levels are fractions removed or
+bits per weight (null where nothing is swept), sizes are in bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal
+
+from resect.record import Kind, Status, View
+
+Domain = Literal["medical", "general"]
+Level = float | None
+ROW = {"extra": "forbid"}
+"""pydantic's settings for every row: a key that no field names is refused."""
+
+
+class Better(StrEnum):
+    """Who keeps more, as one test or several that agree say it."""
+
+    A = "a better"
+    B = "b better"
+    NEITHER = "no evidence"
+    DEPENDS = "depends on the measure"
+
+
+class CliffKind(StrEnum):
+    """What a cliff is: see `Cliff`."""
+
+    HALF = "half"
+    ONSET = "onset"
+    STEEPEST = "steepest"
+    DIVERGENCE = "divergence"
+
+
+class SweepState(StrEnum):
+    """How far a sweep stays within its margins."""
+
+    ALL = "all"
+    UP_TO = "up to"
+    NONE = "none"
+    NOT_ASSESSABLE = "not assessable"
+
+
+class PickedBy(StrEnum):
+    """What ranks the versions that passed."""
+
+    DISK = "bytes_on_disk"
+    MEMORY = "bytes_in_memory"
+    LEVEL = "level"
+
+
+# ── estimates ───────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number and its 95 % interval; all null with a `reason` where it could not be computed."""
+
+    __pydantic_config__ = ROW
+    value: float | None
+    low: float | None
+    high: float | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """A size that noise can only raise: `value` without noise, `counted` as it stands.
+
+    `by_chance` is what noise alone shows on as many items.
+    """
+
+    __pydantic_config__ = ROW
+    value: float | None
+    low: float | None
+    high: float | None
+    counted: float | None
+    by_chance: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A share of `n` items; `guess` is what a model that takes any option would get."""
+
+    __pydantic_config__ = ROW
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int | None = None
+    guess: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The median of repeated timings, with the lowest and the highest."""
+
+    __pydantic_config__ = ROW
+    median: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class HalfLevel:
+    """Where half is gone; `censored` where it is not seen gone through the last level."""
+
+    __pydantic_config__ = ROW
+    level: float | None
+    low: float | None
+    high: float | None
+    censored: bool
+
+
+# ── what a row is about ─────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfSweep:
+    """One model under one recipe with one seed."""
+
+    __pydantic_config__ = ROW
+    model: str
+    role: str
+    recipe: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfCurve(OfSweep):
+    """One sweep on one task in one view."""
+
+    task: str
+    view: View
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfPair:
+    """Two models on one task in one view: `a` the specialist and `b` the base, where they are."""
+
+    __pydantic_config__ = ROW
+    task: str
+    view: View
+    a: str
+    b: str
+
+
+# ── study, models, tasks ────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyModel:
+    """A model as the study names it."""
+
+    __pydantic_config__ = ROW
+    id: str
+    revision: str | None
+    dtype: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyRecipe:
+    """A recipe of the study with its levels; `roles` are those of the models it is for.
+
+    `level_of`: what a level is a fraction of, like `targeted weights`.
+    """
+
+    __pydantic_config__ = ROW
+    name: str
+    levels: tuple[Level, ...] = ()
+    roles: tuple[str, ...] = ()
+    seed: int | None = None
+    level_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """The study as it was declared; `recorded` says where an audit's answers came from.
+
+    `margin` is the largest loss that passes, null for each task's own.
+    """
+
+    __pydantic_config__ = ROW
+    name: str
+    models: Mapping[str, StudyModel]
+    recipes: tuple[StudyRecipe, ...]
+    tasks: tuple[str, ...]
+    limit: int | None
+    variants: tuple[str, ...]
+    seed: int
+    resamples: int
+    margin: float | None
+    alpha: float | None
+    recorded: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A model that was asked; `parent` is what its card or a table says it was tuned from."""
+
+    __pydantic_config__ = ROW
+    name: str
+    role: str
+    id: str
+    revision: str | None
+    fingerprint: str | None
+    dtype: str | None
+    parent: str | None
+    parameters: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Averages:
+    """Precision, recall and F1 averaged over labels."""
+
+    __pydantic_config__ = ROW
+    precision: float
+    recall: float
+    f1: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Floors:
+    """What answering without knowledge gets on the very items: accuracies, null without labels."""
+
+    __pydantic_config__ = ROW
+    chance: float | None
+    majority: float | None
+    majority_label: str | None
+    majority_weighted: Averages | None
+    always_positive: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestMargins:
+    """The margins of the further tests of a task."""
+
+    __pydantic_config__ = ROW
+    no_answer: float
+    miss: float
+    confident_error: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A task: what it is, how it was asked, its margins, gold labels and floors."""
+
+    __pydantic_config__ = ROW
+    name: str
+    kind: Kind
+    domain: Domain | None
+    labels: tuple[str, ...]
+    summary: str
+    protocol: str
+    scored: str
+    primary: str
+    margin: float
+    margins: TestMargins
+    positive: str | None
+    n: int
+    gold: Mapping[str, int]
+    floors: Floors
+
+
+# ── curves ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelScores:
+    """One label: precision, recall, F1, and how many items have it as gold and as answer."""
+
+    __pydantic_config__ = ROW
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    gold: int
+    predicted: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurvePoint(OfCurve):
+    """One level of one curve. The intact model is level 0.
+
+    `accuracy` with Wilson's interval; `macro_f1`, `precision` and `recall` over the task's labels.
+    `metrics` holds every metric of the catalogue that this level has. `outcomes` are shares of
+    texts, `prediction_share` of all items. `flips`: share of items whose right or wrong changed
+    from level 0. `format_loss`: right by options and not by text; `forgotten`: right by neither.
+    """
+
+    level: Level
+    measured_level: Level
+    n: int
+    status: Status
+    reason: str | None
+    accuracy: float | None
+    accuracy_low: float | None
+    accuracy_high: float | None
+    skill: float | None
+    macro_f1: float | None
+    precision: float | None
+    recall: float | None
+    per_label: Mapping[str, LabelScores]
+    metrics: Mapping[str, Estimate]
+    outcomes: Mapping[str, float]
+    prediction_share: Mapping[str, float | None]
+    flips: float | None
+    format_loss: float | None
+    forgotten: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Robustness(OfCurve):
+    """The area under a curve over the range of its levels: 1 is unharmed at every level.
+
+    `absolute` is of skill, `retention` of the share of the intact skill; `raw_area` is not
+    divided by the range.
+    """
+
+    metric: Literal["skill"]
+    kind: Literal["absolute", "retention"]
+    value: float | None
+    low: float | None
+    high: float | None
+    raw_area: float | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison(OfPair):
+    """Robustness of `a` minus that of `b`, over the same resamples of the same items.
+
+    `verdict` reads the intervals as they are, `verdict_holm` after Holm's correction over the
+    `family`; both are null where no word can be given, and `undecided` then says why.
+    `detectable` is the smallest difference that these data could have shown.
+    """
+
+    metric: Literal["skill"]
+    kind: Literal["absolute", "retention", ""]
+    recipe: str
+    seed: int
+    difference: float | None
+    low: float | None
+    high: float | None
+    detectable: float | None
+    verdict: Better | None
+    verdict_holm: Better | None
+    p: float | None
+    p_holm: float | None
+    family: int | None
+    reason: str | None
+    undecided: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntactComparison(OfPair):
+    """The models before any damage: metric of `a` minus that of `b` on the same `n` items.
+
+    Tango's interval and the exact McNemar test; Student's where items can be right in part.
+    """
+
+    n: int
+    metric: str
+    accuracy_a: float | None
+    accuracy_b: float | None
+    only_a: int | None
+    only_b: int | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    design_effect: float
+    verdict: Better
+
+
+# ── cliffs and what fails first ─────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepShare:
+    """In which share of resamples the step from `level` to `to` was the steepest."""
+
+    __pydantic_config__ = ROW
+    level: float
+    to: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cliff(OfCurve):
+    """Where a curve breaks: `half` (half is gone), `onset`, `steepest` drop, `divergence`.
+
+    `level` is null with `censored` where the curve gets there at no level up to `last_level`, and
+    with a `reason` alone where it was not looked for. `high` is null beside a `level` where the
+    interval reaches beyond the last level. `to`, `drop` and `shares` are of `steepest`, the gap of
+    `divergence`.
+    """
+
+    metric: str
+    kind: CliffKind
+    level: float | None
+    low: float | None
+    high: float | None
+    censored: bool
+    reason: str | None
+    to: float | None = None
+    drop: float | None = None
+    shares: tuple[StepShare, ...] = ()
+    gap: float | None = None
+    gap_low: float | None = None
+    gap_high: float | None = None
+    last_level: float | None = None
+    no_skill: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failing:
+    """The half-level of one of the things that can fail."""
+
+    __pydantic_config__ = ROW
+    what: Literal["answering", "skill by text", "skill by options"]
+    level: float | None
+    low: float | None
+    high: float | None
+    censored: bool
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreaksFirst(OfSweep):
+    """Which fails first on a task: answering, skill by text, or skill by options.
+
+    `by`: how many units of the level before the next one, null where that never fails; `share`:
+    how often it was first among resamples; `clear`: the interval of `by` leaves 0 out.
+    """
+
+    task: str
+    order: tuple[Failing, ...]
+    first: str | None
+    by: float | None
+    low: float | None
+    high: float | None
+    share: float | None
+    clear: bool
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Race:
+    """Two half-levels: which comes `first`, `by` how many units of the level and `steps` of it.
+
+    `by` is above 0 where the second named goes first.
+    """
+
+    __pydantic_config__ = ROW
+    first: str | None
+    by: float | None
+    low: float | None
+    high: float | None
+    steps: float | None
+    steps_low: float | None
+    steps_high: float | None
+    share: float | None
+    clear: bool
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UtilityRace(Race):
+    """Utility against reliability."""
+
+    utility: HalfLevel | None
+    reliability: HalfLevel | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainRace(Race):
+    """Medical against general tasks."""
+
+    medical: HalfLevel | None
+    general: HalfLevel | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetainedLevel:
+    """What is left of utility and of reliability at one level, as shares of the intact model's."""
+
+    __pydantic_config__ = ROW
+    level: Level
+    utility: Estimate
+    reliability: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReliabilityFirst(OfCurve):
+    """Whether skill or one measure of reliability is half gone first."""
+
+    metric: str
+    levels: tuple[RetainedLevel, ...]
+    utility: HalfLevel | None
+    reliability: HalfLevel | None
+    first: str | None
+    by: float | None
+    low: float | None
+    high: float | None
+    steps: float | None
+    steps_low: float | None
+    steps_high: float | None
+    share: float | None
+    clear: bool
+    reason: str | None
+
+
+# ── safety ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SafetyTest:
+    """One paired test at one level, in the direction of its own share (errors may not rise).
+
+    `main` marks tests of how much is right, which may not fall. `lost` and `gained` count items
+    from good to bad and back.
+    """
+
+    __pydantic_config__ = ROW
+    task: str
+    test: str
+    main: bool
+    view: View
+    level: Level
+    margin: float
+    n: int
+    lost: int | None
+    gained: int | None
+    baseline: float | None
+    value: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    passed: bool
+    design_effect: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestName:
+    """A test by its task."""
+
+    __pydantic_config__ = ROW
+    task: str
+    test: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limiting:
+    """The test that stopped a sweep; without numbers, and with a `reason`, where none was made.
+
+    `power`: of these items at the observed discordance, had nothing changed; `provable_margin`:
+    the smallest these answers would have passed; `items_needed`: for a power of 80 %.
+    """
+
+    __pydantic_config__ = ROW
+    task: str
+    test: str
+    main: bool
+    level: Level
+    others: tuple[TestName, ...]
+    reason: str | None
+    view: View | None
+    margin: float | None
+    n: int | None
+    lost: int | None
+    gained: int | None
+    baseline: float | None
+    value: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    passed: bool | None
+    design_effect: float | None
+    power: float | None
+    provable_margin: float | None
+    items_needed: int | None
+
+    @property
+    def tested(self) -> bool:
+        """Whether there was a test, with numbers."""
+        return self.difference is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskReason:
+    """A task and why it could not be assessed."""
+
+    __pydantic_config__ = ROW
+    task: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestReason:
+    """A further test of a task and why it could not be assessed."""
+
+    __pydantic_config__ = ROW
+    task: str
+    test: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DegradedCell:
+    """A cell that fell back to something else than was asked, and why."""
+
+    __pydantic_config__ = ROW
+    level: Level
+    task: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Safety(OfSweep):
+    """How far one sweep stays within its margins of the intact model, in one view.
+
+    `default` marks the view that the verdict reads. `passed` are the levels that passed in fixed
+    sequence, `safe_level` the last of them (0 where the first failed, null where not assessable).
+    """
+
+    view: View
+    default: bool
+    margin: float | None
+    margins: Mapping[str, float]
+    alpha: float
+    state: SweepState
+    safe_level: Level
+    passed: tuple[Level, ...]
+    limiting_task: str | None
+    limiting_test: str | None
+    limiting: Limiting | None
+    assessable: tuple[str, ...]
+    not_assessable: tuple[TaskReason, ...]
+    tests_not_assessable: tuple[TestReason, ...]
+    tests: tuple[SafetyTest, ...]
+    degraded: tuple[DegradedCell, ...]
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmallestSafe:
+    """The smallest version of a model that passed, among its recipes, each at `alpha_each`."""
+
+    __pydantic_config__ = ROW
+    model: str
+    role: str
+    view: View
+    recipes: int
+    alpha: float
+    alpha_each: float
+    rule: str
+    recipe: str | None
+    seed: int | None
+    seeds: tuple[int, ...]
+    level: Level
+    by: PickedBy | None
+    bytes: float | None
+    baseline_bytes: float | None
+    candidates: int
+    degraded: tuple[DegradedCell, ...]
+    reason: str | None
+
+
+# ── bias, trust, reliability ────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Favourite:
+    """The label answered most above its share of gold, and by how much of the answers."""
+
+    __pydantic_config__ = ROW
+    label: str
+    excess: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BiasFloors:
+    """What constant answers get at one level."""
+
+    __pydantic_config__ = ROW
+    majority: float
+    majority_label: str
+    always_positive: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bias(OfCurve):
+    """Which answers a model leans to at one level.
+
+    `lean`: half the sum over labels of |share of answers - share of gold|; `letter_bias`: the
+    spread of recall over letters. Of tasks with a positive label: its share of answers,
+    d' (`sensitivity`) and c (`criterion`, below 0 leans to yes).
+    """
+
+    level: Level
+    n: int
+    answered: int
+    predicted: Mapping[str, Estimate]
+    gold: Mapping[str, float]
+    lean: Distance
+    favourite: Favourite | None
+    letter_bias: Distance | None
+    floors: BiasFloors
+    positive: str | None = None
+    positive_share: Estimate | None = None
+    sensitivity: Estimate | None = None
+    criterion: Estimate | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """The paired table of two levels: items lost and gained, flips, McNemar's p.
+
+    `changed`: share of other answers of any kind.
+    """
+
+    __pydantic_config__ = ROW
+    level: Level
+    n: int
+    lost: int
+    gained: int
+    flips: float | None
+    accuracy_change: float | None
+    p: float | None
+    changed: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust(OfCurve):
+    """Whether answers stay the same, and whether option probabilities can be believed."""
+
+    level: Level
+    n: int
+    since_baseline: Changes | None
+    since_previous: Changes | None
+    calibration_error: Distance | None
+    brier: Estimate | None
+    risk_coverage: Estimate | None
+    auroc: Estimate | None
+    confident: Estimate | None
+    wrong_and_confident: Estimate | None
+    wrong_if_confident: Rate | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reliability(OfCurve):
+    """Answers to variants of the questions, held against the answers to the questions."""
+
+    level: Level
+    consistency: Rate | None = None
+    grounding: Rate | None = None
+    grounded: Rate | None = None
+    preference: Rate | None = None
+
+
+# ── over several tasks, slices, divergences ─────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainLevel:
+    """Mean share of skill left on medical and on general tasks at one level."""
+
+    __pydantic_config__ = ROW
+    level: Level
+    medical: Estimate
+    general: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Domains(OfSweep):
+    """Medical against general tasks: `difference` is of the areas under the shares left."""
+
+    view: View
+    tasks: Mapping[Domain, tuple[str, ...]]
+    levels: tuple[DomainLevel, ...]
+    difference: Estimate
+    first: DomainRace
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbstentionLevel:
+    """How often a model abstains where there is no answer and where there is one; J is the gap."""
+
+    __pydantic_config__ = ROW
+    level: Level
+    unanswerable: Rate
+    answerable: Rate
+    j: Rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abstention(OfSweep):
+    """Abstaining over all tasks that offer it."""
+
+    view: View
+    tasks: Mapping[Literal["unanswerable", "answerable"], tuple[str, ...]]
+    levels: tuple[AbstentionLevel, ...]
+    first: UtilityRace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceValue:
+    """One value of a tag: accuracy of its items before the damage and at the level shown."""
+
+    __pydantic_config__ = ROW
+    value: str
+    n: int
+    baseline: Estimate
+    damaged: Estimate
+    change: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorstSlice:
+    """The value with the lowest accuracy; `apart` if its interval lies below all items'."""
+
+    __pydantic_config__ = ROW
+    value: str
+    n: int
+    accuracy: float
+    low: float
+    high: float
+    apart: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice(OfCurve):
+    """Accuracy by the values of one tag at the level nearest to the half-level, or the last."""
+
+    tag: str
+    level: Level
+    level_of: Literal["half-level", "last level"]
+    accuracy: float | None
+    values: tuple[SliceValue, ...]
+    worst: WorstSlice | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DivergentItem:
+    """An item that `loses` has wrong from `level` on while `keeps` has it right until `until`."""
+
+    __pydantic_config__ = ROW
+    item: str
+    item_id: str
+    keeps: str
+    loses: str
+    level: Level
+    until: Level
+    apart: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Divergence(OfPair):
+    """Items right in both intact models that only one of them keeps."""
+
+    recipe: str
+    seed: int
+    n: int
+    kept_by_a: int
+    kept_by_b: int
+    items: tuple[DivergentItem, ...]
+
+
+# ── measurements ────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement(OfSweep):
+    """One state of a model, measured on the artefact; null where it was not measured.
+
+    `parts`: bytes on disk by what they are for. `ratios` are to the same model intact.
+    """
+
+    level: Level
+    measured_level: Level
+    parameters: int | None
+    zeros: int | None
+    bytes_on_disk: int | None
+    bytes_in_memory: int | None
+    peak_memory: int | None
+    tokens_per_second: float | None
+    bits_per_weight: float | None
+    parts: Mapping[str, int] | None
+    workload: Mapping[str, Any] | None
+    ratios: Mapping[str, float]
+
+
+# ── the audit of the published study ────────────────────────────────────────────────────────────
+
+Reader = Literal["study", "ours"]
+"""Who read the texts: the recording study, or our parser."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfReading:
+    """One model under one recipe on one task, as one reader read its texts."""
+
+    __pydantic_config__ = ROW
+    model: str
+    role: str
+    recipe: str
+    task: str
+    reading: Reader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedArea(OfReading):
+    """Trapezoid areas over the levels, in units of the level as published.
+
+    `metric` is the published one, `area` its area; then accuracy, F1 over the labels, and skill.
+    """
+
+    metric: str | None
+    area: float | None
+    low: float | None
+    high: float | None
+    accuracy_area: float | None
+    accuracy_low: float | None
+    accuracy_high: float | None
+    f1_labels_area: float | None
+    f1_labels_low: float | None
+    f1_labels_high: float | None
+    skill_area: float | None
+    skill_low: float | None
+    skill_high: float | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedLevel(OfReading):
+    """What one reader's readings give at one level."""
+
+    level: Level
+    metric: str | None
+    value: float | None
+    accuracy: float | None
+    skill: float | None
+    no_answer: float
+    prediction_share: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedComparison:
+    """Area of `a` minus that of `b` by one reading; skill and retention over the range."""
+
+    __pydantic_config__ = ROW
+    task: str
+    recipe: str
+    reading: Reader
+    metric: str
+    a: str
+    b: str
+    area_a: float
+    area_b: float
+    difference: float | None
+    low: float | None
+    high: float | None
+    relative: float | None
+    verdict: Better | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerRate(OfReading):
+    """How often the positive label is among the answers given at one level, by our reading.
+
+    `change` since level 0 over the `n` items answered at both, of which `right` have the label
+    and `baseline` were answered so at level 0.
+    """
+
+    seed: int
+    label: str
+    level: Level
+    answered: int
+    share: float | None
+    n: int
+    right: float | None
+    baseline: float | None
+    change: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderAgreement:
+    """Where the study's reading of `n` texts and ours part.
+
+    `counted_as`: what the study made of the `unread` ones; `changed`: taken as another label;
+    `missed`: only we can read; `says`: the same in a sentence.
+    """
+
+    __pydantic_config__ = ROW
+    task: str
+    n: int
+    agree: float
+    unread: int
+    counted_as: Mapping[str, float]
+    changed: int
+    missed: int
+    says: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A published claim, whether it holds, and why."""
+
+    __pydantic_config__ = ROW
+    task: str
+    claim: str
+    verdict: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A recorded study by its own readings and metrics, beside ours."""
+
+    __pydantic_config__ = ROW
+    areas: tuple[PublishedArea, ...]
+    levels: tuple[PublishedLevel, ...]
+    comparisons: tuple[PublishedComparison, ...]
+    gold: Mapping[str, Mapping[str, float]]
+    readers: tuple[ReaderAgreement, ...]
+    said: tuple[AnswerRate, ...]
+    claims: tuple[Claim, ...]
+
+
+# ── the whole ───────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the findings mean, in sentences."""
+
+    __pydantic_config__ = ROW
+    headline: str
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """Every finding of a run: summary.json.
+
+    `published` is there for audits that hold a study's own readings, `judge` where another model
+    graded free texts (its name, protocol and scale).
+    """
+
+    __pydantic_config__ = ROW
+    schema: int = 2
+    study: Study
+    models: tuple[Model, ...]
+    tasks: tuple[Task, ...]
+    curves: tuple[CurvePoint, ...]
+    robustness: tuple[Robustness, ...]
+    comparisons: tuple[Comparison, ...]
+    cliffs: tuple[Cliff, ...]
+    breaks_first: tuple[BreaksFirst, ...]
+    bias: tuple[Bias, ...]
+    trust: tuple[Trust, ...]
+    reliability: tuple[Reliability, ...]
+    reliability_first: tuple[ReliabilityFirst, ...]
+    slices: tuple[Slice, ...]
+    divergences: tuple[Divergence, ...]
+    domains: tuple[Domains, ...]
+    abstention: tuple[Abstention, ...]
+    safety: tuple[Safety, ...]
+    smallest_safe: tuple[SmallestSafe, ...]
+    measurements: tuple[Measurement, ...]
+    intact: tuple[IntactComparison, ...]
+    warnings: tuple[str, ...]
+    verdict: Verdict
+    provenance: Mapping[str, Any]
+    published: Published | None = None
+    judge: Mapping[str, Any] | None = None

@@ -1,0 +1,1 @@
+"""Methods that store weights in fewer bits, or take a checkpoint somebody else compressed."""

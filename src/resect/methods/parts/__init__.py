@@ -1,0 +1,1 @@
+"""Methods that cut whole parts out, so that the model is smaller."""

@@ -1,0 +1,1 @@
+"""Methods that put weights to zero."""

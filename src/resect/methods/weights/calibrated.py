@@ -1,0 +1,94 @@
+"""What criteria that look at activations share: second moments of every matrix's input.
+
+`inputs=pruned` gathers a block's moments behind the blocks pruned before it, as the papers do: one
+pass over the calibration text at every level. `inputs=dense` gathers all once, from the intact
+model, for all levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from resect import anatomy
+from resect.anatomy import Block, Matrix
+from resect.calibration.capture import Moments, Spool, Statistic, blocks_in_turn, squares
+from resect.errors import RequestError, RunError, unknown
+from resect.methods.step import Applied, Context
+from resect.methods.targets import Targets
+from resect.methods.weights.scored import Scored
+
+
+class Calibrated(Scored):
+    """A method whose score needs `Moments` of every input: its `statistic`."""
+
+    calibrated = True
+    statistic: Statistic = staticmethod(squares)
+
+    def __init__(self, scope: str, pattern: str | None, targets: Targets, inputs: str) -> None:
+        super().__init__(scope, pattern, targets)
+        if inputs not in ("pruned", "dense"):
+            raise unknown("inputs", str(inputs), ("pruned", "dense"))
+        self.inputs = inputs
+        self.nested = inputs == "dense" and self.nested
+
+    def prepare(self, model: PreTrainedModel, levels: Sequence[float], context: Context) -> None:
+        """Dense: gather every block's moments once. Pruned: only remember the text."""
+        if context.text is None:
+            raise RequestError(f"{self.name} needs calibration text: give --calibration.")
+        self.text_ = context.text
+        if self.inputs == "dense":
+            self.spool_ = Spool()
+            for turn in blocks_in_turn(
+                model, self.text_, self.targets.wants, self.statistic, False
+            ):
+                self.spool_.put(turn.block.name, turn.gather())
+
+    @torch.no_grad()
+    def apply(self, model: PreTrainedModel, level: float | None) -> Applied:
+        """Prune block by block, in place."""
+        level = self.dose(level)
+        self.targets.of(model)  # says so where nothing matches
+        notes: list[str] = []
+        for block, moments in self._moments(model):
+            for matrix in block.matrices:
+                if self.targets.wants(matrix.name):
+                    note = self.prune(matrix, _finite(moments.get(matrix.site), matrix), level)
+                    notes += [note] if note else []
+            moments.clear()  # before the next block's are gathered
+        return Applied(model, self.report(model, level, tuple(notes)))
+
+    def _moments(self, model: PreTrainedModel) -> Iterator[tuple[Block, dict[str, Moments]]]:
+        if self.inputs == "dense":
+            for block in anatomy.read(model).blocks:
+                yield block, self.spool_.get(block.name)
+            return
+        wants = self.targets.wants
+        for turn in blocks_in_turn(model, self.text_, wants, self.statistic, True):
+            yield turn.block, turn.gather()
+
+    def prune(self, matrix: Matrix, moments: Moments | None, level: float) -> str | None:
+        """Zero one matrix in place; a sentence where something had to be done otherwise."""
+        note = None
+        if moments is None:  # an expert that no calibration token was routed to
+            note = f"no calibration token reached {matrix.name}: pruned by magnitude"
+        score = self.score_with(matrix.weight(), moments)
+        matrix.weight().masked_fill_(self.mask(score, level), 0)
+        return note
+
+    def score_with(self, weight: Tensor, moments: Moments | None) -> Tensor:
+        """Scores (O, I), not negative, fp32; by magnitude where there are no moments."""
+        raise NotImplementedError
+
+
+def _finite(moments: Moments | None, matrix: Matrix) -> Moments | None:
+    """The moments, if they can be compared: a NaN would rank above every weight."""
+    if moments is not None and not bool(moments.total.isfinite().all()):
+        raise RunError(
+            f"the activations that come to {matrix.name} are not finite: load the model in "
+            "bfloat16 or float32, or give other calibration text."
+        )
+    return moments

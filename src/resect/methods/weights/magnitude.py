@@ -1,0 +1,92 @@
+"""Magnitude pruning: the smallest |w| become zero.
+
+Score |W_ij| (Han et al. 2015, arXiv:1506.02626), compared within a matrix, an output row, or over
+the whole model (`scope=global`); or N of every M neighbours are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from resect.anatomy import Matrix
+from resect.methods.masks import Cut, Cutting, cuts, removed
+from resect.methods.step import Context
+from resect.methods.targets import Targets
+from resect.methods.weights.scored import Scored
+
+
+class Magnitude(Scored):
+    """One histogram a matrix (`layer`), or one for the model (`global`), serves all levels."""
+
+    name = "magnitude"
+    scopes = ("layer", "row", "global")
+
+    def __init__(
+        self,
+        scope: str = "layer",
+        pattern: str | None = None,
+        include: str = "*",
+        exclude: str = "",
+        lm_head: bool = False,
+        embeddings: bool = False,
+    ) -> None:
+        super().__init__(scope, pattern, Targets(include, exclude, lm_head, embeddings))
+        self.cuts_: dict[tuple[str, float], Cut] = {}
+
+    def prepare(self, model: PreTrainedModel, levels: Sequence[float], context: Context) -> None:
+        """The exact cut of every level, without sorting."""
+        matrices = self.targets.of(model)
+        if self.scope == "global" and self.pattern is None:
+            self._learn("", lambda: matrices, levels)
+        elif self.scope == "layer" and self.pattern is None:
+            for matrix in matrices:
+                self._learn(matrix.name, lambda matrix=matrix: [matrix], levels)  # type: ignore[misc]
+
+    def _learn(
+        self, name: str, matrices: Callable[[], Iterable[Matrix]], levels: Sequence[float]
+    ) -> None:
+        total = sum(m.weight().numel() for m in matrices())
+        counts = [removed(total, level) for level in levels]
+        found = cuts(lambda: (m.weight() for m in matrices()), counts)
+        self.cuts_.update({(name, lv): cut for lv, cut in zip(levels, found, strict=True)})
+
+    def begin(self, matrices: Callable[[], Iterable[Matrix]], level: float) -> None:
+        """The cut of the whole model, if that is the scope."""
+        self.shared_: Cutting | None = None
+        if self.scope == "global" and self.pattern is None:
+            if ("", level) not in self.cuts_:
+                self._learn("", matrices, [level])
+            self.shared_ = Cutting(self.cuts_["", level])
+
+    def score(self, matrix: Matrix) -> Tensor:
+        """|W|, for rows and patterns."""
+        return matrix.weight().float().abs()
+
+    def zero_(self, matrix: Matrix, level: float) -> None:
+        """Zero what the cut removes: the matrix's own, or the whole model's."""
+        if self.pattern is not None or self.scope == "row":
+            super().zero_(matrix, level)
+        else:
+            self._cutting(matrix, level).zero_(matrix.weight())
+
+    def left(self, matrix: Matrix, level: float) -> Iterator[Tensor]:
+        """As `zero_`, without a copy of the matrix."""
+        if self.pattern is not None or self.scope == "row":
+            yield from super().left(matrix, level)
+        else:
+            yield from self._cutting(matrix, level).left(matrix.weight())
+
+    def notes(self, level: float) -> tuple[str, ...]:
+        """That some of the weights are not numbers, which the cut saw on its way."""
+        found = sum(cut.broken for (_, at), cut in self.cuts_.items() if at == level)
+        return (f"targeted weights that are not numbers: {found:,}",) if found else ()
+
+    def _cutting(self, matrix: Matrix, level: float) -> Cutting:
+        if self.shared_ is not None:
+            return self.shared_
+        if (matrix.name, level) not in self.cuts_:
+            self._learn(matrix.name, lambda: [matrix], [level])
+        return Cutting(self.cuts_[matrix.name, level])

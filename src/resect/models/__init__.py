@@ -1,0 +1,1 @@
+"""Models: loaded safely, where they lie, and the files that they are."""

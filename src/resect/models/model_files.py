@@ -1,0 +1,194 @@
+"""The files of a model's folder that loading reads, in transformers' order, all inside the folder.
+
+Torch-free. A folder is somebody else's: what its config and its index name is checked before it is
+opened, and so is where a link leads.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+from typing import Any, NamedTuple
+
+from resect import clinic
+from resect.errors import RequestError
+
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
+"""A folder with none of these has no tokenizer."""
+_TEXTS = (
+    *TOKENIZERS,
+    *("config.json", "generation_config.json", "tokenizer_config.json", "merges.txt"),
+    *("special_tokens_map.json", "chat_template.jinja", "added_tokens.json"),
+    *("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"),
+    *("vocab.txt", "spiece.model", "sentencepiece.bpe.model", "tiktoken.model", "tekken.json"),
+)
+_TEMPLATES = "additional_chat_templates"
+_INDEX = ".index.json"
+_WEIGHTS = tuple(
+    name + end for name in ("model.safetensors", "pytorch_model.bin") for end in ("", _INDEX)
+)
+_RANK = re.compile(r"shard-\d{5}-model-\d{5}-of-\d{5}\.safetensors")
+
+
+class Weights(NamedTuple):
+    """The files that hold a model's weights, and the index (`table`) that names them, if any."""
+
+    files: tuple[Path, ...] = ()
+    table: Path | None = None
+
+    @property
+    def pickled(self) -> bool:
+        """Whether they are `.bin` files."""
+        return any(path.suffix == ".bin" for path in self.files)
+
+
+def weights(folder: Path) -> Weights:
+    """The files that a model's weights are loaded from; empty where there are none.
+
+    As transformers finds them: what the config names, else one file of the usual name, else those
+    that an index names; safetensors before `.bin`. Others that lie beside them (another
+    precision, an older upload) are not the model. Raises `RequestError` for a file outside.
+    """
+    if any(_RANK.fullmatch(name) for name in _names(folder)):
+        raise RequestError(
+            f"{folder} holds the parts of a distributed checkpoint (shard-...): save the model "
+            "with save_pretrained in one process."
+        )
+    for name in _named(folder) or _WEIGHTS:
+        path = inside(folder, name)
+        if os.path.isfile(path):
+            return Weights(_shards(folder, path), path) if _is_index(path) else Weights((path,))
+    return Weights()
+
+
+def adapter(folder: Path) -> tuple[Path, ...]:
+    """The file of the adapter that a model carries, if it carries one."""
+    if not (folder / "adapter_config.json").is_file():
+        return ()
+    files = (inside(folder, f"adapter_model.{end}") for end in ("safetensors", "bin"))
+    return next(((path,) for path in files if path.is_file()), ())
+
+
+def loaded(folder: Path, with_code: bool = False) -> list[Path]:
+    """Every file that loading reads: config, tokenizer, weights; its own code where that runs."""
+    held = weights(folder)
+    paths = [inside(folder, name) for name in dict.fromkeys(_texts(folder))]
+    paths += sorted((*held.files, *([held.table] if held.table else [])))
+    paths += sorted(folder.glob("*.py")) if with_code else []
+    return [path for path in paths if os.path.isfile(path)]
+
+
+def inside(folder: Path, name: str) -> Path:
+    """The path of a file that is named in `folder`; raises `RequestError` where it lies elsewhere.
+
+    Unprintable characters are in no file's name that is meant well.
+    """
+    pure = PurePath(name)
+    if pure.is_absolute() or ".." in pure.parts or not name.isprintable():
+        raise RequestError(
+            f"{folder} names the file {name!r}, which is not inside the folder: download the model "
+            "from a source that you trust."
+        )
+    refuse_link(folder, folder / name)
+    return folder / name
+
+
+def refuse_links(folder: Path) -> None:
+    """Raises `RequestError` where a link in `folder` leads out of it, to whatever that may be."""
+    for name in _names(folder):
+        refuse_link(folder, folder / name)
+
+
+def refuse_link(folder: Path, path: Path) -> None:
+    """Raises `RequestError` where a path in a model's folder is a link that leads out of it."""
+    if folder in map(clinic.path, clinic.MODELS):
+        return  # an installer may link what it installs
+    try:
+        root, real = folder.resolve(), path.resolve()
+        safe = real.is_relative_to(root) or _is_cached(root, real)
+    except (OSError, RuntimeError):  # a ring of links
+        safe = False
+    if not safe:
+        raise RequestError(
+            f"{path} is a link that leads out of the model's folder: put the file itself there, "
+            "or remove the link."
+        )
+
+
+def _is_cached(root: Path, real: Path) -> bool:
+    """Whether a file is among the contents that the hub's cache keeps for a snapshot.
+
+    `REPO/snapshots/COMMIT/...` links to `REPO/blobs/HASH`, and that from huggingface_hub 2 on to
+    `blobs/HA/HASH` beside all repositories.
+    """
+    for place in (root, *root.parents):
+        if place.parent.name == "snapshots":
+            repository = place.parent.parent
+            shared = repository.parent / "blobs" / real.name[:2]
+            return real.parent in (repository / "blobs", shared)
+    return False
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+
+
+def _is_index(path: Path) -> bool:
+    return path.name.endswith(_INDEX)
+
+
+def _named(folder: Path) -> tuple[str, ...]:
+    """The file of weights that a config names, if it names one."""
+    fields = _json(inside(folder, "config.json"))
+    if "configuration_files" in fields:
+        raise RequestError(
+            f"{folder / 'config.json'} names other configs (configuration_files): put the one that "
+            "is meant in its place."
+        )
+    name = fields.get("transformers_weights")
+    return () if name is None else (str(name),)
+
+
+def _shards(folder: Path, index: Path) -> tuple[Path, ...]:
+    """The files that an index names."""
+    table = _json(index).get("weight_map")
+    names = set(table.values()) if isinstance(table, dict) and _are_texts(table) else set()
+    if not names:
+        raise RequestError(f"{index} is no index of weights: its weight_map names no files.")
+    ending = Path(index.name.removesuffix(_INDEX)).suffix
+    paths = sorted({inside(folder, name) for name in names})
+    for path in paths:
+        if path.suffix != ending:
+            raise RequestError(f"{index} names {path.name!r}, which is no {ending} file.")
+        if not os.path.isfile(path):
+            raise RequestError(f"{index} names {path.name!r}, which is not there: download it.")
+    return tuple(paths)
+
+
+def _are_texts(table: dict[str, Any]) -> bool:
+    return all(isinstance(name, str) for name in table.values())
+
+
+def _texts(folder: Path) -> Iterator[str]:
+    """Names of the files that config and tokenizer are read from, there or not."""
+    yield from _TEXTS
+    versions = _json(inside(folder, "tokenizer_config.json")).get("fast_tokenizer_files")
+    yield from map(str, versions if isinstance(versions, list) else ())
+    for name in _names(folder / _TEMPLATES):
+        yield f"{_TEMPLATES}/{name}"
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """The object that a JSON file holds; empty where the file is not there."""
+    if not os.path.isfile(path):
+        return {}
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise RequestError(f"{path} cannot be read as JSON ({error}): download it again.") from None
+    if not isinstance(fields, dict):
+        raise RequestError(f"{path} holds no JSON object: download it again.")
+    return fields

@@ -1,0 +1,98 @@
+"""How sentences name models, fractions, intervals and differences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Protocol, TypeVar
+
+from resect.findings.rows import Level, Summary
+
+ROLES = {"specialist": "the specialist", "base": "its base"}
+ALONE = {"base": "the base"}
+"""How a role is called where no specialist stands beside it."""
+
+
+class Viewed(Protocol):
+    """A row about one view."""
+
+    @property
+    def view(self) -> str:
+        """The view."""
+        ...
+
+
+ViewedRow = TypeVar("ViewedRow", bound=Viewed)
+
+
+class ModelNames(dict[str, str]):
+    """How each model is called in sentences; one that is not listed keeps its own name."""
+
+    def __missing__(self, model: str) -> str:
+        return model
+
+    @classmethod
+    def of(cls, summary: Summary) -> ModelNames:
+        """A model is called by its role where that is specialist or base and no other has it."""
+        roles = {model.name: model.role for model in summary.models}
+        for point in summary.curves:
+            roles.setdefault(point.model, point.role)
+        counts = Counter(roles.values())
+        called = ROLES if "specialist" in counts else ROLES | ALONE
+        return cls(
+            (name, called[role])
+            for name, role in roles.items()
+            if role in called and counts[role] == 1
+        )
+
+
+def first_view(
+    rows: Sequence[ViewedRow], subject: Callable[[ViewedRow], Hashable]
+) -> list[ViewedRow]:
+    """The rows of the view that is read first: the text that users get, else the options.
+
+    `subject` says what a row is about, its view aside.
+    """
+    texts = {subject(row) for row in rows if row.view == "text"}
+    return [row for row in rows if row.view == "text" or subject(row) not in texts]
+
+
+def levels_of(summary: Summary) -> dict[str, str]:
+    """What the level of each recipe is a fraction of, where that is known."""
+    return {recipe.name: recipe.level_of for recipe in summary.study.recipes if recipe.level_of}
+
+
+def removed(level: Level, part: str | None) -> str:
+    """` of the targeted weights removed` for a fraction of `part`; empty for bits or no part."""
+    return "" if level is None or level >= 1 or part is None else f" of the {part} removed"
+
+
+def level_interval(low: float | None, high: float | None) -> str:
+    """The interval of a level; an end that was never reached is `beyond`."""
+    shown = [f"{100 * end:.0f} %" if end is not None else "beyond" for end in (low, high)]
+    return f"[{', '.join(shown)}]"
+
+
+def points(share: float) -> str:
+    """A share as points: 5 for 0.05, at most one decimal."""
+    return f"{round(100 * share, 1):g}"
+
+
+def change(share: float | None) -> str:
+    """A difference of shares as points with its sign: `-2.3`."""
+    return "unknown" if share is None else f"{100 * share:+.1f}"
+
+
+def changes(low: float | None, high: float | None) -> str:
+    """The interval of a difference of shares, in points."""
+    return f"[{change(low)}, {change(high)}]"
+
+
+def unique(words: Iterable[str]) -> list[str]:
+    """The words in their order, each once."""
+    return list(dict.fromkeys(words))
+
+
+def sentence(text: str) -> str:
+    """The text with a capital and a full stop."""
+    return text[:1].upper() + text[1:] + "." if text else text

@@ -1,0 +1,207 @@
+"""Sentences on one sweep: where it starts, where half of its skill is gone, what it loses first."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from resect.catalog import fragment
+from resect.findings.curves import damage
+from resect.findings.rows import Cliff, CliffKind, CurvePoint, Summary, Task
+from resect.narrative.phrasing import ModelNames, first_view, level_interval, sentence, unique
+from resect.narrative.reasons import at
+from resect.narrative.safety_sentences import seeded, under
+
+SILENT = 0.2
+"""A model whose no-answer share rises by more than this over its baseline's loses the format."""
+
+
+class Silence(NamedTuple):
+    """The share of texts without an answer at one point of a curve."""
+
+    point: CurvePoint
+    share: float
+
+
+def half_levels(summary: Summary) -> list[Cliff]:
+    """The half-level of skill of every curve, in the view that is read first."""
+    halves = [row for row in summary.cliffs if row.kind is CliffKind.HALF and row.metric == "skill"]
+    return first_view(halves, lambda row: (row.task, row.model))
+
+
+# ── the headline ────────────────────────────────────────────────────────────────────────────────
+
+
+def half_level_headline(summary: Summary, called: ModelNames, brief: bool) -> str:
+    """Where half of each model's skill is gone; `brief` leaves out what is not known."""
+    groups: dict[tuple[str, str, str], list[Cliff]] = defaultdict(list)
+    for cliff in half_levels(summary):
+        if cliff.recipe != "none":
+            groups[cliff.task, cliff.recipe, cliff.model].append(cliff)
+    return "; ".join(
+        f"on {task} under {recipe}, {_of_seeds(cliffs, called[model])}"
+        for (task, recipe, model), cliffs in groups.items()
+        if not brief or any(map(_is_known, cliffs))
+    )
+
+
+def _is_known(cliff: Cliff) -> bool:
+    """Whether there is anything to tell of a half-level."""
+    return cliff.level is not None or cliff.censored or cliff.no_skill
+
+
+def _of_seeds(cliffs: Sequence[Cliff], model: str) -> str:
+    """The half-level; with several seeds the range of theirs, and of all their intervals."""
+    if len(cliffs) == 1:
+        return _half(cliffs[0], model, f"the skill of {model}")
+    levels = [cliff.level for cliff in cliffs if cliff.level is not None]
+    beyond = sum(cliff.level is None and cliff.censored for cliff in cliffs)
+    unknown = [cliff for cliff in cliffs if cliff.level is None and not cliff.censored]
+    parts = []
+    if levels:
+        shown = unique(f"{100 * level:.0f}" for level in (min(levels), max(levels)))
+        where = _range([cliff for cliff in cliffs if cliff.level is not None])
+        count = _count(len(levels), len(cliffs), "all")
+        parts.append(f"is gone at {' to '.join(shown)} % {where} with {count}")
+    if beyond:
+        parts.append(f"is not seen gone with {_count(beyond, len(cliffs), 'any of')}")
+    if unknown:
+        why = "; ".join(unique(cliff.reason or "no reason" for cliff in unknown))
+        count = _count(len(unknown), len(cliffs), "any of")
+        parts.append(f"has no known level with {count} ({why})")
+    return f"half of the skill of {model} {', '.join(parts)}"
+
+
+def _range(cliffs: Sequence[Cliff]) -> str:
+    """The lowest and the highest end of several intervals."""
+    lows = [cliff.low for cliff in cliffs if cliff.low is not None]
+    highs = [cliff.high for cliff in cliffs if cliff.high is not None]
+    high = max(highs) if len(highs) == len(cliffs) else None
+    return level_interval(min(lows, default=None), high)
+
+
+def _count(part: int, seeds: int, every: str) -> str:
+    """`all 5 seeds` or `any of 5 seeds`, `2 of 5 seeds`."""
+    return f"{every} {seeds} seeds" if part == seeds else f"{part} of {seeds} seeds"
+
+
+def _half(cliff: Cliff, model: str, skill: str) -> str:
+    """The half-level in words; `model` and its `skill` as the sentence calls them."""
+    if cliff.level is not None:
+        where = f"{100 * cliff.level:.0f} % {level_interval(cliff.low, cliff.high)}"
+        return f"half of {skill} is gone at {where}"
+    if cliff.censored:
+        last = "" if cliff.last_level is None else f" up to {at(cliff.last_level)}"
+        low = "" if cliff.low is None else f" (interval from {100 * cliff.low:.0f} %)"
+        return f"half of {skill} is not seen gone{last}{low}"
+    if cliff.no_skill:
+        return f"{model} has no skill clearly above guessing to lose"
+    return f"the level at which half of {skill} is gone is not known ({cliff.reason})"
+
+
+# ── one sweep ───────────────────────────────────────────────────────────────────────────────────
+
+
+def sweep_sentences(summary: Summary, called: ModelNames) -> list[str]:
+    """One sentence for each sweep on each task, in the view that is read first."""
+    several = seeded(summary)
+    return [
+        sentence(_sweep(summary, cliff, called[cliff.model], several))
+        for cliff in half_levels(summary)
+    ]
+
+
+def _sweep(summary: Summary, cliff: Cliff, model: str, several: frozenset[str]) -> str:
+    """What happens to one model on one task: start, half-level, loss of the format."""
+    points = _points(summary, cliff, cliff.view)
+    if not points or points[0].level != 0.0:
+        return f"on {cliff.task}, {model}: the intact model has no answers to compare with"
+    task = next(task for task in summary.tasks if task.name == cliff.task)
+    parts = [f"on {cliff.task}, {model} starts with {_start(points[0], task)}"]
+    if cliff.recipe != "none":
+        half = _half(cliff, "it", "its skill")
+        parts.append(f"{under(cliff.recipe, cliff.seed, several)}, {half}")
+        parts += _first_failure(summary, cliff)
+    silences = _silences(points)
+    if cliff.view == "text" and silences:
+        parts.append(_format_loss(silences, _points(summary, cliff, "options")))
+    return "; ".join(parts)
+
+
+def _points(summary: Summary, cliff: Cliff, view: str) -> list[CurvePoint]:
+    """The points with answers of a cliff's sweep on its task, rising damage."""
+    sweep = cliff.model, cliff.recipe, cliff.seed, cliff.task
+    points = [
+        point for point in summary.curves
+        if (point.model, point.recipe, point.seed, point.task) == sweep
+        and point.view == view and point.n
+    ]  # fmt: skip
+    return sorted(points, key=lambda point: damage(point.level))
+
+
+def _start(point: CurvePoint, task: Task) -> str:
+    """The intact model's skill, and what that is made of."""
+    estimate = point.metrics.get("skill")
+    if estimate is None or estimate.value is None:
+        skill = f"no measurable skill ({estimate.reason if estimate else 'no reason'})"
+    else:
+        skill = f"skill {estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
+    floors = task.floors
+    if task.kind != "label" or point.accuracy is None or floors.majority is None:
+        return f"{skill} (its skill is {fragment(task.primary)})"
+    return (
+        f"{skill} (accuracy {point.accuracy:.2f}; always answering {floors.majority_label} gives "
+        f"{floors.majority:.2f})"
+    )
+
+
+def _first_failure(summary: Summary, cliff: Cliff) -> list[str]:
+    """What breaks first, where that is clear."""
+    sweep = cliff.model, cliff.recipe, cliff.seed, cliff.task
+    for row in summary.breaks_first:
+        if (row.model, row.recipe, row.seed, row.task) == sweep and row.clear:
+            lead = "" if row.by is None else f", {100 * row.by:.1f} points of the level earlier"
+            return [f"{row.first} breaks first{lead}"]
+    return []
+
+
+def _silences(points: Sequence[CurvePoint]) -> list[Silence]:
+    """The share without an answer at every point; none where the intact model has no such share."""
+    if "no_answer" not in points[0].metrics:
+        return []
+    shares = [(point, point.metrics.get("no_answer")) for point in points]
+    return [Silence(point, (share and share.value) or 0.0) for point, share in shares]
+
+
+def _format_loss(silences: Sequence[Silence], options: Sequence[CurvePoint]) -> str:
+    """At which level the format is lost, and what the `options` view shows there."""
+    intact = silences[0].share
+    lost = next((silence for silence in silences if silence.share - intact > SILENT), None)
+    if lost is None and intact > SILENT:
+        return f"already intact {intact:.2f} of its texts give no answer"
+    if lost is None:
+        most = max(silence.share for silence in silences)
+        return f"at no level do more than {most:.2f} of its texts give no answer"
+    text = (
+        f"it loses the format at {at(lost.point.level)}, where {lost.share:.2f} of its texts give "
+        f"no answer ({intact:.2f} intact)"
+    )
+    scored = next(
+        (point for point in options if point.level == lost.point.level and point.skill is not None),
+        None,
+    )
+    if scored is None:
+        return f"{text} (no options view to tell this from forgetting)"
+    by_options, by_text = _retention(scored), _retention(lost.point)
+    if by_options is None or by_text is None:
+        return f"{text}; scored by options its skill there is {scored.skill:.2f}"
+    return (
+        f"{text}; scored by options it keeps {by_options:.2f} of its skill there, by text "
+        f"{by_text:.2f}"
+    )
+
+
+def _retention(point: CurvePoint) -> float | None:
+    estimate = point.metrics.get("retention")
+    return None if estimate is None else estimate.value

@@ -1,0 +1,61 @@
+"""What the findings mean, in sentences for the person who deploys the model."""
+
+from __future__ import annotations
+
+from resect.catalog import fragment
+from resect.findings.rows import CurvePoint, Summary, Verdict
+from resect.narrative.comparison_sentences import comparison_headline, comparison_sentences
+from resect.narrative.failure_sentences import failure_sentences
+from resect.narrative.phrasing import ModelNames, first_view, sentence
+from resect.narrative.safety_sentences import Words, safety_headline, safety_sentences
+from resect.narrative.sweep_sentences import half_level_headline, sweep_sentences
+
+
+def verdict(summary: Summary) -> Verdict:
+    """The headline and the sentences of a summary, whose own verdict is not read."""
+    words = Words.of(summary)
+    called = words.models
+    sentences = safety_sentences(summary, words)
+    sentences += comparison_sentences(summary, called)
+    sentences += sweep_sentences(summary, called)
+    sentences += [sentence(clause) for clause in failure_sentences(summary, called)]
+    return Verdict(headline=_headline(summary, words), sentences=tuple(sentences))
+
+
+def _headline(summary: Summary, words: Words) -> str:
+    """How far each model can be cut, then which keeps more; alone, where half of it is gone."""
+    reach = safety_headline(summary, words)
+    against = comparison_headline(summary, words.models)
+    against = against or half_level_headline(summary, words.models, brief=bool(reach))
+    clauses = [clause for clause in (reach, against) if clause]
+    clauses = clauses or _intact_alone(summary, words.models)
+    return " ".join(map(sentence, clauses)) or _nothing(summary)
+
+
+def _nothing(summary: Summary) -> str:
+    """Why there is nothing to tell, where a warning says so."""
+    first = next(iter(summary.warnings), "").rstrip(".")
+    why = f": {first}" if first and not summary.curves else ""
+    return sentence(f"there is nothing to analyse{why}")
+
+
+def _intact_alone(summary: Summary, called: ModelNames) -> list[str]:
+    """What the intact models do, where nothing was cut and nothing is compared."""
+    primary = {task.name: task.primary for task in summary.tasks}
+    intact = [point for point in summary.curves if point.level == 0]
+    shown = first_view(intact, lambda point: (point.model, point.task))
+    clauses = (_standing(p, called[p.model], primary.get(p.task, "accuracy")) for p in shown)
+    return [clause for clause in clauses if clause]
+
+
+def _standing(point: CurvePoint, model: str, primary: str) -> str | None:
+    """What one intact model does on one task: right answers, or the task's own metric."""
+    items = f"{point.n} items of {point.task}"
+    if point.accuracy is not None:
+        ends = f"[{point.accuracy_low:.1%}, {point.accuracy_high:.1%}]"
+        return f"{model}, intact, is right on {point.accuracy:.1%} of {items} {ends}"
+    estimate = point.metrics.get(primary)
+    if estimate is None or estimate.value is None:
+        return None
+    ends = f"[{estimate.low:.3g}, {estimate.high:.3g}]"
+    return f"{model}, intact, has {fragment(primary)} {estimate.value:.3g} {ends} on {items}"

@@ -1,0 +1,90 @@
+"""A model directory to a tuned-back one, whole or not at all: what `resect recover` does."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from resect import methods, scratch, tasks
+from resect.errors import RequestError
+from resect.methods.step import Context
+from resect.models import adapters, devices, loading
+from resect.record import digest
+from resect.recover.lora import Lora
+from resect.recover.trainer import Progress
+from resect.recover.tuning import Recover
+from resect.spec import ModelRef, Step
+from resect.tasks import Source
+
+Notice = Callable[[str], None]
+
+
+def recover_to(
+    ref: ModelRef,
+    step: Step,
+    data: str,
+    out: Path,
+    *,
+    adapter: bool = False,
+    asked: Sequence[str] = (),
+    data_dir: Path | None = None,
+    device: str = "auto",
+    seed: int = 0,
+    notice: Notice = lambda _: None,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Write `ref` tuned back by `step` on `data` to `out`; what was done, as a dict.
+
+    `asked` are tasks whose items may not be in the data. `adapter` keeps the adapter apart, for
+    peft. A run that was killed is gone on from when it is asked for again; its states lie beside
+    `out` until the result stands. Raises `RequestError` before anything is trained.
+    """
+    if "data" not in methods.options(step.method):
+        raise RequestError(f"{step.method} does not tune back: give lora, finetune or distill.")
+    step = step.model_copy(update={"options": {**step.options, "data": data}})
+    method = methods.make(step, seed)
+    assert isinstance(method, Recover)
+    if adapter and not isinstance(method, Lora):
+        raise RequestError(f"{step.method} makes no adapter: leave out --adapter.")
+    scratch.refuse_taken(out)
+    scratch.sweep(out.parent)
+    device = devices.named(device)
+    identity, empty = loading.identify(ref)
+    method.fits(empty.model, [])
+    for name in asked:
+        method.apart_from(
+            tasks.get(name, ref.trust_remote_code).items(Source(data_dir=data_dir)), name
+        )
+    if isinstance(method, Lora):
+        method.merge = not adapter
+    whole = loading.load(ref, devices.fitting(device, empty.model), notice)
+    method.prepare(whole.model, [], Context(None, whole.tokenizer, ref, notice))
+    request = digest([identity.fingerprint, str(step), seed, adapter, *method.sources()])
+    method.folder = out.parent / f".{out.name}.{request[3:13]}.training"
+    method.progress = progress
+    with loading.threads(whole.model):
+        model, report = method.apply(whole.model, None)
+    done = {
+        "resect": version("resect"),
+        "source": {"id": ref.id, "revision": ref.revision, "fingerprint": identity.fingerprint},
+        "recipe": str(step),
+        "seed": seed,
+        "steps": [asdict(report)],
+    }
+    with scratch.whole_folder(out) as folder:
+        if adapter:
+            model.save_pretrained(folder)
+        else:
+            adapters.save(model, folder)
+        whole.tokenizer.save_pretrained(folder)
+        text = json.dumps(done, indent=2) + "\n"
+        (folder / "resect.json").write_text(text, encoding="utf-8")
+        if not adapter:
+            loading.refuse_unloadable(folder, ref)
+    shutil.rmtree(method.folder, ignore_errors=True)
+    return done

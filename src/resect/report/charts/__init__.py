@@ -1,0 +1,1 @@
+"""Figures as SVG text, from numbers that are ready to draw."""

@@ -1,0 +1,1 @@
+"""Findings as the numbers of figures and the rows of tables."""

@@ -1,0 +1,229 @@
+/* The page's switches: metric, view, task, recipe; hover, saving as SVG and CSV. */
+"use strict";
+window.onerror = function (message) {
+  document.documentElement.setAttribute("data-error", String(message));
+};
+(function () {
+  const root = document.documentElement;
+  const all = (query, from) => Array.from((from || document).querySelectorAll(query));
+  const summary = JSON.parse(document.getElementById("summary").textContent);
+  const forms = all(".controls");
+  const tip = document.querySelector(".tip");
+  const state = { metric: "accuracy", view: "both", task: "", recipe: "", marks: "on", bias: "", trust: "", open: "" };
+  let plain = {};
+
+  // ── what is shown: kept in the address, so that a view of the page can be sent ──
+
+  function choices(name) {
+    const found = all('.controls [name="' + name + '"]');
+    return found.length && found[0].tagName === "SELECT"
+      ? all("option", found[0]).map((option) => option.value)
+      : found.map((input) => input.value);
+  }
+  function readAddress() {
+    if (!location.hash.includes("=")) return;
+    for (const [key, value] of new URLSearchParams(location.hash.slice(1))) {
+      if (key in state && choices(key).includes(value)) state[key] = value;
+    }
+  }
+  function writeAddress() {
+    const kept = new URLSearchParams();
+    for (const key in state) if (state[key] && state[key] !== plain[key]) kept.set(key, state[key]);
+    const hash = kept.toString();
+    try {
+      history.replaceState(null, "", hash ? "#" + hash : location.pathname + location.search);
+    } catch (error) { /* a page opened from some places may not change its address */ }
+  }
+  function show() {
+    document.body.dataset.view = state.view;
+    for (const figure of all("figure")) {
+      const own = figure.dataset;
+      figure.hidden =
+        (state.recipe && own.recipe && own.recipe !== state.recipe) ||
+        (own.kind === "curves" && own.metric !== state.metric) ||
+        (state[own.kind] && own.metric !== state[own.kind]) ||
+        (own.task && state.task && own.task !== state.task);
+    }
+    for (const part of all("[data-for]")) part.hidden = part.dataset.for !== state.recipe;
+    document.body.dataset.marks = state.marks;
+    for (const line of all(".says[data-metric]")) line.hidden = line.dataset.metric !== state[line.dataset.group];
+    for (const input of all(".controls input, .controls select")) {
+      if (input.type === "radio") input.checked = state[input.name] === input.value;
+      else input.value = state[input.name];
+    }
+    for (const grid of all(".grid")) {
+      grid.classList.toggle("one", all("figure", grid).filter((figure) => !figure.hidden).length === 1);
+    }
+    tip.hidden = true;
+  }
+
+  // ── reading a figure: pointer or arrow keys pick a level, its row of the table is shown ──
+
+  function stops(plot) {
+    const found = plot.querySelector(".stops");
+    return found && found.dataset.x ? found.dataset.x.split(" ").map(Number) : [];
+  }
+  function pick(plot, index) {
+    const places = stops(plot);
+    if (!places.length) return;
+    const at = Math.max(0, Math.min(places.length - 1, index));
+    const svg = plot.querySelector("svg");
+    const cursor = plot.querySelector(".cursor");
+    plot.dataset.at = at;
+    cursor.setAttribute("x1", places[at]);
+    cursor.setAttribute("x2", places[at]);
+    cursor.setAttribute("visibility", "visible");
+    const table = plot.parentElement.querySelector("table");
+    const row = table && table.tBodies[0].rows[at];
+    if (!row) return;
+    const heads = Array.from(table.tHead.rows[0].cells);
+    const hides = { text: "v-options", options: "v-text" }[state.view];
+    tip.textContent = "";
+    Array.from(row.cells).forEach((cell, i) => {
+      if (hides && cell.classList.contains(hides)) return;
+      const line = document.createElement(i ? "span" : "b");
+      line.textContent = i ? heads[i].textContent + ": " + cell.textContent : cell.textContent;
+      tip.appendChild(line);
+    });
+    tip.hidden = false;
+    const box = svg.getBoundingClientRect();
+    const x = box.left + (places[at] / svg.viewBox.baseVal.width) * box.width;
+    const wide = tip.offsetWidth;
+    const left = x + 14 + wide > root.clientWidth ? x - 14 - wide : x + 14;
+    tip.style.left = Math.max(6, left) + "px";
+    tip.style.top = Math.max(6, Math.min(box.top + 30, root.clientHeight - tip.offsetHeight - 6)) + "px";
+  }
+  function leave(plot) {
+    const cursor = plot.querySelector(".cursor");
+    if (cursor) cursor.setAttribute("visibility", "hidden");
+    tip.hidden = true;
+  }
+  function nearest(plot, event) {
+    const svg = plot.querySelector("svg");
+    const box = svg.getBoundingClientRect();
+    const x = ((event.clientX - box.left) / box.width) * svg.viewBox.baseVal.width;
+    let best = 0;
+    stops(plot).forEach((place, i, places) => {
+      if (Math.abs(place - x) < Math.abs(places[best] - x)) best = i;
+    });
+    return best;
+  }
+  for (const plot of all(".plot")) {
+    if (!stops(plot).length) continue;
+    plot.tabIndex = 0;
+    plot.setAttribute("role", "group");
+    const label = plot.querySelector("title").textContent;
+    plot.setAttribute("aria-label", label + ". Left and right arrow keys read out each level.");
+    plot.addEventListener("pointermove", (event) => pick(plot, nearest(plot, event)));
+    plot.addEventListener("pointerleave", () => leave(plot));
+    plot.addEventListener("blur", () => leave(plot));
+    plot.addEventListener("keydown", (event) => {
+      const now = Number(plot.dataset.at || -1);
+      const last = stops(plot).length - 1;
+      const to = { ArrowRight: now + 1, ArrowLeft: now - 1, Home: 0, End: last }[event.key];
+      if (to !== undefined) {
+        event.preventDefault();
+        pick(plot, to);
+      } else if (event.key === "Escape") leave(plot);
+    });
+  }
+
+  // ── saving ──
+
+  function save(name, type, content) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([content], { type: type }));
+    link.download = name;
+    document.body.appendChild(link);
+    link.click();
+    link.remove();
+    setTimeout(() => URL.revokeObjectURL(link.href), 5000);
+  }
+  function svgText(figure) {
+    const source = figure.querySelector("svg");
+    const copy = source.cloneNode(true);
+    const pairs = all("*", source).map((node, i) => [node, all("*", copy)[i]]);
+    for (const [node, twin] of pairs) {
+      if (node.classList.contains("cursor") || node.classList.contains("stops")) twin.remove();
+      else if (node.tagName === "g" && getComputedStyle(node).display === "none") twin.remove();
+      else if (node.classList.contains("labels")) twin.removeAttribute("display");
+    }
+    const paper = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+    paper.setAttribute("width", "100%");
+    paper.setAttribute("height", "100%");
+    paper.setAttribute("fill", "#ffffff");
+    copy.insertBefore(paper, copy.firstChild);
+    return new XMLSerializer().serializeToString(copy);
+  }
+  function quoted(value) {
+    let shown = value === null || value === undefined ? "" : String(value);
+    if (typeof value === "string" && /^[=+@\t\r-]/.test(shown)) shown = "'" + shown;
+    return /[",\r\n]/.test(shown) ? '"' + shown.replace(/"/g, '""') + '"' : shown;
+  }
+  function csvRows(own) {
+    const who = ["model", "role", "recipe", "seed", "task", "view"];
+    if (own.kind === "differences") {
+      const keys = ["task", "view", "metric", "kind", "recipe", "a", "b", "difference", "low", "high", "verdict"];
+      const kept = summary.comparisons.filter((r) => r.kind === own.metric && r.recipe === own.recipe);
+      return [keys, ...kept.map((row) => keys.map((key) => row[key]))];
+    }
+    if (own.kind !== "curves" && own.kind !== "outcomes") return null;
+    const kept = summary.curves.filter(
+      (r) => r.task === own.task && (r.recipe === own.recipe || r.recipe === "none"));
+    const keys = [...who, "level", "measured_level", "n", "status"];
+    if (own.kind === "outcomes") {
+      const names = [...new Set(kept.flatMap((row) => Object.keys(row.outcomes || {})))];
+      const text = kept.filter((row) => row.view === "text");
+      return [[...keys, ...names, "accuracy"],
+        ...text.map((r) => [...keys.map((k) => r[k]), ...names.map((k) => r.outcomes[k]), r.accuracy])];
+    }
+    return [[...keys, own.metric, "low", "high"], ...kept.map((row) => {
+      const found = own.metric === "accuracy"
+        ? { value: row.accuracy, low: row.accuracy_low, high: row.accuracy_high }
+        : (row.metrics || {})[own.metric] || {};
+      return [...keys.map((key) => row[key]), found.value, found.low, found.high];
+    })];
+  }
+  function tableRows(figure) {
+    return Array.from(figure.querySelector("table").rows, (row) => Array.from(row.cells, (cell) => cell.textContent));
+  }
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-save]");
+    if (!button) return;
+    if (button.dataset.save === "json") {
+      save("summary.json", "application/json", JSON.stringify(summary, null, 1));
+      return;
+    }
+    const figure = button.closest("figure");
+    const own = figure.dataset;
+    const name = [own.kind, own.task, own.recipe, own.metric].filter(Boolean).join("-").replace(/[^\w.-]+/g, "_");
+    if (button.dataset.save === "svg") save(name + ".svg", "image/svg+xml", svgText(figure));
+    else save(name + ".csv", "text/csv", (csvRows(own) || tableRows(figure)).map((row) => row.map(quoted).join(",")).join("\r\n") + "\r\n");
+  });
+
+  // ── begin ──
+
+  const first = document.querySelector("figure, [data-for]");
+  state.recipe = choices("recipe")[0] || (first && (first.dataset.recipe || first.dataset.for)) || "";
+  for (const name of ["bias", "trust", "open"]) {
+    const line = document.querySelector('.says[data-group="' + name + '"]');
+    state[name] = line ? line.dataset.metric : "";
+  }
+  plain = Object.assign({}, state);
+  readAddress();
+  for (const form of forms) {
+    form.hidden = false;
+    form.addEventListener("change", (event) => {
+      state[event.target.name] = event.target.value;
+      writeAddress();
+      show();
+    });
+    form.addEventListener("submit", (event) => event.preventDefault());
+  }
+  window.addEventListener("hashchange", () => {
+    readAddress();
+    show();
+  });
+  show();
+  root.dataset.ready = "yes";
+})();

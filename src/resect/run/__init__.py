@@ -1,0 +1,1 @@
+"""Run a study: plan it, walk its sweeps, store what comes back, find what is asked for."""

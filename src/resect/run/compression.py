@@ -1,0 +1,161 @@
+"""A model directory to a compressed model directory that plain `from_pretrained` loads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple, TypeGuard
+
+import torch
+from transformers import PreTrainedModel
+
+from resect import methods, scratch
+from resect.errors import RequestError
+from resect.methods import stream
+from resect.methods.step import Context, Method
+from resect.methods.validation import check, fits
+from resect.methods.weights.calibrated import Calibrated
+from resect.methods.weights.scored import Scored
+from resect.models import adapters, devices, loading
+from resect.models import checkpoint_files as checkpoint
+from resect.models.loading import Loaded
+from resect.record import StepReport
+from resect.run.walk import apply_all
+from resect.spec import Calibration, ModelRef, Recipe
+
+Notice = Callable[[str], None]
+
+
+def compress_to(
+    ref: ModelRef,
+    recipe: Recipe,
+    out: Path,
+    *,
+    calibration: Calibration | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    data_dir: Path | None = None,
+    notice: Notice = lambda _: None,
+) -> dict[str, Any]:
+    """Write `ref` after `recipe` to `out`, whole or not at all; what was done, as a dict.
+
+    A single step that needs no activations is streamed, tensor by tensor, so that the model need
+    not fit into memory. Raises `RequestError` before anything is written, and `RunError` where
+    what was written would not load.
+    """
+    asked = Asked.of(ref, recipe, calibration)
+    if not asked.parts:
+        raise RequestError("no step is given: name one with --step, like magnitude:0.5.")
+    device = devices.named(device)
+    place = Path(loading.where(ref))
+    method = methods.make(recipe.steps[0], seed)
+    with scratch.whole_folder(out) as folder:
+        if len(asked.parts) == 1 and _streams(method) and place.exists():
+            reports: tuple[StepReport, ...] = (_stream(asked, method, folder, notice),)
+        else:
+            loaded, reports = compressed(asked, seed, device, data_dir, notice)
+            adapters.save(loaded.model, folder)
+            loaded.tokenizer.save_pretrained(folder)
+        done = {
+            "resect": version("resect"),
+            "source": {"id": ref.id, "revision": ref.revision, "bytes_on_disk": _bytes(place)},
+            "bytes_on_disk": _bytes(folder),
+            "recipe": recipe.name,
+            "seed": seed,
+            "calibration": None if calibration is None else calibration.model_dump(),
+            "steps": [asdict(report) for report in reports],
+        }
+        _provenance(folder, done)
+        loading.refuse_unloadable(folder, ref)
+    return done
+
+
+class Asked(NamedTuple):
+    """A recipe that fits a model: its methods, and the model without its data."""
+
+    ref: ModelRef
+    recipe: Recipe
+    calibration: Calibration | None
+    parts: list[Method]
+    empty: PreTrainedModel
+
+    @classmethod
+    def of(cls, ref: ModelRef, recipe: Recipe, calibration: Calibration | None) -> Asked:
+        """Raises `RequestError` for a model or a recipe that cannot be had."""
+        parts = check(recipe, calibration)
+        empty = loading.check(ref).model
+        fits(parts, recipe, empty)
+        return cls(ref, recipe, calibration, parts, empty)
+
+
+def compressed(
+    asked: Asked, seed: int, device: str, data_dir: Path | None, notice: Notice
+) -> tuple[Loaded, tuple[StepReport, ...]]:
+    """The model after its recipe in memory, with its tokenizer, and what each step did."""
+    whole = loading.load(asked.ref, devices.fitting(devices.named(device), asked.empty), notice)
+    text = asked.calibration if any(part.calibrated for part in asked.parts) else None
+    context = Context.of(whole, asked.ref, text, notice, data_dir)
+    with loading.threads(whole.model):
+        model, reports = apply_all(whole.model, asked.recipe.steps, seed, context)
+    return Loaded(model, whole.tokenizer), reports
+
+
+def _streams(method: Method) -> TypeGuard[Scored]:
+    return isinstance(method, Scored) and not isinstance(method, Calibrated)
+
+
+@torch.no_grad()
+def _stream(asked: Asked, method: Scored, folder: Path, notice: Notice) -> StepReport:
+    """Write the checkpoint into `folder`, pruned tensor by tensor."""
+    ref, level = asked.ref, asked.recipe.steps[0].level
+    source = checkpoint.read(Path(loading.where(ref)))
+    for note in source.notes:
+        notice(f"{ref.name}: {note}")
+    source = stream.tied_once(source, asked.empty)
+    dtype = None if ref.dtype == "auto" else ref.dtype
+    if dtype is not None:
+        source = checkpoint.cast(source, getattr(torch, dtype))
+    with checkpoint.Writer(source, folder) as writer:
+        report = stream.prune(source, asked.empty, method, level, writer)
+    checkpoint.copy_rest(source, folder, dtype)
+    return report
+
+
+def _provenance(folder: Path, done: Mapping[str, Any]) -> None:
+    (folder / "resect.json").write_text(json.dumps(done, indent=2) + "\n", encoding="utf-8")
+
+
+def _bytes(folder: Path) -> int | None:
+    """Bytes of the weight files; None for a model that is not a directory here."""
+    return checkpoint.bytes_of(folder) or None
+
+
+def shown(done: Mapping[str, Any]) -> str:
+    """What was done, as lines for a terminal: a line a step, and how much smaller the file is.
+
+    Tuning back makes no file smaller and does not say its bytes.
+    """
+    before, after = done["source"].get("bytes_on_disk"), done.get("bytes_on_disk")
+    lines = [_step(report) for report in done["steps"]]
+    if before and after < 0.999 * before:
+        lines.append(f"the weights on disk are {1 - after / before:.1%} smaller: {after:,} bytes")
+    return "\n".join(lines)
+
+
+def _step(report: Mapping[str, Any]) -> str:
+    measured, scope = report["measured"], report["scope"]
+    if measured is None:
+        said = scope
+    elif measured >= 1:
+        said = f"{measured:.3f} bits a weight, {scope}"
+    elif report["physical"]:
+        said = f"{report['gone']:,} of {report['targeted']:,} {report['unit']} cut out"
+    elif report["unit"] != "weights":
+        said = f"{report['gone']:,} of {report['targeted']:,} {report['unit']} zeroed in place"
+        said += ", as no config describes the model without them"
+    else:
+        said = f"{measured:.4%} of {scope} are zero"
+    return f"{report['step']}: " + "; ".join([said, *report["notes"]])

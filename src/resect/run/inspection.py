@@ -1,0 +1,126 @@
+"""What a model directory holds, as measured on the file: anatomy, sizes, zeros, bits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
+
+from resect import anatomy
+from resect.anatomy import Matrix, mlp, stored
+from resect.anatomy import attention as heads
+from resect.errors import RequestError
+from resect.methods.masks import zeros
+from resect.methods.stream import locate
+from resect.models import checkpoint_files as checkpoint
+from resect.models import loading
+from resect.spec import ModelRef
+
+
+def inspect(ref: ModelRef, notice: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
+    """Everything that `resect inspect` shows; reads every tensor once, one at a time.
+
+    `zeros` is the fraction of exact zeros over the targeted weights (the matrices inside the
+    decoder blocks). Packed weights are loaded whole and counted by what they stand for; where the
+    library keeps that to itself, `zeros` is None. Raises `RequestError` where the model cannot be
+    read.
+    """
+    place = Path(loading.where(ref))
+    if not place.exists():
+        raise RequestError(f"{ref.id} is not here: inspect reads a model directory.")
+    model = loading.check(ref).model
+    source = checkpoint.read(place)
+    for note in source.notes:
+        notice(f"{ref.name}: {note}")
+    parts = anatomy.read(model)
+    packed = loading.is_packed(ref)
+    tensors = [_tensor(name, entry) for name, entry in source.entries.items()]
+    if packed:
+        gone = _unpacked_zeros(loading.load(ref, "cpu", notice).model, parts.matrices)
+        targeted = sum(matrix.weight().numel() for matrix in parts.matrices)
+        total = model.num_parameters()
+    else:
+        found = locate(source, model)
+        keys = {found[matrix.name].key for matrix in parts.matrices}
+        gone = sum(one["zeros"] for one in tensors if one["name"] in keys)
+        targeted = sum(_elements(source.entries[key]) for key in keys)
+        total = sum(map(_elements, source.entries.values()))
+    config = AutoConfig.from_pretrained(place)
+    return {
+        "family": config.model_type,
+        "packed_by": _packer(config) if packed else None,
+        "parameters": total,
+        "bytes_on_disk": checkpoint.bytes_of(place),
+        "bits_per_weight": 8 * source.bytes_on_disk / total,
+        "zeros": None if gone is None else gone / targeted,
+        "targeted": targeted,
+        "blocks": len(parts.blocks),
+        "heads": _count(lambda: [one.heads for one in heads.read(model)]),
+        "neurons": _count(lambda: [one.width for one in mlp.read(model)]),
+        "matrices": [m.name for m in parts.matrices],
+        "tensors": tensors,
+    }
+
+
+def _tensor(name: str, entry: Any) -> dict[str, Any]:
+    """A tensor as the file holds it; only of plain weights do zeros mean anything."""
+    dtype = entry.dtype
+    plain = dtype in (torch.bfloat16, torch.float16, torch.float32)
+    return {
+        "name": name,
+        "shape": list(entry.shape),
+        "dtype": str(dtype).removeprefix("torch."),
+        "zeros": zeros(entry.look()) if plain else None,
+    }
+
+
+def _elements(entry: Any) -> int:
+    return int(entry.size // entry.dtype.itemsize)
+
+
+def _unpacked_zeros(model: PreTrainedModel, matrices: Sequence[Matrix]) -> int | None:
+    """Exact zeros among the values that packed matrices stand for, None where they are not told."""
+    gone = 0
+    for matrix in matrices:
+        values = stored.values(model, matrix)
+        if values is None:
+            return None
+        gone += zeros(values)
+    return gone
+
+
+def _packer(config: PretrainedConfig) -> str:
+    """The library or format that packed a checkpoint, as its config names it."""
+    found: Any = config.quantization_config
+    fields = found if isinstance(found, dict) else found.to_dict()
+    return str(fields["quant_method"]).rpartition(".")[2].lower()
+
+
+def _count(sizes: Callable[[], list[int]]) -> int | None:
+    """How many parts there are in all; None for a model whose parts are not known."""
+    try:
+        return sum(sizes())
+    except RequestError:
+        return None
+
+
+def shown(found: dict[str, Any]) -> str:
+    """The findings as lines for a terminal."""
+    parts = [f"{found[name]:,} {name}" for name in ("heads", "neurons") if found[name]]
+    told = found["zeros"] is not None
+    known = f"{found['zeros']:.4%}" if told else f"{found['packed_by']} does not tell,"
+    packed = f", packed by {found['packed_by']}" if found["packed_by"] else ""
+    lines = [
+        f"family      {found['family']}, {found['blocks']} decoder blocks, "
+        f"{len(found['matrices'])} matrices in them",
+        *([f"parts       {' and '.join(parts)}"] if parts else []),
+        f"parameters  {found['parameters']:,}, {found['bits_per_weight']:.2f} bits each{packed}",
+        f"on disk     {found['bytes_on_disk']:,} bytes",
+        f"zeros       {known} of the {found['targeted']:,} targeted weights",
+    ]
+    if not packed and found["zeros"] > 0.01:
+        lines.append("            zeros alone make a plain checkpoint no smaller and no faster")
+    return "\n".join(lines)

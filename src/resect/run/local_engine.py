@@ -1,0 +1,141 @@
+"""The local engine: sweeps in this process, or side by side, one a device or a core."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from resect.errors import RequestError, RunError
+from resect.models.devices import SPREAD
+from resect.run.share import Taken, split
+from resect.run.walk import Event, Notice, Sweep, walk
+
+_ENOUGH = 4000  # missing answers from which a process of its own is worth its start
+
+
+class Local:
+    """Two verbs, as every engine: `submit` sweeps, `events` as they happen.
+
+    A tiny model uses one core, so its sweeps run side by side, one process each, where there are
+    cores and enough to ask; so do sweeps on several CUDA devices. `workers` sets how many, None
+    lets the engine decide.
+    """
+
+    def __init__(self, notice: Notice, workers: int | None = None) -> None:
+        self.notice = notice
+        self.workers = workers
+        self.sweeps: list[Sweep] = []
+
+    def submit(self, sweeps: list[Sweep]) -> None:
+        """Take sweeps to run."""
+        self.sweeps += sweeps
+
+    def events(self) -> Iterator[Event]:
+        """Run what was submitted."""
+        places = self._places()
+        if len(places) > 1:
+            yield from self._side_by_side(places)
+            return
+        while self.sweeps:
+            yield from walk(self.sweeps.pop(0), self.notice)
+
+    def _places(self) -> list[str | None]:
+        """Where processes of their own run, a CUDA device each or None for the processor.
+
+        One place means this process, as for models that need every device.
+        """
+        if any(sweep.device == SPREAD for sweep in self.sweeps):
+            return [None]
+        if any(sweep.device == "cuda" for sweep in self.sweeps):
+            devices = [str(number) for number in range(torch.cuda.device_count())]
+            return list(devices[: self.workers or len(devices)])
+        missing = sum(len(cell.missing) for sweep in self.sweeps for cell in sweep.cells)
+        tiny = all(sweep.tiny and sweep.device == "cpu" for sweep in self.sweeps)
+        if self.workers is None and not (tiny and missing >= _ENOUGH):
+            return [None]
+        return [None] * (self.workers or os.cpu_count() or 1)
+
+    def _side_by_side(self, places: list[str | None]) -> Iterator[Event]:
+        """A process a place; one that ends is replaced, and its sweep taken up by the next."""
+        said: queue.Queue[tuple[_Worker, str, Any]] = queue.Queue()
+        waiting = [Taken(sweep) for sweep in split(self.sweeps, len(places))]
+        self.sweeps = []
+        busy = {}
+        for place in places[: len(waiting)]:
+            worker = _Worker(said, place)
+            busy[worker] = worker.take(waiting.pop(0))
+        try:
+            while busy:
+                worker, kind, what = said.get()
+                if kind == "event":
+                    busy[worker].note(what)
+                    yield what
+                elif kind == "notice":
+                    self.notice(what)
+                elif kind == "refused":
+                    raise RequestError(what)
+                elif kind == "failed":
+                    raise RunError(what)
+                elif kind == "end":
+                    del busy[worker]
+                    if waiting:
+                        busy[worker] = worker.take(waiting.pop(0))
+                    else:
+                        worker.stop()
+                elif worker in busy:  # lost
+                    worker.stop()
+                    left = busy.pop(worker).rest()
+                    if left is not None:
+                        fresh = _Worker(said, worker.place)
+                        busy[fresh] = fresh.take(left)
+        finally:
+            for worker in busy:
+                worker.stop()
+
+
+class _Worker:
+    """One `resect.run.worker` process, and the thread that reads what it says."""
+
+    def __init__(
+        self, said: queue.Queue[tuple[_Worker, str, Any]], place: str | None = None
+    ) -> None:
+        self.said, self.place = said, place
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "resect.run.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=None if place is None else {**os.environ, "CUDA_VISIBLE_DEVICES": place},
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def take(self, taken: Taken) -> Taken:
+        """Hand over a sweep; one that cannot be handed over any more is lost, as it will say."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            pickle.dump(taken.sweep, self.process.stdin)
+            self.process.stdin.flush()
+        return taken
+
+    def stop(self) -> None:
+        """End the process, whatever it does."""
+        self.process.kill()
+        self.process.wait()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        while True:
+            try:
+                kind, what = pickle.load(self.process.stdout)
+            except Exception:  # what is cut off, or was never an event, can raise anything
+                self.said.put((self, "lost", None))
+                return
+            self.said.put((self, kind, what))

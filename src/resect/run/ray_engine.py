@@ -1,0 +1,142 @@
+"""The Ray engine: an actor a device holds a model and takes whole sweeps; the driver alone stores.
+
+`address=None` starts Ray on this machine, `auto` or an address joins a cluster that runs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from resect.errors import RequestError, RunError
+from resect.models.devices import SPREAD, kind
+from resect.run.share import Taken, split
+from resect.run.walk import Event, Notice, Sweep, walk
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+
+class OnRay:
+    """Two verbs, as every engine. `workers` None: one a GPU (a machine, where a model is
+    spread over its GPUs), else one a processor.
+
+    A worker that dies is replaced, and its sweep is taken up behind the last answers that came.
+    """
+
+    def __init__(
+        self, notice: Notice, workers: int | None = None, address: str | None = None
+    ) -> None:
+        try:
+            import ray
+        except ImportError as error:
+            raise RequestError(
+                f"the ray engine needs ray: pip install 'resect[ray]' ({error})."
+            ) from None
+        self.ray: Any = ray
+        self.notice, self.workers, self.address = notice, workers, address
+        self.sweeps: list[Sweep] = []
+
+    def submit(self, sweeps: list[Sweep]) -> None:
+        """Take sweeps to run."""
+        self.sweeps += sweeps
+
+    def events(self) -> Iterator[Event]:
+        """Run what was submitted, on all workers at once."""
+        if not self.sweeps:
+            return
+        started = self._connect()
+        try:
+            yield from self._run()
+        finally:
+            if started:
+                self.ray.shutdown()
+
+    def _connect(self) -> bool:
+        """Join or start Ray; whether it was started here."""
+        if self.ray.is_initialized():
+            return False
+        quiet = {"log_to_driver": False, "logging_level": "error"}
+        try:
+            if self.address:
+                self.ray.init(address=self.address, **quiet)
+            else:
+                self.ray.init(include_dashboard=False, num_cpus=self.workers, **quiet)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            where = self.address or "this machine"
+            raise RequestError(f"Ray cannot be reached at {where}: {error}") from None
+        return True
+
+    def _run(self) -> Iterator[Event]:
+        gpus = self._gpus()
+        have = self.ray.cluster_resources().get("GPU" if gpus else "CPU", 1)
+        count = self.workers or max(1, int(have // (gpus or 1)))
+        waiting = [Taken(sweep) for sweep in split(self.sweeps, count)]
+        busy: dict[Any, tuple[Any, Taken]] = {}  # the stream of a worker, the worker, its sweep
+        self.sweeps = []
+        for _ in range(min(count, len(waiting))):
+            self._give(busy, self._worker(gpus), waiting.pop(0))
+        while busy:
+            ready, _ = self.ray.wait(list(busy), num_returns=1)
+            stream = ready[0]
+            worker, taken = busy[stream]
+            try:
+                kind, what = self.ray.get(next(stream))
+            except StopIteration:
+                del busy[stream]
+                if waiting:
+                    self._give(busy, worker, waiting.pop(0))
+                else:
+                    self.ray.kill(worker)
+            except self.ray.exceptions.RayTaskError as error:
+                raise _own(error) from None
+            except self.ray.exceptions.RayError:  # the worker or its machine is gone
+                del busy[stream]
+                left = taken.rest()
+                if left is not None:
+                    self.notice(f"a worker ended: {taken.sweep.model} is taken up by another.")
+                    waiting.insert(0, left)
+                if waiting:
+                    self._give(busy, self._worker(gpus), waiting.pop(0))
+            else:
+                if kind == "notice":
+                    self.notice(what)
+                else:
+                    taken.note(what)
+                    yield what
+
+    def _gpus(self) -> int:
+        """How many GPUs a worker takes: one, or all of a machine where a model needs them."""
+        if all(kind(sweep.device) == "cpu" for sweep in self.sweeps):
+            return 0
+        if all(sweep.device != SPREAD for sweep in self.sweeps):
+            return 1
+        return max(int(node["Resources"].get("GPU", 0)) for node in self.ray.nodes()) or 1
+
+    def _worker(self, gpus: int) -> Any:
+        actor = self.ray.remote(num_cpus=1, num_gpus=gpus)(_Worker)
+        return actor.remote()
+
+    def _give(self, busy: dict[Any, tuple[Any, Taken]], worker: Any, taken: Taken) -> None:
+        stream = worker.run.options(num_returns="streaming").remote(taken.sweep)
+        busy[stream] = (worker, taken)
+
+
+class _Worker:
+    """What runs in an actor."""
+
+    def run(self, sweep: Sweep) -> Iterator[tuple[str, Any]]:
+        """Events of a sweep, and notices between them."""
+        said: list[str] = []
+        for event in walk(sweep, said.append):
+            yield from (("notice", text) for text in said)
+            said.clear()
+            yield "event", event
+        yield from (("notice", text) for text in said)
+
+
+def _own(error: Any) -> Exception:
+    """What a sweep raised, as it raised it."""
+    cause = error.cause if isinstance(getattr(error, "cause", None), Exception) else error
+    return cause if isinstance(cause, RequestError | RunError) else RunError(str(cause))

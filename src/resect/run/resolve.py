@@ -1,0 +1,174 @@
+"""A study checked: every name, file, model and item that a run needs, found before it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from resect import methods, tasks
+from resect.calibration import calibration_text
+from resect.errors import RequestError
+from resect.methods import validation as possible
+from resect.methods.step import Method
+from resect.models import devices, loading
+from resect.models.loading import Identity
+from resect.record import Item, TaskInfo
+from resect.run.walk import asker
+from resect.spec import ModelRef, Recipe, Study, parents
+from resect.tasks import Source, variants
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A recipe's methods, and what they say about its identity.
+
+    `random`: the seed counts. `calibration` and `sources`: hashes of the texts that are read.
+    """
+
+    methods: tuple[Method, ...] = ()
+    random: bool = False
+    calibration: str | None = None
+    sources: tuple[str, ...] = ()
+
+
+UNTOUCHED = Chain()
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A checked study: what its names stand for, and where each model lies (by role)."""
+
+    study: Study
+    device: str
+    names: Mapping[str, str]
+    identities: Mapping[str, Identity]
+    infos: Mapping[str, TaskInfo]
+    items: Mapping[str, tuple[Item, ...]]
+    keys: Mapping[str, tuple[str, ...]]
+    chains: Mapping[str, Chain]
+    places: Mapping[str, str]
+    tiny: Mapping[str, bool]
+
+    def warnings(self) -> list[str]:
+        """What a reader must know of the study itself: a control that is not the parent."""
+        specialist, base = self.study.models.get("specialist"), self.study.models.get("base")
+        if not specialist or not base:
+            return []
+        parent = parents.parent_of(specialist.id, self.identities["specialist"].parent)
+        found = parents.control_warning(
+            self.names["specialist"], parent, self.names["base"], base.id
+        )
+        return [found] if found else []
+
+
+def resolve(study: Study, trust_remote_code: bool = False) -> Resolved:
+    """Check every name and file of a study and load its items. Raises `RequestError`.
+
+    A study can only ask for code to be run; `trust_remote_code` is the caller's word that it may.
+    """
+    if not trust_remote_code:
+        _refuse_code(study)
+    study = study.model_copy(update={"recipes": as_swept(study.recipes)})
+    chains = _chains(study)
+    device = devices.named(study.device)
+    items, infos = _items(study, trust_remote_code)
+    identities, places, tiny = {}, {}, {}
+    for role, ref in study.models.items():
+        identities[role], loaded = loading.identify(ref)
+        places[role] = devices.fitting(device, loaded.model)
+        tiny[role] = loading.is_tiny(loaded.model)
+        for recipe in (one for one in study.recipes if one.applies_to(role)):
+            parts = chains[recipe.key].methods
+            possible.fits(parts, recipe, loaded.model)
+            for method in parts:
+                for name, got in items.items():
+                    method.apart_from(got, name)
+        for name, got in items.items():
+            asker(loaded, infos[name], got)  # says so where they do not fit
+    keys = {name: tuple(item.key for item in got) for name, got in items.items()}
+    names = _names(study.models)
+    return Resolved(study, device, names, identities, infos, items, keys, chains, places, tiny)
+
+
+def _refuse_code(study: Study) -> None:
+    """Raise `RequestError` where a study asks to run code that comes with a model or a task."""
+    asking = [f"the model {ref.id}" for ref in study.models.values() if ref.trust_remote_code]
+    asking += [f"the task {name}" for name in study.tasks if tasks.runs_code(name)]
+    if asking:
+        raise RequestError(
+            f"the study asks to run code that comes with {' and '.join(asking)}: read that code, "
+            "then allow it with --trust_remote_code (in Python trust_remote_code=True)."
+        )
+
+
+def _chains(study: Study) -> dict[str, Chain]:
+    found: dict[str, Chain] = {}
+    text = None
+    taken: set[tuple[str, str]] = set()
+    for recipe in study.recipes:
+        parts = possible.check(recipe, study.calibration, study.seed_of(recipe))
+        places = {(recipe.key, role) for role in study.models if recipe.applies_to(role)}
+        if places & taken:
+            raise RequestError(f"recipe {recipe.key} is named twice: join its levels.")
+        taken |= places
+        needs = any(method.calibrated for method in parts)
+        if needs and text is None and study.calibration is not None:
+            text = calibration_text.name_of(study.calibration, study.data_path)
+        chain = Chain(
+            tuple(parts),
+            any(method.random for method in parts),
+            text if needs else None,
+            tuple(source for method in parts for source in method.sources(study.data_path)),
+        )
+        if recipe.seed is not None and not (chain.random or chain.sources):
+            raise RequestError(f"nothing in {recipe.name} goes by a seed: leave out its seeds.")
+        found[recipe.key] = chain
+    return found
+
+
+def _items(
+    study: Study, trust_remote_code: bool
+) -> tuple[dict[str, tuple[Item, ...]], dict[str, TaskInfo]]:
+    found = {name: tasks.get(name, trust_remote_code) for name in study.tasks}
+    source = Source(
+        data_dir=study.data_path,
+        limit=study.limit,
+        seed=study.seed,
+        num_fewshot=study.num_fewshot,
+        apply_chat_template=study.apply_chat_template,
+        system_instruction=study.system_instruction,
+        max_new_tokens=study.max_new_tokens,
+        variants=study.variants,
+    )
+    variants.check(study.variants)
+    items = {name: tuple(task.items(source)) for name, task in found.items()}
+    for name, got in items.items():
+        if not got:
+            raise RequestError(f"task {name} has no items: check its data file.")
+        if len({item.key for item in got}) < len(got):
+            raise RequestError(f"task {name} has the same item twice: mend its data file.")
+    made = {item.variant for got in items.values() for item in got}
+    for name in study.variants:
+        if name not in made:
+            raise RequestError(
+                f"no item of these tasks can be {name}: permuted and unsure need lettered options, "
+                "swapped needs contexts; name other tasks or leave it out of the variants."
+            )
+    return items, {name: task.describe(source) for name, task in found.items()}
+
+
+def as_swept(recipes: Sequence[Recipe]) -> tuple[Recipe, ...]:
+    """Recipes as they run and are stored: named by the options that are not the default."""
+    return tuple(
+        t.model_copy(update={"steps": tuple(methods.for_sweep(step) for step in t.steps)})
+        for t in recipes
+    )
+
+
+def _names(refs: Mapping[str, ModelRef]) -> dict[str, str]:
+    """Short names of the models, longer where two would be called alike."""
+    short = [ref.name for ref in refs.values()]
+    return {
+        role: ref.name if short.count(ref.name) == 1 else f"{ref.name} ({role})"
+        for role, ref in refs.items()
+    }

@@ -1,0 +1,168 @@
+"""Fewer questions for the same answer: levels chosen by what earlier ones showed.
+
+`half` looks for the level at which half of the skill is gone: a third and two thirds of the grid
+first, then the middle of what is left, until two neighbours of the grid enclose it. `safe` goes up
+and stops at the first level that fails, so that the fixed sequence and its alpha hold. Every round
+is an ordinary run into the same folder: stopped, it goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypedDict, Unpack
+
+from resect.errors import RequestError, unknown
+from resect.findings.rows import CurvePoint, Safety, Summary, SweepState
+from resect.findings.summary_file import from_data
+from resect.run import study_run
+from resect.run.folder import Run
+from resect.run.resolve import as_swept
+from resect.run.walk import Notice
+from resect.spec import Recipe, Study
+
+AskedLevels = dict[tuple[str, int], list[float]]
+"""Levels asked of each model (by role) under each recipe (by its place in the study)."""
+
+
+class RunOptions(TypedDict, total=False):
+    """What `resect.run` takes besides the study and the folder."""
+
+    engine: str
+    watch: study_run.Watch
+    notice: Notice
+    workers: int | None
+    address: str | None
+
+
+class Progress(NamedTuple):
+    """What the rounds so far show of one sweep."""
+
+    curves: Sequence[CurvePoint] = ()
+    safety: Sequence[Safety] = ()
+
+    @classmethod
+    def of(cls, summary: Summary, study: Study, role: str, number: int) -> Progress:
+        """The rows of a model (by role) under a recipe (by its place in the study)."""
+        model = next(model.name for model in summary.models if model.role == role)
+        recipe = study.recipes[number]
+        (stored,) = as_swept([recipe])  # rows have the name that the run stores
+        sweep = (model, stored.name, study.seed_of(recipe))
+        return cls(
+            [row for row in summary.curves if (row.model, row.recipe, row.seed) == sweep],
+            [row for row in summary.safety if (row.model, row.recipe, row.seed) == sweep],
+        )
+
+
+def search(study: Study, goal: str, out: Path | None = None, **options: Unpack[RunOptions]) -> Run:
+    """Run rounds of `study` until the goal is reached; its levels are the grid.
+
+    Raises `RequestError` for an unknown goal or a study that sweeps nothing.
+    """
+    if goal not in GOALS:
+        raise unknown("search", goal, tuple(GOALS))
+    swept = [number for number, recipe in enumerate(study.recipes) if recipe.swept is not None]
+    if not swept:
+        raise RequestError("there is nothing to search: no recipe of the study is swept.")
+    asked: AskedLevels = {
+        (role, number): [] for number in swept for role in roles_of(study, study.recipes[number])
+    }
+    run: Run | None = None
+    while fresh := _round(study, goal, asked, run):
+        asked = {key: sorted([*levels, *fresh[key]]) for key, levels in asked.items()}
+        run = study_run.run(narrowed(study, asked), out, **options)
+    assert run is not None
+    options.get("notice", print)(saved(study, asked))
+    return run
+
+
+def _round(study: Study, goal: str, asked: AskedLevels, run: Run | None) -> AskedLevels:
+    """The levels to ask next of every sweep; empty where none is left to ask."""
+    summary = None if run is None else from_data(run.summary(), str(run.path))
+    fresh = {}
+    for (role, number), levels in asked.items():
+        grid = grid_of(study.recipes[number])
+        progress = Progress() if summary is None else Progress.of(summary, study, role, number)
+        fresh[role, number] = GOALS[goal](progress, grid, levels)
+    return fresh if any(fresh.values()) else {}
+
+
+def narrowed(study: Study, asked: AskedLevels) -> Study:
+    """The study with the levels asked so far, each recipe for each model on its own."""
+    recipes = []
+    for number, recipe in enumerate(study.recipes):
+        if recipe.swept is None:
+            recipes.append(recipe)
+            continue
+        recipes += [
+            recipe.model_copy(update={"levels": tuple(asked[role, number]), "roles": (role,)})
+            for role in roles_of(study, recipe)
+            if asked[role, number]
+        ]
+    return Study.of(**{**study.model_dump(exclude={"recipes"}), "recipes": recipes})
+
+
+def roles_of(study: Study, recipe: Recipe) -> list[str]:
+    """The roles of the models that a recipe is for."""
+    return [role for role in study.models if recipe.applies_to(role)]
+
+
+def saved(study: Study, asked: AskedLevels) -> str:
+    """How many levels were asked of those of the grid, the intact models not counted."""
+    grid = sum(len(grid_of(study.recipes[number])) for _, number in asked)
+    count = sum(len(levels) for levels in asked.values())
+    return f"{count} of {grid} levels were asked, {1 - count / grid:.0%} of the questions saved."
+
+
+def grid_of(recipe: Recipe) -> list[float]:
+    """The damaged levels of a recipe, rising."""
+    return [level for level in recipe.levels if level > 0]
+
+
+def next_levels(retention: Mapping[float, float], grid: Sequence[float]) -> list[float]:
+    """Levels to ask next, from the retention at those asked; none where neighbours enclose 1/2.
+
+    The half-level lies behind the last level that keeps more than half before one that does not.
+    """
+    below = [level for level in sorted(retention) if retention[level] <= 0.5]
+    high = grid.index(below[0]) if below else len(grid)
+    above = [grid.index(level) for level in retention if not below or level < below[0]]
+    low = max(above, default=-1)
+    if not retention and len(grid) > 3:
+        return [grid[len(grid) // 3], grid[2 * len(grid) // 3]]
+    middle = (low + high) // 2
+    return [grid[middle]] if low < middle < high else []
+
+
+def _next_for_half(
+    progress: Progress, grid: Sequence[float], asked: Sequence[float]
+) -> list[float]:
+    """The next levels for every task; a task without skill has no half to look for."""
+    if not asked:
+        return next_levels({}, grid)
+    fresh: set[float] = set()
+    for task in {point.task for point in progress.curves}:
+        points = [point for point in progress.curves if point.task == task]
+        view = "text" if any(point.view == "text" for point in points) else "options"
+        retention = {
+            point.level: estimate.value
+            for point in points
+            if point.view == view and point.level
+            and (estimate := point.metrics.get("retention")) and estimate.value is not None
+        }  # fmt: skip
+        if retention:
+            fresh.update(level for level in next_levels(retention, grid) if level not in asked)
+    return sorted(fresh)
+
+
+def _next_for_safe(
+    progress: Progress, grid: Sequence[float], asked: Sequence[float]
+) -> list[float]:
+    """The next level up, unless one has failed or nothing can be said."""
+    states = {row.state for row in progress.safety if row.default}
+    passed = states == {SweepState.ALL} or not asked
+    return [level for level in grid if level not in asked][:1] if passed else []
+
+
+GOALS = {"half": _next_for_half, "safe": _next_for_safe}
+"""What can be searched for: which levels to ask next, from what is known and those asked."""

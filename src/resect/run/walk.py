@@ -1,0 +1,292 @@
+"""One model, one recipe, rising levels: load once, walk the levels, ask at each.
+
+`walk` yields what happens (answers, measurements, finished cells); who stores it is not its
+business.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from transformers import PreTrainedModel
+
+from resect import methods
+from resect.ask import Asker, Budget
+from resect.ask.batch_check import departure
+from resect.errors import RunError
+from resect.measure import sizes as measure
+from resect.measure import workload
+from resect.methods.step import Context, Method
+from resect.models import loading
+from resect.models.loading import Loaded
+from resect.record import Answer, CellResult, Item, Measurement, Status, StepReport, TaskInfo
+from resect.spec import Calibration, CellSpec, Measure, ModelRef, Recipe, Step
+from resect.tasks import readers
+from resect.tasks.contract import chosen
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell to run: its spec, where it belongs, its items, and which of them are missing."""
+
+    spec: CellSpec
+    recipe: str
+    level: float | None
+    info: TaskInfo
+    items: tuple[Item, ...]
+    missing: frozenset[int]
+
+    def result(
+        self, sweep: Sweep, status: Status, reason: str | None, seconds: float | None
+    ) -> CellResult:
+        """The row that says how this cell of `sweep` ended."""
+        return CellResult(
+            cell=self.spec.id,
+            asking=self.spec.asking,
+            state=self.spec.state.id,
+            model=sweep.model,
+            role=sweep.ref.role,
+            recipe=self.recipe,
+            level=self.level,
+            seed=sweep.seed,
+            task=self.spec.task,
+            status=status,
+            reason=reason,
+            items=self.spec.items,
+            spec=self.spec.model_dump(mode="json"),
+            seconds=seconds,
+        )
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The unit of scheduling. `cells` in rising order of level; those at level 0 come first.
+
+    `tiny`: the model is so small that one core is all it can use.
+    """
+
+    ref: ModelRef
+    model: str
+    recipe: Recipe
+    seed: int
+    device: str
+    batch_tokens: int
+    measure: Measure
+    calibration: Calibration | None
+    data_dir: Path | None
+    tiny: bool
+    cells: tuple[Cell, ...]
+
+
+class Answered(NamedTuple):
+    """A batch of answers to one cell."""
+
+    cell: Cell
+    answers: list[Answer]
+
+
+class Finished(NamedTuple):
+    """A cell that has all its answers, or failed."""
+
+    result: CellResult
+
+
+class Measured(NamedTuple):
+    """The model at one level."""
+
+    measurement: Measurement
+
+
+Event = Answered | Finished | Measured
+Notice = Callable[[str], None]
+
+
+class Standing(NamedTuple):
+    """The model as it stands at one level, what each step reported, and the swept one's report."""
+
+    level: float | None
+    recipe: str
+    model: PreTrainedModel
+    reports: tuple[StepReport, ...] = ()
+    swept: StepReport | None = None
+
+
+def walk(sweep: Sweep, notice: Notice) -> Iterator[Event]:
+    """Run a sweep's cells, level by level; answers come batch by batch."""
+    loaded = loading.load(sweep.ref, sweep.device, notice)
+    by_level: dict[tuple[float | None, str], list[Cell]] = {}
+    for cell in sweep.cells:
+        by_level.setdefault((cell.level, cell.recipe), []).append(cell)
+    ended: set[str] = set()
+    try:
+        with loading.threads(loaded.model):
+            for event in _levels(sweep, loaded, by_level, notice):
+                if isinstance(event, Finished):
+                    ended.add(event.result.cell)
+                yield event
+    except RunError as error:
+        # The model cannot be brought further (an update that does not converge, say).
+        for cell in sweep.cells:
+            if cell.spec.id not in ended:
+                yield Finished(cell.result(sweep, "failed", str(error), None))
+
+
+def _levels(
+    sweep: Sweep,
+    loaded: Loaded,
+    by_level: dict[tuple[float | None, str], list[Cell]],
+    notice: Notice,
+) -> Iterator[Event]:
+    askers: dict[str, Asker] = {}
+    budget = Budget(sweep.batch_tokens, notice)
+    gauge = Gauge(sweep, loaded.model, notice)
+    odd: list[str | None] = []
+    for standing in stand(sweep, loaded, list(by_level), notice):
+        cells = by_level[standing.level, standing.recipe]
+        # before it is asked: packed weights may be laid out anew when they are first used
+        yield Measured(gauge.read(cells[0].spec.state.id, standing))
+        odd = odd or [departure(standing.model)]
+        for cell in cells:
+            if cell.info.name not in askers:
+                askers[cell.info.name] = asker(loaded, cell.info, cell.items, budget)
+            steps = [note for report in standing.reports for note in report.notes]
+            notes = [*steps, *filter(None, odd), *askers[cell.info.name].notes()]
+            yield from _run(sweep, cell, standing.model, askers[cell.info.name], notes)
+        del standing  # the next level is made without this one's model in memory
+
+
+def stand(
+    sweep: Sweep,
+    loaded: Loaded,
+    levels: Sequence[tuple[float | None, str]],
+    notice: Notice,
+) -> Iterator[Standing]:
+    """The model at each (level, recipe name), the baseline `none` first.
+
+    Steps before the swept one are done once; a nested swept step walks on in place; steps after
+    it are done anew on a copy at every level.
+    """
+    model = loaded.model
+    if levels and levels[0][1] == "none":
+        yield Standing(*levels[0], model)
+        levels = levels[1:]
+    if not levels:
+        return
+    swept, steps = sweep.recipe.swept, sweep.recipe.steps
+    context = Context.of(loaded, sweep.ref, sweep.calibration, notice, sweep.data_dir)
+    fixed = steps if swept is None else steps[:swept]
+    model, reports = apply_all(model, fixed, sweep.seed, context)
+    if swept is None:
+        yield Standing(*levels[0], model, reports)
+        return
+    trunk, leaf = methods.make(steps[swept], sweep.seed), steps[swept + 1 :]
+    trunk.prepare(model, [level for level, _ in levels if level], context)
+
+    def at(level: float | None, name: str) -> Standing:
+        nonlocal model
+        found, report = trunk.apply(model if trunk.nested else copy.deepcopy(model), level)
+        if trunk.nested:
+            model = found
+        if not leaf:
+            return Standing(level, name, found, (*reports, report), report)
+        tip = copy.deepcopy(found) if trunk.nested else found
+        tip, more = apply_all(tip, leaf, sweep.seed, context)
+        return Standing(level, name, tip, (*reports, report, *more), report)
+
+    for level, name in levels:
+        yield at(level, name)  # not kept here: it is gone before the next one is made
+
+
+def apply_all(
+    model: PreTrainedModel, steps: Sequence[Step], seed: int, context: Context
+) -> tuple[PreTrainedModel, tuple[StepReport, ...]]:
+    """The model after all `steps`, each at its own level, and their reports."""
+    reports = []
+    for step in steps:
+        method: Method = methods.make(step, seed)
+        level = step.level if method.fixed is None else method.fixed
+        method.prepare(model, [] if level is None else [level], context)
+        model, report = method.apply(model, step.level)
+        reports.append(report)
+    return model, tuple(reports)
+
+
+def asker(
+    loaded: Loaded, info: TaskInfo, items: Sequence[Item], budget: Budget | None = None
+) -> Asker:
+    """Tokenize a task's items for a model; raises `RequestError` where they do not fit."""
+    room = loading.positions(loaded.model)
+    return Asker(loaded.tokenizer, items, info.max_new_tokens, info.stop, budget, room)
+
+
+def _run(
+    sweep: Sweep, cell: Cell, model: PreTrainedModel, asker: Asker, notes: Sequence[str]
+) -> Iterator[Event]:
+    """Ask one cell; `notes` say what was done otherwise than asked, and make it degraded."""
+    started = time.perf_counter()
+    reader = readers.of(cell.info)
+    asking, keys = cell.spec.asking, cell.spec.items  # hashes: once, not once an answer
+    try:
+        for batch in asker.ask(model, set(cell.missing)):
+            answers = []
+            for row, raw in zip(batch.rows, batch.answers, strict=True):
+                item = cell.items[row]
+                reading = reader.answer(raw, item)
+                best = chosen(item, raw.option_scores, cell.info.scored)
+                answers.append(Answer(asking, keys[row], raw, reading, reader.version, best))
+            yield Answered(cell, answers)
+    except RunError as error:
+        yield Finished(cell.result(sweep, "failed", str(error), None))
+        return
+    seconds = time.perf_counter() - started
+    status: Status = "degraded" if notes else "success"
+    yield Finished(cell.result(sweep, status, "; ".join(notes) or None, seconds))
+
+
+class Gauge:
+    """Measures the states of one sweep: sizes always, memory and speed as the study asks.
+
+    A state that is shaped like the intact model is as large and as fast: that is measured once.
+    """
+
+    def __init__(self, sweep: Sweep, intact: PreTrainedModel, notice: Notice) -> None:
+        self.asked = sweep.measure
+        self.intact = measure.shape(intact)
+        self.notice = notice
+        self.done: set[str] = set()
+
+    def read(self, state: str, standing: Standing) -> Measurement:
+        """One state. The level is what the swept step reports, or the only step; intact it is 0."""
+        said = standing.swept
+        if said is None and len(standing.reports) == 1:
+            said = standing.reports[0]
+        size, shape = measure.size(standing.model), measure.shape(standing.model)
+        found = self._workload(shape, standing)
+        return Measurement(
+            state=state,
+            measured_level=said.measured if said else None if standing.reports else 0.0,
+            **size._asdict(),
+            peak_memory=found["peak_memory"] if found else None,
+            tokens_per_second=found["tokens_per_second"]["median"] if found else None,
+            shape=shape,
+            workload=found,
+            steps=tuple(asdict(report) for report in standing.reports),
+        )
+
+    def _workload(self, shape: str, standing: Standing) -> dict[str, Any] | None:
+        like_intact = shape == self.intact and standing.reports
+        if self.asked == "sizes" or (
+            self.asked == "shapes" and (shape in self.done or like_intact)
+        ):
+            return None
+        self.done.add(shape)
+        try:
+            return workload.measured(standing.model)
+        except RunError as error:  # the answers stand; only these numbers are missing
+            self.notice(str(error))
+            return None

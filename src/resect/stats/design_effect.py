@@ -1,0 +1,106 @@
+"""Items that share a parent: how many independent ones they are worth, in one place for all.
+
+Shapes: N items. `clusters` (N,) numbers each item's parent from 0, an item without one being its
+own. Where every item is its own parent nothing changes: the normal and exact formulas hold.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
+
+from resect.stats.intervals import Floats, Interval, Z, wilson
+
+FEWEST = 20
+"""Parents that a test needs: a sample of fewer too often misses those that lose most."""
+
+USUAL = 0.1
+"""How alike the items of one parent are taken to be where these items do not say it."""
+
+TELLING = 2
+"""Items a parent, of those that an estimate rests on, at which it counts as much as `USUAL`."""
+
+
+class Worth(NamedTuple):
+    """What items that share parents are worth for the mean of some values.
+
+    `effect` is by how much sharing inflates the variance of the mean, at least 1. `parents` are
+    counted as if of equal size, n^2 / sum of size^2 (Carter, Schnepel and Steigerwald 2017), and
+    `freedom` is one less: the degrees of freedom of Student's t; infinite where none is shared.
+    """
+
+    effect: float
+    parents: float
+    freedom: float
+
+
+def worth(values: NDArray[Any], among: NDArray[np.bool_], clusters: NDArray[np.intp]) -> Worth:
+    """Of the values (N,) of some items (N,).
+
+    The effect is 1 + (size - 1) x correlation (Kish 1965), the correlation within parents being
+    that of the variance between the sums of parents over that of independent items. A few items
+    that differ from the rest cannot say how they hang together: a low correlation is raised
+    towards `USUAL`, by the more the fewer items (sum of squares squared over the sum of fourth
+    powers: the rarer of right and wrong ones) it rests on. Without any it is `USUAL`.
+    """
+    group = clusters[among]
+    size = np.bincount(group)
+    used = np.flatnonzero(size)
+    n, count = len(group), len(used)
+    if n == count:
+        return Worth(1.0, float(n), np.inf)
+    each = float((size**2).sum()) / n  # the size of the parent of a random item
+    parents = n / each
+    apart = values[among] - np.mean(values[among], dtype=float)
+    alone = float((apart**2).sum())
+    seen = known = 0.0
+    if count > 1 and alone > 1e-12 * n:
+        between = float((np.bincount(group, apart)[used] ** 2).sum()) * count / (count - 1)
+        seen = max(0.0, (between / (alone * n / (n - 1)) - 1) / (each - 1))
+        known = alone**2 / float((apart**4).sum())
+    weight = known / (known + TELLING * parents)
+    alike = max(seen, weight * seen + (1 - weight) * USUAL)
+    return Worth(1 + (each - 1) * alike, parents, max(parents - 1, 1.0))
+
+
+def share(
+    hits: NDArray[np.bool_], among: NDArray[np.bool_], clusters: NDArray[np.intp]
+) -> Interval:
+    """The share of `hits` (N,) `among` some items (N,), with its 95 % interval; None of none.
+
+    Wilson's, of counts divided by their own design effect (Rao and Scott 1992, Biometrics
+    48:577) and with Student's t for the normal where items share parents.
+    """
+    right, n = int((hits & among).sum()), int(among.sum())
+    effect, _, freedom = worth(hits, among, clusters)
+    found = wilson(right / effect, n / effect, z95(freedom))
+    return found._replace(value=right / n) if n else found
+
+
+def too_few(among: NDArray[np.bool_], clusters: NDArray[np.intp]) -> str | None:
+    """Why no test can be made of items (N,) that share so few parents; None where it can."""
+    _, parents, freedom = worth(among, among, clusters)
+    if np.isinf(freedom) or parents >= FEWEST:
+        return None
+    count = len(np.unique(clusters[among]))
+    named = f"{count} parents" if count > 1 else "one parent"
+    equal = f", no more than {parents:.1f} of equal size," if parents < count - 0.05 else ""
+    return f"its {int(among.sum())} items come from {named}{equal} and at least {FEWEST} are needed"
+
+
+def z95(freedom: float) -> float:
+    """What a 95 % interval reaches on either side, in standard errors."""
+    return Z if np.isinf(freedom) else float(quantile(0.025, freedom))
+
+
+def quantile(alpha: float, freedom: Any) -> Floats:
+    """What Student's t exceeds with probability `alpha`; the normal for infinite `freedom`."""
+    return np.asarray(np.where(np.isinf(freedom), ndtri(1 - alpha), stdtrit(freedom, 1 - alpha)))
+
+
+def below(t: Any, freedom: Any) -> Floats:
+    """The probability that Student's t is less than `t`; the normal for infinite `freedom`."""
+    return np.asarray(np.where(np.isinf(freedom), ndtr(t), stdtr(freedom, t)))

@@ -1,0 +1,1 @@
+"""Rebuilds the embedded models: vocabulary, weights, training, check, card."""
