@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -10,21 +10,15 @@ from typing import Any
 import pytest
 import tiny
 import torch
+from tools.smollm2 import batches, check, lora, material, train
 from transformers import AutoModelForCausalLM
 
-from resect import prompts
-from resect.ask.prompts import rendered
+from resect.ask.tokenize import rendered
 from resect.errors import RequestError
-from resect.record import Item
-from resect.tasks.base import Source
+from resect.record import Item, RawAnswer
+from resect.tasks import prompts
+from resect.tasks.contract import Source
 from resect.tasks.question import Question
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "tools" / "smollm2"))
-
-import batches
-import lora
-import material
-import train
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
@@ -178,3 +172,35 @@ def test_stopped_and_gone_on_gives_the_same_weights(
     assert any(p.abs().max() > 0 for layer in whole.layers.values() for p in [layer.b])
     with pytest.raises(SystemExit, match="seed 0"):
         train.Trainer(base, tmp_path, 8, 1).resume()
+
+
+class Perfect:
+    """An asker whose answers are the gold ones, or nothing of the kind."""
+
+    def __init__(self, items: list[Item], right: bool) -> None:
+        self.items, self.right = items, right
+
+    def ask(self, model: object) -> Any:
+        def answer(item: Item) -> RawAnswer:
+            scores = tuple(0.0 if label == item.gold else -1.0 for label in item.labels)
+            wanted = item.gold if item.choices else " | ".join(m for _, m in json.loads(item.gold))
+            return RawAnswer(wanted if self.right else "", "eos", 1, scores or None)
+
+        yield list(range(len(self.items))), list(map(answer, self.items))
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_check_gives_skill_and_f1(right: bool, part: material.Part, tokenizer: Any) -> None:
+    checked = check.Check(part, tokenizer, SOURCE, 9)
+    checked.askers = {n: Perfect(items, right) for n, items in checked.items.items()}
+    model = torch.nn.Linear(1, 1)
+    with ThreadPoolExecutor(2) as workers:
+        scores = {score.task: score for score in checked.scores(model, workers)}
+    assert list(scores) == list(check.ASKED)
+    assert scores["healthver"].n == 9
+    for name in ("healthver", "bioasq-yesno", "ncbi-disease"):
+        assert scores[name].skill.value == float(right)
+        assert scores[name].accuracy == float(right)
+        assert scores[name].silent == float(not right)
+    assert scores["bioasq-yesno"].options == 1.0
+    assert f"skill {float(right):.3f}" in scores["healthver"].line()

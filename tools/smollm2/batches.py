@@ -16,12 +16,12 @@ from typing import NamedTuple
 
 from transformers import PreTrainedTokenizerBase
 
-from material import EXTRACTION, Part, task
-from resect import prompts
-from resect.ask.prompts import rendered
+from resect.ask.tokenize import rendered
 from resect.record import Item
-from resect.tasks.base import Source
+from resect.tasks import prompts
+from resect.tasks.contract import Source
 from resect.tasks.question import Question
+from tools.smollm2.material import EXTRACTION, Part, task
 
 END = "<|im_end|>"
 TOGETHER = 8
@@ -77,12 +77,12 @@ class Batches:
 
     def of(self, step: int) -> list[list[Row]]:
         """The batches of a step, largest first."""
-        found = []
+        batches: list[list[Row]] = []
         for lane in LANES:
             if step % lane.every == 0:
                 first = step // lane.every * lane.turns
-                found += [self._nth(lane.name, first + turn) for turn in range(lane.turns)]
-        return sorted(found, key=lambda rows: -len(rows) * max(len(row.ids) for row in rows))
+                batches += [self._nth(lane.name, first + turn) for turn in range(lane.turns)]
+        return sorted(batches, key=lambda rows: -len(rows) * max(len(row.ids) for row in rows))
 
     def _nth(self, lane: str, number: int) -> list[Row]:
         begins = self.begins[lane]

@@ -16,13 +16,13 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from material import EXTRACTION, Part, parts, task
-from resect.analysis import skill
-from resect.analysis.intervals import Interval, Weights, interval, item_weights
-from resect.analysis.metrics import METRICS
 from resect.ask import Asker
+from resect.findings.part_metrics import METRICS
 from resect.record import Item, RawAnswer, Reading
-from resect.tasks.base import Source
+from resect.stats import skill
+from resect.stats.intervals import Interval, Weights, interval, item_weights
+from resect.tasks.contract import Source
+from tools.smollm2.material import EXTRACTION, Part, parts, task
 
 ASKED = ("healthver", "pubmedqa-test", "bioasq-yesno", *EXTRACTION)
 RESAMPLES = 1000
@@ -73,7 +73,7 @@ class Check:
         raw: dict[int, RawAnswer] = {}
         for rows, answers in self.askers[name].ask(model):
             raw.update(zip(rows, answers, strict=True))
-        readings = [made.answer(raw[row], item) for row, item in enumerate(items)]
+        readings = [made.reader.answer(raw[row], item) for row, item in enumerate(items)]
         right = float(np.mean([reading.score == 1.0 for reading in readings]))
         silent = float(np.mean([reading.value is None for reading in readings]))
         weights = item_weights([item.parent or item.id for item in items], RESAMPLES, 0, name)

@@ -73,10 +73,10 @@ class Adapted(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The layer with its adapter, as it was last merged."""
-        found: Tensor = _Product.apply(  # type: ignore[no-untyped-call]
+        y: Tensor = _Product.apply(  # type: ignore[no-untyped-call]
             x, self.merged, self.a, self.b, self.scale
         )
-        return found
+        return y
 
     @torch.no_grad()
     def merge(self) -> None:
@@ -87,12 +87,12 @@ class Adapted(nn.Module):
 def adapt_(model: PreTrainedModel, rank: int, alpha: float) -> dict[str, Adapted]:
     """Give every linear layer of the blocks an adapter, in place; nothing else learns."""
     model.requires_grad_(False)
-    found = {}
+    layers = {}
     for name, layer in list(model.named_modules()):
         if isinstance(layer, nn.Linear) and name.rpartition(".")[2] in NAMES:
-            found[name] = Adapted(layer, rank, alpha / rank)
-            model.set_submodule(name, found[name])
-    return found
+            layers[name] = Adapted(layer, rank, alpha / rank)
+            model.set_submodule(name, layers[name])
+    return layers
 
 
 def save(layers: dict[str, Adapted], folder: Path, base: str, alpha: float) -> int:

@@ -14,9 +14,9 @@ from typing import cast
 
 from resect import tasks
 from resect.record import Item
-from resect.recover.data import Example, refuse_overlap
+from resect.recover.training_data import Example, refuse_overlap
 from resect.tasks import medquad
-from resect.tasks.base import QuestionTask, Source
+from resect.tasks.contract import QuestionTask, Source
 from resect.tasks.question import Question
 
 UNSEEN = ("pubmedqa-test", "healthver", "bioasq-yesno", "ncbi-disease", "bc5cdr", "medquad")
@@ -42,32 +42,32 @@ def task(name: str) -> QuestionTask:
 def parts(source: Source) -> tuple[Part, Part]:
     """What is trained on and what is held back, without any test item (checked)."""
     train, held = Part(), Part()
-    for name, every, apart in _all(source):
+    for name, every, apart in _tasks(source):
         train.questions[name] = [q for q in every if not apart(q)]
         held.questions[name] = [q for q in every if apart(q)]
     refuse(UNSEEN, [train, held], source)
     return train, held
 
 
-def _all(source: Source) -> Iterator[tuple[str, list[Question], Callable[[Question], bool]]]:
+def _tasks(source: Source) -> Iterator[tuple[str, list[Question], Callable[[Question], bool]]]:
     """Task, its questions outside the test split, and which of them are held back."""
     half = task("pubmedqa-test")
     rest = list(half.pool(next(iter(half.questions(source))), source))
     articles = sorted(rest, key=lambda q: q.id)
-    yield "pubmedqa-test", articles, lambda q: one_in(5, q.id)
+    yield "pubmedqa-test", articles, lambda q: in_share(5, q.id)
     names = {q.id for q in articles}
     whole = [q for q in task("pubmedqa").questions(source) if q.id in names]
-    yield "pubmedqa", whole, lambda q: one_in(5, q.id)
-    yield "bioasq-yesno", list(_yes_or_no(articles)), lambda q: one_in(5, q.parent or "")
+    yield "pubmedqa", whole, lambda q: in_share(5, q.id)
+    yield "bioasq-yesno", list(_yes_or_no(articles)), lambda q: in_share(5, q.parent or "")
     pairs = task("healthver")
     claims = sorted(pairs.pool(next(iter(pairs.questions(source))), source), key=lambda q: q.id)
-    yield "healthver", claims, lambda q: one_in(7, q.question)
+    yield "healthver", claims, lambda q: in_share(7, q.question)
     for name in EXTRACTION:
         yield name, *_sentences(name, source)
-    yield "medquad", _explained(source), lambda q: one_in(20, q.tags["focus"])
+    yield "medquad", _explained(source), lambda q: in_share(20, q.tags["focus"])
 
 
-def one_in(count: int, name: str) -> bool:
+def in_share(count: int, name: str) -> bool:
     """Whether a name falls into the held-back part, by its hash."""
     folded = " ".join(name.casefold().split())
     return int(hashlib.sha256(f"held back {folded}".encode()).hexdigest(), 16) % count == 0
@@ -103,7 +103,7 @@ def _sentences(name: str, source: Source) -> tuple[list[Question], Callable[[Que
 def _explained(source: Source) -> list[Question]:
     """MedQuAD outside the held-out topics, equal pairs once, without test questions."""
     known = {_words(q.question) for q in task("medquad").questions(source)}
-    found: dict[tuple[str, str], Question] = {}
+    questions: dict[tuple[str, str], Question] = {}
     for row in medquad.ROWS.read(source):
         fresh = not medquad.held_out(row["focus"]) and _words(row["question"]) not in known
         if fresh and row["answer"].strip():
@@ -113,8 +113,8 @@ def _explained(source: Source) -> list[Question]:
                 gold=row["answer"],
                 tags={"focus": row["focus"]},
             )
-            found.setdefault((row["question"], row["answer"]), question)
-    return list(found.values())
+            questions.setdefault((row["question"], row["answer"]), question)
+    return list(questions.values())
 
 
 def _words(text: str) -> str:
@@ -129,8 +129,8 @@ def refuse(names: Sequence[str], both: Sequence[Part], source: Source) -> None:
         for asked, questions in part.questions.items():
             made = task(asked)
             for q in questions:
-                said = q.question or q.context  # a sentence: its words are all it asks
-                examples.append(Example(made.item(q, bare).prompt, q.gold, said))
+                words = q.question or q.context  # a sentence: its words are all it asks
+                examples.append(Example(made.item(q, bare).prompt, q.gold, words))
     for name in names:
         refuse_overlap(examples, map(_sentence_asked, task(name).items(bare)), name)
 

@@ -20,11 +20,11 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-import lora
-from batches import Batches, Row
-from check import Check
-from material import Part, parts
-from resect.tasks.base import Source
+from resect.tasks.contract import Source
+from tools.smollm2 import lora
+from tools.smollm2.batches import Batches, Row
+from tools.smollm2.check import Check
+from tools.smollm2.material import Part, parts
 
 RANK, ALPHA = 8, 16.0
 RATE, WARMUP, FALL = 1.5e-3, 20, 0.3
