@@ -1,0 +1,1 @@
+"""Trains the adapter of the real specialist: data, batches, adapter, check, training."""
