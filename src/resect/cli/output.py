@@ -53,9 +53,7 @@ def draw(run: Any, folder: Path, quiet: bool) -> None:
     if not quiet:
         say(f"{len(paths)} files in {folder}", err=True)
     if not quiet and not any(path.suffix == ".png" for path in paths):
-        say(
-            "For PNG beside SVG, install resect[figures] and a font such as DejaVu Sans.", err=True
-        )
+        say("For PNG beside SVG, install resect[figures] and a font such as DejaVu Sans.", err=True)
 
 
 def show_list(rows: dict[str, dict[str, Any]], as_json: bool) -> None:
