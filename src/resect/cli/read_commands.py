@@ -4,34 +4,36 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from resect.cli.app import Alpha, Json, Margin, Quiet, app, into
+from resect.cli.app import Json, Quiet, app, into
 from resect.cli.output import draw, noticing, print_json, say, show, show_list
+from resect.cli.study_options import takes
 from resect.errors import RunError
 
 
 @app.command()
+@takes("margin", "alpha")
 def report(
     run: Path,
-    margin: Margin = None,
-    alpha: Alpha = None,
     figures: Annotated[
         Path | None, typer.Option(help="Folder for SVG and PNG figures.", callback=into)
     ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    *,
+    fields: dict[str, Any],
 ) -> None:
     """Rebuild page, card and JSON of a run folder from its store."""
     from resect.running.folder import Run
 
-    found = Run(run)
-    found.report(margin=margin, alpha=alpha)
+    opened = Run(run)
+    opened.report(**fields)
     if figures is not None:
-        draw(found, figures, quiet)
-    show(found, as_json, quiet)
+        draw(opened, figures, quiet)
+    show(opened, as_json, quiet)
 
 
 @app.command("judge")

@@ -10,26 +10,15 @@ from typing import Annotated, Any
 
 import typer
 
-from resect.cli.app import (
-    Alpha,
-    Chat,
-    Device,
-    Engine,
-    Json,
-    Limit,
-    Margin,
-    NewTokens,
-    Out,
-    Quiet,
-    Shots,
-    System,
-    Trust,
-    Unsafe,
-    Variants,
-    app,
-)
+from resect.cli.app import Engine, Json, Out, Quiet, Trust, Unsafe, app
 from resect.cli.output import noticing, show
+from resect.cli.study_options import ASKING, every, takes
 from resect.errors import RequestError, RunError, Stopped
+
+Tasks = typer.Option(
+    "--task", "--tasks", help="Task names; repeat, or commas.", rich_help_panel="Questions"
+)
+_MODELS, _RECIPES, _RUNNING = "Models", "Recipes", "Running"
 
 
 @app.command()
@@ -49,54 +38,67 @@ def demo(
 
 
 @app.command()
+@takes(*every())
 def run(
     study: Annotated[Path | None, typer.Argument(help="A study YAML file.")] = None,
-    out: Out = None,
-    specialist: Annotated[str | None, typer.Option(help="Directory or hub id.")] = None,
-    base: Annotated[str | None, typer.Option(help="Directory or hub id of its base.")] = None,
-    method: Annotated[list[str] | None, typer.Option(help="Steps, like magnitude.")] = None,
-    levels: Annotated[str | None, typer.Option(help="start:stop:step or a comma list.")] = None,
-    task: Annotated[
-        list[str] | None, typer.Option("--task", "--tasks", help="Task names; repeat, or commas.")
+    specialist: Annotated[
+        str | None, typer.Option(help="Directory or hub id.", rich_help_panel=_MODELS)
     ] = None,
-    limit: Limit = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Folder of offline task files.")] = None,
-    num_fewshot: Shots = None,
-    apply_chat_template: Chat = False,
-    system_instruction: System = None,
-    max_new_tokens: NewTokens = None,
-    variants: Variants = None,
-    calibration: Annotated[str | None, typer.Option(help="clinic, a text file, c4.")] = None,
-    nsamples: Annotated[int | None, typer.Option(help="Calibration windows.")] = None,
-    seqlen: Annotated[int | None, typer.Option(help="Tokens of each.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or spread.")] = None,
-    dtype: Annotated[str | None, typer.Option(help="auto, float32, bfloat16, float16.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of random methods and intervals.")] = None,
-    batch_tokens: Annotated[int | None, typer.Option(help="Padded tokens in a batch.")] = None,
-    measure: Annotated[
-        str | None, typer.Option(help="Memory and speed of: sizes (none), shapes, full (all).")
+    base: Annotated[
+        str | None, typer.Option(help="Directory or hub id of its base.", rich_help_panel=_MODELS)
     ] = None,
-    margin: Margin = None,
-    alpha: Alpha = None,
-    search: Annotated[
-        str | None, typer.Option(help="Ask fewer levels: half (half-level) or safe (safe level).")
+    dtype: Annotated[
+        str | None,
+        typer.Option(help="auto, float32, bfloat16, float16.", rich_help_panel=_MODELS),
     ] = None,
     trust_remote_code: Trust = False,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(help="Steps, like magnitude; repeat.", rich_help_panel=_RECIPES),
+    ] = None,
+    levels: Annotated[
+        str | None,
+        typer.Option(help="start:stop:step or a comma list.", rich_help_panel=_RECIPES),
+    ] = None,
+    calibration: Annotated[
+        str | None, typer.Option(help="clinic, a text file, c4.", rich_help_panel=_RECIPES)
+    ] = None,
+    nsamples: Annotated[
+        int | None, typer.Option(help="Calibration windows.", rich_help_panel=_RECIPES)
+    ] = None,
+    seqlen: Annotated[
+        int | None, typer.Option(help="Tokens of each.", rich_help_panel=_RECIPES)
+    ] = None,
+    task: Annotated[list[str] | None, Tasks] = None,
+    search: Annotated[
+        str | None,
+        typer.Option(
+            help="Ask fewer levels: half (half-level) or safe (safe level).",
+            rich_help_panel=_RUNNING,
+        ),
+    ] = None,
     smoke: Annotated[bool, typer.Option("--smoke", help="The study's small version.")] = False,
     confirm_run_unsafe_code: Unsafe = False,
+    out: Out = None,
     engine: Engine = "local",
     address: Annotated[
-        str | None, typer.Option(help="Ray cluster to join, like auto; none starts one here.")
+        str | None,
+        typer.Option(
+            help="Ray cluster to join, like auto; none starts one here.", rich_help_panel=_RUNNING
+        ),
     ] = None,
     workers: Annotated[
         int | None,
         typer.Option(
-            "--workers", "--ray-workers", help="Processes; by default the engine decides."
+            "--workers", "--ray-workers", help="Processes; by default the engine decides.",
+            rich_help_panel=_RUNNING,
         ),
     ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
-) -> None:
+    *,
+    fields: dict[str, Any],
+) -> None:  # fmt: skip
     """Run a study, from a YAML file or from options; what is stored is not run again."""
     from resect.running import request
 
@@ -109,58 +111,32 @@ def run(
         tasks=task,
         every_model={"dtype": dtype, "trust_remote_code": trust_remote_code or None},
         calibration={"data": calibration, "nsamples": nsamples, "seqlen": seqlen},
-        fields={
-            "limit": limit,
-            "data_dir": None if data_dir is None else str(data_dir),
-            "num_fewshot": num_fewshot,
-            "apply_chat_template": apply_chat_template or None,
-            "system_instruction": system_instruction,
-            "max_new_tokens": max_new_tokens,
-            "variants": variants,
-            "device": device,
-            "seed": seed,
-            "batch_tokens": batch_tokens,
-            "measure": measure,
-            "margin": margin,
-            "alpha": alpha,
-        },
+        fields=fields,
     )
     how = {"engine": engine, "workers": workers, "address": address}
     _run(asked, out, as_json, quiet, search, trust_remote_code=trust_remote_code, **how)
 
 
 @app.command("eval")
+@takes(*ASKING)
 def evaluate(
     model: Annotated[str, typer.Argument(help="Model directory or hub id.")],
-    task: Annotated[list[str], typer.Option("--task", "--tasks", help="Task names.")],
-    out: Out = None,
-    limit: Limit = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Folder of offline task files.")] = None,
-    num_fewshot: Shots = None,
-    apply_chat_template: Chat = False,
-    system_instruction: System = None,
-    max_new_tokens: NewTokens = None,
-    variants: Variants = None,
-    device: Device = "auto",
-    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16.")] = "auto",
+    task: Annotated[list[str], Tasks],
+    dtype: Annotated[
+        str, typer.Option(help="auto, float32, bfloat16, float16.", rich_help_panel=_MODELS)
+    ] = "auto",
     trust_remote_code: Trust = False,
     confirm_run_unsafe_code: Unsafe = False,
+    out: Out = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    *,
+    fields: dict[str, Any],
 ) -> None:
     """Ask one model as it is: a study without damage."""
     from resect.running import request
 
-    asking = {
-        "num_fewshot": num_fewshot,
-        "apply_chat_template": apply_chat_template,
-        "system_instruction": system_instruction,
-        "max_new_tokens": max_new_tokens,
-        "variants": variants,
-    }
-    asked = request.evaluation(
-        model, task, limit, data_dir, device, dtype, trust_remote_code, asking
-    )
+    asked = request.evaluation(model, task, dtype, trust_remote_code, fields)
     _run(asked, out, as_json, quiet, trust_remote_code=trust_remote_code)
 
 

@@ -34,29 +34,50 @@ def study(
     if smoke and path is None:
         raise RequestError("--smoke runs the small version of a study file: give one.")
     asked: dict[str, Any] = Study.load(path, smoke).model_dump() if path else {"models": {}}
-    for role, name in models.items():
-        if name is not None:
-            asked["models"].setdefault(role, {})["id"] = name
-    if not asked["models"]:
-        raise RequestError("no model is named: give a study file, or --specialist and --base.")
-    for ref in asked["models"].values():
-        ref.update({name: value for name, value in every_model.items() if value is not None})
+    _name_models(asked["models"], models, _given(every_model))
     asked["recipes"] = _recipes(asked.get("recipes", ()), methods, levels)
     if tasks:
-        asked["tasks"] = [name for part in tasks for name in part.split(",")]
+        asked["tasks"] = _split(tasks)
     if not asked.get("tasks"):
         raise RequestError("no task is named: give --task, `resect tasks` lists them.")
-    given = {name: value for name, value in calibration.items() if value is not None}
-    if given:
-        asked["calibration"] = {**(asked.get("calibration") or {}), **given}
-        if "data" not in asked["calibration"]:
-            raise RequestError(
-                f"--{next(iter(given))} is of a text to calibrate on, and none is named: add "
-                "--calibration (clinic, a text file, c4)."
-            )
-    asked.update({name: value for name, value in fields.items() if value is not None})
+    if text := _given(calibration):
+        asked["calibration"] = _calibration(asked.get("calibration"), text)
+    asked.update(fields)
     asked.setdefault("name", _name(asked))
     return Study.of(**asked)
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that were given."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _split(names: Sequence[str]) -> list[str]:
+    """Names that were repeated or joined by commas."""
+    return [name for part in names for name in part.split(",")]
+
+
+def _name_models(
+    asked: dict[str, Any], models: Mapping[str, str | None], every_model: Mapping[str, Any]
+) -> None:
+    """Put the models that were given into a study's own, and what holds for each of them."""
+    for role, name in _given(models).items():
+        asked.setdefault(role, {})["id"] = name
+    if not asked:
+        raise RequestError("no model is named: give a study file, or --specialist and --base.")
+    for ref in asked.values():
+        ref.update(every_model)
+
+
+def _calibration(own: Mapping[str, Any] | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    """A study's calibration text with what was given beside it."""
+    calibration = {**(own or {}), **given}
+    if "data" not in calibration:
+        raise RequestError(
+            f"--{next(iter(given))} is of a text to calibrate on, and none is named: add "
+            "--calibration (clinic, a text file, c4)."
+        )
+    return calibration
 
 
 def model(
@@ -90,25 +111,14 @@ def recipe(steps: Sequence[str]) -> Recipe:
 def evaluation(
     name: str,
     tasks: Sequence[str],
-    limit: int | None,
-    data_dir: Path | None,
-    device: str,
     dtype: str,
     trust_remote_code: bool,
-    asking: Mapping[str, Any],
+    fields: Mapping[str, Any],
 ) -> Study:
-    """A study of one model and no recipe; `asking` says how tasks are asked."""
+    """A study of one model and no recipe; `fields` are those of the study that were given."""
     ref = {"id": name, "dtype": dtype, "trust_remote_code": trust_remote_code}
     asked = {"models": {"model": ref}, "recipes": []}
-    return Study.of(
-        name=f"eval-{_name(asked)}",
-        **asked,
-        tasks=[task for part in tasks for task in part.split(",")],
-        limit=limit,
-        data_dir=None if data_dir is None else str(data_dir),
-        device=device,
-        **{name: value for name, value in asking.items() if value is not None},
-    )
+    return Study.of(name=f"eval-{_name(asked)}", **asked, tasks=_split(tasks), **fields)
 
 
 def _recipes(

@@ -50,34 +50,57 @@ class Calibration(Frozen):
 class Study(Frozen):
     """One declared question: models x recipes x levels x tasks.
 
-    `models` maps a role to a hub id, a directory or a full reference. `limit` keeps the first N
-    items of every task, None all; `num_fewshot`, `apply_chat_template`, `system_instruction` and
-    `max_new_tokens` say how every task is asked (see `resect.tasks.Source`), `variants` how its
-    questions are asked once more (see `resect.tasks.variants`); `batch_tokens` bounds the padded
-    tokens of a batch (None: what suits the device). `margin` is the largest loss of accuracy that
-    the safe level allows (None: each task's own), `alpha` its one-sided error.
-    `measure` says of which states memory and speed are measured.
+    `models` maps a role to a hub id, a directory or a full reference. How tasks are asked is what
+    `resect.tasks.Source` says; `batch_tokens` None is what suits the device.
     """
 
     name: str = "study"
     models: Mapping[str, ModelRef]
     recipes: tuple[Recipe, ...]
     tasks: tuple[str, ...]
-    limit: int | None = Field(default=None, ge=1)
-    num_fewshot: int | None = Field(default=None, ge=0)
-    apply_chat_template: bool = False
-    system_instruction: str | None = None
-    max_new_tokens: int | None = Field(default=None, ge=1)
-    variants: tuple[str, ...] = ()
-    seed: int = Field(default=0, ge=0, lt=2**31)
-    batch_tokens: int | None = Field(default=None, ge=1)
-    data_dir: str | None = None
+    limit: int | None = Field(
+        default=None, ge=1, description="Ask the first N items of every task."
+    )
+    num_fewshot: int | None = Field(
+        default=None, ge=0, description="Worked examples before each question."
+    )
+    apply_chat_template: bool = Field(
+        default=False, description="Ask in the model's own chat format."
+    )
+    system_instruction: str | None = Field(default=None, description="A text before every prompt.")
+    max_new_tokens: int | None = Field(
+        default=None, ge=1, description="Longest answer in tokens; default: the task's own."
+    )
+    variants: tuple[str, ...] = Field(
+        default=(),
+        description="Ask label tasks once more, for reliability: permuted,swapped,unsure.",
+    )
+    seed: int = Field(
+        default=0, ge=0, lt=2**31, description="Seed of random methods and intervals."
+    )
+    batch_tokens: int | None = Field(default=None, ge=1, description="Padded tokens in a batch.")
+    data_dir: str | None = Field(
+        default=None, description="Folder of offline task files; default: the hub."
+    )
     calibration: Calibration | None = None
-    measure: Measure = "shapes"
-    device: str = "auto"
-    resamples: int = Field(default=2000, ge=100, le=100_000)
-    margin: float | None = Field(default=None, gt=0, lt=1)
-    alpha: float = Field(default=0.025, gt=0, lt=0.5)
+    measure: Measure = Field(
+        default="shapes",
+        description="Measure memory and speed of no state (sizes), of each shape (shapes), of all "
+        "(full).",
+    )
+    device: str = Field(default="auto", description="auto, cpu, cuda, cuda:N or spread.")
+    resamples: int = Field(
+        default=2000, ge=100, le=100_000, description="Bootstrap resamples; default 2000."
+    )
+    margin: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Largest loss that passes, like 0.05; default: each task's own.",
+    )
+    alpha: float = Field(
+        default=0.025, gt=0, lt=0.5, description="One-sided error of the verdict; default 0.025."
+    )
     notes: str = ""
 
     def seed_of(self, recipe: Recipe) -> int:

@@ -1,0 +1,74 @@
+"""Options that are fields of `Study`, in panels, for every command that has them."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import typer
+
+from resect.spec import Study
+
+PANELS: Mapping[str, tuple[str, ...]] = {
+    "Questions": (
+        "limit", "data_dir", "num_fewshot", "apply_chat_template", "system_instruction",
+        "max_new_tokens", "variants",
+    ),
+    "Verdict": ("margin", "alpha", "resamples"),
+    "Running": ("device", "seed", "batch_tokens", "measure"),
+}  # fmt: skip
+"""The fields of `Study` that are options of the command line, by the panel of its help."""
+
+ASKING = (*PANELS["Questions"], "device")
+"""Those of a study without recipes."""
+
+
+def every() -> tuple[str, ...]:
+    """All fields that are options."""
+    return tuple(name for names in PANELS.values() for name in names)
+
+
+def takes(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of these fields; it gets those that were given as `fields`."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(command, eval_str=True).parameters
+        parameters = [p for p in own.values() if p.name != "fields"]
+        parameters += [_parameter(name) for name in names]
+
+        @wraps(command)
+        def wrapped(**given: Any) -> None:
+            asked = {name: given.pop(name) for name in names}
+            fields = {n: v for n, v in asked.items() if v is not None and v is not False}
+            command(**given, fields=fields)
+
+        del wrapped.__wrapped__  # typer would read the command's own options
+        wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        wrapped.__annotations__ = {p.name: p.annotation for p in parameters}
+        return wrapped
+
+    return decorate
+
+
+def _parameter(name: str) -> inspect.Parameter:
+    """The option of one field: its type, its description as help, its panel."""
+    field = Study.model_fields[name]
+    panel = next(panel for panel, names in PANELS.items() if name in names)
+    flag = f"--{name.replace('_', '-')}"
+    option = typer.Option(flag, help=field.description, rich_help_panel=panel)
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[_kind(field.annotation) | None, option],
+    )
+
+
+def _kind(annotation: Any) -> Any:
+    """What is typed on the command line for a field: choices and lists are text."""
+    if isinstance(annotation, types.UnionType):
+        annotation = next(part for part in get_args(annotation) if part is not types.NoneType)
+    return str if get_origin(annotation) in (Literal, tuple) else annotation
