@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib
 import re
+import runpy
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from resect import tasks
 from resect.errors import RequestError
 from resect.spec import method_table
 
@@ -45,14 +48,14 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     place.mkdir()
     monkeypatch.syspath_prepend(str(place))
     yield place
-    importlib.invalidate_caches()
-    method_table.installed.cache_clear()
+    fresh()
 
 
 def fresh() -> None:
     """Forget which packages were there, as a new process would."""
     importlib.invalidate_caches()
     method_table.installed.cache_clear()
+    tasks.installed.cache_clear()
 
 
 def test_a_method_of_another_package_is_applied(site: Path) -> None:
@@ -72,8 +75,8 @@ def test_a_method_of_another_package_is_applied(site: Path) -> None:
 @pytest.mark.parametrize(
     ("where", "sentence"),
     [
-        ("nowhere.entry:ENTRY", "cannot be loaded"),
-        ("pathlib:Path", "is no resect.spec.Entry"),
+        ("nowhere.entry:ENTRY", "relative of the package resect-relative cannot be loaded"),
+        ("pathlib:Path", "must name a resect.spec.Entry, not pathlib:Path"),
     ],
 )
 def test_a_broken_package_is_named(site: Path, where: str, sentence: str) -> None:
@@ -81,7 +84,7 @@ def test_a_broken_package_is_named(site: Path, where: str, sentence: str) -> Non
     info = next(site.glob("*.dist-info"))
     (info / "entry_points.txt").write_text(f"[resect.methods]\nrelative = {where}\n")
     fresh()
-    with pytest.raises(RequestError, match=f"relative of the package resect-relative {sentence}"):
+    with pytest.raises(RequestError, match=sentence):
         method_table.entry_of("relative")
 
 
@@ -92,5 +95,35 @@ def test_a_package_may_not_take_a_name_of_the_table(site: Path) -> None:
         "[resect.methods]\nwanda = resect_relative.entry:ENTRY\n"
     )
     fresh()
-    with pytest.raises(RequestError, match="adds a method wanda, which resect has"):
+    with pytest.raises(
+        RequestError, match="package resect-relative adds method wanda, which resect has"
+    ):
         method_table.entry_of("another")
+
+
+def test_a_task_of_another_package_is_asked(site: Path) -> None:
+    from resect.tasks import Source
+
+    install("adding_a_task.md", site)
+    fresh()
+    task = tasks.get("dose-units")
+    items = task.items(Source())
+    assert [item.gold for item in items] == ["yes", "no", "yes", "no"]
+    assert task.describe(Source()).reader == "label"
+    assert "dose-units" in {info.name for info in tasks.listed()}
+
+
+def test_a_metric_is_in_the_summary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import resect.catalog
+    from resect.findings import part_metrics
+
+    monkeypatch.setattr(resect.catalog, "QUANTITIES", resect.catalog.QUANTITIES | {})
+    monkeypatch.setattr(part_metrics, "METRICS", dict(part_metrics.METRICS))
+    files = dict(BLOCK.findall((DOCS / "adding_a_metric.md").read_text(encoding="utf-8")))
+    example = tmp_path / "example.py"
+    example.write_text(files["new_tokens.py"], encoding="utf-8")
+    runpy.run_path(str(example))
+    assert resect.catalog.label("excess_words") == "Excess words"
+    parts = {"words": np.array([12.0, 8.0]), "reference_words": np.array([9.0, 7.0])}
+    top, bottom = part_metrics.measurable(parts)["excess_words"].sums(parts)
+    assert top.sum() / bottom.sum() == pytest.approx(4 / 20)

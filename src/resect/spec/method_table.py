@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import entry_points
 from typing import NamedTuple
 
+from resect import plugins
 from resect.errors import RequestError
 
 GROUP = "resect.methods"
@@ -150,23 +150,12 @@ def installed() -> Mapping[str, Entry]:
     Raises `RequestError` where one cannot be loaded, is no `Entry`, or takes a name of the table.
     """
     entries = {}
-    for point in entry_points(group=GROUP):
-        package = point.dist.name if point.dist else point.value
-        if point.name in METHODS:
-            raise RequestError(
-                f"the package {package} adds a method {point.name}, which resect has: remove it."
-            )
-        try:
-            entry = point.load()
-        except Exception as error:  # a third party's import may fail in any way
-            raise RequestError(
-                f"the method {point.name} of the package {package} cannot be loaded "
-                f"({type(error).__name__}: {error}): repair or remove the package."
-            ) from None
+    for name, point in plugins.points(GROUP, METHODS).items():
+        entry = plugins.load(point)
         if not isinstance(entry, Entry):
             raise RequestError(
-                f"the method {point.name} of the package {package} is no resect.spec.Entry: its "
-                "entry point must name one."
+                f"the entry point of the method {name} must name a resect.spec.Entry, not "
+                f"{point.value}."
             )
-        entries[point.name] = entry
+        entries[name] = entry
     return entries

@@ -2,16 +2,20 @@
 
 A name is `TASK`, or `TASK:ARGUMENT` where the table has `TASK:` (mmlu:anatomy, own:FILE.jsonl);
 `:cot` after the name of a label or number task asks for reasoning before the answer. A name that
-stands for code (lm-eval:FILE.yaml) is refused unless whoever calls has allowed it.
+stands for code (lm-eval:FILE.yaml) is refused unless whoever calls has allowed it. Installed
+packages add tasks through the entry point group `resect.tasks`.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import import_module
+from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any, cast
 
+from resect import plugins
 from resect.errors import RequestError, unknown
 from resect.record import TaskInfo
 from resect.tasks.contract import QuestionTask, Source, Task
@@ -85,6 +89,8 @@ def get(name: str, trust_remote_code: bool = False) -> Task:
     family, colon, argument = name.partition(":")
     if name.endswith((".jsonl", ".jsonl.gz")) and family + colon not in TASKS:
         return cast(Task, _class("own:")(name, name))
+    if name in installed():
+        return cast(Task, _class(name)())
     if family + colon not in TASKS or (colon and not argument):
         raise _unknown(name)
     made = _class(family + colon)
@@ -93,19 +99,27 @@ def get(name: str, trust_remote_code: bool = False) -> Task:
 
 def listed() -> Iterator[TaskInfo]:
     """What each line of the table is, in its order; no data is loaded."""
-    for name in TASKS:
+    for name in (*TASKS, *installed()):
         made = _class(name)
         yield made.about if name.endswith(":") else made().describe(Source())
 
 
+@cache
+def installed() -> Mapping[str, EntryPoint]:
+    """The tasks of installed packages; an entry point names a class as the table does."""
+    return plugins.points("resect.tasks", TASKS)
+
+
 def _class(name: str) -> Any:
+    if name in installed():
+        return plugins.load(installed()[name])
     module, _, attribute = TASKS[name].partition(":")
     return getattr(import_module(module), attribute)
 
 
 def _unknown(name: str) -> RequestError:
     """The nearest names, arguments included; else the table's."""
-    table = [key for key in TASKS if not key.endswith(":")]
+    table = [key for key in (*TASKS, *installed()) if not key.endswith(":")]
     families = [key for key in TASKS if key.endswith(":")]
     inner = [f"{key}{one}" for key in families for one in getattr(_class(key), "arguments", ())]
     near = difflib.get_close_matches(name, [*table, *inner], cutoff=0.5)
