@@ -199,6 +199,7 @@ def test_a_wrong_request(arguments, sentence, tiny_pair, tmp_path, capsys):
     [
         ("models: [", "is not valid YAML"),
         ("just words", "holds no study"),
+        ("models: {base: m}\ntreatments: [magnitude]", "which are called recipes"),
         ("models: {base: x}\nrecipes: magnitude\nlevels: 0.5\ntasks: []", "tasks is empty"),
         ("models: {base: x}\nrecipes: magnitude\ntasks: [a, a]", "named twice"),
         (

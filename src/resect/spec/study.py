@@ -197,6 +197,10 @@ class Study(Frozen):
             raise RequestError(f"the study file {path} is not valid YAML: {where}.") from None
         if not isinstance(fields, dict):
             raise RequestError(f"the study file {path} holds no study: see studies/ for examples.")
+        if "treatments" in fields:
+            raise RequestError(
+                f"the study file {path} has treatments, which are called recipes: rename that key."
+            )
         fields.pop("resolved", None)
         small = fields.pop("smoke", None)
         if smoke:
