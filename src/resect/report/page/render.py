@@ -154,6 +154,10 @@ _UNLISTED = ModelRow(
 def _asked(study: Study) -> list[tuple[str, str]]:
     """The study as it was declared, key by key."""
     declared = {key: value for key, value in asdict(study).items() if key != "recorded"}
+    declared["recipes"] = {
+        row.name if row.seed is None else f"{row.name} with seed {row.seed}": list(row.levels)
+        for row in study.recipes
+    }
     return tables.flat(declared)
 
 
