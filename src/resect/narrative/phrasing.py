@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Iterable
 
 from resect.findings.rows import Level, Summary
 
 ROLES = {"specialist": "the specialist", "base": "its base"}
 ALONE = {"base": "the base"}
 """How a role is called where no specialist stands beside it."""
-
-
-class Viewed(Protocol):
-    """A row about one view."""
-
-    @property
-    def view(self) -> str:
-        """The view."""
-        ...
-
-
-ViewedRow = TypeVar("ViewedRow", bound=Viewed)
 
 
 class ModelNames(dict[str, str]):
@@ -44,17 +31,6 @@ class ModelNames(dict[str, str]):
             for name, role in roles.items()
             if role in called and counts[role] == 1
         )
-
-
-def first_view(
-    rows: Sequence[ViewedRow], subject: Callable[[ViewedRow], Hashable]
-) -> list[ViewedRow]:
-    """The rows of the view that is read first: the text that users get, else the options.
-
-    `subject` says what a row is about, its view aside.
-    """
-    texts = {subject(row) for row in rows if row.view == "text"}
-    return [row for row in rows if row.view == "text" or subject(row) not in texts]
 
 
 def levels_of(summary: Summary) -> dict[str, str]:
