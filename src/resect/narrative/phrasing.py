@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 
 from resect.findings.rows import Level, Summary
 
@@ -62,11 +61,6 @@ def change(share: float | None) -> str:
 def changes(low: float | None, high: float | None) -> str:
     """The interval of a difference of shares, in points."""
     return f"[{change(low)}, {change(high)}]"
-
-
-def unique(words: Iterable[str]) -> list[str]:
-    """The words in their order, each once."""
-    return list(dict.fromkeys(words))
 
 
 def sentence(text: str) -> str:

@@ -10,7 +10,7 @@ from resect.catalog import fragment
 from resect.findings.curves import damage
 from resect.findings.rows import Cliff, CliffKind, CurvePoint, Summary, Task
 from resect.findings.views import first_view
-from resect.narrative.phrasing import ModelNames, level_interval, sentence, unique
+from resect.narrative.phrasing import ModelNames, level_interval, sentence
 from resect.narrative.reasons import at
 from resect.narrative.safety_sentences import seeded, under
 
@@ -61,14 +61,14 @@ def _of_seeds(cliffs: Sequence[Cliff], model: str) -> str:
     unknown = [cliff for cliff in cliffs if cliff.level is None and not cliff.censored]
     parts = []
     if levels:
-        shown = unique(f"{100 * level:.0f}" for level in (min(levels), max(levels)))
+        shown = dict.fromkeys(f"{100 * level:.0f}" for level in (min(levels), max(levels)))
         where = _range(cliffs)
         count = _count(len(levels), len(cliffs), "all")
         parts.append(f"is gone at {' to '.join(shown)} % {where} with {count}")
     if beyond:
         parts.append(f"is not seen gone with {_count(beyond, len(cliffs), 'any of')}")
     if unknown:
-        why = "; ".join(unique(cliff.reason or "no reason" for cliff in unknown))
+        why = "; ".join(dict.fromkeys(cliff.reason or "no reason" for cliff in unknown))
         count = _count(len(unknown), len(cliffs), "any of")
         parts.append(f"has no known level with {count} ({why})")
     return f"half of the skill of {model} {', '.join(parts)}"

@@ -24,8 +24,7 @@ LEANING: tuple[Leaning, ...] = ("bias", "trust")
 
 def _views(rows: Sequence[Bias] | Sequence[Trust]) -> tuple[str, ...]:
     """The views with rows; the text view first."""
-    views = {row.view for row in rows}
-    return tuple(view for view in VIEWS if view in views)
+    return tuple(sorted({row.view for row in rows}, key=VIEWS.index))
 
 
 def _spots(
