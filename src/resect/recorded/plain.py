@@ -83,7 +83,9 @@ def _row(row: Mapping[str, Any], where: str, source: str) -> Recorded:
     for name in NEEDED:
         if name not in row:
             raise RequestError(f"{where} has no {name}: docs/recorded.md lists what a row needs.")
-    words = {name: _word(row[name], where, name) for name in WORDS if name in row}
+    recipe = "none" if "level" not in row else "compressed"
+    words: dict[str, Any] = {"role": None, "recipe": recipe, "text": None}
+    words |= {name: _word(row[name], where, name) for name in WORDS if name in row}
     labels = _words(row, where, "labels")
     scores = tuple(_number(x, where) for x in _listed(row, where, "option_scores", "scores"))
     options = _mapping(row, where, "options")
@@ -94,30 +96,18 @@ def _row(row: Mapping[str, Any], where: str, source: str) -> Recorded:
         raise RequestError(f"{where}: score {score} is not finite: write 0 or 1, or leave it out.")
     labels = labels or tuple(options)
     means = _mapping(row, where, "means")
-    gold = _gold(words["gold"], labels, means, where)
+    words["gold"] = _gold(words["gold"], labels, means, where)
     return Recorded(
-        model=words["model"],
-        role=words.get("role"),
-        recipe=words.get("recipe", "none" if "level" not in row else "compressed"),
+        **words,
         level=_optional(row, where, "level"),
-        task=words["task"],
-        item=words["item"],
-        gold=gold,
-        text=words.get("text"),
         options=options or None,
         labels=labels,
         option_scores=scores or None,
         choices=_words(row, where, "choices"),
-        recorded=words.get("recorded"),
         tags=_mapping(row, where, "tags"),
-        prompt=words.get("prompt", ""),
-        question=words.get("question", ""),
         score=score,
         scored=_one_of(row, where, "scored", SCORED),
         means=means,
-        parent=words.get("parent"),
-        variant=words.get("variant"),
-        context=words.get("context", ""),
         stopped=_one_of(row, where, "stopped", STOPPED),
         source=source,
     )
