@@ -53,7 +53,7 @@ def read(model: PreTrainedModel) -> list[Mlp]:
 
     Two or three matrices side by side make one, where the last is shaped like the others turned.
     """
-    found = []
+    mlps = []
     for block in anatomy.read(model).blocks:
         together: dict[str, list[Matrix]] = {}
         for matrix in block.matrices:
@@ -61,10 +61,10 @@ def read(model: PreTrainedModel) -> list[Mlp]:
         for name, (*ups, down) in together.items():
             turned = down.weight().shape[::-1]
             if len(ups) in (1, 2) and all(up.weight().shape == turned for up in ups):
-                found.append(Mlp(name, tuple(ups), down))
-    if not found:
+                mlps.append(Mlp(name, tuple(ups), down))
+    if not mlps:
         raise RequestError(f"no MLP with neurons to cut was found in {type(model).__name__}.")
-    return found
+    return mlps
 
 
 def widths(model: PreTrainedModel) -> dict[str, Width]:
@@ -73,32 +73,35 @@ def widths(model: PreTrainedModel) -> dict[str, Width]:
     Fields are tried, large ones first: the right one changes only the widths. Raises
     `RequestError` where a width follows none, for such a model could not be loaded after a cut.
     """
-    mlps = read(model)
-    now = {mlp.name: mlp.width for mlp in mlps}
-    found: dict[str, Width] = {}
+    now = {mlp.name: mlp.width for mlp in read(model)}
+    followed: dict[str, Width] = {}
     numbers = {field: value for field, value in fields(model).items() if type(value) is int}
     for field, value in sorted(numbers.items(), key=lambda entry: -entry[1]):
         fits = value > 1 and any(width % value == 0 for width in now.values())
-        if not fits or len(found) == len(now):
-            continue
-        small = built(model, {field: value - 1})
-        then = {} if small is None else _widths_of(small)
-        if then.keys() != now.keys():
-            continue
-        changed = {n: Width(field, value, w // value) for n, w in now.items() if then[n] != w}
-        keeps = {n: width.times * (value - 1) for n, width in changed.items()}
-
-        def cut_(whole: PreTrainedModel, keeps: Mapping[str, int] = keeps) -> None:
-            keep_(whole, {name: torch.arange(count) for name, count in keeps.items()})
-
-        if changed and describes(model, {field: value - 1}, cut_):
-            found = changed | found
-    if lost := [name for name in now if name not in found]:
+        if fits and len(followed) < len(now):
+            followed = _following(model, now, field, value) | followed
+    if lost := [name for name in now if name not in followed]:
         raise RequestError(
             f"no field of the config says how wide {lost[0]} is: neurons cut out of it would "
             "leave a model that cannot be loaded."
         )
-    return found
+    return followed
+
+
+def _following(
+    model: PreTrainedModel, now: Mapping[str, int], field: str, value: int
+) -> dict[str, Width]:
+    """The MLPs whose widths, and nothing else, change with a field of the config."""
+    small = built(model, {field: value - 1})
+    then = {} if small is None else _widths_of(small)
+    if then.keys() != now.keys():
+        return {}
+    changed = {n: Width(field, value, w // value) for n, w in now.items() if then[n] != w}
+
+    def cut_(whole: PreTrainedModel) -> None:
+        keep_(whole, {n: torch.arange(w.times * (value - 1)) for n, w in changed.items()})
+
+    return changed if changed and describes(model, {field: value - 1}, cut_) else {}
 
 
 def keep_(model: PreTrainedModel, kept: Mapping[str, Tensor]) -> None:

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from resect.diff.answer_diff import AnswerDiff, CellDiff, CellName
 from resect.diff.row_names import Plain
-from resect.diff.run_diff import ModelPair, RunDiff
+from resect.diff.run_diff import FindingDiff, ModelPair, RunDiff
 from resect.diff.same_summary import Difference
 from resect.report import formatting as text
 
@@ -38,27 +38,32 @@ def lines(changes: RunDiff, everything: bool = False) -> list[str]:
             "The two runs have nothing in common: no model was asked the same task under the same "
             "recipe, level and seed in both."
         ]
-    findings, most = changes.findings, None if everything else MOST
-    shown = [line for pair in findings.models for line in _model(pair)]
-    if not (findings.verdicts or findings.only or findings.values or findings.reordered):
-        shown.append("the same findings")
-    shown += _part("Asked differently", _by_row(findings.asked, most), most)
-    words = [row for row in findings.verdicts if row.field != "headline"]
-    headlines = [row for row in findings.verdicts if row.field == "headline"]
-    verdicts = [line for row in headlines for line in _headline(row)] + _by_row(words, most)
-    shown += _part("Verdicts and safe levels", verdicts, most)
-    only = findings.only
-    shown += _part("Only in one run", _rows(only) if everything else _only(only), most)
-    if findings.reordered:
-        shown += ["", f"In another order: {', '.join(findings.reordered)}"]
-    values = findings.values
-    listed = _by_row(values, None) if everything else _numbers(values, findings.shared)
-    shown += _part("What else differs in rows of both runs", listed, most)
+    most = None if everything else MOST
+    shown = _findings(changes.findings, most)
     if changes.answers is None:
         shown += ["", f"No answers were compared: {changes.reason}."]
     else:
         shown += _answers(changes.answers, most)
     return shown if shown[0] else shown[1:]
+
+
+def _findings(findings: FindingDiff, most: int | None) -> list[str]:
+    """Models, what was asked, verdicts, rows of one run alone and numbers; `most` None: all."""
+    only, values = findings.only, findings.values
+    shown = [line for pair in findings.models for line in _model(pair)]
+    if not (findings.verdicts or only or values or findings.reordered):
+        shown.append("the same findings")
+    shown += _part("Asked differently", _by_row(findings.asked, most), most)
+    words = [row for row in findings.verdicts if row.field != "headline"]
+    headlines = [
+        line for row in findings.verdicts if row.field == "headline" for line in _headline(row)
+    ]
+    shown += _part("Verdicts and safe levels", headlines + _by_row(words, most), most)
+    shown += _part("Only in one run", _rows(only) if most is None else _only(only), most)
+    if findings.reordered:
+        shown += ["", f"In another order: {', '.join(findings.reordered)}"]
+    listed = _by_row(values, None) if most is None else _numbers(values, findings.shared)
+    return shown + _part("What else differs in rows of both runs", listed, most)
 
 
 def _part(title: str, listed: Sequence[str], most: int | None) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -86,19 +87,35 @@ def diff_findings(first: SummarySource, second: SummarySource) -> FindingDiff:
     models = same_models(left, right)
     names = {pair.second: pair.first for pair in models}
     differences, shared = compared(left, renamed_models(right, names))
-    rest = [d for d in differences if _top(d) not in ASKED]
-    verdicts = [d for d in rest if d.kind == "value" and _is_verdict(d)]
-    verdicts.sort(key=lambda d: FOREMOST.index(_top(d)) if _top(d) in FOREMOST else len(FOREMOST))
+    parts: dict[str, list[Difference]] = defaultdict(list)
+    for difference in differences:
+        parts[_part(difference)].append(difference)
     return FindingDiff(
         same=not differences and all(pair.by == "name" for pair in models),
         models=models,
-        asked=tuple(d for d in differences if _top(d) in ASKED),
-        verdicts=tuple(verdicts),
-        only=tuple(d for d in rest if d.kind in ("first", "second")),
-        values=tuple(d for d in rest if d.kind == "value" and not _is_verdict(d)),
-        reordered=tuple(dict.fromkeys(d.section for d in rest if d.kind == "order")),
+        asked=tuple(parts["asked"]),
+        verdicts=tuple(sorted(parts["verdicts"], key=_foremost)),
+        only=tuple(parts["only"]),
+        values=tuple(parts["values"]),
+        reordered=tuple(dict.fromkeys(d.section for d in parts["reordered"])),
         shared={section: n for section, n in shared.items() if n and section not in ASKED},
     )
+
+
+def _part(difference: Difference) -> Literal["asked", "only", "reordered", "verdicts", "values"]:
+    """The part of a `FindingDiff` that a difference belongs to."""
+    section, field = _top(difference), difference.field.rpartition(".")[2]
+    if section in ASKED:
+        return "asked"
+    if difference.kind != "value":
+        return "reordered" if difference.kind == "order" else "only"
+    picked = difference.section == "smallest_safe" and field in PICKED
+    return "verdicts" if picked or field in VERDICTS else "values"
+
+
+def _foremost(difference: Difference) -> int:
+    section = _top(difference)
+    return FOREMOST.index(section) if section in FOREMOST else len(FOREMOST)
 
 
 def same_models(first: Mapping[str, Plain], second: Mapping[str, Plain]) -> tuple[ModelPair, ...]:
@@ -163,8 +180,3 @@ def renamed_models(summary: Mapping[str, Plain], names: Mapping[str, str]) -> di
 
 def _top(difference: Difference) -> str:
     return difference.section.partition(".")[0]
-
-
-def _is_verdict(difference: Difference) -> bool:
-    field = difference.field.rpartition(".")[2]
-    return field in VERDICTS or (difference.section == "smallest_safe" and field in PICKED)

@@ -221,9 +221,10 @@ def _corrected(rows: Sequence[Comparison]) -> list[Comparison]:
 
 def _families(rows: Sequence[Comparison]) -> Iterable[list[tuple[int, float]]]:
     """Places and p-values of the rows that are corrected together."""
-    first = first_view(rows)
+    first = {(row.task, row.a, row.b, row.view) for row in first_view(rows)}
     families: dict[tuple[str | int | bool, ...], list[tuple[int, float]]] = defaultdict(list)
     for place, row in enumerate(rows):
         if row.p is not None:
-            families[row.a, row.b, row.recipe, row.seed, first(row)].append((place, row.p))
+            leads = (row.task, row.a, row.b, row.view) in first
+            families[row.a, row.b, row.recipe, row.seed, leads].append((place, row.p))
     return families.values()

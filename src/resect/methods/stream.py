@@ -73,33 +73,34 @@ def locate(source: Checkpoint, model: nn.Module) -> dict[str, Place]:
     return found
 
 
-def _of_key(
-    key: str, by_parameter: dict[str, list[Matrix]], table: Sequence[Any]
-) -> Iterator[Matrix]:
-    for name in (key, f"model.{key}"):
+def _of_key(key: str, by_parameter: dict[str, list[Matrix]], table: Sequence[Any]) -> list[Matrix]:
+    """The matrices that a tensor holds: by its name, its name in memory, or in fused ones."""
+    renamed = _renamed(key, table)
+    for name in (key, f"model.{key}", renamed):
         if name in by_parameter:
-            yield from by_parameter[name]
-            return
+            return by_parameter[name]
+    for entry in table:
+        if not isinstance(entry, WeightConverter) or len(entry.target_patterns) != 1:
+            continue
+        for number, pattern in enumerate(entry.source_patterns):
+            match = re.search(re.escape(pattern).replace(r"\*", r"(\d+)"), renamed)
+            if match and match.groups():
+                fused = by_parameter.get(renamed[: match.start()] + entry.target_patterns[0], [])
+                of_expert = [m for m in fused if m.index and m.index[0] == int(match[1])]
+                # Kept apart, the tensor is the matrix itself.
+                parts = of_expert[number : number + 1]
+                return [replace(part, index=(), transposed=False) for part in parts]
+    return []
+
+
+def _renamed(key: str, table: Sequence[Any]) -> str:
+    """The name in memory of a tensor that transformers renames on its way."""
     for entry in table:
         if isinstance(entry, WeightRenaming):
             for old, new in zip(entry.source_patterns, entry.target_patterns, strict=False):
                 if "\\" not in new:
                     key = re.sub(old, new, key)
-    if key in by_parameter:
-        yield from by_parameter[key]
-        return
-    for entry in table:
-        if not isinstance(entry, WeightConverter) or len(entry.target_patterns) != 1:
-            continue
-        for number, pattern in enumerate(entry.source_patterns):
-            match = re.search(re.escape(pattern).replace(r"\*", r"(\d+)"), key)
-            if match and match.groups():
-                fused = by_parameter.get(key[: match.start()] + entry.target_patterns[0], [])
-                of_expert = [m for m in fused if m.index and m.index[0] == int(match[1])]
-                if number < len(of_expert):
-                    # Kept apart, the tensor is the matrix itself.
-                    yield replace(of_expert[number], index=(), transposed=False)
-                return
+    return key
 
 
 def tied_once(source: Checkpoint, model: PreTrainedModel) -> Checkpoint:

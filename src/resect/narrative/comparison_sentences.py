@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from resect.catalog import fragment
 from resect.findings.rows import Better, Comparison, IntactComparison, Summary
-from resect.narrative.phrasing import ModelNames, change, changes, first_view, sentence
+from resect.findings.views import first_view
+from resect.narrative.phrasing import ModelNames, change, changes, sentence
 from resect.narrative.reasons import listed
 
 WORDS: Mapping[Better, str] = {
@@ -38,7 +39,7 @@ def comparison_sentences(summary: Summary, called: ModelNames) -> list[str]:
 
 def comparison_headline(summary: Summary, called: ModelNames) -> str:
     """Which of two models keeps more, by recipe and task; empty where nothing is compared."""
-    rows = [row for row in _shown(summary.comparisons) if row.kind == "absolute"]
+    rows = [row for row in first_view(summary.comparisons) if row.kind == "absolute"]
     if rows and _any_made(rows):
         return _by_recipe(rows, called)
     return "; ".join(filter(None, (_by_recipe(rows, called), *_intact(summary, called))))
@@ -46,10 +47,6 @@ def comparison_headline(summary: Summary, called: ModelNames) -> str:
 
 def _any_made(rows: Sequence[Comparison]) -> bool:
     return any(row.difference is not None for row in rows)
-
-
-def _shown(rows: Sequence[Comparison]) -> list[Comparison]:
-    return first_view(rows, lambda row: (row.task, row.a, row.b))
 
 
 # ── the headline ────────────────────────────────────────────────────────────────────────────────
@@ -144,7 +141,7 @@ def _difference(row: Comparison) -> str:
 
 def _intact(summary: Summary, called: ModelNames) -> list[str]:
     """Who is better before any damage, in the view that is read first."""
-    rows = first_view(summary.intact, lambda row: (row.task, row.a, row.b))
+    rows = first_view(summary.intact)
     return [_intact_pair(row, called) for row in rows]
 
 

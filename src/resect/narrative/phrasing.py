@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Protocol, TypeVar
 
 from resect.findings.rows import Level, Summary
 
 ROLES = {"specialist": "the specialist", "base": "its base"}
 ALONE = {"base": "the base"}
 """How a role is called where no specialist stands beside it."""
-
-
-class Viewed(Protocol):
-    """A row about one view."""
-
-    @property
-    def view(self) -> str:
-        """The view."""
-        ...
-
-
-ViewedRow = TypeVar("ViewedRow", bound=Viewed)
 
 
 class ModelNames(dict[str, str]):
@@ -44,17 +30,6 @@ class ModelNames(dict[str, str]):
             for name, role in roles.items()
             if role in called and counts[role] == 1
         )
-
-
-def first_view(
-    rows: Sequence[ViewedRow], subject: Callable[[ViewedRow], Hashable]
-) -> list[ViewedRow]:
-    """The rows of the view that is read first: the text that users get, else the options.
-
-    `subject` says what a row is about, its view aside.
-    """
-    texts = {subject(row) for row in rows if row.view == "text"}
-    return [row for row in rows if row.view == "text" or subject(row) not in texts]
 
 
 def levels_of(summary: Summary) -> dict[str, str]:
@@ -86,11 +61,6 @@ def change(share: float | None) -> str:
 def changes(low: float | None, high: float | None) -> str:
     """The interval of a difference of shares, in points."""
     return f"[{change(low)}, {change(high)}]"
-
-
-def unique(words: Iterable[str]) -> list[str]:
-    """The words in their order, each once."""
-    return list(dict.fromkeys(words))
 
 
 def sentence(text: str) -> str:

@@ -16,7 +16,6 @@ from resect.narrative.phrasing import (
     points,
     removed,
     sentence,
-    unique,
 )
 from resect.narrative.reasons import at, degraded, listed
 
@@ -134,7 +133,7 @@ def _fallen_back(row: Safety) -> str:
     """At which levels of its claim a sweep is degraded; the sentences say why."""
     limit = row.limiting if row.state is SweepState.NONE else None
     claimed = (0.0, *row.passed, *([limit.level] if limit else []))
-    levels = unique(at(cell.level) for cell in row.degraded if cell.level in claimed)
+    levels = list(dict.fromkeys(at(x.level) for x in row.degraded if x.level in claimed))
     if not levels:
         return ""
     return f"degraded at {listed(levels) if len(levels) < 4 else f'{len(levels)} levels'}"

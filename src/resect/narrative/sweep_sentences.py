@@ -9,7 +9,8 @@ from typing import NamedTuple
 from resect.catalog import fragment
 from resect.findings.curves import damage
 from resect.findings.rows import Cliff, CliffKind, CurvePoint, Summary, Task
-from resect.narrative.phrasing import ModelNames, first_view, level_interval, sentence, unique
+from resect.findings.views import first_view
+from resect.narrative.phrasing import ModelNames, level_interval, sentence
 from resect.narrative.reasons import at
 from resect.narrative.safety_sentences import seeded, under
 
@@ -27,7 +28,7 @@ class Silence(NamedTuple):
 def half_levels(summary: Summary) -> list[Cliff]:
     """The half-level of skill of every curve, in the view that is read first."""
     halves = [row for row in summary.cliffs if row.kind is CliffKind.HALF and row.metric == "skill"]
-    return first_view(halves, lambda row: (row.task, row.model))
+    return first_view(halves)
 
 
 # ── the headline ────────────────────────────────────────────────────────────────────────────────
@@ -60,24 +61,25 @@ def _of_seeds(cliffs: Sequence[Cliff], model: str) -> str:
     unknown = [cliff for cliff in cliffs if cliff.level is None and not cliff.censored]
     parts = []
     if levels:
-        shown = unique(f"{100 * level:.0f}" for level in (min(levels), max(levels)))
-        where = _range([cliff for cliff in cliffs if cliff.level is not None])
+        shown = dict.fromkeys(f"{100 * level:.0f}" for level in (min(levels), max(levels)))
+        where = _range(cliffs)
         count = _count(len(levels), len(cliffs), "all")
         parts.append(f"is gone at {' to '.join(shown)} % {where} with {count}")
     if beyond:
         parts.append(f"is not seen gone with {_count(beyond, len(cliffs), 'any of')}")
     if unknown:
-        why = "; ".join(unique(cliff.reason or "no reason" for cliff in unknown))
+        why = "; ".join(dict.fromkeys(cliff.reason or "no reason" for cliff in unknown))
         count = _count(len(unknown), len(cliffs), "any of")
         parts.append(f"has no known level with {count} ({why})")
     return f"half of the skill of {model} {', '.join(parts)}"
 
 
 def _range(cliffs: Sequence[Cliff]) -> str:
-    """The lowest and the highest end of several intervals."""
-    lows = [cliff.low for cliff in cliffs if cliff.low is not None]
-    highs = [cliff.high for cliff in cliffs if cliff.high is not None]
-    high = max(highs) if len(highs) == len(cliffs) else None
+    """The lowest and the highest end of the intervals of levels that are known."""
+    ends = [(cliff.low, cliff.high) for cliff in cliffs if cliff.level is not None]
+    lows = [low for low, _ in ends if low is not None]
+    highs = [high for _, high in ends if high is not None]
+    high = max(highs) if len(highs) == len(ends) else None
     return level_interval(min(lows, default=None), high)
 
 

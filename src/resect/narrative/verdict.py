@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from resect.catalog import fragment
 from resect.findings.rows import CurvePoint, Summary, Verdict
+from resect.findings.views import first_view
 from resect.narrative.comparison_sentences import comparison_headline, comparison_sentences
 from resect.narrative.failure_sentences import failure_sentences
-from resect.narrative.phrasing import ModelNames, first_view, sentence
+from resect.narrative.phrasing import ModelNames, sentence
 from resect.narrative.safety_sentences import Words, safety_headline, safety_sentences
 from resect.narrative.sweep_sentences import half_level_headline, sweep_sentences
 
@@ -43,7 +44,7 @@ def _intact_alone(summary: Summary, called: ModelNames) -> list[str]:
     """What the intact models do, where nothing was cut and nothing is compared."""
     primary = {task.name: task.primary for task in summary.tasks}
     intact = [point for point in summary.curves if point.level == 0]
-    shown = first_view(intact, lambda point: (point.model, point.task))
+    shown = first_view(intact)
     clauses = (_standing(p, called[p.model], primary.get(p.task, "accuracy")) for p in shown)
     return [clause for clause in clauses if clause]
 

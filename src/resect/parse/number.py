@@ -50,23 +50,21 @@ def number(text: str) -> tuple[str | None, str, str]:
 
     A text that is one loop has the number that all of it repeats, or none.
     """
-    said = own(visible(text))
-    loops = Reading(said, (), {}, "").loops
-    marked = _MARKED.search(said)
+    shown = own(visible(text))
+    loops = Reading(shown, (), {}, "").loops
+    marked = _MARKED.search(shown)
     if marked and (value := _exact(marked)) is not None:
         return canonical(value), "degenerate" if loops else "answer", "marked"
-    found = [m for m in _NUMBER.finditer(said) if _exact(m) is not None]
+    values = [value for m in _NUMBER.finditer(shown) if (value := _exact(m)) is not None]
     if loops:
-        same = {_exact(m) for m in found}
-        if len(same) == 1 and (value := same.pop()) is not None:
-            return canonical(value), "degenerate", "loop"
-        return None, "degenerate", "loop"
-    declared = [m for start in _ANNOUNCED.finditer(said) if (m := _after(said, start.end()))]
+        repeated = canonical(values[0]) if len(set(values)) == 1 else None
+        return repeated, "degenerate", "loop"
+    declared = [m for start in _ANNOUNCED.finditer(shown) if (m := _after(shown, start.end()))]
     if declared and (value := _exact(declared[-1])) is not None:
         return canonical(value), "answer", "declared"
-    if found and (value := _exact(found[-1])) is not None:
-        return canonical(value), "recovered", "last"
-    return None, *without_answer(Reading(said, (), {}, ""))
+    if values:
+        return canonical(values[-1]), "recovered", "last"
+    return None, *without_answer(Reading(shown, (), {}, ""))
 
 
 def exact(text: str) -> Fraction | None:
@@ -92,26 +90,26 @@ def canonical(value: Fraction) -> str:
     return decimal if len(decimal) <= _LONGEST else f"{value.numerator}/{value.denominator}"
 
 
-def _after(said: str, at: int) -> re.Match[str] | None:
+def _after(shown: str, at: int) -> re.Match[str] | None:
     """The number that an announcement ends in, if it does."""
-    gap = _BETWEEN.match(said, at)
-    first = _NUMBER.match(said, gap.end() if gap else at) or _NUMBER.match(said, at)
-    sum_of = first and _SUM.match(said, first.end())  # "the answer is 5 + 3 = 8"
-    return _NUMBER.match(said, sum_of.end()) if sum_of else first
+    gap = _BETWEEN.match(shown, at)
+    first = _NUMBER.match(shown, gap.end() if gap else at) or _NUMBER.match(shown, at)
+    sum_of = first and _SUM.match(shown, first.end())  # "the answer is 5 + 3 = 8"
+    return _NUMBER.match(shown, sum_of.end()) if sum_of else first
 
 
 def _exact(match: re.Match[str]) -> Fraction | None:
     """The value of a match; None for a division by nought or more digits than any result has."""
     if len(match.group()) > _LONGEST:
         return None
-    got = {name: (text or "").replace(",", "") for name, text in match.groupdict().items()}
-    if "0" in (got["low"], got["low2"]) or set(got["low"] + got["low2"]) == {"0"}:
+    part = {name: (text or "").replace(",", "") for name, text in match.groupdict().items()}
+    if "0" in (part["low"], part["low2"]) or set(part["low"] + part["low2"]) == {"0"}:
         return None
-    if got["whole"]:
-        value = int(got["whole"]) + Fraction(int(got["top2"]), int(got["low2"]))
-    elif got["top"]:
-        value = Fraction(int(got["top"]), int(got["low"]))
+    if part["whole"]:
+        value = int(part["whole"]) + Fraction(int(part["top2"]), int(part["low2"]))
+    elif part["top"]:
+        value = Fraction(int(part["top"]), int(part["low"]))
     else:
-        value = Fraction(got["plain"])
-    negative = (got["sign"] + got["sign2"]).strip("+")
+        value = Fraction(part["plain"])
+    negative = (part["sign"] + part["sign2"]).strip("+")
     return -value if negative else Fraction(value)

@@ -14,35 +14,38 @@ _IS_NUMBER = re.compile(r"-?[\d.]+(?: %)?")
 def by_option(reading: Reading) -> Found | None:
     """The whole text, its first line or sentence, or the beginning of one option alone."""
     texts, shown = reading.texts, _MARKER.sub("", reading.shown, count=1)
-    said = fold(shown) if _MARKER.match(reading.shown) else reading.folded
-    if not texts or not said:
+    whole = fold(shown) if _MARKER.match(reading.shown) else reading.folded
+    if not texts or not whole:
         return None
     if label := _lettered(reading):
         return label, "answer"
     if label := _verbatim(reading):
         return label, "recovered"
-    bare = _ARTICLE.sub("", said, count=1) if _ARTICLE.match(said) else said
+    bare = _ARTICLE.sub("", whole, count=1) if _ARTICLE.match(whole) else whole
     sentence = fold(shown.split(". ")[0])
-    for candidate in (said, bare, fold(shown.split("\n")[0]), sentence):
+    for candidate in (whole, bare, fold(shown.split("\n")[0]), sentence):
         label = texts.get(candidate)
-        if label and (candidate == said or not _IS_NUMBER.fullmatch(sentence)):
+        if label and (candidate == whole or not _IS_NUMBER.fullmatch(sentence)):
             return label, "degenerate" if reading.loops else "recovered"
+    label = _cut_short(texts, whole, bare)
+    return (label, "recovered") if label else None
+
+
+def _cut_short(texts: dict[str, str | None], whole: str, bare: str) -> str | None:
+    """The one option that the text begins, else is most of ("12 hours" of "every 12 hours")."""
     begun = {
         label
         for text, label in texts.items()
-        if _begins(text, said) or _begins(_ARTICLE.sub("", text, count=1), bare)
-    }
-    if not begun:  # "12 hours" of "every 12 hours"
-        begun = {label for text, label in texts.items() if _is_most_of(text, bare)}
-    label = begun.pop() if len(begun) == 1 else None
-    return (label, "recovered") if label else None
+        if _begins(text, whole) or _begins(_ARTICLE.sub("", text, count=1), bare)
+    } or {label for text, label in texts.items() if _is_most_of(text, bare)}
+    return begun.pop() if len(begun) == 1 else None
 
 
 def _verbatim(reading: Reading) -> str | None:
     """The option with this very text, where only case or brackets tell options apart."""
-    said = " ".join(reading.shown.split())
+    shown = " ".join(reading.shown.split())
     texts = {" ".join(reading.options.get(lb, "").split()): lb for lb in reversed(reading.labels)}
-    return texts.get(said) if said else None
+    return texts.get(shown) if shown else None
 
 
 def _lettered(reading: Reading) -> str | None:
@@ -76,11 +79,8 @@ def by_name(reading: Reading) -> Found | None:
     around, named = f" {reading.folded} ", []
     numbers = {t for t in around.split() if _IS_NUMBER.fullmatch(t)}
     for text in sorted(reading.texts, key=len, reverse=True):
-        if _IS_NUMBER.fullmatch(text):  # the only number, and not the one that counts the line
-            if numbers != {text.split()[0]} or around.startswith(f" {text} "):
-                continue
-        elif not any(len(t) > 2 or (t > "\u036f" and t.isalpha()) for t in text.split()):
-            continue  # a formula or a single letter, which stands for other things too
+        if not _is_telling(text, around, numbers):
+            continue
         denied = rf" not (?:the |an? )?{re.escape(text)} | {re.escape(text)} (?:is|are|was) not "
         label = reading.texts[text]
         if label and f" {text} " in around and not re.search(denied, around):
@@ -90,3 +90,12 @@ def by_name(reading: Reading) -> Found | None:
         return None
     outcome = "degenerate" if reading.loops else "echo" if len(named) > 1 else "recovered"
     return None if len(named) > 1 else named[0], outcome
+
+
+def _is_telling(option: str, around: str, numbers: set[str]) -> bool:
+    """The only number, and not the one that counts the line; else with a word in it, for a formula
+    or a single letter stands for other things too.
+    """
+    if _IS_NUMBER.fullmatch(option):
+        return numbers == {option.split()[0]} and not around.startswith(f" {option} ")
+    return any(len(t) > 2 or (t > "\u036f" and t.isalpha()) for t in option.split())

@@ -44,23 +44,34 @@ def without_answer(reading: Reading) -> tuple[str, str]:
 def _is_language(reading: Reading) -> bool:
     """Words that tie a text together or to the question outweigh crumbs and broken words."""
     words = {w for w in reading.words if len(w) > 1 or not w.isascii() or w == "i"}
-    letters = sum(map(len, words))
-    if sum(c > "\u036f" for w in words for c in w) * 2 > letters:  # no vowels to count on
-        return len({c for w in words for c in w}) > 3
+    letters = "".join(words)
+    if sum(c > "\u036f" for c in letters) * 2 > len(letters):  # no vowels to count on
+        return len(set(letters)) > 3
     if re.search(r"\d\s?%", reading.shown[:80]):  # a figure that reports something
         return True
-    known = set(_FREE.findall(reading.shown.casefold())) & (FUNCTION | AUXILIARIES) & words
-    context = reading.context - FUNCTION
-    known |= {w for w in words if len(w) > 2 and {w, f"{w}s", w[:-1]} & context}
-    known |= {w for w in words if stem(w) in FINDINGS | _STUDIED}
-    last = reading.words[-1] if reading.words else ""
-    if len(last) > 2 and any(w.startswith(last) for w in reading.context):
-        known.add(last)  # cut short
-    broken = {w for w in words - known if _STUTTER.search(w)}
-    strange = sum(c > "\x7f" and unicodedata.category(c)[0] == "S" for c in reading.shown)
-    against = len(broken) + len(_CRUMB.findall(reading.shown)) + strange
-    if len(known) > against and 5 * len(known) >= len(words):
+    familiar = _familiar(reading, words)
+    debris = _debris(reading, words - familiar)
+    if len(familiar) > debris and 5 * len(familiar) >= len(words):
         return True
     unknown = not reading.context and len(words) > 2  # nothing can be familiar
-    plain = not against and _PLAIN.fullmatch(reading.shown)
+    plain = not debris and _PLAIN.fullmatch(reading.shown)
     return bool(plain and (unknown or _HEADING.match(reading.shown)))
+
+
+def _familiar(reading: Reading, words: set[str]) -> set[str]:
+    """The words of grammar, of the question and of reports."""
+    familiar = set(_FREE.findall(reading.shown.casefold())) & (FUNCTION | AUXILIARIES) & words
+    context = reading.context - FUNCTION
+    familiar |= {w for w in words if len(w) > 2 and {w, f"{w}s", w[:-1]} & context}
+    familiar |= {w for w in words if stem(w) in FINDINGS | _STUDIED}
+    last = reading.words[-1] if reading.words else ""
+    if len(last) > 2 and any(w.startswith(last) for w in reading.context):
+        familiar.add(last)  # cut short
+    return familiar
+
+
+def _debris(reading: Reading, words: set[str]) -> int:
+    """How many of these words are broken, and how many crumbs and strange symbols there are."""
+    broken = sum(bool(_STUTTER.search(w)) for w in words)
+    strange = sum(c > "\x7f" and unicodedata.category(c)[0] == "S" for c in reading.shown)
+    return broken + len(_CRUMB.findall(reading.shown)) + strange

@@ -52,21 +52,20 @@ def mentions(
 
     The first heading is the cue that the text goes on from. Any text in, never an exception.
     """
-    said = visible(text)
-    runaway = _RUNAWAY.search(said)
-    said = said[: runaway.start()] if runaway else said
-    found: list[Mention] = []
+    shown = _RUNAWAY.split(visible(text), maxsplit=1)[0]
+    listed: list[Mention] = []
     tiers = []
-    for heading, body in _sections(said, tuple(headings)).items():
-        got = _list(body, sentence)
-        if got is not None:
-            parts, tier = got
+    for heading, body in _sections(shown, tuple(headings)).items():
+        if section := _list(body, sentence):
+            parts, tier = section
             tiers.append(tier)
-            found += [(headings[heading], part) for part in parts]
+            listed += [(headings[heading], part) for part in parts]
     if not tiers:
-        return None, *without_answer(Reading(said, (), {}, sentence))
-    distinct = list({(kind, key(text)): (kind, text) for kind, text in found if key(text)}.values())
-    if len(found) > 2 and len(distinct) == 1:
+        return None, *without_answer(Reading(shown, (), {}, sentence))
+    distinct = list(
+        {(kind, key(part)): (kind, part) for kind, part in listed if key(part)}.values()
+    )
+    if len(listed) > 2 and len(distinct) == 1:
         return distinct, "degenerate", "loop"
     whole = len(tiers) == len(headings) and set(tiers) <= {"listed", "none"}
     return distinct, "answer" if whole else "recovered", max(tiers, key=_RANK.index)
@@ -86,48 +85,48 @@ def agree(said: Sequence[Mention], wanted: Sequence[Mention], sentence: str) -> 
     A mention is found in part where a word of it is a word of a gold mention of its type that is
     not found whole (the overlap of SemEval-2013 task 9.1, by words as there are no positions).
     """
-    mine = {(kind, key(text)): text for kind, text in said}
+    given = {(kind, key(text)): text for kind, text in said}
     gold = {(kind, key(text)): text for kind, text in wanted}
-    exact = mine.keys() & gold.keys()
-    left = [(kind, _words(text)) for (kind, k), text in mine.items() if (kind, k) not in exact]
+    exact = given.keys() & gold.keys()
+    left = [(kind, _words(text)) for (kind, k), text in given.items() if (kind, k) not in exact]
     open_ = [(kind, _words(text)) for (kind, k), text in gold.items() if (kind, k) not in exact]
     edges = [[j for j, (t, w) in enumerate(open_) if t == kind and w & ours] for kind, ours in left]
     text = key(sentence)
-    invented = sum(k not in text for _, k in mine)
-    return Agreement(len(exact), _matched(edges), len(mine), len(gold), invented)
+    invented = sum(k not in text for _, k in given)
+    return Agreement(len(exact), _matched(edges), len(given), len(gold), invented)
 
 
 def _matched(edges: Sequence[Sequence[int]]) -> int:
     """How many can be matched one to one (augmenting paths; lists of a few)."""
     taken: dict[int, int] = {}
 
-    def place(one: int, seen: set[int]) -> bool:
-        for other in edges[one]:
-            if other not in seen:
-                seen.add(other)
-                if other not in taken or place(taken[other], seen):
-                    taken[other] = one
+    def place(left: int, seen: set[int]) -> bool:
+        for right in edges[left]:
+            if right not in seen:
+                seen.add(right)
+                if right not in taken or place(taken[right], seen):
+                    taken[right] = left
                     return True
         return False
 
-    return sum(place(one, set()) for one in range(len(edges)))
+    return sum(place(left, set()) for left in range(len(edges)))
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(_WORD.findall(text.casefold())) - FUNCTION
 
 
-def _sections(said: str, headings: tuple[str, ...]) -> dict[str, str]:
+def _sections(shown: str, headings: tuple[str, ...]) -> dict[str, str]:
     """The text under each heading that occurs; what comes before any belongs to the first."""
     named = "|".join(map(re.escape, headings))
-    marks = re.split(rf"(?:^|\n)[ \t#*]*({named})[ \t*]*:", f"\n{said}", flags=re.IGNORECASE)
+    marks = re.split(rf"(?:^|\n)[ \t#*]*({named})[ \t*]*:", f"\n{shown}", flags=re.IGNORECASE)
     known = {heading.casefold(): heading for heading in headings}
-    found: dict[str, str] = {}
+    bodies: dict[str, str] = {}
     for mark, body in zip([headings[0], *marks[1::2]], marks[::2], strict=True):
         heading = known[mark.casefold()]
-        if body.strip() and heading not in found:
-            found[heading] = body.strip()
-    return found
+        if body.strip() and heading not in bodies:
+            bodies[heading] = body.strip()
+    return bodies
 
 
 def _list(body: str, sentence: str) -> tuple[list[str], str] | None:
@@ -142,7 +141,14 @@ def _list(body: str, sentence: str) -> tuple[list[str], str] | None:
         return array, "json"
     if len(lines) > 1 and all(_BULLET.match(line) for line in lines[:2]):
         return [_BULLET.sub("", line).strip() for line in lines if _BULLET.match(line)], "lines"
-    first, text = _BULLET.sub("", first), key(sentence)
+    return _unmarked(_BULLET.sub("", first), key(sentence))
+
+
+def _unmarked(first: str, text: str) -> tuple[list[str], str] | None:
+    """A line without marks of a list: one mention, or several that its commas set apart.
+
+    `text` is the key of the sentence.
+    """
     if key(first) and key(first) in text:
         return [first], "listed"
     for sign in (";", ","):
@@ -157,7 +163,7 @@ def _list(body: str, sentence: str) -> tuple[list[str], str] | None:
 
 def _array(body: str) -> list[str] | None:
     try:
-        found = json.loads(body[: body.rindex("]") + 1])
+        array = json.loads(body[: body.rindex("]") + 1])
     except (ValueError, RecursionError):
         return None
-    return [str(one) for one in found] if isinstance(found, list) else None
+    return list(map(str, array)) if isinstance(array, list) else None

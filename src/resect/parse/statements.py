@@ -79,11 +79,16 @@ def _denies(said: list[str], told: frozenset[str], topic: frozenset[str]) -> boo
             continue
         if word in _DENIALS and (_about(said[:i], topic) or told.intersection(after)):
             return True
-        if word in AUXILIARIES and _ALIKE.intersection(after[:2]) and not _ALIKE & topic:
-            return True
-        if "diffe" in after[:2] and _ALIKE & topic and "diffe" not in topic:
+        if _reverses(word, after[:2], topic):
             return True
     return False
+
+
+def _reverses(word: str, after: list[str], topic: frozenset[str]) -> bool:
+    """Alike where a difference was asked for, or different where likeness was."""
+    if _ALIKE & topic:
+        return "diffe" in after and "diffe" not in topic
+    return word in AUXILIARIES and bool(_ALIKE.intersection(after))
 
 
 def _doubts(after: list[str], topic: frozenset[str]) -> bool:
@@ -103,12 +108,14 @@ def _affirms(said: list[str], asked: list[str], topic: frozenset[str]) -> bool:
             continue  # a clause on the side ("who ...") claims nothing
         after = _content(said[i + 1 : i + 6])[:3]
         shared, subject = told.intersection(after), _about(said[:i], topic)
-        if word in AUXILIARIES:
-            if subject and (shared or (after and word not in _IS | _PERFECT)):
-                return True
-            if not subject and (len(shared) > 1 or (word in _IS and told.intersection(after[:1]))):
-                return True
-        elif _is_verb(said, i, asked) or (subject and shared and _reports(word, said[i - 1])):
+        if word not in AUXILIARIES:
+            reports = bool(subject and shared) and _reports(word, said[i - 1])
+            claims = reports or _is_verb(said, i, asked)
+        elif subject:
+            claims = bool(shared or (after and word not in _IS | _PERFECT))
+        else:
+            claims = len(shared) > 1 or (word in _IS and bool(told.intersection(after[:1])))
+        if claims:
             return True
     return False
 
@@ -128,17 +135,23 @@ def _is_verb(said: list[str], i: int, asked: list[str]) -> bool:
     verbs = range(auxiliary + 2, [*asked, "be"].index("be"))
     pronoun = bool(_PRONOUNS.intersection(asked[auxiliary + 1 : auxiliary + 2]))
     for k in verbs[:1] if pronoun else verbs:  # the verb follows "can we" at once
-        asks, behind = asked[k], asked[k - 1]
-        if asked[auxiliary] in _PERFECT:
-            same = word == asks and word.endswith("ed")
-        elif word == asks:  # bare after a plural ("levels rise"), as the question has it
-            same = asked[auxiliary] != "does" and behind in (before, "they") and before[-1:] == "s"
-        else:
-            same = behind not in FUNCTION - _PRONOUNS and _inflects(word, asks)
         subject = pronoun or told & set(_content(asked[auxiliary + 1 : k]))
-        if same and (subject or after & set(_content(asked))):
+        beside = subject or after & set(_content(asked))
+        if beside and _is_form(word, before, asked[k - 1 : k + 1], asked[auxiliary]):
             return True
     return False
+
+
+def _is_form(word: str, before: str, asked: list[str], auxiliary: str) -> bool:
+    """Whether a word is the form that answers with the verb of `asked`: what stands before it in
+    the question, and the verb.
+    """
+    behind, verb = asked
+    if auxiliary in _PERFECT:
+        return word == verb and word.endswith("ed")
+    if word == verb:  # bare after a plural ("levels rise"), as the question has it
+        return auxiliary != "does" and behind in (before, "they") and before[-1:] == "s"
+    return behind not in FUNCTION - _PRONOUNS and _inflects(word, verb)
 
 
 def _inflects(word: str, base: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from resect.errors import RequestError
 from resect.record import TaskInfo
@@ -55,28 +56,29 @@ def _ordered(row: Recorded, info: TaskInfo) -> Recorded:
         )
     place = {label: i for i, label in enumerate((*info.labels, *lacking))}
     order = sorted(range(len(row.labels)), key=lambda i: place[row.labels[i]])
-    if order == list(range(len(order))):
-        return row
-    scores = row.option_scores
-    return replace(
-        row,
-        labels=tuple(row.labels[i] for i in order),
-        choices=tuple(row.choices[i] for i in order) if row.choices else (),
-        option_scores=None if scores is None else tuple(scores[i] for i in order),
-    )
+    return row if order == sorted(order) else _reordered(row, order)
+
+
+def _reordered(row: Recorded, order: Sequence[int]) -> Recorded:
+    moved: dict[str, Any] = {
+        name: tuple(values[i] for i in order)
+        for name in ("labels", "choices", "option_scores")
+        if (values := getattr(row, name))
+    }
+    return replace(row, **moved)
 
 
 def _same(row: Recorded, whole: Recorded) -> bool:
     return all(getattr(row, name) == getattr(whole, name) for name in SHARED)
 
 
-def _joined(one: Recorded, other: Recorded) -> Recorded:
+def _joined(first: Recorded, other: Recorded) -> Recorded:
     """The first row of an item, with what it does not say from another one."""
-    if one.labels and other.labels and one.labels != other.labels:
+    if first.labels and other.labels and first.labels != other.labels:
         raise RequestError(
             f"{other.source}: item {other.item} of {other.task} has labels "
-            f"{'/'.join(other.labels)}, elsewhere {'/'.join(one.labels)}: the files do not ask the "
-            "same questions."
+            f"{'/'.join(other.labels)}, elsewhere {'/'.join(first.labels)}: the files do not ask "
+            "the same questions."
         )
-    lacking = {n: getattr(other, n) for n in SHARED if not getattr(one, n) and getattr(other, n)}
-    return replace(one, **lacking) if lacking else one
+    lacking = {n: getattr(other, n) for n in SHARED if not getattr(first, n) and getattr(other, n)}
+    return replace(first, **lacking) if lacking else first

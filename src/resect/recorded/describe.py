@@ -35,17 +35,15 @@ def infos(rows: Sequence[Recorded], known: Mapping[str, TaskInfo]) -> dict[str, 
     for row in rows:
         if row.variant is None:
             by_task[row.task].append(row)
-    return {task: known.get(task) or _info(task, got) for task, got in by_task.items()}
+    return {task: known.get(task) or _info(task, own) for task, own in by_task.items()}
 
 
 def _info(task: str, rows: Sequence[Recorded]) -> TaskInfo:
-    shown = [label for row in rows for label in row.labels]
-    labels = tuple(dict.fromkeys([*shown, *(x for row in rows for x in row.means.values())]))
-    labels = labels or labels_of({row.item: row.gold for row in rows}, rows)
+    labels = _labels(rows)
     letters = bool(labels) and all(len(label) == 1 for label in labels)
     scored = any(row.option_scores is not None for row in rows)
     plain = "letter" if letters and not any(row.options for row in rows) else "text"
-    said = next((row.scored for row in rows if row.scored), plain)
+    way = next((row.scored for row in rows if row.scored), plain)
     return TaskInfo(
         name=task,
         kind="label" if labels else "text",
@@ -54,10 +52,17 @@ def _info(task: str, rows: Sequence[Recorded]) -> TaskInfo:
         protocol="as recorded; prompt, few-shots and decoding are those of the recording"
         + ("; options view: recorded log-likelihoods" if scored else ""),
         max_new_tokens=0,
-        scored=said,  # type: ignore[arg-type]
+        scored=way,  # type: ignore[arg-type]
         positive="yes" if "yes" in labels else None,
         reader="label" if labels else None,
     )
+
+
+def _labels(rows: Sequence[Recorded]) -> tuple[str, ...]:
+    """The labels that the rows give and what they mean, else those that the gold answers are."""
+    given = [label for row in rows for label in row.labels]
+    given += [meaning for row in rows for meaning in row.means.values()]
+    return tuple(dict.fromkeys(given)) or labels_of({row.item: row.gold for row in rows}, rows)
 
 
 def exported(fields: Any, source: str) -> TaskInfo:
@@ -103,12 +108,12 @@ def items(
     rows: Sequence[Recorded], tasks: Mapping[str, TaskInfo]
 ) -> tuple[dict[str, dict[str, Item]], list[str]]:
     """The items of each task by name, and a note where questions stand in a task twice."""
-    found: dict[str, dict[str, Item]] = {task: {} for task in tasks}
+    asked: dict[str, dict[str, Item]] = {task: {} for task in tasks}
     prompts: Counter[str] = Counter()
     for row in rows:
-        known = found[row.task].get(row.item)
+        known = asked[row.task].get(row.item)
         if known is None:
-            found[row.task][row.item] = _item(row, tasks[row.task])
+            asked[row.task][row.item] = _item(row, tasks[row.task])
         elif known.gold != row.gold:
             raise RequestError(
                 f"{row.source}: item {row.item} of {row.task} has gold {row.gold!r}, elsewhere "
@@ -121,10 +126,10 @@ def items(
         "recorded; they are paired by item."
         for task, count in prompts.items()
     ]
-    for task, got in found.items():
-        found[task], note = _clustered(task, got)
+    for task, own in asked.items():
+        asked[task], note = _clustered(task, own)
         notes += note
-    return found, notes
+    return asked, notes
 
 
 def _item(row: Recorded, info: TaskInfo) -> Item:
@@ -144,21 +149,23 @@ def _item(row: Recorded, info: TaskInfo) -> Item:
     )
 
 
-def _clustered(task: str, got: dict[str, Item]) -> tuple[dict[str, Item], list[str]]:
+def _clustered(task: str, asked: dict[str, Item]) -> tuple[dict[str, Item], list[str]]:
     """Items with the first of their equals as `parent`: equal prompts and options. One that the
     data names stays.
     """
     first: dict[str, str] = {}
-    found = {}
-    for name, item in got.items():
+    clustered = {}
+    for name, item in asked.items():
         content = json.dumps([item.prompt, dict(item.options or {})], ensure_ascii=False)
         parent = first.setdefault(content, name) if item.prompt else name
         own = parent == name or item.parent is not None
-        found[name] = item if own else replace(item, parent=parent)
-    twins = [item for name, item in found.items() if item.parent != got[name].parent]
+        clustered[name] = item if own else replace(item, parent=parent)
+    twins = [item for name, item in clustered.items() if item.parent != asked[name].parent]
     if not twins:
-        return found, []
+        return clustered, []
     note = f"{task}: {len(twins)} questions stand in it again, word for word"
-    other = sum(item.gold != found[str(item.parent)].gold for item in twins)
+    other = sum(item.gold != clustered[str(item.parent)].gold for item in twins)
     note += f" ({other} of them with another gold answer)" if other else " and with equal gold"
-    return found, [f"{note}; equal questions are resampled together, so they do not count twice."]
+    return clustered, [
+        f"{note}; equal questions are resampled together, so they do not count twice."
+    ]

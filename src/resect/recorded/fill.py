@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import platform
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +22,7 @@ from resect.recorded.row import Found, Recorded
 from resect.running import folder
 from resect.spec.parents import parent_of
 from resect.tasks import readers
+from resect.tasks.contract import chosen
 
 RESAMPLES = 2000
 OUTPUTS = ("summary.json", "report.html", "card.md", "card.json")
@@ -122,11 +122,11 @@ def _cells(
         key=lambda k: (order[k[0]], k[1] != "none", k[1], k[2] is None, k[2] or 0.0, tasks[k[3]]),
     ):
         model, recipe, level, task = key
-        got = groups[key]
-        names = [name for name in known[task] if name in got]
-        mine = tuple(got[name] for name in names)
+        by_item = groups[key]
+        names = [name for name in known[task] if name in by_item]
+        answers = tuple(by_item[name] for name in names)
         asked = tuple(known[task][name] for name in names)
-        state = identity([sources[s] for s in {row.source for row in mine}], mine[0])
+        state = identity([sources[s] for s in {row.source for row in answers}], answers[0])
         keys = tuple(item.key for item in asked)
         asking = digest([state, "recorded", task])
         result = CellResult(
@@ -142,9 +142,9 @@ def _cells(
             status="success",
             reason=None,
             items=keys,
-            spec={"recorded": sorted({row.source for row in mine})},
+            spec={"recorded": sorted({row.source for row in answers})},
         )
-        cells.append(Cell(result, mine, asked))
+        cells.append(Cell(result, answers, asked))
     return cells
 
 
@@ -179,26 +179,10 @@ class _Readings:
 def _answers(cell: Cell, readings: _Readings) -> Iterator[Answer]:
     for row, item in zip(cell.rows, cell.items, strict=True):
         raw = RawAnswer(row.text or "", row.stopped, 0, row.option_scores)
-        best = _chosen(row, readings.tasks[row.task].scored)
-        best = None if best is None else item.meaning(best)
+        best = chosen(item, row.option_scores, readings.tasks[row.task].scored)
         asking, key = cell.result.asking, item.key
         reader = readings.name(row.task)
         yield Answer(asking, key, raw, readings.of(row, item), reader, best, row.recorded)
-
-
-def _chosen(row: Recorded, scored: str) -> str | None:
-    """The label of the best option score; `text-normalised` divides by the bytes of the choice,
-    without the blank that sets it apart.
-
-    None, no answer, where a score is not finite: a model that overflowed chose nothing.
-    """
-    if row.option_scores is None or not all(map(math.isfinite, row.option_scores)):
-        return None
-    values = list(row.option_scores)
-    if scored == "text-normalised" and row.choices:
-        sizes = [len(choice.removeprefix(" ").encode()) or 1 for choice in row.choices]
-        values = [value / size for value, size in zip(values, sizes, strict=True)]
-    return row.labels[max(range(len(values)), key=values.__getitem__)]
 
 
 def _declared(
@@ -224,7 +208,7 @@ def _declared(
             }
             for model in models
         },
-        "recipes": [{"name": t, "levels": sorted(got)} for t, got in levels.items()],
+        "recipes": [{"name": name, "levels": sorted(own)} for name, own in levels.items()],
         "tasks": list(tasks),
         "limit": None,
         "variants": [],

@@ -51,56 +51,64 @@ class Dose(NamedTuple):
     level: float | None
     quantizer: bool = False
 
+    @property
+    def label(self) -> str:
+        """The recipe with the bits it is known to have."""
+        return self.recipe if self.level is None else f"{self.recipe}-{self.level:g}bit"
+
 
 def subject_of(
     name: str, results: Mapping[str, Mapping[str, Any]], path: Path
 ) -> tuple[Subject, Mapping[str, Any]]:
     """Who the sample file `name` speaks of, and its results file ({} where there is none)."""
-    said = _results_of(name, results)
+    stated = _results_of(name, results)
     place = path.resolve()
     place = place.parent if place.name == name else place  # a lone sample file
     folder = PurePosixPath(name).parent.name or place.name
-    config = said.get("config") or {}
-    ours = config.get("resect")
-    if ours:
-        try:
-            fields = ("model", "id", "role", "recipe", "level")
-            return Subject(*(ours[field] for field in fields)), said
-        except (KeyError, TypeError):
-            raise RequestError(
-                f"the results file of {name} does not name its model as resect writes it."
-            ) from None
-    arguments = _arguments(config.get("model_args"))
-    model = str(arguments.get("pretrained") or said.get("model_name") or folder.replace("__", "/"))
+    config = stated.get("config") or {}
+    if not config.get("resect"):
+        arguments = _arguments(config.get("model_args"))
+        model = arguments.get("pretrained") or stated.get("model_name")
+        return _inferred(str(model or folder.replace("__", "/")), folder, arguments), stated
+    try:
+        fields = ("model", "id", "role", "recipe", "level")
+        return Subject(*(config["resect"][field] for field in fields)), stated
+    except (KeyError, TypeError):
+        raise RequestError(
+            f"the results file of {name} does not name its model as resect writes it."
+        ) from None
+
+
+def _inferred(model: str, folder: str, arguments: Mapping[str, Any]) -> Subject:
+    """Who a model, a folder and the arguments name: a sparsity argument goes before the names."""
     bare, doses, words = short(model), [], f"model_args of {folder}"
     given = next((arguments[key] for key in _SPARSITY if _is_on(arguments.get(key))), None)
     if given is not None:
         doses.append(_sparsity(str(given), words))
     else:
         for kind, text in (("model", short(model)), ("folder", folder)):
-            found = _DOSE.search(text)
-            if found:
+            if match := _DOSE.search(text):
                 words = f"{'folder' if text == folder else kind} {text}"
-                rest = (text[: found.start()] + text[found.end() :]).strip("-_. ")
+                rest = (text[: match.start()] + text[match.end() :]).strip("-_. ")
                 bare = short(rest.replace("__", "/")) or short(model)
-                doses.append(_matched(found, words))
+                doses.append(_matched(match, words))
                 break
     recipe, level = _together(doses, _changes(arguments))
-    return Subject(bare, model, None, recipe, level, words if recipe != "none" else ""), said
+    return Subject(bare, model, None, recipe, level, words if recipe != "none" else "")
 
 
 def readings(subjects: Iterable[Subject]) -> list[str]:
     """One sentence for each model and recipe that was inferred from names or arguments."""
-    found: dict[tuple[str, str], dict[str, Subject]] = {}
+    groups: dict[tuple[str, str], dict[str, Subject]] = {}
     for who in subjects:
         if who.inferred:
-            found.setdefault((who.model, who.recipe), {}).setdefault(who.inferred, who)
+            groups.setdefault((who.model, who.recipe), {}).setdefault(who.inferred, who)
     notes = []
-    for (model, recipe), got in found.items():
-        first = next(iter(got.values()))
+    for (model, recipe), group in groups.items():
+        first, *rest = group.values()
         at = "" if first.level is None else f" at {first.level:g}"
         at += " bits" if first.level is not None and first.level >= 1 else ""
-        others = [f"{who.inferred} at {who.level or 0:g}" for who in list(got.values())[1:]]
+        others = [f"{who.inferred} at {who.level or 0:g}" for who in rest]
         more = f" ({'; '.join(others)})" if others else ""
         notes.append(
             f"{first.inferred} read as {recipe}{at} of {model}{more}; where that is wrong, "
@@ -176,10 +184,7 @@ def _together(doses: list[Dose], changes: list[Dose]) -> tuple[str, float | None
     if len(done) == 1:
         return done[0].recipe, done[0].level
     swept = doses[0].level if doses else None
-    words = [dose.recipe for dose in doses] + [
-        change.recipe if change.level is None else f"{change.recipe}-{change.level:g}bit"
-        for change in changes
-    ]
+    words = [dose.recipe for dose in doses] + [change.label for change in changes]
     return " + ".join(words) or "none", swept
 
 

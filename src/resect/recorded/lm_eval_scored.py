@@ -104,25 +104,22 @@ def _golds(
     """The right places. A target of digits is a place or the text of a choice: one file has one
     reading, and where both are possible the rows' own `acc` says which.
     """
-    targets = [(row["target"], one.choices) for row, one in zip(rows, found, strict=True)]
-    readings = [[_gold(*target, text) for target in targets] for text in (False, True)]
+    readings = [
+        [
+            _gold(row["target"], document.choices, text)
+            for row, document in zip(rows, found, strict=True)
+        ]
+        for text in ((False,) if ours else (False, True))
+    ]
     whole = [
-        [gold for gold in golds if gold is not None]
-        for golds in (readings[:1] if ours else readings)
-        if None not in golds
+        [gold for gold in golds if gold is not None] for golds in readings if None not in golds
     ]
     if not whole:
-        lacking = readings[0].index(None) if None in readings[0] else readings[1].index(None)
-        raise RequestError(
-            f"{source}: document {rows[lacking]['doc_id']} has no gold answer among its choices."
-        )
+        lacking = rows[readings[0].index(None)]["doc_id"]
+        raise RequestError(f"{source}: document {lacking} has no gold answer among its choices.")
     if all(golds == whole[0] for golds in whole):
         return whole[0]
-    fitting = [
-        golds
-        for golds in whole
-        if all(_agrees(*one) for one in zip(rows, found, golds, strict=True))
-    ]
+    fitting = [golds for golds in whole if all(map(_agrees, rows, found, golds))]
     if len(fitting) != 1:
         raise RequestError(
             f"{source}: its targets are digits, and so are its choices; the rows' acc does not "
@@ -133,11 +130,11 @@ def _golds(
 
 def _gold(target: Any, choices: Sequence[str], text: bool) -> int | None:
     """Place of the right choice, None where there is none under this reading."""
-    said = str(target).strip()
-    if said.isascii() and said.isdigit() and not (text and isinstance(target, str)):
-        return int(said) if int(said) < len(choices) else None
+    answer = str(target).strip()
+    if answer.isascii() and answer.isdigit() and not (text and isinstance(target, str)):
+        return int(answer) if int(answer) < len(choices) else None
     bare = [choice.strip() for choice in choices]
-    return bare.index(said) if said in bare else None
+    return bare.index(answer) if answer in bare else None
 
 
 def _agrees(row: Mapping[str, Any], one: Scored, gold: int) -> bool:

@@ -74,10 +74,9 @@ def read(path: Path) -> Found:
                 f"{file.name} says that {100 * where.level:.0f} % were removed: a level is below "
                 "100 %, so rename the file or leave it out."
             )
-        got = _rows(file, where)
-        rows[file.name] = got
+        rows[file.name] = _rows(file, where)
         sources[file.name], ids[where.model] = file.sha256, where.id
-        sizes[where.task][file.name] = len(got)
+        sizes[where.task][file.name] = len(rows[file.name])
         if not file.data.endswith(b"\n"):
             unended.add(file.name)
     # by name, since an archive has an order of its own
@@ -85,7 +84,8 @@ def read(path: Path) -> Found:
     return Found(ordered, sources, TASKS, ids, notes=tuple(_short(sizes, unended)))
 
 
-def _rows(file: files.File, where: Place) -> list[Recorded]:
+def _table(file: files.File) -> list[dict[str, str]]:
+    """The rows of one file, which hold the columns needed and one model."""
     table = files.table(file)
     for column in ("prompt", "true_answer", "raw_response"):
         if column not in table[0]:
@@ -94,14 +94,18 @@ def _rows(file: files.File, where: Place) -> list[Recorded]:
         raise RequestError(
             f"{file.name} holds two models: split it, or write it in the plain format."
         )
-    found = []
-    for row in table:
+    return table
+
+
+def _rows(file: files.File, where: Place) -> list[Recorded]:
+    rows = []
+    for row in _table(file):
         subject, prompt = row.get("subject", ""), row["prompt"]
         letters = bool(subject) or where.task == "mmlu"
         # The same question may stand in two subjects, so the name holds both.
         name = hashlib.sha256(prompt.encode()).hexdigest()[:12]
         task = f"mmlu-{TOPICS.get(subject, subject or 'all')}" if letters else where.task
-        found.append(Recorded(
+        rows.append(Recorded(
             model=where.model,
             role=ROLES.get(where.model),
             recipe=RECIPE,
@@ -118,7 +122,7 @@ def _rows(file: files.File, where: Place) -> list[Recorded]:
             question=_question(prompt),
             source=file.name,
         ))  # fmt: skip
-    return found
+    return rows
 
 
 def _options(prompt: str) -> dict[str, str] | None:

@@ -22,7 +22,7 @@ WORDS = (
     *NEEDED, "role", "recipe", "text", "recorded", "prompt", "question", "context", "parent",
     "variant",
 )  # fmt: skip
-STOPPED = ("eos", "stop", "length")
+STOPPED, SCORED = ("eos", "stop", "length"), ("letter", "text", "text-normalised")
 ANSWERS, ASIDE, TASKS = "answers.csv", ("cells.csv", "measurements.csv"), "answers.tasks.json"
 """What `resect export` writes: the answers, what no audit reads, and what the tasks are."""
 
@@ -53,21 +53,21 @@ def _tasks(path: Path) -> dict[str, TaskInfo]:
     """What the tasks are, as an export says it; answers given alone have it beside them."""
     beside = path.with_name(TASKS)
     if path.is_dir() or path.name.endswith(files.ARCHIVES):
-        found = list(files.read(path, lambda name: PurePosixPath(name).name == TASKS))
+        tables = list(files.read(path, lambda name: PurePosixPath(name).name == TASKS))
     elif path.name == ANSWERS and beside.is_file():
-        found = [files.one(TASKS, files.content(beside))]
+        tables = [files.one(TASKS, files.content(beside))]
     else:
-        found = []
-    told: dict[str, TaskInfo] = {}
-    for file in found:
+        tables = []
+    infos: dict[str, TaskInfo] = {}
+    for file in tables:
         try:
             table = json.loads(files.text(file))
         except ValueError:
             raise RequestError(f"{file.name} is cut short or damaged: export again.") from None
         if not isinstance(table, dict):
             raise RequestError(f"{file.name} names no tasks: export again.")
-        told |= {name: exported(fields, file.name) for name, fields in table.items()}
-    return told
+        infos |= {name: exported(fields, file.name) for name, fields in table.items()}
+    return infos
 
 
 def _records(file: files.File) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -83,58 +83,56 @@ def _row(row: Mapping[str, Any], where: str, source: str) -> Recorded:
     for name in NEEDED:
         if name not in row:
             raise RequestError(f"{where} has no {name}: docs/recorded.md lists what a row needs.")
-    words = {name: _word(row[name], where, name) for name in WORDS if name in row}
-    labels = tuple(_word(x, where, "labels") for x in _listed(row.get("labels"), where, "labels"))
-    scores = tuple(_number(x, where) for x in _listed(row.get("option_scores"), where, "scores"))
-    options = _mapping(row.get("options"), where, "options")
+    recipe = "none" if "level" not in row else "compressed"
+    words: dict[str, Any] = {"role": None, "recipe": recipe, "text": None}
+    words |= {name: _word(row[name], where, name) for name in WORDS if name in row}
+    labels = _words(row, where, "labels")
+    scores = tuple(_number(x, where) for x in _listed(row, where, "option_scores", "scores"))
+    options = _mapping(row, where, "options")
     if "text" not in row and not scores:
         raise RequestError(f"{where} has neither text nor option_scores.")
-    score = _number(row["score"], where) if "score" in row else None
+    score = _optional(row, where, "score")
     if score is not None and not math.isfinite(score):
         raise RequestError(f"{where}: score {score} is not finite: write 0 or 1, or leave it out.")
-    labels = labels or tuple(options or ())
-    means = _mapping(row.get("means"), where, "means") or {}
-    right = (*labels, *means.values())
-    gold = named(words["gold"], right) if labels and words["gold"].strip() else words["gold"]
-    if gold is None:
-        raise RequestError(
-            f"{where}: gold {words['gold']!r} is none of the labels {', '.join(labels)}."
-        )
+    labels = labels or tuple(options)
+    means = _mapping(row, where, "means")
+    words["gold"] = _gold(words["gold"], labels, means, where)
     return Recorded(
-        model=words["model"],
-        role=words.get("role"),
-        recipe=words.get("recipe", "none" if "level" not in row else "compressed"),
-        level=_number(row["level"], where) if "level" in row else None,
-        task=words["task"],
-        item=words["item"],
-        gold=gold,
-        text=words.get("text"),
-        options=options,
+        **words,
+        level=_optional(row, where, "level"),
+        options=options or None,
         labels=labels,
         option_scores=scores or None,
-        choices=tuple(
-            _word(x, where, "choices") for x in _listed(row.get("choices"), where, "choices")
-        ),
-        recorded=words.get("recorded"),
-        tags=_mapping(row.get("tags"), where, "tags") or {},
-        prompt=words.get("prompt", ""),
-        question=words.get("question", ""),
+        choices=_words(row, where, "choices"),
+        tags=_mapping(row, where, "tags"),
         score=score,
-        scored=_one_of(row.get("scored"), ("letter", "text", "text-normalised"), where, "scored"),
+        scored=_one_of(row, where, "scored", SCORED),
         means=means,
-        parent=words.get("parent"),
-        variant=words.get("variant"),
-        context=words.get("context", ""),
-        stopped=_one_of(row.get("stopped"), STOPPED, where, "stopped"),
+        stopped=_one_of(row, where, "stopped", STOPPED),
         source=source,
     )
 
 
-def _one_of(value: Any, known: tuple[str, ...], where: str, name: str) -> Any:
+def _gold(answer: str, labels: tuple[str, ...], means: Mapping[str, str], where: str) -> str:
+    """The label that a gold answer is, or what it means; as it stands where there are no labels."""
+    if not labels or not answer.strip():
+        return answer
+    gold = named(answer, (*labels, *means.values()))
+    if gold is None:
+        raise RequestError(f"{where}: gold {answer!r} is none of the labels {', '.join(labels)}.")
+    return gold
+
+
+def _one_of(row: Mapping[str, Any], where: str, name: str, known: tuple[str, ...]) -> Any:
+    value = row.get(name)
     if value is not None and value not in known:
-        said = f"{', '.join(known[:-1])} or {known[-1]}"
-        raise RequestError(f"{where}: {name} is {said}, not {value!r}.")
+        words = f"{', '.join(known[:-1])} or {known[-1]}"
+        raise RequestError(f"{where}: {name} is {words}, not {value!r}.")
     return value
+
+
+def _words(row: Mapping[str, Any], where: str, name: str) -> tuple[str, ...]:
+    return tuple(_word(entry, where, name) for entry in _listed(row, where, name, name))
 
 
 def _word(value: Any, where: str, name: str) -> str:
@@ -155,24 +153,28 @@ def _number(value: Any, where: str) -> float:
     raise RequestError(f"{where}: {value!r} is no number.")
 
 
-def _listed(value: Any, where: str, name: str) -> list[Any]:
+def _optional(row: Mapping[str, Any], where: str, name: str) -> float | None:
+    return _number(row[name], where) if name in row else None
+
+
+def _listed(row: Mapping[str, Any], where: str, name: str, called: str) -> list[Any]:
     """A list, as JSON in a CSV cell or as words joined by `|`."""
-    found = _json(value, where, name)
-    if isinstance(found, str):
-        return found.split("|")
-    if not isinstance(found, list | None):
-        raise RequestError(f"{where}: {name} is no list.")
-    return found or []
+    entries = _json(row.get(name), where, called)
+    if isinstance(entries, str):
+        return entries.split("|")
+    if not isinstance(entries, list | None):
+        raise RequestError(f"{where}: {called} is no list.")
+    return entries or []
 
 
-def _mapping(value: Any, where: str, name: str) -> dict[str, str] | None:
-    found = _json(value, where, name)
-    if found is None or found == {}:
-        return None
-    if not isinstance(found, dict):
+def _mapping(row: Mapping[str, Any], where: str, name: str) -> dict[str, str]:
+    entries = _json(row.get(name), where, name)
+    if entries is None:
+        return {}
+    if not isinstance(entries, dict):
         raise RequestError(f"{where}: {name} is no object of names and texts.")
     word = str if name == "tags" else lambda entry: _word(entry, where, name)
-    return {str(key): word(entry) for key, entry in found.items()}
+    return {str(key): word(entry) for key, entry in entries.items()}
 
 
 def _json(value: Any, where: str, name: str) -> Any:

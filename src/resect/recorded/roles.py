@@ -18,30 +18,10 @@ def roles(
 
     `asked` maps a role to a model's name or id. Raises `RequestError` for a name nobody has.
     """
-    said: dict[str, str | None] = {}
-    for row in rows:
-        known = said.setdefault(row.model, row.role)
-        if known != row.role:
-            raise RequestError(
-                f"{row.source}: {row.model} has two roles, {known} and {row.role}: give it one."
-            )
-    chosen: dict[str, str] = {}
-    for role, name in asked.items():
-        if name is None:
-            continue
-        model = next((m for m in said if name in (m, ids.get(m))), None)
-        if model is None:
-            raise unknown("model", name, said)
-        if model in chosen:
-            raise RequestError(
-                f"{model} cannot be both {chosen[model]} and {role}: name two models."
-            )
-        chosen[model] = role
-        said = {m: None if known == role else known for m, known in said.items()}
-        said[model] = role
-    if len(said) == 2:
-        said = _completed(said, ids)
-    named = {model: role or model for model, role in said.items()}
+    role_of = _asked_for(_stated(rows), ids, asked)
+    if len(role_of) == 2:
+        role_of = _completed(role_of, ids)
+    named = {model: role or model for model, role in role_of.items()}
     for role in PAIR:
         several = [model for model, other in named.items() if other == role]
         if len(several) > 1:
@@ -53,17 +33,50 @@ def roles(
     return dict(sorted(named.items(), key=lambda pair: place.get(pair[1], len(PAIR))))
 
 
-def _completed(said: Mapping[str, str | None], ids: Mapping[str, str]) -> dict[str, str | None]:
+def _stated(rows: Sequence[Recorded]) -> dict[str, str | None]:
+    """The role of each model as the rows say it."""
+    role_of: dict[str, str | None] = {}
+    for row in rows:
+        known = role_of.setdefault(row.model, row.role)
+        if known != row.role:
+            raise RequestError(
+                f"{row.source}: {row.model} has two roles, {known} and {row.role}: give it one."
+            )
+    return role_of
+
+
+def _asked_for(
+    role_of: dict[str, str | None], ids: Mapping[str, str], asked: Mapping[str, str | None]
+) -> dict[str, str | None]:
+    """The roles with those that were asked for, which nobody else keeps."""
+    given: dict[str, str] = {}
+    for role, name in asked.items():
+        if name is None:
+            continue
+        model = next((m for m in role_of if name in (m, ids.get(m))), None)
+        if model is None:
+            raise unknown("model", name, role_of)
+        if model in given:
+            raise RequestError(
+                f"{model} cannot be both {given[model]} and {role}: name two models."
+            )
+        given[model] = role
+        role_of = {m: None if known == role else known for m, known in role_of.items()}
+        role_of[model] = role
+    return role_of
+
+
+def _completed(stated: Mapping[str, str | None], ids: Mapping[str, str]) -> dict[str, str | None]:
     """Of two models one of which has a role, the other has the other role."""
-    found = dict(said)
-    if not any(found.values()):
-        children = [m for m in found if parents.parent_of(ids.get(m, m))]
+    role_of = dict(stated)
+    if not any(role_of.values()):
+        children = [m for m in role_of if parents.parent_of(ids.get(m, m))]
         if len(children) == 1:
-            found[children[0]] = "specialist"
-    for one, other in (tuple(found), tuple(found)[::-1]):
-        if found[one] in PAIR and found[other] is None:
-            found[other] = PAIR[1 - PAIR.index(str(found[one]))]
-    return found
+            role_of[children[0]] = "specialist"
+    for model, other in (tuple(role_of), tuple(role_of)[::-1]):
+        if role_of[model] in PAIR and role_of[other] is None:
+            role_of[other] = PAIR[1 - PAIR.index(str(role_of[model]))]
+    return role_of
 
 
 def control(role_of: Mapping[str, str], ids: Mapping[str, str]) -> list[str]:

@@ -24,6 +24,19 @@ from resect.tasks import Source
 Notice = Callable[[str], None]
 
 
+def _tuner(step: Step, seed: int, adapter: bool) -> Recover:
+    """The method that a step names; `RequestError` where it tunes nothing or makes no adapter."""
+    if "data" not in methods.options(step.method):
+        raise RequestError(f"{step.method} does not tune back: give lora, finetune or distill.")
+    method = methods.make(step, seed)
+    assert isinstance(method, Recover)
+    if isinstance(method, Lora):
+        method.merge = not adapter
+    elif adapter:
+        raise RequestError(f"{step.method} makes no adapter: leave out --adapter.")
+    return method
+
+
 def recover_to(
     ref: ModelRef,
     step: Step,
@@ -44,13 +57,8 @@ def recover_to(
     peft. A run that was killed is gone on from when it is asked for again; its states lie beside
     `out` until the result stands. Raises `RequestError` before anything is trained.
     """
-    if "data" not in methods.options(step.method):
-        raise RequestError(f"{step.method} does not tune back: give lora, finetune or distill.")
     step = step.model_copy(update={"options": {**step.options, "data": data}})
-    method = methods.make(step, seed)
-    assert isinstance(method, Recover)
-    if adapter and not isinstance(method, Lora):
-        raise RequestError(f"{step.method} makes no adapter: leave out --adapter.")
+    method = _tuner(step, seed, adapter)
     scratch.refuse_taken(out)
     scratch.sweep(out.parent)
     device = devices.named(device)
@@ -60,8 +68,6 @@ def recover_to(
         method.apart_from(
             tasks.get(name, ref.trust_remote_code).items(Source(data_dir=data_dir)), name
         )
-    if isinstance(method, Lora):
-        method.merge = not adapter
     whole = loading.load(ref, devices.fitting(device, empty.model), notice)
     method.prepare(whole.model, [], Context(None, whole.tokenizer, ref, notice))
     request = digest([identity.fingerprint, str(step), seed, adapter, *method.sources()])

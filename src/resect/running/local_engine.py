@@ -53,29 +53,30 @@ class Local:
 
         One place means this process, as for models that need every device.
         """
-        if any(sweep.device == SPREAD for sweep in self.sweeps):
+        kinds = {sweep.device for sweep in self.sweeps}
+        if SPREAD in kinds:
             return [None]
-        if any(sweep.device == "cuda" for sweep in self.sweeps):
-            devices = [str(number) for number in range(torch.cuda.device_count())]
+        if "cuda" in kinds:
+            devices = list(map(str, range(torch.cuda.device_count())))
             return list(devices[: self.workers or len(devices)])
         missing = sum(len(cell.missing) for sweep in self.sweeps for cell in sweep.cells)
-        tiny = all(sweep.tiny and sweep.device == "cpu" for sweep in self.sweeps)
+        tiny = kinds <= {"cpu"} and all(sweep.tiny for sweep in self.sweeps)
         if self.workers is None and not (tiny and missing >= _ENOUGH):
             return [None]
         return [None] * (self.workers or os.cpu_count() or 1)
 
     def _side_by_side(self, places: list[str | None]) -> Iterator[Event]:
         """A process a place; one that ends is replaced, and its sweep taken up by the next."""
-        said: queue.Queue[tuple[_Worker, str, Any]] = queue.Queue()
+        news: queue.Queue[tuple[_Worker, str, Any]] = queue.Queue()
         waiting = [Taken(sweep) for sweep in split(self.sweeps, len(places))]
         self.sweeps = []
         busy = {}
         for place in places[: len(waiting)]:
-            worker = _Worker(said, place)
+            worker = _Worker(news, place)
             busy[worker] = worker.take(waiting.pop(0))
         try:
             while busy:
-                worker, kind, what = said.get()
+                worker, kind, what = news.get()
                 if kind == "event":
                     busy[worker].note(what)
                     yield what
@@ -95,7 +96,7 @@ class Local:
                     worker.stop()
                     left = busy.pop(worker).rest()
                     if left is not None:
-                        fresh = _Worker(said, worker.place)
+                        fresh = _Worker(news, worker.place)
                         busy[fresh] = fresh.take(left)
         finally:
             for worker in busy:
@@ -106,9 +107,9 @@ class _Worker:
     """One `resect.running.worker` process, and the thread that reads what it says."""
 
     def __init__(
-        self, said: queue.Queue[tuple[_Worker, str, Any]], place: str | None = None
+        self, news: queue.Queue[tuple[_Worker, str, Any]], place: str | None = None
     ) -> None:
-        self.said, self.place = said, place
+        self.news, self.place = news, place
         self.process = subprocess.Popen(
             [sys.executable, "-m", "resect.running.worker"],
             stdin=subprocess.PIPE,
@@ -137,6 +138,6 @@ class _Worker:
             try:
                 kind, what = pickle.load(self.process.stdout)
             except Exception:  # what is cut off, or was never an event, can raise anything
-                self.said.put((self, "lost", None))
+                self.news.put((self, "lost", None))
                 return
-            self.said.put((self, kind, what))
+            self.news.put((self, kind, what))

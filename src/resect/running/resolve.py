@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from resect import methods, tasks
 from resect.calibration import calibration_text
@@ -55,10 +56,10 @@ class Resolved:
         if not specialist or not base:
             return []
         parent = parents.parent_of(specialist.id, self.identities["specialist"].parent)
-        found = parents.control_warning(
+        warning = parents.control_warning(
             self.names["specialist"], parent, self.names["base"], base.id
         )
-        return [found] if found else []
+        return [warning] if warning else []
 
 
 def resolve(study: Study, trust_remote_code: bool = False) -> Resolved:
@@ -77,15 +78,15 @@ def resolve(study: Study, trust_remote_code: bool = False) -> Resolved:
         identities[role], loaded = loading.identify(ref)
         places[role] = devices.fitting(device, loaded.model)
         tiny[role] = loading.is_tiny(loaded.model)
-        for recipe in (one for one in study.recipes if one.applies_to(role)):
+        for recipe in (r for r in study.recipes if r.applies_to(role)):
             parts = chains[recipe.key].methods
             possible.fits(parts, recipe, loaded.model)
             for method in parts:
-                for name, got in items.items():
-                    method.apart_from(got, name)
-        for name, got in items.items():
-            asker(loaded, infos[name], got)  # says so where they do not fit
-    keys = {name: tuple(item.key for item in got) for name, got in items.items()}
+                for name, asked in items.items():
+                    method.apart_from(asked, name)
+        for name, asked in items.items():
+            asker(loaded, infos[name], asked)  # says so where they do not fit
+    keys = {name: tuple(item.key for item in asked) for name, asked in items.items()}
     names = _names(study.models)
     return Resolved(study, device, names, identities, infos, items, keys, chains, places, tiny)
 
@@ -102,11 +103,12 @@ def _refuse_code(study: Study) -> None:
 
 
 def _chains(study: Study) -> dict[str, Chain]:
-    found: dict[str, Chain] = {}
+    """The methods of each recipe; the name of the calibration texts is read once, if at all."""
+    chains: dict[str, Chain] = {}
     text = None
     taken: set[tuple[str, str]] = set()
     for recipe in study.recipes:
-        parts = possible.check(recipe, study.calibration, study.seed_of(recipe))
+        parts = tuple(possible.check(recipe, study.calibration, study.seed_of(recipe)))
         places = {(recipe.key, role) for role in study.models if recipe.applies_to(role)}
         if places & taken:
             raise RequestError(f"recipe {recipe.key} is named twice: join its levels.")
@@ -114,22 +116,22 @@ def _chains(study: Study) -> dict[str, Chain]:
         needs = any(method.calibrated for method in parts)
         if needs and text is None and study.calibration is not None:
             text = calibration_text.name_of(study.calibration, study.data_path)
-        chain = Chain(
-            tuple(parts),
-            any(method.random for method in parts),
-            text if needs else None,
-            tuple(source for method in parts for source in method.sources(study.data_path)),
-        )
+        chain = _chain(parts, text if needs else None, study.data_path)
         if recipe.seed is not None and not (chain.random or chain.sources):
             raise RequestError(f"nothing in {recipe.name} goes by a seed: leave out its seeds.")
-        found[recipe.key] = chain
-    return found
+        chains[recipe.key] = chain
+    return chains
+
+
+def _chain(parts: tuple[Method, ...], calibration: str | None, data: Path | None) -> Chain:
+    sources = tuple(source for method in parts for source in method.sources(data))
+    return Chain(parts, any(method.random for method in parts), calibration, sources)
 
 
 def _items(
     study: Study, trust_remote_code: bool
 ) -> tuple[dict[str, tuple[Item, ...]], dict[str, TaskInfo]]:
-    found = {name: tasks.get(name, trust_remote_code) for name in study.tasks}
+    asked = {name: tasks.get(name, trust_remote_code) for name in study.tasks}
     source = Source(
         data_dir=study.data_path,
         limit=study.limit,
@@ -141,20 +143,20 @@ def _items(
         variants=study.variants,
     )
     variants.check(study.variants)
-    items = {name: tuple(task.items(source)) for name, task in found.items()}
-    for name, got in items.items():
-        if not got:
+    items = {name: tuple(task.items(source)) for name, task in asked.items()}
+    for name, own in items.items():
+        if not own:
             raise RequestError(f"task {name} has no items: check its data file.")
-        if len({item.key for item in got}) < len(got):
+        if len({item.key for item in own}) < len(own):
             raise RequestError(f"task {name} has the same item twice: mend its data file.")
-    made = {item.variant for got in items.values() for item in got}
+    made = {item.variant for own in items.values() for item in own}
     for name in study.variants:
         if name not in made:
             raise RequestError(
                 f"no item of these tasks can be {name}: permuted and unsure need lettered options, "
                 "swapped needs contexts; name other tasks or leave it out of the variants."
             )
-    return items, {name: task.describe(source) for name, task in found.items()}
+    return items, {name: task.describe(source) for name, task in asked.items()}
 
 
 def as_swept(recipes: Sequence[Recipe]) -> tuple[Recipe, ...]:

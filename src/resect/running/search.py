@@ -8,6 +8,7 @@ is an ordinary run into the same folder: stopped, it goes on.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypedDict, Unpack
@@ -15,6 +16,7 @@ from typing import NamedTuple, TypedDict, Unpack
 from resect.errors import RequestError, unknown
 from resect.findings.rows import CurvePoint, Safety, Summary, SweepState
 from resect.findings.summary_file import from_data
+from resect.findings.views import first_view
 from resect.running import study_run
 from resect.running.folder import Run
 from resect.running.resolve import as_swept
@@ -140,19 +142,13 @@ def _next_for_half(
     """The next levels for every task; a task without skill has no half to look for."""
     if not asked:
         return next_levels({}, grid)
-    fresh: set[float] = set()
-    for task in {point.task for point in progress.curves}:
-        points = [point for point in progress.curves if point.task == task]
-        view = "text" if any(point.view == "text" for point in points) else "options"
-        retention = {
-            point.level: estimate.value
-            for point in points
-            if point.view == view and point.level
-            and (estimate := point.metrics.get("retention")) and estimate.value is not None
-        }  # fmt: skip
-        if retention:
-            fresh.update(level for level in next_levels(retention, grid) if level not in asked)
-    return sorted(fresh)
+    retention: dict[str, dict[float, float]] = defaultdict(dict)
+    for point in first_view(progress.curves):
+        estimate = point.metrics.get("retention")
+        if point.level and estimate and estimate.value is not None:
+            retention[point.task][point.level] = estimate.value
+    fresh = {level for levels in retention.values() for level in next_levels(levels, grid)}
+    return sorted(fresh.difference(asked))
 
 
 def _next_for_safe(

@@ -250,9 +250,10 @@ def chosen(item: Item, scores: Sequence[float] | None, scored: str) -> str | Non
     """
     if not scores or not all(map(math.isfinite, scores)):
         return None
-    by_bytes = scored == "text-normalised"
-    sizes = [len(c.removeprefix(" ").encode()) or 1 if by_bytes else 1 for c in item.choices]
-    values = [score / size for score, size in zip(scores, sizes, strict=True)]
+    values = list(scores)
+    if scored == "text-normalised" and item.choices:
+        sizes = [len(choice.removeprefix(" ").encode()) or 1 for choice in item.choices]
+        values = [score / size for score, size in zip(scores, sizes, strict=True)]
     return readers.counted(item, item.labels[max(range(len(values)), key=values.__getitem__)])
 
 

@@ -73,8 +73,8 @@ class Harness:
     @cached_property
     def _own_shots(self) -> int | None:
         """How many worked examples the config asks for, before `items` sets what is asked."""
-        found: int | None = self.task.get_config("num_fewshot")
-        return found
+        shots: int | None = self.task.get_config("num_fewshot")
+        return shots
 
     @cached_property
     def labels(self) -> tuple[str, ...] | None:
@@ -83,20 +83,15 @@ class Harness:
             return self._targets()
         docs = self.task.eval_docs
         sets = {tuple(map(str, self.task.doc_to_choice(doc))) for doc in docs}
-        one = next(iter(sets))
-        short = all(len(text.split()) <= _WORDS for text in one)
-        return one if len(sets) == 1 and short and len(set(one)) == len(one) else None
+        first = next(iter(sets))
+        short = all(len(text.split()) <= _WORDS for text in first)
+        return first if len(sets) == 1 and short and len(set(first)) == len(first) else None
 
     @cached_property
     def info(self) -> TaskInfo:
         """What the task is, without few-shots and form."""
         config, task = self.task.config, self.task
-        options = config.dataset_kwargs or {}
-        local = "data_files" in options or Path(config.dataset_path or "").exists()
         letters = self.labels is not None and all(len(label) == 1 for label in self.labels)
-        generates = task.OUTPUT_TYPE == "generate_until"
-        how = config.generation_kwargs or {}
-        stop = how.get("until") or ()
         widest = max(len(task.doc_to_choice(d)) for d in task.eval_docs) if not self.labels else 0
         return replace(
             self.about,
@@ -106,14 +101,28 @@ class Harness:
             protocol=f"task {config.task} of lm-evaluation-harness "
             f"(version {task.VERSION}), its {config.test_split or config.validation_split} split, "
             "prompts and choices",
-            max_new_tokens=int(how.get("max_gen_toks", 256)) if generates else 5 if letters else 32,
-            stop=(stop,) if isinstance(stop, str) else tuple(stop),
             scored="letter" if letters else "text",
             positive="yes" if "yes" in (self.labels or ()) else None,
-            hub=None if local else config.dataset_path,
-            revision=options.get("revision"),
             file=self.file.name if self.file else None,
+            **self._decoding(letters),
+            **self._data(),
         )
+
+    def _decoding(self, letters: bool) -> dict[str, Any]:
+        """How long an answer may be and what ends it: as the task asks, else by its labels."""
+        asked = self.task.config.generation_kwargs or {}
+        stop = asked.get("until") or ()
+        budget = 5 if letters else self.about.max_new_tokens
+        if self.task.OUTPUT_TYPE == "generate_until":
+            budget = int(asked.get("max_gen_toks", 256))
+        return {"max_new_tokens": budget, "stop": (stop,) if isinstance(stop, str) else tuple(stop)}
+
+    def _data(self) -> dict[str, Any]:
+        """The data set on the hub and its revision; none where the data is local."""
+        config = self.task.config
+        options = config.dataset_kwargs or {}
+        local = "data_files" in options or Path(config.dataset_path or "").exists()
+        return {"hub": None if local else config.dataset_path, "revision": options.get("revision")}
 
     def describe(self, source: Source) -> TaskInfo:
         """`info` with few-shots, form and decoding."""
@@ -176,14 +185,14 @@ class Harness:
         }
         turns: tuple[Turn, ...] = ()
         if source.apply_chat_template:
-            said = self.task.fewshot_context(
+            rendered = self.task.fewshot_context(
                 doc,
                 apply_chat_template=True,
                 fewshot_as_multiturn=True,
                 chat_template=lambda turns, **_: json.dumps(turns),
                 **asked,
             )
-            turns = tuple((turn["role"], turn["content"]) for turn in json.loads(said))
+            turns = tuple((turn["role"], turn["content"]) for turn in json.loads(rendered))
             self.task.set_fewshot_seed(seed=_SEED + source.seed)
         return str(self.task.fewshot_context(doc, **asked)), turns
 
@@ -196,7 +205,7 @@ class Harness:
             metadata=(self.name, 0, 1),
             apply_chat_template=source.apply_chat_template,
         )
-        return tuple(one.args[1] for one in asked if one.args[0] == prompt)
+        return tuple(request.args[1] for request in asked if request.args[0] == prompt)
 
     def _labelled(self, doc: Any) -> tuple[tuple[str, ...], dict[str, str] | None]:
         if self.labels is not None:
@@ -212,7 +221,7 @@ class Harness:
             return _text(target), {}
         texts = list(map(str, self.task.doc_to_choice(doc)))
         right = target if isinstance(target, list) else [target]
-        places = [texts.index(one) if isinstance(one, str) else int(one) for one in right]
+        places = [texts.index(x) if isinstance(x, str) else int(x) for x in right]
         golds = [labels[place] for place in places]
         return golds[0], dict.fromkeys(golds[1:], golds[0])
 

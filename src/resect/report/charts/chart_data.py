@@ -90,9 +90,6 @@ class BarChart(NamedTuple):
     right: tuple[float | None, ...]
 
 
-Chart = LineChart | BarChart
-
-
 def bounds(lines: Sequence[Line], least: float) -> tuple[float, float]:
     """A range that holds every value, and reaches from 0 to `least` at the least."""
     values = [spot.value for line in lines for spot in line.spots if spot.value is not None]

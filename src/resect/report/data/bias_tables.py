@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal, TypeVar
 
 from resect.catalog import label as label_of
 from resect.findings.rows import Bias, Trust
 from resect.report import formatting as text
-from resect.report.charts.axes import Axis, axis
-from resect.report.charts.chart_data import Line, LineChart, Spot, bounds
-from resect.report.data.metrics import Values, is_share, leaning, values
+from resect.report.charts.axes import axis
+from resect.report.charts.chart_data import Line, LineChart, bounds
+from resect.report.data.metrics import is_share, leaning, spots_of, values
 from resect.report.data.scope import VIEWS, Model, Scope, distinct, selected
 from resect.report.data.table import Table, columns, without_empty
 
@@ -24,15 +24,7 @@ LEANING: tuple[Leaning, ...] = ("bias", "trust")
 
 def _views(rows: Sequence[Bias] | Sequence[Trust]) -> tuple[str, ...]:
     """The views with rows; the text view first."""
-    views = {row.view for row in rows}
-    return tuple(view for view in VIEWS if view in views)
-
-
-def _spots(
-    rows: Sequence[Row], levels: Axis, value_of: Callable[[Row], Values]
-) -> tuple[Spot, ...]:
-    spots = [Spot(row.level, levels.positions[row.level], *value_of(row)) for row in rows]
-    return tuple(sorted(spots, key=lambda spot: spot.x))
+    return tuple(sorted({row.view for row in rows}, key=VIEWS.index))
 
 
 def share_charts(scope: Scope, task: str, recipe: str) -> list[LineChart]:
@@ -46,17 +38,17 @@ def share_charts(scope: Scope, task: str, recipe: str) -> list[LineChart]:
             continue
         levels = axis(row.level for row in own)
         lines = [
-            Line(label, slot + FREE, "", _spots(own, levels, _share_of(label)), reference=gold)
+            Line(
+                label, slot + FREE, "",
+                spots_of(((row.level, values(row.predicted.get(label))) for row in own), levels),
+                reference=gold,
+            )
             for slot, (label, gold) in enumerate(own[0].gold.items())
-        ]
+        ]  # fmt: skip
         low, high = bounds(lines, 0.5)
         subtitle = f"answers of the {model.label}, % of items, by {view}"
         charts.append(LineChart(task, subtitle, levels, low, min(high, 1.0), True, tuple(lines)))
     return charts
-
-
-def _share_of(label: str) -> Callable[[Bias], Values]:
-    return lambda row: values(row.predicted.get(label))
 
 
 def bias_chart(scope: Scope, metric: str, task: str, recipe: str) -> LineChart | None:
@@ -87,7 +79,7 @@ def _chart(
     for model in scope.models:
         for view in views:
             own = [row for row in rows if (row.model, row.view) == (model.name, view)]
-            spots = _spots(own, levels, lambda row: leaning(row, metric))
+            spots = spots_of(((row.level, leaning(row, metric)) for row in own), levels)
             if any(spot.value is not None for spot in spots):
                 lines.append(Line(model.label, model.slot, view, spots))
     low, high = bounds(lines, 0.2 if metric != "sensitivity" else 1.0)

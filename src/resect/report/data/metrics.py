@@ -8,6 +8,8 @@ from typing import NamedTuple
 from resect.catalog import QUANTITIES, Group
 from resect.catalog import label as label_of
 from resect.findings.rows import Bias, CurvePoint, Distance, Estimate, Rate, Trust
+from resect.report.charts.axes import Axis
+from resect.report.charts.chart_data import Spot
 from resect.report.data.scope import VIEWS, Scope
 
 OPEN_KINDS = ("number", "spans", "code", "text", "score")
@@ -104,3 +106,9 @@ def values(given: object) -> Values:
     if isinstance(given, Estimate | Distance | Rate):
         return given.value, given.low, given.high
     return NOTHING
+
+
+def spots_of(points: Iterable[tuple[float | None, Values]], levels: Axis) -> tuple[Spot, ...]:
+    """A value with its interval at each level, in rising damage."""
+    spots = [Spot(level, levels.positions[level], *shown) for level, shown in points]
+    return tuple(sorted(spots, key=lambda spot: spot.x))

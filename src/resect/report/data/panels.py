@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from resect.catalog import OUTCOMES, QUANTITIES, label
@@ -46,20 +46,12 @@ def curve_chart(scope: Scope, task: str, recipe: str, metric: str) -> LineChart:
     """One metric of one task under one recipe: all models, both views, floors and marks."""
     rows = scope.sweep(task, recipe)
     levels = axis(row.level for row in rows)
-    lines = []
-    for model in scope.models:
-        for view in views(metric):
-            own = [row for row in rows if row.model == model.name and row.view == view]
-            seeds = distinct(row.seed for row in own if row.recipe == recipe)
-            seeds = seeds or distinct(row.seed for row in own)
-            sweeps = [
-                _spots([row for row in own if row.seed == seed or row.recipe != recipe],
-                       metric, levels)
-                for seed in seeds
-            ]  # fmt: skip
-            if sweeps:
-                spots = sweeps[0] if len(sweeps) == 1 else _over_seeds(sweeps)
-                lines.append(Line(model.label, model.slot, view, spots, len(sweeps)))
+    of_models = (
+        _line([row for row in rows if (row.model, row.view) == (model.name, view)],
+              recipe, metric, levels, model)
+        for model in scope.models for view in views(metric)
+    )  # fmt: skip
+    lines = [line for line in of_models if line is not None]
     floors = floors_of(scope.task(task), metric)
     low, high = _range(metric, lines, floors)
     most = max((line.seeds for line in lines), default=1)
@@ -69,6 +61,21 @@ def curve_chart(scope: Scope, task: str, recipe: str, metric: str) -> LineChart:
         task, subtitle, levels, low, high, is_share(metric), tuple(lines), floors,
         marks(scope, task, recipe, levels), note, tall=True,
     )  # fmt: skip
+
+
+def _line(
+    rows: Sequence[CurvePoint], recipe: str, metric: str, levels: Axis, model: Model
+) -> Line | None:
+    """What one model does in one view: its sweep, or the mean of the sweeps of its seeds."""
+    if not rows:
+        return None
+    own = distinct(row.seed for row in rows if row.recipe == recipe)
+    sweeps = [
+        _spots([row for row in rows if row.seed == seed or row.recipe != recipe], metric, levels)
+        for seed in own or distinct(row.seed for row in rows)
+    ]
+    spots = sweeps[0] if len(sweeps) == 1 else _over_seeds(sweeps)
+    return Line(model.label, model.slot, rows[0].view, spots, len(sweeps))
 
 
 def _subtitle(metric: str, recipe: str, lines: Sequence[Line]) -> str:
@@ -97,7 +104,7 @@ def _over_seeds(sweeps: Sequence[tuple[Spot, ...]]) -> tuple[Spot, ...]:
             by_place.setdefault(spot.x, []).append(spot)
     merged = []
     for x in sorted(by_place):
-        values = [spot.value for spot in by_place[x] if spot.value is not None]
+        values = _known(spot.value for spot in by_place[x])
         troubled = [spot.status for spot in by_place[x] if spot.status != "success"]
         merged.append(
             by_place[x][0]._replace(
@@ -113,10 +120,8 @@ def _over_seeds(sweeps: Sequence[tuple[Spot, ...]]) -> tuple[Spot, ...]:
 def _range(metric: str, lines: Sequence[Line], floors: Sequence[Floor]) -> tuple[float, float]:
     """The ends of the axis of values, in tenths."""
     spots = [spot for line in lines for spot in line.spots]
-    values = [spot.value for spot in spots if spot.value is not None]
-    values += [floor.value for floor in floors]
-    highs = [spot.high for spot in spots if spot.high is not None]
-    lows = [spot.low for spot in spots if spot.low is not None]
+    values = [*_known(spot.value for spot in spots), *(floor.value for floor in floors)]
+    highs, lows = _known(spot.high for spot in spots), _known(spot.low for spot in spots)
     low, high = min([0.0, *values]), max([0.0, *values])
     quantity = QUANTITIES.get(metric)
     if quantity is not None and quantity.unit not in ("share", "score"):
@@ -130,6 +135,10 @@ def _range(metric: str, lines: Sequence[Line], floors: Sequence[Floor]) -> tuple
     low = max(min([low, *lows]), low - 0.15)
     top = _up(high) if metric == "retention" else min(_up(high), 1.0)
     return (-_up(-low) if low < 0 else 0.0), top
+
+
+def _known(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
 
 
 def _up(value: float) -> float:
@@ -217,7 +226,7 @@ def outcomes_seen(scope: Scope) -> tuple[str, ...]:
 def difference_panels(scope: Scope, recipe: str, kind: str) -> list[DifferencePanel]:
     """A panel for each pair of models that was compared under one recipe, in one kind."""
     rows = [row for row in scope.summary.comparisons if row.recipe == recipe and row.kind == kind]
-    ends = [end for row in rows for end in (row.difference, row.low, row.high) if end is not None]
+    ends = _known(end for row in rows for end in (row.difference, row.low, row.high))
     span = _up(max([0.1, *map(abs, ends)]))
     panels = []
     for a, b in distinct((row.a, row.b) for row in rows):

@@ -10,7 +10,6 @@ from resect.catalog import label as label_of
 from resect.findings.rows import (
     Abstention,
     Domains,
-    Estimate,
     Race,
     Rate,
     Reliability,
@@ -19,8 +18,8 @@ from resect.findings.rows import (
 )
 from resect.report import formatting as text
 from resect.report.charts.axes import Axis, axis
-from resect.report.charts.chart_data import Line, LineChart, Spot, bounds
-from resect.report.data.metrics import values
+from resect.report.charts.chart_data import Line, LineChart, bounds
+from resect.report.data.metrics import spots_of, values
 from resect.report.data.scope import Model, Scope, distinct, selected
 from resect.report.data.table import Table, columns, without_empty
 
@@ -76,7 +75,7 @@ def retention_chart(scope: Scope, task: str, recipe: str, model: Model) -> LineC
         return None  # nothing to hold it against
     slots = {metric: i for i, metric in enumerate(distinct(row.metric for row in rows))}
     for row in rows:
-        spots = _spots(((level.level, level.reliability) for level in row.levels), levels)
+        spots = spots_of(((level.level, values(level.reliability)) for level in row.levels), levels)
         lines.append(Line(label_of(row.metric), FIRST + slots[row.metric], row.view, spots))
     low, high = bounds(lines, 1.0)
     subtitle = f"% of the intact {model.label}; solid by text, dashed by options"
@@ -88,17 +87,10 @@ def _skill_lines(rows: Sequence[ReliabilityFirst], levels: Axis) -> list[Line]:
     by_view = {row.view: row for row in reversed(rows)}
     lines = []
     for view in distinct(row.view for row in rows):
-        spots = _spots(((x.level, x.utility) for x in by_view[view].levels), levels)
+        spots = spots_of(((x.level, values(x.utility)) for x in by_view[view].levels), levels)
         if any(spot.value is not None for spot in spots):
             lines.append(Line(label_of("skill"), SKILL, view, spots))
     return lines
-
-
-def _spots(
-    estimates: Iterable[tuple[float | None, Estimate | Rate]], levels: Axis
-) -> tuple[Spot, ...]:
-    spots = [Spot(level, levels.positions[level], *values(given)) for level, given in estimates]
-    return tuple(sorted(spots, key=lambda spot: spot.x))
 
 
 def abstention_charts(scope: Scope, recipe: str) -> list[LineChart]:
@@ -114,7 +106,10 @@ def abstention_charts(scope: Scope, recipe: str) -> list[LineChart]:
     levels = axis(level.level for _, row in rows for level in row.levels)
     lines = tuple(
         Line(
-            model.label, model.slot, row.view, _spots([(x.level, x.j) for x in row.levels], levels)
+            model.label,
+            model.slot,
+            row.view,
+            spots_of([(x.level, values(x.j)) for x in row.levels], levels),
         )
         for model, row in rows
     )
@@ -133,8 +128,8 @@ def domain_charts(scope: Scope, recipe: str) -> list[LineChart]:
         row = rows[0]  # by text where it was asked so
         levels = axis(level.level for level in row.levels)
         sides = {
-            "medical": _spots(((x.level, x.medical) for x in row.levels), levels),
-            "general": _spots(((x.level, x.general) for x in row.levels), levels),
+            "medical": spots_of(((x.level, values(x.medical)) for x in row.levels), levels),
+            "general": spots_of(((x.level, values(x.general)) for x in row.levels), levels),
         }
         lines = tuple(
             Line(name, FIRST + i, "", spots) for i, (name, spots) in enumerate(sides.items())

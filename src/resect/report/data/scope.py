@@ -58,13 +58,10 @@ class Scope:
         self.recipes = tuple(name for name in recipes if name != "none") or recipes
         """Names of recipes with a curve; `none` only where there is nothing else."""
         drawn = distinct(row.task for row in summary.curves)
-        listed = [task.name for task in summary.tasks]
-        self.tasks = tuple(name for name in distinct(listed) if name in drawn) + tuple(
-            name for name in drawn if name not in listed
-        )
+        place = {name: i for i, name in enumerate(distinct(t.name for t in summary.tasks))}
+        self.tasks = tuple(sorted(drawn, key=lambda name: place.get(name, len(place))))
         """Names of tasks with a curve, in the order of the study."""
-        views = {row.view for row in summary.curves}
-        self.views = tuple(view for view in VIEWS if view in views)
+        self.views = tuple(sorted({row.view for row in summary.curves}, key=VIEWS.index))
         self._tasks = {task.name: task for task in reversed(summary.tasks)}
 
     def label(self, name: str) -> str:
