@@ -81,7 +81,7 @@ def test_every_command_looks_before_anything_else(command, tmp_path, monkeypatch
 
 
 def test_a_study_looks_before_its_models_are(tmp_path):
-    study = Study.of(models={"base": str(tmp_path / "gone")}, treatments=[], tasks=["clinic-logic"])
+    study = Study.of(models={"base": str(tmp_path / "gone")}, recipes=[], tasks=["clinic-logic"])
     with pytest.raises(RequestError, match="is a link to nothing"):
         run(study, dangling(tmp_path))
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import tiny
 
-from resect import api, scratch, sweep
+from resect import api, scratch
 from resect.cli import main
+from resect.running import driver
 from resect.running.folder import Run
 from resect.scratch import Scratch
 from resect.spec import Study
@@ -158,8 +159,8 @@ def test_a_run_keeps_its_scratch_in_its_folder(tiny_pair, tmp_path, monkeypatch)
         with Scratch("measure") as path:
             seen.append(path.parent)
 
-    monkeypatch.setattr(sweep, "execute", execute)
+    monkeypatch.setattr(driver, "drive", execute)
     monkeypatch.setattr(Run, "report", lambda _: None)
-    study = {"models": {"specialist": str(tiny_pair[0])}, "treatments": ["magnitude:0"]}
+    study = {"models": {"specialist": str(tiny_pair[0])}, "recipes": ["magnitude:0"]}
     api.run(Study(name="s", tasks=["clinic-context"], limit=2, **study), out)
     assert seen == [out]

@@ -93,7 +93,7 @@ def test_recorded_answers_with_such_names(tmp_path, capsys, monkeypatch):
     rows = [
         {"model": f"m{k}{bad}", "role": role, "task": f"t{bad}", "item": f"{n}{bad}",
          "gold": "yes", "text": "yes", "labels": ["yes", "no"], "level": level,
-         "treatment": "none" if level == 0 else f"cut{bad}"}
+         "recipe": "none" if level == 0 else f"cut{bad}"}
         for k, role in enumerate(("specialist", "base"))
         for level in (0, 0.5)
         for n in range(4)
@@ -124,7 +124,7 @@ def test_a_progress_bar_obeys_no_markup():
     from resect.running.walk import Answered
 
     spec = SimpleNamespace(id="c")
-    cell = SimpleNamespace(spec=spec, treatment="[/red][bold]x\x1b[2J", level=0.5, missing={0})
+    cell = SimpleNamespace(spec=spec, recipe="[/red][bold]x\x1b[2J", level=0.5, missing={0})
     course = SimpleNamespace(cells=[cell], model="m\u202e[/nothing]")
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, width=120)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from resect import tasks
 from resect.record import ABSTAIN, Item, RawAnswer
-from resect.tasks import Source
+from resect.tasks import Source, readers
 from resect.tasks.contract import chosen
 
 SURE, WORDS = math.log(0.97), "the of with was not and patient group study more less after in a"
@@ -132,6 +132,7 @@ def asked_of(name: str, source: Source) -> list[Asked]:
 def answers(name: str, source: Source, models: Sequence[str] = tuple(MODELS)) -> pd.DataFrame:
     """One row a model and item, as the store has them."""
     task, pool = tasks.get(name), asked_of(name, source)
+    reader = readers.of(task.describe(source))
     rows = []
     for model in models:
         rng = random.Random(f"{model} {name}")
@@ -140,7 +141,7 @@ def answers(name: str, source: Source, models: Sequence[str] = tuple(MODELS)) ->
             scores = _scores(model, one, label) if one.item.choices else None
             text = text.split(task.info.stop[0])[0] if task.info.stop else text
             raw = RawAnswer(text, "eos", len(text.split()), scores)
-            reading = task.answer(raw, one.item)
+            reading = reader.answer(raw, one.item)
             item = one.item
             rows.append({
                 "model": model, "role": model, "recipe": "none", "seed": 0, "level": 0.0,

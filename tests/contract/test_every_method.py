@@ -13,7 +13,7 @@ from resect.calibration.calibration_text import Tokens
 from resect.methods.masks import removed
 from resect.methods.step import Context
 from resect.models import loading
-from resect.spec import Step
+from resect.spec import METHODS, Step
 
 LEVELS = [0.1, 0.25, 0.5, 0.55, 0.9]
 CASES = [
@@ -36,9 +36,7 @@ ALONE = ("router.weight", ".gate.weight", "conv1d.weight")
 
 
 def test_every_method_of_weights_has_a_case():
-    of_weights = {
-        n for n, entry in methods.METHODS.items() if entry.dose == "fraction of the weights"
-    }
+    of_weights = {n for n, entry in METHODS.items() if entry.dose == "fraction of the weights"}
     assert {step.method for step in CASES} == of_weights
 
 

@@ -16,7 +16,7 @@ from resect.measure import sizes as measure
 from resect.methods.masks import removed
 from resect.methods.step import Context
 from resect.models import checkpoint_files as checkpoint
-from resect.spec import Step
+from resect.spec import METHODS, Step
 
 LEVELS = [0.1, 0.25, 0.5, 0.55, 0.8]
 TEXTS = "target=task:clinic-medicine,distractor=task:clinic-logic,nsamples=2,seqlen=24"
@@ -42,7 +42,7 @@ PAIRS = [
 def test_every_method_that_cuts_parts_out_has_a_case():
     cutting = {
         name
-        for name, entry in methods.METHODS.items()
+        for name, entry in METHODS.items()
         if entry.dose and entry.dose.startswith("fraction") and "weights" not in entry.dose
     }
     assert {step.method for step in CASES} == cutting

@@ -10,12 +10,12 @@ import pytest
 import yaml_task
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from resect.tasks.base import QuestionTask
 
 from resect import Study, run, tasks
 from resect.record import OUTCOMES, Item, RawAnswer
 from resect.sandbox.programs import OPT_IN
 from resect.tasks import Source, readers
+from resect.tasks.contract import QuestionTask
 from resect.tasks.harness import Harness
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "tasks.jsonl"

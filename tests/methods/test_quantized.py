@@ -19,7 +19,7 @@ from resect.methods.step import Context
 from resect.methods.validation import check, fits
 from resect.models import loading
 from resect.running.walk import apply_all
-from resect.spec import ModelRef, Recipe, Step
+from resect.spec import METHODS, ModelRef, Recipe, Step
 
 # what theory says of a weight in a matrix inside the blocks, tables left out
 BITS = {
@@ -32,7 +32,7 @@ WIDE = {"hidden_size": 512, "intermediate_size": 512, "num_attention_heads": 8,
 
 
 def test_every_method_without_a_level_has_a_case():
-    here = {n: e for n, e in methods.METHODS.items() if e.where.startswith("resect.methods.")}
+    here = {n: e for n, e in METHODS.items() if e.where.startswith("resect.methods.")}
     without = {name for name, entry in here.items() if entry.dose is None}
     assert set(BITS) | {"torchao-int4", "checkpoint"} == without
 
@@ -212,7 +212,7 @@ def four_bits(tmp_path_factory):
 
 
 def test_every_method_has_said_whether_it_takes_packed_weights():
-    assert {Step.parse(step).method for step in PLAIN + ANY} == set(methods.METHODS)
+    assert {Step.parse(step).method for step in PLAIN + ANY} == set(METHODS)
 
 
 @pytest.mark.parametrize("step", PLAIN)

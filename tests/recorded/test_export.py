@@ -185,7 +185,7 @@ def test_no_cell_is_a_formula_and_none_is_lost(tmp_path):
     """As a spreadsheet reads the files; an audit of them reads what was there before."""
     rows = [
         {"model": "=m", "task": "+t", "item": f"{word}{n}", "gold": "-yes", "text": word,
-         "labels": ["-yes", "@no"], "level": level, "treatment": "none" if level == 0 else "=cut",
+         "labels": ["-yes", "@no"], "level": level, "recipe": "none" if level == 0 else "=cut",
          "tags": {"=a": "=b"}, "prompt": word, "question": word, "recorded": word or "none"}
         for level in (0, 0.5)
         for n, word in enumerate(FORMULAS)
@@ -200,7 +200,7 @@ def test_no_cell_is_a_formula_and_none_is_lost(tmp_path):
         numbers = [float(cell) for cell in dangerous]  # which stay numbers
         assert (-5.0 in numbers and 350.0 in numbers) == (name == "answers.csv")
     back = audit(tmp_path / "csv", tmp_path / "back")
-    columns = ["model", "treatment", "level", "task", "item_id", "gold", "text", "answer", "score",
+    columns = ["model", "recipe", "level", "task", "item_id", "gold", "text", "answer", "score",
                "recorded", "prompt", "tags", "outcome"]  # fmt: skip
     frames = [run.answers()[columns].fillna("") for run in (ours, back)]
     assert frames[0].to_dict("records") == frames[1].to_dict("records")

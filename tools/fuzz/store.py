@@ -96,7 +96,7 @@ def _cell(model: str, role: str, level: float, task: str, items: list[Item]) -> 
     name = f"{model}/{level}"
     return CellResult(
         cell=f"c:{name}/{task}", asking=f"a:{name}/{task}", state=f"s:{name}", model=model,
-        role=role, treatment="magnitude" if level else "none", level=level, seed=0, task=task,
+        role=role, recipe="magnitude" if level else "none", level=level, seed=0, task=task,
         status="degraded" if level > 0.2 else "success", reason="cut" if level > 0.2 else None,
         items=tuple(item.key for item in items), spec={"task": task}, seconds=1.5,
     )  # fmt: skip
