@@ -126,7 +126,7 @@ def test_a_folder_that_another_process_sweeps_too_early_is_made_again(tmp_path, 
 QUANTIZED = """
 import os, sys
 from resect.cli import main
-from resect.methods import quantized
+from resect.methods.packed import quantized
 class Dies:
     def from_pretrained(*_, **__):
         os.kill(os.getpid(), 9)

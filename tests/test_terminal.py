@@ -47,7 +47,7 @@ def test_json_is_the_same_data():
 
 
 def test_notices_and_errors(capsys, monkeypatch):
-    from resect import folder
+    from resect.running import folder
 
     noticing(quiet=False)(f"{NASTY} is degraded")
     say(f"one\n{NASTY}")
@@ -119,8 +119,7 @@ def test_recorded_answers_with_such_names(tmp_path, capsys, monkeypatch):
 def test_a_progress_bar_obeys_no_markup():
     from types import SimpleNamespace
 
-    from resect.progress import watched
-
+    from resect.running.progress import watched
     from resect.running.walk import Answered
 
     spec = SimpleNamespace(id="c")

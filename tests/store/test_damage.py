@@ -185,7 +185,8 @@ def older(source: Path, folder: Path, version: int) -> None:
         for (table,) in db.execute(
             "SELECT name FROM sqlite_schema WHERE type = 'table'"
         ).fetchall():
-            names = ", ".join(row[1] for row in db.execute(f"PRAGMA main.table_info({table})"))
+            columns = [row[1] for row in db.execute(f"PRAGMA main.table_info({table})")]
+            names = ", ".join("recipe" if name == "treatment" else name for name in columns)
             db.execute(f"INSERT INTO {table} SELECT {names} FROM new.{table}")
         db.commit()
 

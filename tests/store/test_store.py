@@ -127,6 +127,7 @@ def test_every_earlier_schema_becomes_the_newest(first, tmp_path):
                     continue
                 db.execute(statement)
             db.execute(f"PRAGMA user_version = {number}")
+            db.commit()
         migrate(db)
         assert db.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
 

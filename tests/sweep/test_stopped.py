@@ -56,8 +56,8 @@ def test_ctrl_c_before_anything_is_there(tmp_path, monkeypatch, capsys):
 
 
 def test_ctrl_c_elsewhere_is_a_sentence_too(tmp_path, monkeypatch, capsys):
-    from resect import folder
     from resect.cli import main
+    from resect.running import folder
 
     def stopped(*_, **__):
         raise KeyboardInterrupt
