@@ -206,7 +206,7 @@ def test_a_wrong_request(arguments, sentence, tiny_pair, tmp_path, capsys):
             "models: {base: x}\nrecipes: magnitude\ntasks: [a]\ntypo: 1",
             "unknown field 'typo'",
         ),
-        ("models: {base: x}\nrecpies: [magnitude]\ntasks: [a]", "did you mean recipes?"),
+        ("models: {base: x}\nrecipess: [magnitude]\ntasks: [a]", "did you mean recipes"),
         ("models: {base: x}\ntasks: [a]\ntasks: [b]", "tasks stands twice"),
         ("recipes: magnitude\ntasks: [a]", "wrong at models"),
         ("models: {base: x}\nrecipes: 5\ntasks: [a]", "must be a list of steps"),

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+import summaries
 
 from resect.cli import main
 from resect.errors import RequestError, RunError
@@ -136,10 +137,10 @@ def folder(tmp_path):
                    recipe="cut" if level else "none", level=level, items=keys, spec={}, **shared)
         for task in ("medquad", "clinic-context") for level in SAID
     ]  # fmt: skip
-    study = {"name": "x", "recipes": [], "resamples": 100, "seed": 0}
+    study = {"name": "x", "models": {}, "recipes": [], "tasks": [], "resamples": 100, "seed": 0}
     infos = {"medquad": text, "clinic-context": label}
     with made.writing() as store:
-        store.put_study([{"name": "m", "role": "specialist"}], infos,
+        store.put_study([summaries.MODEL | {"name": "m", "id": "m", "role": "specialist"}], infos,
                         dict.fromkeys(infos, ITEMS), cells, {"study": study})  # fmt: skip
         for cell in cells:
             store.put_answers([

@@ -80,7 +80,7 @@ class DiesOnce(local._Worker):
     died = False
 
     def _read(self):
-        put = self.said.put
+        put = self.news.put
 
         class Said:
             @staticmethod
@@ -90,7 +90,7 @@ class DiesOnce(local._Worker):
                     DiesOnce.died = True
                     self.process.kill()
 
-        self.said = Said()
+        self.news = Said()
         super()._read()
 
 
