@@ -18,12 +18,11 @@ def test_they_are_those_of_scikit_learn():
     gold = list(rng.choice(list("ABCD"), 200, p=[0.5, 0.3, 0.15, 0.05]))
     said = [g if rng.random() < 0.6 else str(rng.choice(list("ABCX"))) for g in gold]
     counts = tally_of(gold, [s if s != "X" else None for s in said], "ABCD")
-    found = sk.confusion(counts).weighted(counts)
+    averages = sk.confusion(counts).weighted(counts)
     theirs = precision_recall_fscore_support(
         gold, said, labels=list("ABCD"), average="weighted", zero_division=0
     )
-    for name, value in zip(("precision", "recall", "f1"), theirs[:3], strict=True):
-        assert found[name][0, 0] == pytest.approx(value, abs=1e-12)
+    assert [average[0, 0] for average in averages] == pytest.approx(theirs[:3], abs=1e-12)
 
 
 def test_the_majority_of_medmcqa_is_as_published(data_dir):
@@ -31,10 +30,7 @@ def test_the_majority_of_medmcqa_is_as_published(data_dir):
     with gzip.open(data_dir / "medmcqa_dev.jsonl.gz", "rt", encoding="utf-8") as file:
         gold = [json.loads(line)["answer"] for line in file]
     counts = tally_of(gold, ["A"] * len(gold), "ABCD")
-    found = {n: float(v[0, 0]) for n, v in sk.confusion(counts).weighted(counts).items()}
-    assert {n: round(v, 4) for n, v in found.items()} == {
-        "precision": 0.1038, "recall": 0.3223, "f1": 0.1571,
-    }  # fmt: skip
+    averages = [float(average[0, 0]) for average in sk.confusion(counts).weighted(counts)]
+    assert [round(average, 4) for average in averages] == [0.1038, 0.3223, 0.1571]
     share = gold.count("A") / len(gold)
-    assert found["precision"] == pytest.approx(share**2)
-    assert found["f1"] == pytest.approx(share * 2 * share / (1 + share))
+    assert averages == pytest.approx([share**2, share, share * 2 * share / (1 + share)])

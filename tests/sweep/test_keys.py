@@ -164,7 +164,7 @@ def test_a_run_without_one_answer_ends_with_a_page(tiny_pair, tmp_path, monkeypa
     assert main(["report", str(tmp_path / "run")]) == 0
     page = (tmp_path / "run" / "report.html").read_text()
     assert "failed at level 0 (the model&#39;s output is not a number)" in page
-    assert "Nothing was found that could be analysed: " in page
+    assert "There is nothing to analyse" in page
 
 
 def test_an_error_that_does_not_come_through_a_pipe_is_said():
@@ -201,10 +201,10 @@ class Unreadable:
 
 def test_what_cannot_be_read_is_a_lost_worker(tmp_path):
     worker = object.__new__(local._Worker)
-    worker.said = queue.Queue()
+    worker.news = queue.Queue()
     worker.process = SimpleNamespace(stdout=io.BytesIO(pickle.dumps(("event", Unreadable()))))
     worker._read()
-    assert worker.said.get_nowait() == (worker, "lost", None)
+    assert worker.news.get_nowait() == (worker, "lost", None)
 
 
 # ── memory ──────────────────────────────────────────────────────────────────────────────────────
