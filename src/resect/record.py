@@ -85,8 +85,10 @@ class Item:
 class TaskInfo:
     """What a task is, apart from its items: enough to analyse and to print its protocol.
 
-    `primary` and `margin` drive the verdict, and each further test of the safe level has a margin
-    of its own, all shares of items; `positive` names the label of miss rate and
+    `primary` and `margin` drive the verdict. `losses` are what kinds of errors cost where it is not
+    1: `missed_positive`, `false_reassurance` (an item of the positive label answered as another),
+    `confident_error`. `caps` are those of guardrails where they are not the usual ones
+    (`resect.findings.guardrails`). `positive` names the label of miss rate and
     yes-bias; `scored` says what the options view scores: `letter`, `text` or `text-normalised`
     (sum of log-probabilities divided by the bytes of the choice). `protocol` is one sentence:
     split, prompt, few-shots, decoding, scoring. `hub` is a dataset id on the Hugging Face hub,
@@ -105,9 +107,8 @@ class TaskInfo:
     scored: Literal["letter", "text", "text-normalised"] = "letter"
     primary: str = "accuracy"
     margin: float = 0.05
-    margin_no_answer: float = 0.05
-    margin_miss: float = 0.05
-    margin_confident_error: float = 0.05
+    losses: Mapping[str, float] = field(default_factory=dict)
+    caps: Mapping[str, float] = field(default_factory=dict)
     positive: str | None = None
     version: int = 1
     hub: str | None = None

@@ -16,7 +16,7 @@ _SETTINGS = {
 }
 app = typer.Typer(
     name="resect",
-    help="How far can a medical language model be compressed before it stops being safe?",
+    help="Find the smallest version of a medical language model that is still as good.",
     context_settings=_SETTINGS,
     pretty_exceptions_enable=False,
     no_args_is_help=True,

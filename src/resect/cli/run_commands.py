@@ -73,7 +73,7 @@ def run(
     search: Annotated[
         str | None,
         typer.Option(
-            help="Ask fewer levels: half (half-level) or safe (safe level).",
+            help="Ask fewer levels: half (half-level) or passed (last level that passes).",
             rich_help_panel=_RUNNING,
         ),
     ] = None,

@@ -58,7 +58,7 @@ def _findings(findings: FindingDiff, most: int | None) -> list[str]:
     headlines = [
         line for row in findings.verdicts if row.field == "headline" for line in _headline(row)
     ]
-    shown += _part("Verdicts and safe levels", headlines + _by_row(words, most), most)
+    shown += _part("Verdicts", headlines + _by_row(words, most), most)
     shown += _part("Only in one run", _rows(only) if most is None else _only(only), most)
     if findings.reordered:
         shown += ["", f"In another order: {', '.join(findings.reordered)}"]

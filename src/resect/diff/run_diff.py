@@ -11,13 +11,13 @@ from resect.diff.answer_diff import AnswerDiff
 from resect.diff.row_names import Plain, renamed
 from resect.diff.same_summary import Difference, SummarySource, compared, load
 
-VERDICTS = {"headline", "state", "safe_level", "verdict", "verdict_holm", "first"}
+VERDICTS = {"headline", "state", "passed_level", "word", "verdict", "verdict_holm", "first"}
 """Fields that say in a word what follows from the numbers."""
 
-PICKED = {"recipe", "seed", "level"}
-"""The same of `smallest_safe`: the version that was picked."""
+PICKED = {"recipe", "level"}
+"""The same of `choice.chosen`: the version that was chosen."""
 
-FOREMOST = ("verdict", "safety", "smallest_safe")
+FOREMOST = ("verdict", "verdicts", "choice")
 """Lists whose words stand first."""
 
 ASKED = {"schema", "study", "models", "tasks"}
@@ -109,7 +109,7 @@ def _part(difference: Difference) -> Literal["asked", "only", "reordered", "verd
         return "asked"
     if difference.kind != "value":
         return "reordered" if difference.kind == "order" else "only"
-    picked = difference.section == "smallest_safe" and field in PICKED
+    picked = difference.section == "choice" and field in PICKED
     return "verdicts" if picked or field in VERDICTS else "values"
 
 

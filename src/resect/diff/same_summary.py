@@ -30,7 +30,7 @@ Kind = Literal["value", "first", "second", "order"]
 class Difference:
     """One place where two summaries differ.
 
-    `section` is the list it stands in (`curves`, `safety.tests`) or a key of the summary, `row`
+    `section` is the list it stands in (`curves`, `verdicts.tasks`) or a key of the summary, `row`
     the fields that name the row, `field` the path inside it (`metrics.skill.low`; empty: the
     whole row). `kind` is `value` for two values, `first` or `second` for what only that one has,
     `order` for rows of both in another order.

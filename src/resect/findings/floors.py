@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from resect.findings.frame import TaskFrame
-from resect.findings.rows import Averages, Floors, Task, TestMargins
+from resect.findings.rows import Averages, Floors, Task
 from resect.record import TaskInfo
 
 NO_FLOORS = Floors(
@@ -58,11 +58,8 @@ def task_row(frame: TaskFrame, info: TaskInfo) -> Task:
         scored=info.scored,
         primary=info.primary,
         margin=info.margin,
-        margins=TestMargins(
-            no_answer=info.margin_no_answer,
-            miss=info.margin_miss,
-            confident_error=info.margin_confident_error,
-        ),
+        caps=dict(info.caps),
+        losses=dict(info.losses),
         positive=info.positive,
         n=len(frame.items),
         gold=gold_counts(frame),

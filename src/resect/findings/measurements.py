@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from resect.findings.choice import Size, Sizes
 from resect.findings.frame import Level, clean_level
 from resect.findings.plain import plain
 from resect.findings.rows import CurvePoint, Measurement, PickedBy
-from resect.findings.smallest_version import Size, Sizes
 
 Recorded = Mapping[str, Any]
 """One state as it was measured: a row of JSON in the store."""

@@ -38,13 +38,50 @@ class CliffKind(StrEnum):
     DIVERGENCE = "divergence"
 
 
-class SweepState(StrEnum):
-    """How far a sweep stays within its margins."""
+class Word(StrEnum):
+    """The words of a verdict, from the best to the worst."""
 
-    ALL = "all"
-    UP_TO = "up to"
-    NONE = "none"
-    NOT_ASSESSABLE = "not assessable"
+    PASSED = "passed"
+    NOT_PROVEN = "not proven"
+    UNDETERMINED = "undetermined"
+    FAILED = "failed"
+
+
+class Missing(StrEnum):
+    """Why a task cannot be judged."""
+
+    NO_SKILL = "no skill to lose"
+    TOO_FEW = "too few items"
+    NOT_ASKED = "not asked"
+    NO_BASELINE = "no intact answers"
+    NO_ANSWERS = "answers missing"
+
+
+class GuardrailKind(StrEnum):
+    """What a guardrail watches."""
+
+    NO_ANSWER = "no_answer"
+    MISSED = "missed"
+    WRONGLY = "said_wrongly"
+    CONFIDENT = "confident_error"
+    FLIPS = "right_to_wrong"
+    SUBGROUP = "subgroup"
+
+
+class ChosenBy(StrEnum):
+    """How a version was chosen without a choice that flatters."""
+
+    SEQUENCE = "levels upward"
+    HELD_BACK = "items held back"
+
+
+class Unchosen(StrEnum):
+    """Why no version of a model was chosen."""
+
+    NONE_PLAUSIBLE = "no version looked good enough on the items that select"
+    NONE_PASSED = "no version passed on the items held back"
+    UNDETERMINED = "the items held back cannot decide"
+    UNRANKED = "versions of several recipes cannot be ranked without measured bytes"
 
 
 class PickedBy(StrEnum):
@@ -196,6 +233,8 @@ class Study:
     resamples: int
     margin: float | None
     alpha: float | None
+    retain: float = 0.8
+    shown_only: tuple[str, ...] = ()
     recorded: Mapping[str, Any] | None = None
 
 
@@ -237,16 +276,6 @@ class Floors:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TestMargins:
-    """The margins of the further tests of a task."""
-
-    __pydantic_config__ = ROW
-    no_answer: float
-    miss: float
-    confident_error: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """A task: what it is, how it was asked, its margins, gold labels and floors."""
 
@@ -260,7 +289,8 @@ class Task:
     scored: str
     primary: str
     margin: float
-    margins: TestMargins
+    caps: Mapping[str, float]
+    losses: Mapping[str, float]
     positive: str | None
     n: int
     gold: Mapping[str, int]
@@ -529,101 +559,111 @@ class ReliabilityFirst(OfCurve):
     reason: str | None
 
 
-# ── safety ──────────────────────────────────────────────────────────────────────────────────────
+# ── the verdict ─────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SafetyTest:
-    """One paired test at one level, in the direction of its own share (errors may not rise).
+class Undecided:
+    """A task that cannot be judged, and why.
 
-    `main` marks tests of how much is right, which may not fall. `lost` and `gained` count items
-    from good to bad and back.
+    `n` items (parents, where items share them) and how many are `needed`; or the intact model's
+    `skill_low`, the lower bound of its utility, and the `floor` that it does not clear.
     """
 
     __pydantic_config__ = ROW
     task: str
-    test: str
-    main: bool
+    why: Missing
+    level: Level = None
+    n: int | None = None
+    needed: int | None = None
+    low: float | None = None
+    floor: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guardrail:
+    """A quantity that may not get clearly worse at a level that is claimed.
+
+    `rise` is `value` less `intact` in the bad direction, or the share itself for flips; `cap` the
+    most that it may be. It trips where `rise` is beyond the cap and `p_holm` at most 0.05.
+    """
+
+    __pydantic_config__ = ROW
+    task: str
+    kind: GuardrailKind
+    of: str | None
     view: View
     level: Level
-    margin: float
     n: int
-    lost: int | None
-    gained: int | None
-    baseline: float | None
-    value: float | None
-    difference: float | None
-    low: float | None
-    high: float | None
-    p: float | None
-    passed: bool
-    design_effect: float
+    intact: float | None
+    value: float
+    rise: float
+    cap: float
+    p: float
+    p_holm: float
+    tripped: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TestName:
-    """A test by its task."""
+class TaskVerdict:
+    """The primary test of one task at one level: the change of its utility within its margin.
 
-    __pydantic_config__ = ROW
-    task: str
-    test: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limiting:
-    """The test that stopped a sweep; without numbers, and with a `reason`, where none was made.
-
-    `power`: of these items at the observed discordance, had nothing changed; `provable_margin`:
-    the smallest these answers would have passed; `items_needed`: for a power of 80 %.
+    `word` is the test's and the guardrails'; `tripped` counts the guardrails that tripped.
     """
 
     __pydantic_config__ = ROW
     task: str
-    test: str
-    main: bool
+    view: View
     level: Level
-    others: tuple[TestName, ...]
-    reason: str | None
-    view: View | None
+    word: Word
+    n: int
     margin: float | None
-    n: int | None
-    lost: int | None
-    gained: int | None
-    baseline: float | None
+    intact: float | None
     value: float | None
-    difference: float | None
+    change: float | None
     low: float | None
     high: float | None
     p: float | None
-    passed: bool | None
-    design_effect: float | None
-    power: float | None
-    provable_margin: float | None
-    items_needed: int | None
-
-    @property
-    def tested(self) -> bool:
-        """Whether there was a test, with numbers."""
-        return self.difference is not None
+    tripped: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskReason:
-    """A task and why it could not be assessed."""
+class LevelVerdict:
+    """One level of a sweep in one word: its worst task, and what that lost.
+
+    `claimed`: it passed, and so did every level before it.
+    """
 
     __pydantic_config__ = ROW
-    task: str
-    reason: str
+    level: Level
+    word: Word
+    claimed: bool
+    task: str | None
+    change: float | None
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TestReason:
-    """A further test of a task and why it could not be assessed."""
+class Stop:
+    """What stopped a sweep: a test, a guardrail, or a task without evidence.
+
+    `power` is that of these items had nothing changed; `provable_margin` the smallest that these
+    answers would have passed; `items_needed` for a power of 80 % if the change seen is the true one
+    (null where more items would not help).
+    """
 
     __pydantic_config__ = ROW
     task: str
-    test: str
-    reason: str
+    level: Level
+    word: Word
+    test: TaskVerdict | None = None
+    guardrail: Guardrail | None = None
+    undecided: Undecided | None = None
+    others: tuple[str, ...] = ()
+    power: float | None = None
+    provable_margin: float | None = None
+    items_needed: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -637,54 +677,71 @@ class DegradedCell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Safety(OfSweep):
-    """How far one sweep stays within its margins of the intact model, in one view.
+class SweepVerdict(OfSweep):
+    """How far one sweep passes, in one view.
 
-    `default` marks the view that the verdict reads. `passed` are the levels that passed in fixed
-    sequence, `safe_level` the last of them (0 where the first failed, null where not assessable).
+    `default` marks the view that decides. `state` is the word of the last level claimed, or of the
+    first level where none is. `passed` are the levels claimed, in fixed sequence; `passed_level`
+    the last of them. `guardrails` are those of the last level claimed and of the level that
+    stopped the sweep; `undetermined` the tasks that cannot be judged at any level.
     """
 
     view: View
+    runtime: str
     default: bool
-    margin: float | None
-    margins: Mapping[str, float]
     alpha: float
-    state: SweepState
-    safe_level: Level
+    margins: Mapping[str, float]
+    state: Word
     passed: tuple[Level, ...]
-    limiting_task: str | None
-    limiting_test: str | None
-    limiting: Limiting | None
-    assessable: tuple[str, ...]
-    not_assessable: tuple[TaskReason, ...]
-    tests_not_assessable: tuple[TestReason, ...]
-    tests: tuple[SafetyTest, ...]
+    passed_level: Level
+    stopped_by: Stop | None
+    levels: tuple[LevelVerdict, ...]
+    tasks: tuple[TaskVerdict, ...]
+    guardrails: tuple[Guardrail, ...]
+    undetermined: tuple[Undecided, ...]
+    shown_only: tuple[str, ...]
     degraded: tuple[DegradedCell, ...]
-    reason: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SmallestSafe:
-    """The smallest version of a model that passed, among its recipes, each at `alpha_each`."""
+class Candidate:
+    """A version that was tested on the items held back, at its own `alpha`."""
+
+    __pydantic_config__ = ROW
+    recipe: str
+    level: Level
+    seeds: tuple[int, ...]
+    bytes: float | None
+    alpha: float
+    word: Word
+    stopped_by: Stop | None
+    tasks: tuple[TaskVerdict, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The smallest version of one model that passed on items that did not select it.
+
+    With one recipe (`how`: levels upward) the last level claimed is the choice, on all items. Of
+    several, `explored` versions were looked at on one half of the items, `plausible` of them looked
+    good, and `tried` were tested on the other half, the smallest first, at what was left of
+    `alpha`. `chosen` is the one that passed.
+    """
 
     __pydantic_config__ = ROW
     model: str
     role: str
     view: View
-    recipes: int
+    how: ChosenBy
     alpha: float
-    alpha_each: float
-    rule: str
-    recipe: str | None
-    seed: int | None
-    seeds: tuple[int, ...]
-    level: Level
+    explored: int
+    plausible: int
+    tried: tuple[Candidate, ...]
+    chosen: Candidate | None
     by: PickedBy | None
-    bytes: float | None
     baseline_bytes: float | None
-    candidates: int
     degraded: tuple[DegradedCell, ...]
-    reason: str | None
+    why: Unchosen | None
 
 
 # ── bias, trust, reliability ────────────────────────────────────────────────────────────────────
@@ -1090,8 +1147,8 @@ class Summary:
     divergences: tuple[Divergence, ...]
     domains: tuple[Domains, ...]
     abstention: tuple[Abstention, ...]
-    safety: tuple[Safety, ...]
-    smallest_safe: tuple[SmallestSafe, ...]
+    verdicts: tuple[SweepVerdict, ...]
+    choice: tuple[Choice, ...]
     measurements: tuple[Measurement, ...]
     intact: tuple[IntactComparison, ...]
     warnings: tuple[str, ...]

@@ -11,6 +11,7 @@ import pandas as pd
 from resect.errors import RequestError
 from resect.findings import planned
 from resect.findings.abstention import abstention
+from resect.findings.choice import choices
 from resect.findings.comparisons import adjusted
 from resect.findings.domains import domains
 from resect.findings.floors import task_row
@@ -22,14 +23,17 @@ from resect.findings.measurements import (
     sizes_of,
     with_measured_levels,
 )
+from resect.findings.primary_test import Rule
 from resect.findings.rows import Model, Study, Summary, Verdict
-from resect.findings.safety import safety
-from resect.findings.smallest_version import smallest_safe
 from resect.findings.task_findings import Task, TaskFindings, task_findings
 from resect.findings.variant_answers import lay_beside
+from resect.findings.verdicts import sweeps, verdicts
 from resect.record import TaskInfo
 from resect.stats.intervals import item_weights
 from resect.stats.multiplicity import ALPHA_ONE_SIDED
+
+MARGIN = 0.05
+"""The most that may be lost where neither the study nor the task says otherwise."""
 
 NO_VERDICT = Verdict(headline="", sentences=())
 """What stands in a summary until the narrative reads it."""
@@ -55,10 +59,10 @@ def summarise(
 
     Raises `RequestError` for fewer than 1 resample, or a margin or alpha out of range.
     """
-    alpha = _alpha(study)
+    rule = _rule(study)
     cell_rows = planned.cell_rows(cells)
     role_of = roles_of(models, cell_rows, answers)
-    prepared, warnings = _tasks(study, tasks, answers, cell_rows, role_of)
+    prepared, warnings = _tasks(study, tasks, answers, cell_rows, role_of, rule)
     pairs = planned.pairs(role_of)
     by_task = (
         task_findings(task, item_weights(task.frame.clusters, resamples, seed, name), pairs)
@@ -66,6 +70,7 @@ def summarise(
     )
     findings = reduce(TaskFindings.plus, by_task, TaskFindings())
     measured = of_measurements(measurements)
+    judged = sweeps(findings.evidence, [name for name, task in prepared.items() if task.judged])
     return Summary(
         study=study,
         models=tuple(models),
@@ -83,8 +88,8 @@ def summarise(
         divergences=findings.divergences,
         domains=tuple(domains(findings.lent)),
         abstention=tuple(abstention(findings.lent)),
-        safety=tuple(safety(findings.evidence, alpha, list(tasks))),
-        smallest_safe=tuple(smallest_safe(findings.evidence, alpha, sizes_of(measured))),
+        verdicts=tuple(verdicts(judged, rule.alpha, study.shown_only)),
+        choice=tuple(choices(judged, rule, sizes_of(measured), study.seed)),
         measurements=tuple(measured),
         intact=findings.intact,
         warnings=tuple(warnings),
@@ -110,6 +115,7 @@ def _tasks(
     answers: pd.DataFrame,
     cells: Sequence[planned.CellRow],
     role_of: Mapping[str, str],
+    rule: Rule,
 ) -> tuple[dict[str, Task], list[str]]:
     """Every task with its curves, and sentences on what is missing."""
     by_task, warnings = frames(answers, tasks)
@@ -121,17 +127,21 @@ def _tasks(
         curves = planned.curves_of(frame, cells, study.recipes, role_of)
         warnings += curve_warnings(frame, curves, states)
         margin = info.margin if study.margin is None else study.margin
-        prepared[name] = Task(info, frame, curves, states, margin)
+        judged = info.kind != "score" and name not in study.shown_only
+        prepared[name] = Task(info, frame, curves, states, rule._replace(margin=margin), judged)
     return prepared, warnings
 
 
-def _alpha(study: Study) -> float:
-    """The study's alpha; `RequestError` where it or the margin is out of range."""
+def _rule(study: Study) -> Rule:
+    """The study's rule of passing; `RequestError` where a number of it is out of range."""
     alpha = ALPHA_ONE_SIDED if study.alpha is None else study.alpha
-    if study.margin is not None and not 0 < study.margin < 1:
-        raise RequestError(
-            f"margin {study.margin} is out of range: give a share in (0, 1), like 0.05."
-        )
+    margin = MARGIN if study.margin is None else study.margin
+    if not 0 < margin < 1:
+        raise RequestError(f"margin {margin} is out of range: give a share in (0, 1), like 0.05.")
     if not 0 < alpha < 0.5:
         raise RequestError(f"alpha {alpha} is out of range: give an error in (0, 0.5), like 0.025.")
-    return alpha
+    if not 0 <= study.retain < 1:
+        raise RequestError(
+            f"retain {study.retain} is out of range: give a share from 0 to 1, like 0.8."
+        )
+    return Rule(margin, study.retain, alpha)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from typing import NamedTuple, TypeVar
 
@@ -15,15 +15,16 @@ from resect.findings.comparisons import absent, compare
 from resect.findings.curve_rows import States, points
 from resect.findings.curves import Curve, Sampled
 from resect.findings.divergences import divergences
-from resect.findings.evidence import Evidence, evidence
 from resect.findings.failure_order import breaks_first, reliability_first
 from resect.findings.frame import TaskFrame
 from resect.findings.multi_task import Lent, lend
 from resect.findings.planned import degraded
+from resect.findings.primary_test import Rule
 from resect.findings.reliability import reliability
 from resect.findings.robustness import robustness
 from resect.findings.slices import slices
 from resect.findings.trust import trust
+from resect.findings.verdicts import Evidence, evidence
 from resect.record import TaskInfo, View
 from resect.stats.intervals import Weights
 
@@ -39,7 +40,8 @@ class Task(NamedTuple):
     frame: TaskFrame
     curves: Sequence[Curve]
     states: States
-    margin: float
+    rule: Rule
+    judged: bool
 
 
 class Place(NamedTuple):
@@ -56,7 +58,7 @@ Table = dict[tuple[Place, str], Sampled]
 
 @dataclass(frozen=True, kw_only=True)
 class TaskFindings:
-    """The findings of one task, what its safe levels are judged by, and what it lends to others."""
+    """The findings of one task, what its verdict is made of, and what it lends to others."""
 
     curves: tuple[rows.CurvePoint, ...] = ()
     robustness: tuple[rows.Robustness, ...] = ()
@@ -113,7 +115,7 @@ def task_findings(task: Task, weights: Weights, pairs: Pairs) -> TaskFindings:
         slices=_flat(slices(s, half) for s, half in zip(sampled, halves, strict=True)),
         divergences=_flat(_divergences(table, a, b) for a, b in pairs),
         intact=tuple(intact(frame, pairs)),
-        evidence=tuple(_evidence(s, table, task) for s in sampled),
+        evidence=tuple(_evidence(sampled, table, task)) if task.judged else (),
         lent=tuple(lend(s, task.info) for s in sampled),
     )
 
@@ -134,12 +136,14 @@ def _flat(groups: Iterable[Iterable[Row]]) -> tuple[Row, ...]:
     return tuple(chain.from_iterable(groups))
 
 
-def _evidence(sampled: Sampled, table: Table, task: Task) -> Evidence:
-    """The tests of one curve; those of confident errors are made in the options view."""
-    curve = sampled.curve
-    options = table.get((place_of(curve)._replace(view="options"), curve.model))
-    tests = evidence(sampled, options.curve if options else None, task.info, task.margin)
-    return replace(tests, degraded=degraded(curve, task.states))
+def _evidence(sampled: Sequence[Sampled], table: Table, task: Task) -> Iterable[Evidence]:
+    """The tests of every curve; confident errors are looked for in the options view."""
+    for curve in (s.curve for s in sampled):
+        options = table.get((place_of(curve)._replace(view="options"), curve.model))
+        beside = options.curve if options else None
+        tests = evidence(curve, beside, task.info, task.rule, degraded(curve, task.states))
+        if tests is not None:
+            yield tests
 
 
 def _comparisons(table: Table, a: str, b: str) -> list[rows.Comparison]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from resect.findings.rows import DegradedCell, Safety, SmallestSafe, Summary
+from resect.findings.rows import DegradedCell
 
 
 def at(level: float | None) -> str:
@@ -30,25 +29,3 @@ def degraded(cells: Sequence[DegradedCell]) -> str:
         f"on {listed(list(dict.fromkeys(cell.task for cell in group)))} ({reason})"
         for reason, group in reasons.items()
     )
-
-
-def explained(summary: Summary) -> Summary:
-    """The summary with the reasons that take more than one value of a row to say."""
-    return replace(
-        summary,
-        safety=tuple(map(_safety, summary.safety)),
-        smallest_safe=tuple(map(_smallest, summary.smallest_safe)),
-    )
-
-
-def _safety(row: Safety) -> Safety:
-    return replace(row, reason=_with(row.reason, row.degraded))
-
-
-def _smallest(row: SmallestSafe) -> SmallestSafe:
-    return replace(row, reason=_with(row.reason, row.degraded))
-
-
-def _with(reason: str | None, cells: Sequence[DegradedCell]) -> str | None:
-    """A reason with the cells that fell back."""
-    return "; ".join(part for part in (reason, degraded(cells)) if part) or None

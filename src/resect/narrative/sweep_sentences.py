@@ -12,7 +12,7 @@ from resect.findings.rows import Cliff, CliffKind, CurvePoint, Summary, Task
 from resect.findings.views import first_view
 from resect.narrative.phrasing import ModelNames, level_interval, sentence
 from resect.narrative.reasons import at
-from resect.narrative.safety_sentences import seeded, under
+from resect.narrative.verdict_sentences import seeded, under
 
 SILENT = 0.2
 """A model whose no-answer share rises by more than this over its baseline's loses the format."""

@@ -8,15 +8,15 @@ from resect.findings.views import first_view
 from resect.narrative.comparison_sentences import comparison_headline, comparison_sentences
 from resect.narrative.failure_sentences import failure_sentences
 from resect.narrative.phrasing import ModelNames, sentence
-from resect.narrative.safety_sentences import Words, safety_headline, safety_sentences
-from resect.narrative.sweep_sentences import half_level_headline, sweep_sentences
+from resect.narrative.sweep_sentences import sweep_sentences
+from resect.narrative.verdict_sentences import Words, verdict_headline, verdict_sentences
 
 
 def verdict(summary: Summary) -> Verdict:
     """The headline and the sentences of a summary, whose own verdict is not read."""
     words = Words.of(summary)
     called = words.models
-    sentences = safety_sentences(summary, words)
+    sentences = verdict_sentences(summary, words)
     sentences += comparison_sentences(summary, called)
     sentences += sweep_sentences(summary, called)
     sentences += [sentence(clause) for clause in failure_sentences(summary, called)]
@@ -24,12 +24,12 @@ def verdict(summary: Summary) -> Verdict:
 
 
 def _headline(summary: Summary, words: Words) -> str:
-    """How far each model can be cut, then which keeps more; alone, where half of it is gone."""
-    reach = safety_headline(summary, words)
-    against = comparison_headline(summary, words.models)
-    against = against or half_level_headline(summary, words.models, brief=bool(reach))
-    clauses = [clause for clause in (reach, against) if clause]
-    clauses = clauses or _intact_alone(summary, words.models)
+    """The answer in one line: what passed; without compression, which model is better intact."""
+    answer = verdict_headline(summary)
+    if answer:
+        return answer
+    clauses = [comparison_headline(summary, words.models)]
+    clauses = list(filter(None, clauses)) or _intact_alone(summary, words.models)
     return " ".join(map(sentence, clauses)) or _nothing(summary)
 
 

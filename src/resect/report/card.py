@@ -8,8 +8,7 @@ from typing import TypedDict
 from resect.findings.rows import Summary
 from resect.findings.summary_file import to_data
 from resect.report import formatting as text
-from resect.report.data import safety_tables as safety
-from resect.report.data import tables
+from resect.report.data import tables, verdict_tables
 from resect.report.data.overview import glance
 from resect.report.data.scope import Scope
 from resect.report.data.table import Table
@@ -34,8 +33,8 @@ class Card(TypedDict):
     sentences: list[str]
     models: object
     tasks: list[dict[str, object]]
-    safety: list[dict[str, object]]
-    smallest_safe: object
+    verdicts: list[dict[str, object]]
+    choice: object
     half_levels: list[dict[str, object]]
     comparisons: object
     missing: list[str]
@@ -62,10 +61,11 @@ def _card(scope: Scope) -> Card:
         "sentences": list(summary.verdict.sentences),
         "models": data["models"],
         "tasks": [{key: task[key] for key in TASK_KEYS} for task in data["tasks"]],
-        "safety": [
-            {key: value for key, value in row.items() if key != "tests"} for row in data["safety"]
+        "verdicts": [
+            {key: value for key, value in row.items() if key not in ("tasks", "guardrails")}
+            for row in data["verdicts"]
         ],
-        "smallest_safe": data["smallest_safe"],
+        "choice": data["choice"],
         "half_levels": [
             row for row in data["cliffs"] if (row["kind"], row["metric"]) == ("half", "skill")
         ],
@@ -79,14 +79,13 @@ def _card(scope: Scope) -> Card:
 
 def _statistics(scope: Scope) -> list[str]:
     """How the safe level was tested, or that it was not."""
-    rows = scope.summary.safety
+    rows = scope.summary.verdicts
     if not rows:
-        return ["Non-inferiority was not tested: this card claims no safe level."]
+        return ["Non-inferiority was not tested: this card claims nothing."]
     alphas = sorted({text.decimal(row.alpha, 4) for row in rows})
     sentence = f"Each model and recipe was tested at one-sided alpha {' and '.join(alphas)}"
     if len({row.recipe for row in rows}) > 1:
-        sentence += "; the smallest safe version of a model, chosen among its recipes, was tested "
-        sentence += "at alpha divided by their number"
+        sentence += "; a version chosen among recipes was tested on items that did not select it"
     if scope.seeded:
         sentence += "; a recipe with several seeds passes where every seed does"
     return [f"{sentence}."]
@@ -96,11 +95,13 @@ def _text(scope: Scope, card: Card) -> str:
     headline = card["headline"] or "No verdict was computed for this run."
     parts = ["\n>\n".join(f"> {markdown(line)}" for line in card["limits"])]
     parts += [f"# {markdown(card['study'] or 'unnamed study')}", f"**{markdown(headline)}**"]
-    parts += ["## Safe level", _reach(scope), *_models(scope)]
+    parts += ["## What passed", _reach(scope), *_models(scope)]
     for recipe in scope.recipes:
         parts += [f"## {markdown(recipe)}", _glance(scope, recipe)]
-    tested = _table(safety.safety_table(scope))
+    tested = _table(verdict_tables.verdict_table(scope))
     parts += ["## Every sweep that was tested", tested] if tested else []
+    guards = _table(verdict_tables.guardrails_table(scope))
+    parts += ["## Guardrails", guards] if guards else []
     if card["sentences"]:
         parts += ["## The findings in sentences", _list(card["sentences"])]
     asked = [
@@ -143,9 +144,9 @@ def _reach(scope: Scope) -> str:
         f"- {markdown(tile.model.label)}, {markdown(recipe)}: **{markdown(tile.figure)}** "
         f"{markdown(tile.says)}. {markdown(tile.stop)} {markdown(tile.needs)}".rstrip()
         for recipe in scope.recipes
-        for tile in safety.reach(scope, recipe)
+        for tile in verdict_tables.reach(scope, recipe)
     ]
-    lines += [f"- {markdown(sentence)}" for sentence in safety.smallest(scope)]
+    lines += [f"- {markdown(sentence)}" for sentence in verdict_tables.smallest(scope)]
     return "\n".join(lines) or "Not tested."
 
 
@@ -155,7 +156,7 @@ def _glance(scope: Scope, recipe: str) -> str:
         "Half the skill gone (text)", "(options)", "Breaks first", "Who holds better",
     )  # fmt: skip
     body = [
-        (row.task, row.n, row.model.label, row.intact, row.floor, row.safe, row.onset, row.half,
+        (row.task, row.n, row.model.label, row.intact, row.floor, row.passed, row.onset, row.half,
          row.half_options, row.breaks, row.verdict)
         for row in glance(scope, recipe)
     ]  # fmt: skip

@@ -69,13 +69,13 @@ def _table(scope: Scope, recipe: str, plain: bool, width: int) -> Table:
         title_justify="left",
         pad_edge=False,
     )
-    heads = ("task", "model", "intact", "safe up to", "half gone, text", "options", "better")
+    heads = ("task", "model", "intact", "passed up to", "half gone, text", "options", "better")
     for head in heads:
         table.add_column(head, no_wrap=head in ("task", "model"))
     last = ""
     for row in glance(scope, recipe):
         name = Text(text.plain(row.model.label), style=STYLES[row.model.slot % len(STYLES)])
-        cells = [row.intact, row.safe, row.half, row.half_options]
+        cells = [row.intact, row.passed, row.half, row.half_options]
         if width < NARROW:
             cells = [cell.partition(" [")[0] for cell in cells]
         again = row.task == last

@@ -13,7 +13,6 @@ from resect.findings import planned
 from resect.findings.rows import Model, Study, Summary
 from resect.findings.summary import roles_of, summarise
 from resect.findings.summary_file import parsed
-from resect.narrative.reasons import explained
 from resect.narrative.verdict import verdict
 from resect.record import TaskInfo
 from resect.replication.published import published
@@ -54,7 +53,7 @@ def analyse(
     cell_rows = planned.cell_rows(cells)
     roles = roles_of(asked, cell_rows, answers)
     theirs = published(answers, tasks, cell_rows, declared, roles, resamples, seed)
-    summary = explained(replace(summary, judge=judge or None, published=theirs))
+    summary = replace(summary, judge=judge or None, published=theirs)
     return replace(summary, verdict=verdict(summary))
 
 

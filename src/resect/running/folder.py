@@ -113,7 +113,7 @@ class Run:
     ) -> tuple[Summary, pd.DataFrame]:
         """The findings computed from the store, and the answers they are computed from.
 
-        `margin` and `alpha` of the safe level stand in for the study's where they are given.
+        `margin` and `alpha` of the verdict stand in for the study's where they are given.
         """
         given = {"margin": margin, "alpha": alpha}
         with self.reading() as store:

@@ -1,9 +1,9 @@
 """Fewer questions for the same answer: levels chosen by what earlier ones showed.
 
 `half` looks for the level at which half of the skill is gone: a third and two thirds of the grid
-first, then the middle of what is left, until two neighbours of the grid enclose it. `safe` goes up
-and stops at the first level that fails, so that the fixed sequence and its alpha hold. Every round
-is an ordinary run into the same folder: stopped, it goes on.
+first, then the middle of what is left, until two neighbours of the grid enclose it. `passed` goes
+up and stops at the first level that does not pass, so that the fixed sequence and its alpha hold.
+Every round is an ordinary run into the same folder: stopped, it goes on.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple, TypedDict, Unpack
 
 from resect.errors import RequestError, unknown
-from resect.findings.rows import CurvePoint, Safety, Summary, SweepState
+from resect.findings.rows import CurvePoint, Summary, SweepVerdict
 from resect.findings.summary_file import from_data
 from resect.findings.views import first_view
 from resect.running import study_run
@@ -41,7 +41,7 @@ class Progress(NamedTuple):
     """What the rounds so far show of one sweep."""
 
     curves: Sequence[CurvePoint] = ()
-    safety: Sequence[Safety] = ()
+    verdicts: Sequence[SweepVerdict] = ()
 
     @classmethod
     def of(cls, summary: Summary, study: Study, role: str, number: int) -> Progress:
@@ -52,7 +52,7 @@ class Progress(NamedTuple):
         sweep = (model, stored.name, study.seed_of(recipe))
         return cls(
             [row for row in summary.curves if (row.model, row.recipe, row.seed) == sweep],
-            [row for row in summary.safety if (row.model, row.recipe, row.seed) == sweep],
+            [row for row in summary.verdicts if (row.model, row.recipe, row.seed) == sweep],
         )
 
 
@@ -151,14 +151,14 @@ def _next_for_half(
     return sorted(fresh.difference(asked))
 
 
-def _next_for_safe(
+def _next_for_passed(
     progress: Progress, grid: Sequence[float], asked: Sequence[float]
 ) -> list[float]:
-    """The next level up, unless one has failed or nothing can be said."""
-    states = {row.state for row in progress.safety if row.default}
-    passed = states == {SweepState.ALL} or not asked
+    """The next level up, unless one did not pass."""
+    decided = [row for row in progress.verdicts if row.default]
+    passed = not asked or (bool(decided) and all(row.stopped_by is None for row in decided))
     return [level for level in grid if level not in asked][:1] if passed else []
 
 
-GOALS = {"half": _next_for_half, "safe": _next_for_safe}
+GOALS = {"half": _next_for_half, "passed": _next_for_passed}
 """What can be searched for: which levels to ask next, from what is known and those asked."""

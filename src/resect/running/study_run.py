@@ -78,6 +78,8 @@ def _declared(study: Study) -> dict[str, Any]:
         "resamples": study.resamples,
         "margin": study.margin,
         "alpha": study.alpha,
+        "retain": study.retain,
+        "shown_only": list(study.shown_only),
     }
 
 

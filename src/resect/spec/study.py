@@ -101,6 +101,15 @@ class Study(Frozen):
     alpha: float = Field(
         default=0.025, gt=0, lt=0.5, description="One-sided error of the verdict; default 0.025."
     )
+    retain: float = Field(
+        default=0.8,
+        ge=0,
+        lt=1,
+        description="Share of the intact model's skill that must stay; default 0.8.",
+    )
+    shown_only: tuple[str, ...] = Field(
+        default=(), description="Tasks that are shown and do not count in the verdict."
+    )
     notes: str = ""
 
     def seed_of(self, recipe: Recipe) -> int:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -28,6 +28,8 @@ _ANSWERS = """
 """
 
 
+_OF_TASK = {field.name for field in fields(TaskInfo)}
+"""What is read of a stored task; older stores have more."""
 _PLANNED = ("cell", "state", "model", "role", "recipe", "level", "seed", "task")
 
 
@@ -230,9 +232,10 @@ class Store:
                    GROUP BY p.task ORDER BY min(p.position)"""
         found = {}
         for name, info in self.db.execute(query):
-            fields = json.loads(info)
-            fields.update(labels=tuple(fields["labels"]), stop=tuple(fields["stop"]))
-            found[name] = TaskInfo(**fields)
+            stored = json.loads(info)
+            stored.update(labels=tuple(stored["labels"]), stop=tuple(stored["stop"]))
+            known = {key: value for key, value in stored.items() if key in _OF_TASK}
+            found[name] = TaskInfo(**known)
         return found
 
     def items(self) -> dict[str, Item]:

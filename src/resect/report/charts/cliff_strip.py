@@ -14,7 +14,7 @@ FLAG = 11.0
 MOST = 4
 """Models with flags of their own; of more, the strip below still shows every cliff."""
 
-WORDS = {"safe": "safe", "onset": "onset", "half": "half", "divergence": "diverges"}
+WORDS = {"passed": "passed", "onset": "onset", "half": "half", "divergence": "diverges"}
 
 
 def _flagged(marks: Sequence[Mark]) -> list[list[Mark]]:
@@ -22,11 +22,11 @@ def _flagged(marks: Sequence[Mark]) -> list[list[Mark]]:
     flagged = []
     for slot in dict.fromkeys(mark.slot for mark in marks):
         own = [m for m in marks if m.slot == slot and m.kind in WORDS and not m.censored]
-        views = {m.view for m in own if m.kind != "safe"}
+        views = {m.view for m in own if m.kind != "passed"}
         view = "text" if "text" in views else "options"
         chosen: dict[str, Mark] = {}
         for mark in sorted(own, key=lambda m: m.x):
-            if mark.kind == "safe" or mark.view == view:
+            if mark.kind == "passed" or mark.view == view:
                 chosen.setdefault(mark.kind, mark)
         if chosen:
             flagged.append(list(chosen.values()))
@@ -53,7 +53,7 @@ def _apart(wanted: list[float], widths: list[float], low: float, high: float) ->
 
 
 def flags(marks: Sequence[Mark], plot: Frame, top: float) -> str:
-    """A hairline with a word for each model's safe level, onset, half-level and divergence."""
+    """A hairline with a word for how far each model passed, onset, half-level and divergence."""
     parts = []
     for i, own in enumerate(_flagged(marks)):
         y = top + FLAG * i + 4
@@ -61,12 +61,12 @@ def flags(marks: Sequence[Mark], plot: Frame, top: float) -> str:
         wanted = [plot.x(mark.x) for mark in own]
         centres = _apart(wanted, widths, plot.left + 14, svg.WIDTH - 60)
         for mark, x, centre in zip(own, wanted, centres, strict=True):
-            shade, safe = colour(mark.slot), mark.kind == "safe"
+            shade, foremost = colour(mark.slot), mark.kind == "passed"
             line = svg.polyline([(centre, y + 3), (x, y + 9), (x, plot.bottom)])
-            width, dash = ("1.3", None) if safe else ("0.8", "2 3")
+            width, dash = ("1.3", None) if foremost else ("0.8", "2 3")
             path = el("path", d=line, fill="none", stroke_width=width, stroke_dasharray=dash)
             look = {"fill": shade, "font_size": "9", "text_anchor": "middle", "class_": "name"}
-            look["font_weight"] = "700" if safe else "400"
+            look["font_weight"] = "700" if foremost else "400"
             lead = el("g", path, stroke=shade, stroke_opacity="0.65", class_="lead")
             word = svg.text(centre, y, WORDS[mark.kind], **look)
             name = f"m{mark.slot % len(COLOURS)} k-{mark.kind}"

@@ -117,14 +117,14 @@ def _key(rows: Sequence[Sequence[tuple[float, Key]]]) -> Iterator[str]:
 
 
 def _legend(front: Front) -> str:
-    filled = "nothing beats it; what is safe could not be assessed"
+    filled = "nothing beats it; the verdict is undetermined"
     if _assessed(front):
         filled = "within the margin of its intact self, hollow: not shown to be"
     return f"filled: {filled}; large, joined by the grey line: nothing is both better and cheaper"
 
 
 def _assessed(front: Front) -> bool:
-    return any(v.safe is not None for v in front.versions)
+    return any(v.passed is not None for v in front.versions)
 
 
 # ── the plot ────────────────────────────────────────────────────────────────────────────────────
@@ -174,7 +174,7 @@ def _sweeps(front: Front, plot: Frame) -> Iterator[str]:
 
 def _dot(front: Front, v: Version, look: Look, x: float, y: float) -> str:
     """A version's marker: filled where it is within the margin, large where nothing beats it."""
-    filled = v.safe if _assessed(front) else v.front
+    filled = v.passed if _assessed(front) else v.front
     side = {"fill": "#ffffff", "class_": "hollow"}
     if filled:
         side = {"fill": colour(look.colour), "class_": "solid"}
@@ -185,14 +185,14 @@ def _dot(front: Front, v: Version, look: Look, x: float, y: float) -> str:
 def _words(front: Front, v: Version) -> str:
     """A version in words, shown where the pointer rests on it."""
     what = "intact" if v.intact else f"{v.called} {text.level(v.level)}"
-    safe = {True: ", within the margin", False: ", not shown to be within the margin", None: ""}
+    word = {True: ", passed", False: ", not passed", None: ""}
     size = f"{shown(front.axis, v.x)}, skill {text.decimal(v.quality, 3)}"
     degraded = ", degraded" if v.degraded else ""
-    return f"{v.model.label}, {what}: {size}{safe[v.safe]}{degraded}"
+    return f"{v.model.label}, {what}: {size}{word[v.passed]}{degraded}"
 
 
 def _named(front: Front, plot: Frame) -> Iterator[str]:
-    """The intact models and the smallest safe versions by name, below their markers."""
+    """The intact models and the chosen versions by name, below their markers."""
     several = len(_models(front)) > 1
     for v in front.versions:
         if not v.intact and v not in front.smallest:
@@ -201,7 +201,7 @@ def _named(front: Front, plot: Frame) -> Iterator[str]:
         level = "" if v.level is None else f" {text.level(v.level)}"
         notes = ", any seed" if v.seeds > 1 else ""
         notes += ", degraded" if v.degraded else ""
-        label = f"{who}intact" if v.intact else f"smallest safe: {who}{v.recipe}{level}{notes}"
+        label = f"{who}intact" if v.intact else f"chosen: {who}{v.recipe}{level}{notes}"
         x, y = plot.x(v.x), plot.y(v.quality)
         if v.intact:
             coloured = several or len(_recipes(front)) < 2

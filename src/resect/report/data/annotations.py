@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from resect.findings.rows import Cliff, CliffKind, SweepState
+from resect.findings.rows import Cliff, CliffKind
 from resect.report.charts.axes import Axis, place
 from resect.report.charts.chart_data import Mark
 from resect.report.data.scope import CLIFFS, VIEWS, Model, Scope
@@ -18,12 +18,12 @@ def marks(scope: Scope, task: str, recipe: str, axis: Axis) -> tuple[Mark, ...]:
 
 
 def _of_model(scope: Scope, model: Model, task: str, recipe: str, axis: Axis) -> Iterator[Mark]:
-    safety = scope.deciding(model.name, recipe)
-    if safety is not None and safety.safe_level is not None:
-        x = place(axis, safety.safe_level)
+    verdict = scope.deciding(model.name, recipe)
+    if verdict is not None and verdict.passed_level is not None:
+        x = place(axis, verdict.passed_level)
         if x is not None:
-            beyond = safety.state == SweepState.ALL
-            yield Mark(model.label, model.slot, safety.view, "safe", "", x, None, None, beyond)
+            beyond = verdict.stopped_by is None
+            yield Mark(model.label, model.slot, verdict.view, "passed", "", x, None, None, beyond)
     for view in VIEWS:
         for kind, metric in CLIFFS:
             cliff = scope.cliff(model.name, task, recipe, view, kind, metric)

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 from resect.findings.rows import BreaksFirst, CurvePoint, Slice, Task
 from resect.report import formatting as text
-from resect.report.data import safety_tables as safety
 from resect.report.data.metrics import measured
 from resect.report.data.panels import verdict_word
 from resect.report.data.scope import VIEWS, Model, Scope, distinct
 from resect.report.data.table import Table, columns, without_empty
+from resect.report.data.verdict_tables import task_reach
 
 
 class Glance(NamedTuple):
@@ -21,7 +21,7 @@ class Glance(NamedTuple):
     model: Model
     intact: str
     floor: str
-    safe: str
+    passed: str
     onset: str
     half: str
     half_options: str
@@ -49,7 +49,7 @@ def _line(scope: Scope, recipe: str, task: str, model: Model, verdict: str) -> G
         model,
         text.DASH if row is None else text.interval(*measured(row, "accuracy"), share=True),
         text.percent(highest_floor(info)),
-        safety.task_reach(scope, recipe, model, task),
+        task_reach(scope, recipe, model, task),
         text.half(scope.cliff(*where, scope.first_view, "onset")),
         text.half(scope.cliff(*where, "text")),
         text.half(scope.cliff(*where, "options")),

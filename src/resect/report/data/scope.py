@@ -11,9 +11,8 @@ from resect.findings.rows import (
     BreaksFirst,
     Cliff,
     CurvePoint,
-    Safety,
     Summary,
-    SweepState,
+    SweepVerdict,
     Task,
     Trust,
 )
@@ -106,11 +105,11 @@ class Scope:
         """What breaks first on a task."""
         return self._breaks.get((model, task, recipe))
 
-    def deciding(self, model: str, recipe: str) -> Safety | None:
-        """The safety of a sweep in the view that its verdict reads; the worst of several seeds."""
+    def deciding(self, model: str, recipe: str) -> SweepVerdict | None:
+        """The verdict on a sweep in the view that decides; the worst of several seeds."""
         rows = [
             row
-            for row in self.summary.safety
+            for row in self.summary.verdicts
             if (row.model, row.recipe) == (model, recipe) and row.default
         ]
         return min(rows, key=_how_far, default=None)
@@ -178,9 +177,9 @@ def _first_seed(rows: list[Curve], recipe: str) -> list[Curve]:
     return [row for row in rows if row.seed == first or row.recipe != recipe]
 
 
-def _how_far(row: Safety) -> tuple[bool, int]:
-    """Orders sweeps: what cannot be assessed first, then by the number of levels passed."""
-    return row.state != SweepState.NOT_ASSESSABLE, len(row.passed)
+def _how_far(row: SweepVerdict) -> int:
+    """Orders sweeps by the number of levels passed."""
+    return len(row.passed)
 
 
 def distinct(values: Iterable[T]) -> tuple[T, ...]:

@@ -281,7 +281,7 @@ def missing(scope: Scope) -> list[str]:
         )
     if 0 not in levels:
         sentences.append("The baseline is missing: retention cannot be computed.")
-    if not scope.summary.safety:
+    if not scope.summary.verdicts:
         sentences.append("Non-inferiority was not tested: this report claims no safe level.")
     return sentences
 

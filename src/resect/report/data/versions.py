@@ -1,4 +1,4 @@
-"""Every version of a run by size or speed and quality: which are safe, and which nothing beats."""
+"""Every version of a run by size or speed and quality: which passed, and which nothing beats."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from resect.catalog import fragment
-from resect.findings.rows import CurvePoint, Measurement, SweepState
+from resect.findings.rows import CurvePoint, Measurement, Word
 from resect.report import formatting as text
 from resect.report.data.scope import Model, Scope
 from resect.report.data.table import Table, columns
@@ -33,9 +33,9 @@ VersionKey = tuple[str, str, float | None]
 class Version(NamedTuple):
     """One measured version: what it costs, what it is worth, and whether anything beats it.
 
-    `safe`: shown to stay within the margin of the intact model; None where no task could tell, and
-    for the intact model itself. Of several `seeds` the costliest, their mean skill, and safe where
-    each is. `degraded`: some cell of it fell back.
+    `passed`: claimed by the verdict; None where no task could tell, and
+    for the intact model itself. Of several `seeds` the costliest, their mean skill, and passed
+    where each did. `degraded`: some cell of it fell back.
     """
 
     model: Model
@@ -43,7 +43,7 @@ class Version(NamedTuple):
     level: float | None
     x: float
     quality: float
-    safe: bool | None
+    passed: bool | None
     front: bool
     seeds: int
     degraded: bool
@@ -62,7 +62,7 @@ class Version(NamedTuple):
 class Front(NamedTuple):
     """All versions of a run on one axis; `rising` where more of x is better.
 
-    `smallest` are the smallest safe versions, each the claim of one model among its recipes.
+    `smallest` are the versions chosen, one for each model at most.
     """
 
     by: By
@@ -108,10 +108,10 @@ def _versions(scope: Scope, rows: Sequence[Measurement], name: str, rising: bool
         model, recipe, level = scope.by_name.get(key[0]), key[1], key[2]
         if model is not None and key in worth:
             x = min(xs) if rising else max(xs)
-            safe = _safe(scope, model, recipe, level)
+            passed = _passed(scope, model, recipe, level)
             seeds = len(xs)
             versions.append(
-                Version(model, recipe, level, x, worth[key], safe, False, seeds, key in degraded)
+                Version(model, recipe, level, x, worth[key], passed, False, seeds, key in degraded)
             )
     return versions
 
@@ -121,19 +121,21 @@ def _key(row: CurvePoint | Measurement) -> VersionKey:
     return row.model, "none" if row.level == 0 else row.recipe, row.level
 
 
-def _safe(scope: Scope, model: Model, recipe: str, level: float | None) -> bool | None:
+def _passed(scope: Scope, model: Model, recipe: str, level: float | None) -> bool | None:
     """Whether its sweep passed this level in the view that decides; of seeds, the worst."""
     row = None if level == 0 else scope.deciding(model.name, recipe)
-    if row is None or row.state == SweepState.NOT_ASSESSABLE:
+    if row is None or (not row.passed and row.state is Word.UNDETERMINED):
         return None
     return level in row.passed
 
 
 def _is_smallest(scope: Scope, v: Version, name: str) -> bool:
-    """Whether a version is what its model's claim of the smallest safe one names, by this size."""
+    """Whether a version is the one chosen for its model, by this size."""
     return any(
-        (row.model, row.recipe, row.by, row.level) == (v.model.name, v.recipe, name, v.level)
-        for row in scope.summary.smallest_safe
+        row.chosen is not None
+        and (row.model, row.by) == (v.model.name, name)
+        and (row.chosen.recipe, row.chosen.level) == (v.recipe, v.level)
+        for row in scope.summary.choice
     )
 
 
@@ -211,14 +213,14 @@ def front_table(front: Front) -> Table:
         for v in ordered
     )  # fmt: skip
     size = AXES[front.axis].split(" (")[0].capitalize()
-    heads = ("Model", "Recipe", "Level", size, "Mean skill", "Safe")
+    heads = ("Model", "Recipe", "Level", size, "Mean skill", "Verdict")
     return Table("On the front: no other version is both better and cheaper", columns(heads), body)
 
 
 def _word(v: Version) -> str:
     if v.intact:
         return "intact"
-    word = {True: "within the margin", False: "not shown", None: "not assessable"}[v.safe]
+    word = {True: "passed", False: "not passed", None: "undetermined"}[v.passed]
     return f"{word}, degraded" if v.degraded else word
 
 

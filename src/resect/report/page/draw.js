@@ -251,17 +251,17 @@ const draw = (function () {
   // ── marks: flags above the plot, a strip of cliffs below it ──
 
   const ROW = 9, FLAG = 11;
-  const WORDS = { safe: "safe", onset: "onset", half: "half", divergence: "diverges" };
+  const WORDS = { passed: "passed", onset: "onset", half: "half", divergence: "diverges" };
   const marksOf = (chart) => chart.marks.map(([slot, view, kind, x, low, high, censored]) =>
     ({ slot: slot, view: view, kind: kind, x: x, low: low, high: high, censored: censored }));
   function flagged(marks) {
     const found = [];
     for (const slot of new Set(marks.map((mark) => mark.slot))) {
       const own = marks.filter((m) => m.slot === slot && m.kind in WORDS && !m.censored);
-      const view = own.some((m) => m.kind !== "safe" && m.view === "text") ? "text" : "options";
+      const view = own.some((m) => m.kind !== "passed" && m.view === "text") ? "text" : "options";
       const chosen = new Map();
       for (const mark of [...own].sort((a, b) => a.x - b.x)) {
-        if ((mark.kind === "safe" || mark.view === view) && !chosen.has(mark.kind)) chosen.set(mark.kind, mark);
+        if ((mark.kind === "passed" || mark.view === view) && !chosen.has(mark.kind)) chosen.set(mark.kind, mark);
       }
       if (chosen.size) found.push([...chosen.values()]);
     }
@@ -285,14 +285,14 @@ const draw = (function () {
       const wanted = own.map((mark) => plot.x(mark.x));
       const centres = apart(wanted, widths, plot.left + 14, WIDTH - 60);
       return own.map((mark, k) => {
-        const shade = colour(mark.slot), safe = mark.kind === "safe";
+        const shade = colour(mark.slot), foremost = mark.kind === "passed";
         const line = polyline([[centres[k], y + 3], [wanted[k], y + 9], [wanted[k], plot.bottom]]);
         const path = {
-          d: line, fill: "none", "stroke-width": safe ? "1.3" : "0.8", "stroke-dasharray": safe ? null : "2 3",
+          d: line, fill: "none", "stroke-width": foremost ? "1.3" : "0.8", "stroke-dasharray": foremost ? null : "2 3",
         };
         const look = {
           fill: shade, "font-size": "9", "text-anchor": "middle", class: "name",
-          "font-weight": safe ? "700" : "400",
+          "font-weight": foremost ? "700" : "400",
         };
         return el("g", { class: "m" + (mark.slot % 6) + " k-" + mark.kind },
           el("g", { stroke: shade, "stroke-opacity": "0.65", class: "lead" }, el("path", path)),

@@ -24,10 +24,9 @@ from resect.findings.rows import Study, Summary, Task
 from resect.report import figures
 from resect.report import formatting as text
 from resect.report.charts.chart_data import BarChart, LineChart
-from resect.report.data import bias_tables, published_tables, tables
+from resect.report.data import bias_tables, published_tables, tables, verdict_tables
 from resect.report.data import overview as overview_tables
 from resect.report.data import reliability_tables as reliability
-from resect.report.data import safety_tables as safety
 from resect.report.data.answer_tables import perplexity_table
 from resect.report.data.configurations import configuration_tables
 from resect.report.data.divergent_items import divergent_pairs
@@ -233,8 +232,8 @@ def _outcome(name: str) -> tuple[str, str]:
 def _findings(scope: Scope, answers: Sequence[ShownAnswer]) -> dict[str, object]:
     """Findings as tables; those that each recipe has as (recipe, finding) pairs."""
     by_recipe: dict[str, Callable[[Scope, str], object]] = {
-        "reach": safety.reach,
-        "tests": safety.tests,
+        "reach": verdict_tables.reach,
+        "tests": verdict_tables.tests,
         "glance": overview_tables.glance,
         "comparisons": tables.comparison_table,
         "robustness": tables.robustness_table,
@@ -253,8 +252,9 @@ def _findings(scope: Scope, answers: Sequence[ShownAnswer]) -> dict[str, object]
             name: [(recipe, rows_of(scope, recipe)) for recipe in scope.recipes]
             for name, rows_of in by_recipe.items()
         },
-        "smallest": safety.smallest(scope),
-        "safety": safety.safety_table(scope),
+        "smallest": verdict_tables.smallest(scope),
+        "verdicts": verdict_tables.verdict_table(scope),
+        "guardrails": verdict_tables.guardrails_table(scope),
         "divergences": divergent_pairs(scope, answers),
         "published": published_tables.published(scope),
         "intact": published_tables.intact_table(scope),

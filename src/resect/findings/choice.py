@@ -1,0 +1,250 @@
+"""Select, then confirm: the smallest version that passes on items that did not select it.
+
+With one recipe nothing is selected: the last level claimed in fixed sequence is the choice. With
+several, versions of all recipes are looked at on one seeded half of the items, as often as one
+likes. Those that look good there are tested on the other half, the smallest first: at four fifths
+of alpha, then at four fifths of what is left, so that all of them err at most at alpha.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from resect.findings.curves import damage
+from resect.findings.frame import Level, TaskFrame
+from resect.findings.primary_test import Rule, primary
+from resect.findings.rows import (
+    Candidate,
+    Choice,
+    ChosenBy,
+    DegradedCell,
+    PickedBy,
+    Stop,
+    TaskVerdict,
+    Unchosen,
+    Word,
+)
+from resect.findings.verdicts import Evidence, Sweep, SweepKey, degraded_cells, stop
+from resect.stats.intervals import Mask
+
+SPENT = 0.8
+"""The share of the alpha left that each candidate is tested at."""
+
+LENIENT = 0.2
+"""One-sided error at which a version has to pass on the items that select."""
+
+
+class Size(NamedTuple):
+    """Measured bytes of a version, and where they were counted."""
+
+    by: PickedBy
+    bytes: float
+
+
+Sizes = Mapping[tuple[str, str, Level], Size]
+"""Model, recipe and level to what was measured: the largest of the seeds'."""
+
+
+@dataclass(frozen=True, eq=False)
+class Version:
+    """One recipe at one level, with the sweeps of all its seeds."""
+
+    recipe: str
+    level: Level
+    seeds: Mapping[int, Sweep]
+    size: Size | None
+
+    @property
+    def fallen_back(self) -> tuple[DegradedCell, ...]:
+        """Its cells that fell back, of any seed."""
+        cells = [c for sweep in self.seeds.values() for c in degraded_cells(sweep, [self.level])]
+        return tuple(dict.fromkeys(cells))
+
+
+def halves(frame: TaskFrame, seed: int) -> tuple[Mask, Mask]:
+    """The items that select and those that confirm, (N,) each: alike in their gold labels.
+
+    Items of one parent stay together. Parents are ordered by a hash of their name, the task's and
+    the seed, within each gold label of their first item, and taken in turn.
+    """
+    order: dict[str, int] = {}
+    for item, cluster in enumerate(frame.clusters):
+        order.setdefault(cluster, item)
+    key = {
+        name: hashlib.sha256(f"{seed}\n{frame.name}\n{name}".encode()).hexdigest() for name in order
+    }
+    ranked = sorted(order, key=lambda name: (int(frame.gold[order[name]]), key[name]))
+    confirms = set(ranked[1::2])
+    held = np.array([cluster in confirms for cluster in frame.clusters], dtype=bool)
+    return ~held, held
+
+
+def choices(
+    judged: Mapping[SweepKey, Sequence[Sweep]], rule: Rule, sizes: Sizes, seed: int
+) -> list[Choice]:
+    """The smallest version that passed of every model, among its recipes and levels."""
+    models: dict[str, dict[str, dict[int, Sweep]]] = defaultdict(lambda: defaultdict(dict))
+    for key, views in judged.items():
+        for sweep in views:
+            if sweep.default:
+                models[key.model][key.recipe][key.seed] = sweep
+    return [_choice(model, recipes, rule, sizes, seed) for model, recipes in models.items()]
+
+
+def _choice(
+    model: str, recipes: Mapping[str, Mapping[int, Sweep]], rule: Rule, sizes: Sizes, seed: int
+) -> Choice:
+    every = [
+        Version(recipe, level, seeds, sizes.get((model, recipe, level)))
+        for recipe, seeds in recipes.items()
+        for level in _levels(seeds)
+    ]
+    sweep = next(iter(next(iter(recipes.values())).values()))
+    whole = sizes.get((model, "none", 0.0))
+    blank = Choice(
+        model=model,
+        role=sweep.first.curve.role,
+        view=sweep.view,
+        how=ChosenBy.HELD_BACK,
+        alpha=rule.alpha,
+        explored=len(every),
+        plausible=0,
+        tried=(),
+        chosen=None,
+        by=None,
+        baseline_bytes=None if whole is None else whole.bytes,
+        degraded=(),
+        why=None,
+    )
+    if len(recipes) == 1:
+        return _last_claimed(replace(blank, how=ChosenBy.SEQUENCE), every, rule.alpha, whole)
+    plausible = _plausible(every, rule._replace(alpha=LENIENT), seed)
+    blank = replace(blank, plausible=len(plausible))
+    if not plausible:
+        return replace(blank, why=Unchosen.NONE_PLAUSIBLE)
+    by = _ranked_by(plausible, whole)
+    if by is None:
+        return replace(blank, why=Unchosen.UNRANKED)
+    return _confirmed(replace(blank, by=by), _ordered(plausible, by), rule, seed)
+
+
+def _levels(seeds: Mapping[int, Sweep]) -> list[Level]:
+    """The levels that every seed has."""
+    first, *others = [sweep.levels for sweep in seeds.values()]
+    return [level for level in first if all(level in levels for levels in others)]
+
+
+def _last_claimed(
+    row: Choice, versions: Sequence[Version], alpha: float, whole: Size | None
+) -> Choice:
+    """The last level of one recipe that every seed claims; no recipe was picked among others."""
+    seeds = list(versions[0].seeds.values()) if versions else []
+    count = min((len(sweep.claimed) for sweep in seeds), default=0)
+    if not count:
+        words = {sweep.judged[0].word for sweep in seeds if sweep.judged}
+        blind = Word.UNDETERMINED in words
+        return replace(row, why=Unchosen.UNDETERMINED if blind else Unchosen.NONE_PASSED)
+    version = versions[count - 1]
+    smaller = version.size is not None and whole is not None and version.size.bytes < whole.bytes
+    rows = [test for sweep in seeds for test in sweep.claimed[count - 1].tests]
+    chosen = _candidate(version, alpha, Word.PASSED, None, rows)
+    by = version.size.by if version.size is not None and smaller else PickedBy.LEVEL
+    return replace(row, chosen=chosen, by=by, degraded=version.fallen_back)
+
+
+def _candidate(
+    version: Version, alpha: float, word: Word, stopped: Stop | None, rows: Sequence[TaskVerdict]
+) -> Candidate:
+    return Candidate(
+        recipe=version.recipe,
+        level=version.level,
+        seeds=tuple(sorted(version.seeds)),
+        bytes=None if version.size is None else version.size.bytes,
+        alpha=alpha,
+        word=word,
+        stopped_by=stopped,
+        tasks=tuple(rows),
+    )
+
+
+def _plausible(versions: Sequence[Version], rule: Rule, seed: int) -> list[Version]:
+    """The versions of which every seed passes on the items that select."""
+    sweeps = {id(sweep): sweep for v in versions for sweep in v.seeds.values()}
+    parts = {key: on_half(sweep, rule, seed, 0) for key, sweep in sweeps.items()}
+    return [
+        v
+        for v in versions
+        if all(parts[id(s)].at(v.level).word is Word.PASSED for s in v.seeds.values())
+    ]
+
+
+def on_half(sweep: Sweep, rule: Rule, seed: int, half: int) -> Sweep:
+    """A sweep on the items that select (0) or confirm (1); margins are those of all items."""
+    tasks = {
+        name: _restricted(e, halves(e.test.curve.frame, seed)[half], rule)
+        for name, e in sweep.tasks.items()
+    }
+    return replace(sweep, tasks=tasks)
+
+
+def _restricted(evidence: Evidence, items: Mask, rule: Rule) -> Evidence:
+    test = evidence.test
+    if test.margin is None:
+        return evidence
+    part = primary(test.curve, evidence.info, rule, items, test.margin)
+    assert part is not None  # all items had a test
+    seen = [w._replace(items=w.items & items) for w in evidence.watched]
+    return evidence._replace(test=replace(part, degraded=test.degraded), watched=seen)
+
+
+def _ranked_by(versions: Sequence[Version], whole: Size | None) -> PickedBy | None:
+    """What versions are ranked by: bytes where all have them and some are smaller, else levels.
+
+    Levels of different recipes cannot be ranked: a fifth of the neurons, a fifth of the weights.
+    """
+    sizes = [v.size for v in versions]
+    known = [s.bytes for s in sizes if s is not None and whole is not None and s.by is whole.by]
+    if whole is not None and len(known) == len(sizes) and min(known) < whole.bytes:
+        return whole.by
+    return PickedBy.LEVEL if len({v.recipe for v in versions}) == 1 else None
+
+
+def _ordered(versions: Sequence[Version], by: PickedBy) -> list[Version]:
+    """The smallest first; of equals the most damaged."""
+    most_cut = sorted(versions, key=lambda v: damage(v.level), reverse=True)
+    if by is PickedBy.LEVEL:
+        return most_cut
+    return sorted(most_cut, key=lambda v: v.size.bytes if v.size is not None else np.inf)
+
+
+def _confirmed(row: Choice, ordered: Sequence[Version], rule: Rule, seed: int) -> Choice:
+    """Test the versions in their order until one passes."""
+    left, tried = rule.alpha, []
+    for version in ordered:
+        each = left * SPENT
+        left -= each
+        candidate = _tested(version, rule._replace(alpha=each), seed)
+        tried.append(candidate)
+        if candidate.word is Word.PASSED:
+            return replace(row, tried=tuple(tried), chosen=candidate, degraded=version.fallen_back)
+        if candidate.word is Word.UNDETERMINED:
+            return replace(row, tried=tuple(tried), why=Unchosen.UNDETERMINED)
+    return replace(row, tried=tuple(tried), why=Unchosen.NONE_PASSED)
+
+
+def _tested(version: Version, rule: Rule, seed: int) -> Candidate:
+    """One version on the items held back: every seed has to pass."""
+    word, stopped, rows = Word.PASSED, None, []
+    for sweep in version.seeds.values():
+        part = on_half(sweep, rule, seed, 1)
+        judged = part.at(version.level)
+        rows += judged.tests
+        if judged.word is not Word.PASSED and word is Word.PASSED:
+            word, stopped = judged.word, stop(part, judged)
+    return _candidate(version, rule.alpha, word, stopped, rows)

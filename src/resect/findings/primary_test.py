@@ -1,0 +1,228 @@
+"""The primary test of one task through the levels of one curve: non-inferiority of its utility.
+
+Shapes: N items, L levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import ceil
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from resect.findings.curves import Curve
+from resect.findings.estimates import finite
+from resect.findings.frame import Level
+from resect.findings.rows import Missing, TaskVerdict, Undecided, Word
+from resect.findings.utility import Utility, utility
+from resect.record import TaskInfo
+from resect.stats import skill as sk
+from resect.stats.bounded_mean import Strata, score_interval, score_p
+from resect.stats.intervals import Floats, Interval, Mask
+
+ABSENT = 0.01
+"""A level that lacks more than this share of the items asked at level 0 counts as missing."""
+
+HUGE = 1_000_000
+"""More items than anyone will ask."""
+
+TARGET = 0.8
+"""The power that items are counted for."""
+
+
+class Rule(NamedTuple):
+    """What passes: the most that may be lost, the share of skill to keep, the one-sided error."""
+
+    margin: float
+    retain: float
+    alpha: float
+
+
+@dataclass(frozen=True, eq=False)
+class Primary:
+    """The primary test of one curve over some items (N,).
+
+    `start` is the intact model's utility; `change` has a sample for each level; `undecided` says
+    why the task cannot be judged, and then `margin` is None.
+    """
+
+    curve: Curve
+    utility: Utility
+    items: Mask
+    alpha: float
+    start: Interval
+    margin: float | None
+    undecided: Undecided | None
+    degraded: Mapping[Level, str] = field(default_factory=dict)
+
+    @property
+    def task(self) -> str:
+        """The task's name."""
+        return self.curve.frame.name
+
+    @cached_property
+    def change(self) -> Strata:
+        """The change of utility at every level."""
+        return self.utility.change(self.items, self.curve.frame.cluster)
+
+    @cached_property
+    def bounds(self) -> tuple[Floats, Floats]:
+        """The change's interval at every level, (L,) each: the test turned round."""
+        return score_interval(self.change, self.alpha)
+
+    @cached_property
+    def p(self) -> Floats:
+        """One-sided p-values of H0: the change is -margin or worse, (L,); NaN without a margin."""
+        if self.margin is None:
+            return np.full(len(self.curve.levels), np.nan)
+        return score_p(self.change, -self.margin)
+
+    @cached_property
+    def absent(self) -> Floats:
+        """The share of the items that each level lacks, (L,)."""
+        asked = self.curve.codes[:, self.items] != sk.MISSING
+        return np.asarray(1 - asked.mean(axis=1)) if asked.size else np.ones(len(asked))
+
+    def word(self, at: int) -> Word:
+        """What the test says of the level at a place."""
+        if self.undecided is not None or self.absent[at] > ABSENT or self.margin is None:
+            return Word.UNDETERMINED
+        if self.p[at] < self.alpha:
+            return Word.PASSED
+        return Word.FAILED if self.bounds[1][at] < -self.margin else Word.NOT_PROVEN
+
+    def row(self, at: int, tripped: int) -> TaskVerdict:
+        """The row of one level, with the number of guardrails that tripped there."""
+        word = self.word(at)
+        told = self.absent[at] <= ABSENT and self.items.any()
+        value = float(self.change.mean[at]) if told else None
+        low, high = (float(x[at]) if told else None for x in self.bounds)
+        intact = finite(self.start.value)
+        return TaskVerdict(
+            task=self.task,
+            view=self.curve.view,
+            level=self.curve.levels[at],
+            word=Word.FAILED if tripped else word,
+            n=int(self.items.sum()),
+            margin=self.margin,
+            intact=intact,
+            value=None if value is None or intact is None else intact + value,
+            change=finite(value),
+            low=finite(low),
+            high=finite(high),
+            p=finite(float(self.p[at])) if told else None,
+            tripped=tripped,
+        )
+
+    def missing(self, at: int) -> Undecided | None:
+        """Why a level cannot be judged: the task cannot, or the level lacks its answers."""
+        if self.undecided is not None:
+            return self.undecided
+        if self.absent[at] <= ABSENT:
+            return None
+        n = int(self.items.sum())
+        lacking = round(float(self.absent[at]) * n)
+        return Undecided(
+            task=self.task, why=Missing.NO_ANSWERS, level=self.curve.levels[at], n=n - lacking,
+            needed=n,
+        )  # fmt: skip
+
+
+def primary(
+    curve: Curve,
+    info: TaskInfo,
+    rule: Rule,
+    items: Mask | None = None,
+    margin: float | None = None,
+) -> Primary | None:
+    """The primary test of a curve; None of a task that is shown and never judged.
+
+    `items` (N,) restricts it to some of the items; `margin` stands in for the one that these give.
+    """
+    worth = utility(curve, info)
+    if worth is None:
+        return None
+    asked = curve.codes[0] != sk.MISSING
+    items = asked if items is None else asked & items
+    if not items.any():
+        gone = Undecided(task=curve.frame.name, why=Missing.NO_BASELINE)
+        return Primary(curve, worth, items, rule.alpha, Interval(None, None, None), None, gone)
+    intact = worth.intact(items, curve.frame.cluster)
+    low, high = (float(x[0]) for x in score_interval(intact))
+    start = Interval(float(intact.mean[0]), low, high)
+    if margin is None:
+        if not low > worth.floor:
+            flat = Undecided(
+                task=curve.frame.name, why=Missing.NO_SKILL, n=int(items.sum()), low=low,
+                floor=worth.floor,
+            )  # fmt: skip
+            return Primary(curve, worth, items, rule.alpha, start, None, flat)
+        margin = min(rule.margin, (1 - rule.retain) * (low - worth.floor))
+    test = Primary(curve, worth, items, rule.alpha, start, margin, None)
+    few = too_few(curve.frame.name, test.change, int(items.sum()), margin, rule.alpha)
+    return test if few is None else Primary(curve, worth, items, rule.alpha, start, None, few)
+
+
+def too_few(task: str, change: Strata, n: int, margin: float, alpha: float) -> Undecided | None:
+    """Why even an identical copy would not pass; None where it would.
+
+    `change` gives the units. The score statistic of a copy grows with the root of their number.
+    """
+    same = unchanged(change)
+    p = float(score_p(same, -margin)[0])
+    if p < alpha:
+        return None
+    reached = float(-ndtri(p))
+    times = (float(-ndtri(alpha)) / reached) ** 2 if reached > 0 else np.inf
+    needed = ceil(n * times * (1 + 1e-9)) if n * times < HUGE else None
+    return Undecided(task=task, why=Missing.TOO_FEW, n=n, needed=needed)
+
+
+def unchanged(change: Strata) -> Strata:
+    """The same units without any change: those of an identical copy."""
+    n = change.n[:1]
+    values = np.stack(
+        [change.values[:1, :, 0], np.zeros_like(change.values[:1, :, 0]), change.values[:1, :, -1]],
+        axis=-1,
+    )
+    counts = np.stack([np.zeros_like(n), n, np.zeros_like(n)], axis=-1)
+    return Strata(counts, values, change.weights)
+
+
+class Outlook(NamedTuple):
+    """What a test that did not pass could have shown."""
+
+    power: float | None
+    provable: float | None
+    needed: int | None
+
+
+def outlook(test: Primary, at: int) -> Outlook:
+    """Power had nothing changed, the smallest margin that passes, and items for a power of 80 %.
+
+    Power and items by the score test's variance under the margin and the variance seen. Items are
+    those that the change seen needs, or no change where it is a gain; None where it lies beyond
+    the margin.
+    """
+    if test.margin is None or test.absent[at] > ABSENT:
+        return Outlook(None, None, None)
+    change, n = test.change.take(np.array([at])), int(test.items.sum())
+    value, margin = float(change.mean[0]), test.margin
+    z = float(-ndtri(test.alpha))
+    reached = float(-ndtri(min(float(score_p(change, -margin)[0]), 1 - 1e-12)))
+    under = (value + margin) / reached if reached and value + margin > 0 else None
+    each = (change.counts * change.values).sum(-1) / change.n
+    spread = (change.counts * (change.values - each[..., None]) ** 2).sum(-1) / change.n
+    seen = float(np.sqrt((change.weights**2 * spread / change.n).sum()))
+    provable = max(0.0, -float(test.bounds[0][at]))
+    if under is None:
+        return Outlook(None, provable, None)
+    power = float(ndtr((margin - z * under) / seen)) if seen else float(margin > z * under)
+    far = margin + min(0.0, value)
+    times = ((z * under + float(ndtri(TARGET)) * seen) / far) ** 2
+    needed = ceil(n * max(times, 1.0)) if times * n < HUGE else None
+    return Outlook(power, provable, needed)

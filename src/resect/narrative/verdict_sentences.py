@@ -1,0 +1,239 @@
+"""Sentences on the verdict: what passed, what stopped it, and what the items could have shown."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from resect.catalog import fragment
+from resect.findings.rows import (
+    Candidate,
+    Choice,
+    ChosenBy,
+    Guardrail,
+    GuardrailKind,
+    Missing,
+    PickedBy,
+    Stop,
+    Summary,
+    SweepVerdict,
+    TaskVerdict,
+    Unchosen,
+    Undecided,
+    Word,
+)
+from resect.narrative.phrasing import ModelNames, change, changes, levels_of, points, sentence
+from resect.narrative.reasons import at, degraded, listed
+
+
+class Words(NamedTuple):
+    """How sentences call models, and what the level of each recipe is a fraction of."""
+
+    models: ModelNames
+    parts: Mapping[str, str]
+
+    @classmethod
+    def of(cls, summary: Summary) -> Words:
+        """The words of one summary."""
+        return cls(ModelNames.of(summary), levels_of(summary))
+
+
+# ── the headline: at most 20 words ──────────────────────────────────────────────────────────────
+
+
+def verdict_headline(summary: Summary) -> str:
+    """The answer to the study's question in one line; empty where nothing was compressed."""
+    if not summary.choice:
+        return ""
+    row = min(
+        summary.choice, key=lambda choice: (choice.role != "specialist", choice.chosen is None)
+    )
+    if row.chosen is not None:
+        return sentence(_chosen(row, row.chosen))
+    sweeps = [v for v in summary.verdicts if v.default and v.model == row.model]
+    blind = [gap for v in sweeps for gap in v.undetermined]
+    if blind and all(v.state is Word.UNDETERMINED for v in sweeps):
+        return sentence(f"undetermined: {undecided(blind[0])}")
+    passed = [v for v in sweeps if v.passed]
+    if passed:
+        return sentence("no smaller version was confirmed on the items held back")
+    stops = [v.stopped_by for v in sweeps if v.stopped_by is not None and v.stopped_by.test]
+    if stops:
+        nearest = max(stops, key=lambda stop: (stop.test and stop.test.change) or -1.0)
+        return sentence(f"no smaller version passed; nearest: {_shortfall(nearest)}")
+    return "No smaller version passed."
+
+
+def _chosen(row: Choice, chosen: Candidate) -> str:
+    """`smallest version that passed: 1.1 MB, 30 % of the original: nodes + bnb-nf4 at 40 %`."""
+    version = version_of(chosen)
+    if row.by in (None, PickedBy.LEVEL) or chosen.bytes is None:
+        return f"most compressed version that passed: {version}"
+    share = (
+        f", {chosen.bytes / row.baseline_bytes:.0%} of the original" if row.baseline_bytes else ""
+    )
+    return f"smallest version that passed: {size(chosen.bytes)}{share}: {version}"
+
+
+def version_of(candidate: Candidate) -> str:
+    """`wanda at 40 %`."""
+    level = "" if candidate.level is None else f" at {at(candidate.level)}"
+    return f"{candidate.recipe}{level}"
+
+
+def size(count: float) -> str:
+    """Bytes with three digits: `1.13 MB`."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 999.5 or unit == "GB":
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    raise AssertionError(count)
+
+
+def _shortfall(stop: Stop) -> str:
+    assert stop.test is not None
+    return f"{change(stop.test.change)} points on {stop.task} at {at(stop.level)}"
+
+
+# ── the sentences ───────────────────────────────────────────────────────────────────────────────
+
+
+def verdict_sentences(summary: Summary, words: Words) -> list[str]:
+    """The choice of every model, then one sentence for each sweep in the view that decides."""
+    several = seeded(summary)
+    chosen = [sentence(_choice(row, words)) for row in summary.choice]
+    return chosen + [
+        sentence(_sweep(row, words, several)) for row in summary.verdicts if row.default
+    ]
+
+
+def seeded(summary: Summary) -> frozenset[str]:
+    """The recipes that were run with several seeds."""
+    seeds: dict[str, set[int]] = defaultdict(set)
+    for row in summary.verdicts:
+        seeds[row.recipe].add(row.seed)
+    return frozenset(recipe for recipe, ran in seeds.items() if len(ran) > 1)
+
+
+def under(recipe: str, seed: int, several: frozenset[str]) -> str:
+    """`under wanda`, with the seed where there are several."""
+    return f"under {recipe} with seed {seed}" if recipe in several else f"under {recipe}"
+
+
+def _choice(row: Choice, words: Words) -> str:
+    """What was chosen among how many versions, and on which items it was tested."""
+    model = words.models[row.model]
+    if row.how is ChosenBy.SEQUENCE:
+        return _by_sequence(row, model)
+    explored = f"of {row.explored} versions of {model}, {row.plausible} looked good on the items "
+    explored += "that select"
+    if row.chosen is None:
+        why = {
+            Unchosen.NONE_PLAUSIBLE: "so none was tested further",
+            Unchosen.NONE_PASSED: f"and none of the {len(row.tried)} smallest passed on the others",
+            Unchosen.UNDETERMINED: "but the items held back cannot decide",
+            Unchosen.UNRANKED: "but bytes were not measured, and levels of different recipes "
+            "cannot be ranked",
+        }
+        ending = why[row.why] if row.why is not None else ""
+        stopped = [c.stopped_by for c in row.tried if c.stopped_by is not None]
+        return f"{explored}, {ending}" + (f": {stop_text(stopped[-1])}" if stopped else "")
+    text = f"{explored}; {version_of(row.chosen)} is the smallest that passed on the others"
+    return f"{text} (worst: {_worst(row.chosen)}){_fallen_back(row)}"
+
+
+def _by_sequence(row: Choice, model: str) -> str:
+    """The choice of a model with one recipe."""
+    if row.chosen is None:
+        return f"no compressed version of {model} passed"
+    text = f"the most compressed version of {model} that passed is {version_of(row.chosen)}"
+    return f"{text} (worst: {_worst(row.chosen)}){_fallen_back(row)}"
+
+
+def _worst(chosen: Candidate) -> str:
+    """The task whose change could be the worst, with its numbers."""
+    worst = min(chosen.tasks, key=lambda t: t.low if t.low is not None else -1.0)
+    return f"{worst.task} {change(worst.change)} points {changes(worst.low, worst.high)}"
+
+
+def _fallen_back(row: Choice) -> str:
+    return f"; {degraded(row.degraded)}" if row.degraded else ""
+
+
+def _sweep(row: SweepVerdict, words: Words, several: frozenset[str]) -> str:
+    """How far one sweep passed, and what stopped it."""
+    where = f"{under(row.recipe, row.seed, several)}, {words.models[row.model]}"
+    parts = [f"{where} {_reach(row)}"]
+    if row.stopped_by is not None:
+        parts.append(stop_text(row.stopped_by))
+    elif row.passed and row.passed_level is not None:
+        parts.append("every level asked passed, so the limit lies beyond them")
+    told = {row.stopped_by.undecided} if row.stopped_by else set()
+    parts += [undecided(gap) for gap in row.undetermined if gap not in told]
+    if row.shown_only:
+        parts.append(f"{listed(list(row.shown_only))} does not count, as the study says")
+    return "; ".join(filter(None, (*parts, degraded(row.degraded))))
+
+
+def _reach(row: SweepVerdict) -> str:
+    """`passed up to 40 % on all 3 tasks`."""
+    tasks = len(row.margins) + len(row.undetermined)
+    scope = f"on all {tasks} tasks" if tasks > 1 else f"on {next(iter(row.margins), 'its task')}"
+    if not row.passed:
+        return f"is {row.state} at {at(row.levels[0].level)}" if row.levels else "was not damaged"
+    if row.passed_level is None:
+        return f"passed {scope}"
+    way = "down" if row.passed_level >= 1 else "up"
+    return f"passed {way} to {at(row.passed_level)} {scope}"
+
+
+def stop_text(stop: Stop) -> str:
+    """What stopped a sweep, with its numbers."""
+    where = f"at {at(stop.level)}" if stop.level is not None else "there"
+    if stop.guardrail is not None:
+        return f"{where} it {stop.word} since {guardrail(stop.guardrail)}"
+    if stop.undecided is not None:
+        return f"{where} it is undetermined since {undecided(stop.undecided)}"
+    assert stop.test is not None
+    return f"{where} it {_by_test(stop, stop.test)}"
+
+
+def _by_test(stop: Stop, test: TaskVerdict) -> str:
+    """A loss that is clear, or one that these items cannot exclude."""
+    numbers = f"{change(test.change)} points {changes(test.low, test.high)}"
+    margin = f"margin {points(test.margin or 0)}"
+    if stop.word is Word.FAILED:
+        return f"failed: {stop.task} {numbers}, {margin}"
+    text = f"is not proven: {stop.task} {numbers}, {margin}"
+    if stop.provable_margin is not None:
+        text += f"; {test.n} items could have proven {points(stop.provable_margin)} points"
+    if stop.items_needed is None:
+        return f"{text}, and more items would not help"
+    return f"{text}; {stop.items_needed} items would decide it in 4 of 5 studies"
+
+
+def guardrail(row: Guardrail) -> str:
+    """`missed yes rose by 12.0 points on pubmedqa (cap 10)`."""
+    what = fragment(row.kind.value)
+    of = f" {row.of}" if row.of else ""
+    if row.kind is GuardrailKind.FLIPS:
+        return f"{100 * row.value:.1f} % of {row.task} went {what} (cap {points(row.cap)})"
+    if row.kind is GuardrailKind.SUBGROUP:
+        return f"{row.task}, {row.of}, lost {100 * row.rise:.1f} points (cap {points(row.cap)})"
+    return f"{what}{of} rose by {100 * row.rise:.1f} points on {row.task} (cap {points(row.cap)})"
+
+
+def undecided(row: Undecided) -> str:
+    """Why a task cannot be judged."""
+    if row.why is Missing.NO_SKILL:
+        low, floor = f"{row.low:.2f}", f"{row.floor:.2f}"
+        return f"{row.task} has no skill to lose: {low} at the least, a constant answer {floor}"
+    if row.why is Missing.TOO_FEW:
+        need = f" and needs {row.needed}" if row.needed else ""
+        return f"{row.task} has {row.n} items{need}"
+    if row.why is Missing.NO_ANSWERS:
+        return f"{row.task} lacks answers at {at(row.level)}"
+    if row.why is Missing.NO_BASELINE:
+        return f"{row.task} has no answers of the intact model"
+    return f"{row.task} was not asked"
