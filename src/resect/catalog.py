@@ -105,7 +105,7 @@ QUANTITIES: Mapping[str, Quantity] = {
     ),
     "forgotten": Quantity(
         "Forgotten", "the forgotten share", "lower", "share", "all items",
-        "Share of items right neither by options nor by text.",
+        "Share of items that the intact model knew, now right neither by options nor by text.",
         views=("text",),
     ),
     "cut_off": Quantity(

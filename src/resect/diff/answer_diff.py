@@ -63,7 +63,6 @@ class CellDiff(CellName):
     low: float | None = None
     high: float | None = None
     p: float | None = None
-    design_effect: float | None = None
     p_holm: float | None = None
 
 
@@ -205,7 +204,7 @@ def _cell(name: CellName, frame: TaskFrame, given: _Given, left: Key, right: Key
         metric=test.metric, lost=test.only_b, gained=test.only_a,
         first=_finite(test.accuracy_b), second=_finite(test.accuracy_a),
         difference=_finite(test.difference), low=_finite(test.low), high=_finite(test.high),
-        p=_finite(test.p), design_effect=_finite(test.design_effect),
+        p=_finite(test.p),
     )  # fmt: skip
 
 

@@ -34,7 +34,6 @@ KEYS: Mapping[type, tuple[str, ...]] = {
     rows.Cliff: (*CURVE, "metric", "kind"),
     rows.StepShare: ("level",),
     rows.BreaksFirst: (*SWEEP, "task"),
-    rows.Failing: ("what",),
     rows.Bias: POINT,
     rows.Trust: POINT,
     rows.Reliability: POINT,

@@ -13,7 +13,7 @@ import numpy as np
 from resect.findings import rows
 from resect.findings.curves import Retention, of_sweep, retention, unordered
 from resect.findings.estimates import rate
-from resect.findings.failure_order import Shares, utility_race
+from resect.findings.failure_order import RELIABLE, SKILL, Contestant, no_race, race
 from resect.findings.frame import Level
 from resect.findings.multi_task import Lent, common_levels, numbers, sweeps_of
 from resect.stats.design_effect import share
@@ -53,7 +53,7 @@ def _sweep(sides: Groups, head: Lent) -> rows.Abstention:
         view=head.curve.view,
         tasks={side: tuple(member.task for member in group) for side, group in sides.items()},
         levels=tuple(row for row in shown if row is not None),
-        first=_race(sides["answerable"], levels, values),
+        race=_race(sides["answerable"], levels, values),
     )
 
 
@@ -109,22 +109,24 @@ def _declined(group: Sequence[Lent], side: Side, level: Level) -> Interval:
     return share(flags, np.ones(len(flags), dtype=bool), shared)
 
 
-def _race(group: Sequence[Lent], levels: Sequence[Level], values: Floats) -> rows.UtilityRace:
+def _race(group: Sequence[Lent], levels: Sequence[Level], values: Floats) -> rows.Race:
     """J against the mean skill on the tasks that it was asked beside."""
     able = [member for member in group if member.skill is not None]
     reason = next((why for member in group if (why := unordered(member.curve))), None)
     if reason or not able or group[0].curve.recipe == "none":
-        return utility_race(None, reason or "nothing is swept")
+        return no_race((SKILL, RELIABLE), reason or "nothing is swept")
     skill = np.mean(
         [member.at(member.skill, levels) for member in able if member.skill is not None], axis=0
     )
     utility = _retained(np.asarray(skill), "skill")
-    if utility.share is None:
-        return utility_race(None, utility.reason)
     reliable = _retained(values, "abstention")
-    if reliable.share is None:
-        return utility_race(None, reliable.reason)
-    return utility_race(Shares(numbers(levels), utility.share, reliable.share))
+    x = numbers(levels)
+    return race(
+        [
+            Contestant(SKILL, x, utility.share, utility.reason),
+            Contestant(RELIABLE, x, reliable.share, reliable.reason),
+        ]
+    )
 
 
 def _retained(values: Floats, name: str) -> Retention:

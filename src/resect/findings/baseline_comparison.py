@@ -48,7 +48,6 @@ def _row(frame: TaskFrame, left: Key, right: Key) -> IntactComparison:
         low=finite(test.low),
         high=finite(test.high),
         p=finite(test.p),
-        design_effect=test.design_effect,
         verdict=_side(test),
     )
 

@@ -17,8 +17,8 @@ from resect.findings.retention import (
 )
 from resect.findings.rows import Cliff, CliffKind, StepShare
 from resect.stats.changepoint import FEWEST, first_below, onset, steepest
+from resect.stats.crossings import envelope, half_level, recovery
 from resect.stats.intervals import NOTHING, Floats, Interval, bounds
-from resect.stats.isotonic import falling, half_level
 
 
 def cliffs(sampled: Sampled) -> list[Cliff]:
@@ -43,7 +43,7 @@ def refused(sampled: Sampled, retained: Retained) -> str | None:
 
 
 def _half(sampled: Sampled, retained: Retained) -> Cliff:
-    """Censored where the fit stays above one half through the last level."""
+    """Censored where the curve stays above one half through the last level."""
     if refused(sampled, retained) or retained.share is None:
         return _refused(sampled, retained, CliffKind.HALF)
     levels = axis(sampled.curve)
@@ -51,7 +51,9 @@ def _half(sampled: Sampled, retained: Retained) -> Cliff:
     notes = [_thinned(sampled)]
     if place.value is None:
         notes.append(f"more than half is kept through the last level, {levels[-1]:g}")
-    return _cliff(sampled, retained, CliffKind.HALF, place, [*notes, _beyond(levels, place)])
+    again = recovery(levels, retained.share[0])
+    row = _cliff(sampled, retained, CliffKind.HALF, place, [*notes, _beyond(levels, place)])
+    return row if again is None else replace(row, recovers_at=again[0], recovers_to=again[1])
 
 
 def _onset(sampled: Sampled, retained: Retained) -> Cliff:
@@ -59,7 +61,7 @@ def _onset(sampled: Sampled, retained: Retained) -> Cliff:
     if refused(sampled, retained) or retained.share is None:
         return _refused(sampled, retained, CliffKind.ONSET)
     levels = axis(sampled.curve)
-    bend = onset(levels, retained.share, falling(retained.share))
+    bend = onset(levels, retained.share, envelope(retained.share))
     if not bend.fitted:
         why = f"fewer than {FEWEST} levels before nothing is left: no two lines fit"
         return replace(_refused(sampled, retained, CliffKind.ONSET), reason=why)

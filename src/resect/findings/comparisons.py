@@ -207,9 +207,9 @@ def _sure_word(row: Comparison) -> Better | None:
 def _corrected(rows: Sequence[Comparison]) -> list[Comparison]:
     """The rows with `p_holm` and `family`.
 
-    A family is what is read together: both kinds of all tasks of one pair of models, recipe
-    and seed, in the view that is read first; the other views are a family of their own. Rows
-    without a p-value are in no family.
+    A family is what is read together: both kinds of all tasks, pairs of models, recipes and seeds
+    in the view that is read first; the other views are a family of their own. Rows without a
+    p-value are in no family.
     """
     corrected = list(rows)
     for family in _families(rows):
@@ -222,9 +222,8 @@ def _corrected(rows: Sequence[Comparison]) -> list[Comparison]:
 def _families(rows: Sequence[Comparison]) -> Iterable[list[tuple[int, float]]]:
     """Places and p-values of the rows that are corrected together."""
     first = {(row.task, row.a, row.b, row.view) for row in first_view(rows)}
-    families: dict[tuple[str | int | bool, ...], list[tuple[int, float]]] = defaultdict(list)
+    families: dict[bool, list[tuple[int, float]]] = defaultdict(list)
     for place, row in enumerate(rows):
         if row.p is not None:
-            leads = (row.task, row.a, row.b, row.view) in first
-            families[row.a, row.b, row.recipe, row.seed, leads].append((place, row.p))
+            families[(row.task, row.a, row.b, row.view) in first].append((place, row.p))
     return families.values()

@@ -5,7 +5,7 @@ Shapes: R + 1 rows of item weights (row 0 is the sample), N items, L levels, K l
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from resect.findings.estimates import estimate, finite
 from resect.findings.frame import Key
 from resect.findings.part_metrics import measurable
 from resect.findings.rows import CurvePoint, Estimate, LabelScores
+from resect.findings.skill_intervals import change_intervals, retention_intervals, skill_intervals
 from resect.record import Status
 from resect.stats import skill as sk
 from resect.stats.design_effect import share
@@ -105,7 +106,8 @@ def _counted(row: CurvePoint, curve: Curve, at: int, key: Key) -> CurvePoint:
     if curve.view != "text" or other is None:
         return row
     both = asked & (other != sk.MISSING)
-    lost, forgotten = ~right & (other == gold), ~right & (other != gold)
+    known = curve.right[0] | (_intact_options(curve) == gold)
+    lost, forgotten = ~right & (other == gold), ~right & (other != gold) & known
     metrics |= {
         "format_loss": estimate(share(lost, both, frame.cluster)),
         "forgotten": estimate(share(forgotten, both, frame.cluster)),
@@ -113,6 +115,12 @@ def _counted(row: CurvePoint, curve: Curve, at: int, key: Key) -> CurvePoint:
     return replace(
         row, metrics=metrics, format_loss=_mean(lost[both]), forgotten=_mean(forgotten[both])
     )
+
+
+def _intact_options(curve: Curve) -> sk.Codes:
+    """The intact model's choices by option scores, (N,)."""
+    empty = np.full(len(curve.frame.items), sk.MISSING, dtype=np.int8)
+    return curve.frame.codes.get(curve.keys[0]._replace(view="options"), empty)
 
 
 def _shares(curve: Curve, at: int, key: Key) -> dict[str, Estimate]:
@@ -247,20 +255,19 @@ def _labelled(sampled: Sampled) -> _Labelled:
     precision, recall, f1 = confusion.macro()
     weighted = zip(confusion._fields, confusion.weighted(counts), strict=True)
     metrics: dict[str, Sequence[Interval]] = {
-        "skill": intervals(sampled.skill),
+        "skill": skill_intervals(curve),
         "macro_f1": intervals(f1),
-        "change": intervals(_change(sampled)),
+        "change": change_intervals(curve),
         **{f"weighted_{name}": intervals(values) for name, values in weighted},
-        "retention": _or_blank(curve, draws.retention),
+        "retention": _blank_or(curve, draws.retention, retention_intervals),
     }
     return _Labelled(
         curve.frame.labels, counts, confusion, precision, recall, metrics, draws.reason
     )
 
 
-def _change(sampled: Sampled) -> Floats:
-    """Accuracy minus that of level 0, (R + 1, L), over the items asked at both."""
-    curve = sampled.curve
-    asked = curve.codes != sk.MISSING
-    both, right = asked & asked[0], curve.right.astype(float)
-    return ratio(sampled.weights, (right - right[0]) * both, both.astype(float), curve.asked)
+def _blank_or(
+    curve: Curve, draws: Floats | None, told: Callable[[Curve], list[Interval]]
+) -> list[Interval]:
+    """The intervals of a curve, none where its resamples say that it cannot be told."""
+    return [NOTHING] * len(curve.levels) if draws is None else told(curve)

@@ -13,13 +13,17 @@ import numpy as np
 from resect.findings import rows
 from resect.findings.curves import of_sweep, unordered
 from resect.findings.estimates import estimate
-from resect.findings.failure_order import GENERAL, MEDICAL, Shares, domain_race
+from resect.findings.failure_order import Contestant, no_race, race
 from resect.findings.frame import Level
 from resect.findings.multi_task import Lent, common_levels, numbers, sweeps_of
 from resect.findings.robustness import area
 from resect.stats.intervals import NOTHING, Floats, interval, intervals
 
+MEDICAL: rows.Domain = "medical"
+GENERAL: rows.Domain = "general"
 DOMAINS: tuple[rows.Domain, ...] = (MEDICAL, GENERAL)
+Means = Mapping[rows.Domain, Floats]
+"""Of each domain the mean share retained, (R + 1, L)."""
 
 
 def domains(lent: Sequence[Lent]) -> list[rows.Domains]:
@@ -51,19 +55,19 @@ def _domains(parts: Mapping[rows.Domain, Sequence[Lent]]) -> rows.Domains:
         tasks={name: tuple(member.task for member in group) for name, group in ready.items()},
         levels=(),
         difference=estimate(NOTHING),
-        first=domain_race(None),
+        race=no_race(DOMAINS, None),
         reason=_lacking(ready),
     )
     if row.reason:
         return row
     levels = common_levels(both)
+    x = numbers(levels)
     means = {name: _mean(group, levels) for name, group in ready.items()}
-    shares = Shares(numbers(levels), means[MEDICAL], means[GENERAL])
     return replace(
         row,
-        levels=_levels(levels, shares),
-        difference=_difference(shares),
-        first=domain_race(shares),
+        levels=_levels(levels, means),
+        difference=_difference(x, means),
+        race=race([Contestant(name, x, means[name]) for name in DOMAINS]),
     )
 
 
@@ -87,16 +91,15 @@ def _mean(group: Sequence[Lent], levels: Sequence[Level]) -> Floats:
     return np.asarray(np.mean(shares, axis=0))
 
 
-def _levels(levels: Sequence[Level], shares: Shares) -> tuple[rows.DomainLevel, ...]:
-    medical, general = intervals(shares.a), intervals(shares.b)
+def _levels(levels: Sequence[Level], means: Means) -> tuple[rows.DomainLevel, ...]:
+    medical, general = intervals(means[MEDICAL]), intervals(means[GENERAL])
     return tuple(
         rows.DomainLevel(level=level, medical=estimate(medical[i]), general=estimate(general[i]))
         for i, level in enumerate(levels)
     )
 
 
-def _difference(shares: Shares) -> rows.Estimate:
+def _difference(x: Floats, means: Means) -> rows.Estimate:
     """Medical minus general in the mean height of the curves."""
-    x = shares.levels
-    medical, general = (area(x, values) / (x[-1] - x[0]) for values in (shares.a, shares.b))
+    medical, general = (area(x, means[name]) / (x[-1] - x[0]) for name in DOMAINS)
     return estimate(interval(medical - general))

@@ -1,4 +1,4 @@
-"""What fails first: half-levels of named quantities, compared over the same resamples.
+"""What fails first: half-levels of two quantities or more, compared over the same resamples.
 
 Shapes: R + 1 rows (row 0 is the sample), L levels.
 """
@@ -6,8 +6,8 @@ Shapes: R + 1 rows (row 0 is the sample), L levels.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import NamedTuple, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,117 +22,109 @@ from resect.findings.retention import (
 )
 from resect.findings.rows import (
     BreaksFirst,
-    Domain,
-    DomainRace,
     Estimate,
-    Failing,
-    FailingPart,
     HalfLevel,
+    Race,
     ReliabilityFirst,
     RetainedLevel,
-    UtilityRace,
 )
-from resect.stats.intervals import NOTHING, Floats, Interval, intervals, quantile_interval
-from resect.stats.isotonic import half_levels
-from resect.stats.lag import Lag, lag
+from resect.stats.crossings import half_levels, on_grid
+from resect.stats.intervals import HIGH, LOW, NOTHING, Floats, intervals
 
-UTILITY, RELIABLE = "utility", "reliability"
-MEDICAL: Domain = "medical"
-GENERAL: Domain = "general"
+SKILL, RELIABLE = "skill", "reliability"
+ANSWERING, BY_TEXT, BY_OPTIONS = "answering", "skill by text", "skill by options"
 
 
-class LeadKeys(TypedDict):
-    """The fields of a race (`rows.Race`)."""
+class Contestant(NamedTuple):
+    """A quantity as the share retained, (R + 1, L) over levels (L,); or why there is none."""
 
-    first: str | None
-    by: float | None
-    low: float | None
-    high: float | None
-    steps: float | None
-    steps_low: float | None
-    steps_high: float | None
-    share: float | None
-    clear: bool
-    reason: str | None
+    name: str
+    levels: Floats | None
+    share: Floats | None
+    reason: str | None = None
 
 
-class Shares(NamedTuple):
-    """Two quantities as shares retained (R + 1, L) over levels (L,)."""
+def race(contestants: Sequence[Contestant]) -> Race:
+    """Which half-level comes first, and by how much before the nearest other.
 
-    levels: Floats
-    a: Floats
-    b: Floats
-
-
-# ── two quantities ──────────────────────────────────────────────────────────────────────────────
-
-
-def utility_race(shares: Shares | None, reason: str | None = None) -> UtilityRace:
-    """Utility (a) against reliability (b)."""
-    utility, reliable = _halves(shares)
-    lead = _lead(shares, (UTILITY, RELIABLE), reason)
-    return UtilityRace(**lead, utility=utility, reliability=reliable)
-
-
-def domain_race(shares: Shares | None, reason: str | None = None) -> DomainRace:
-    """Medical (a) against general tasks (b)."""
-    medical, general = _halves(shares)
-    lead = _lead(shares, (MEDICAL, GENERAL), reason)
-    return DomainRace(**lead, medical=medical, general=general)
-
-
-def _halves(shares: Shares | None) -> tuple[HalfLevel | None, HalfLevel | None]:
-    """Where half of each is gone."""
-    if shares is None:
-        return None, None
-    half_a, half_b = (
-        HalfLevel(*quantile_interval(draws), censored=not np.isfinite(draws[0]))
-        for draws in _half_draws(shares)
-    )
-    return half_a, half_b
-
-
-def _half_draws(shares: Shares) -> tuple[Floats, Floats]:
-    """Half-levels of both, (R + 1,)."""
-    return half_levels(shares.levels, shares.a), half_levels(shares.levels, shares.b)
-
-
-def _lead(shares: Shares | None, names: tuple[str, str], reason: str | None) -> LeadKeys:
-    """By how much a comes after b; without shares the row says why there is no race.
-
-    `by` is in units of the level, above 0 where b breaks first; `steps` the same in
-    steps of the levels asked. What never breaks comes after all that does.
+    `by` is in units of the level, `steps` in steps of the levels asked; without a value where no
+    other breaks. A lead is clear where even the lower end of its interval is at least one step:
+    between two levels nothing was asked. What never breaks comes after all that does.
     """
-    if shares is None:
-        return _led(None, None, None, reason)
-    draws_a, draws_b = _half_draws(shares)
-    gap = lag(draws_b, draws_a)
-    if gap is None:
-        why = f"neither is half gone through the last level, {shares.levels[-1]:g}"
-        return _led(None, None, None, why)
-    first = names[1] if gap.value > 0 else names[0] if gap.value < 0 else None
-    unclear = None if gap.clear else "which is first is not clear: the interval holds 0"
-    return _led(gap, first, float(np.diff(shares.levels).mean()), unclear)
+    ready = [c for c in contestants if c.share is not None and c.levels is not None]
+    draws = {c.name: _halves(c) for c in ready}
+    places = {c.name: _place(c, draws.get(c.name)) for c in contestants}
+    if len(ready) < 2:
+        why = "; ".join(f"{c.name}: {c.reason}" for c in contestants if c.reason)
+        return _undecided(places, why or "fewer than two can be compared")
+    order = sorted(draws, key=lambda name: float(draws[name][0]))
+    levels = ready[0].levels
+    assert levels is not None  # it is ready
+    if not np.isfinite(draws[order[0]][0]):
+        return _undecided(places, f"none is half gone through the last level, {levels[-1]:g}")
+    with np.errstate(invalid="ignore"):
+        lead = np.min([draws[name] for name in order[1:]], axis=0) - draws[order[0]]
+    rest = lead[1:][~np.isnan(lead[1:])]
+    if not rest.size:
+        return _undecided(places, "no resample loses half of either")
+    low, high = np.quantile(rest, [LOW, HIGH], method="inverted_cdf")
+    step = float(np.diff(levels).max())
+    ends = [float(x) if np.isfinite(x) else None for x in (lead[0], low, high)]
+    clear = bool(low >= step)
+    return Race(
+        places=places,
+        first=order[0],
+        by=ends[0],
+        low=ends[1],
+        high=ends[2],
+        steps=None if ends[0] is None else ends[0] / step,
+        steps_low=None if ends[1] is None else ends[1] / step,
+        steps_high=None if ends[2] is None else ends[2] / step,
+        share=float(np.mean(rest > 0)),
+        clear=clear,
+        reason=None if clear else "which is first is not clear: the lead may be below one step",
+    )
 
 
-def _led(gap: Lag | None, first: str | None, step: float | None, reason: str | None) -> LeadKeys:
-    by, low, high = NOTHING if gap is None else gap.interval
-    steps = [x / step if x is not None and step else None for x in (by, low, high)]
-    share = None
-    if gap is not None:
-        share = gap.before if gap.value > 0 else gap.after
-    return {
-        "first": first,
-        "by": by,
-        "low": low,
-        "high": high,
-        "steps": steps[0],
-        "steps_low": steps[1],
-        "steps_high": steps[2],
-        "share": share,
-        "clear": gap is not None and gap.clear,
-        "reason": reason,
-    }
+def no_race(names: Sequence[str], reason: str | None) -> Race:
+    """A race that cannot be held."""
+    return _undecided({name: HalfLevel(None, None, None, False, reason) for name in names}, reason)
+
+
+def _undecided(places: Mapping[str, HalfLevel], reason: str | None) -> Race:
+    return Race(
+        places=places, first=None, by=None, low=None, high=None, steps=None, steps_low=None,
+        steps_high=None, share=None, clear=False, reason=reason,
+    )  # fmt: skip
+
+
+def _halves(contestant: Contestant) -> Floats:
+    """Half-levels, (R + 1,)."""
+    assert contestant.levels is not None
+    assert contestant.share is not None
+    return half_levels(contestant.levels, contestant.share)
+
+
+def _place(contestant: Contestant, draws: Floats | None) -> HalfLevel:
+    """Where half of one quantity is gone."""
+    if draws is None or contestant.levels is None:
+        return HalfLevel(None, None, None, False, contestant.reason)
+    place = on_grid(contestant.levels, draws)
+    if place.value is not None:
+        return HalfLevel(*place, censored=False, reason=None)
+    why = f"more than half is kept through the last level, {contestant.levels[-1]:g}"
+    return HalfLevel(*place, censored=True, reason=why)
+
+
+def _contestant(name: str, sampled: Sampled, retained: Retained) -> Contestant:
+    """What is retained of one quantity of one curve."""
+    reason = refused(sampled, retained)
+    if reason or retained.share is None:
+        return Contestant(name, None, None, reason)
+    return Contestant(name, axis(sampled.curve), retained.share)
+
+
+# ── skill against reliability ───────────────────────────────────────────────────────────────────
 
 
 def reliability_first(sampled: Sampled) -> list[ReliabilityFirst]:
@@ -143,26 +135,14 @@ def reliability_first(sampled: Sampled) -> list[ReliabilityFirst]:
     metrics = [name for name, row in RELIABILITY.items() if row.falls and name != "answered"]
     skill = retained_skill(sampled)
     return [
-        _reliability_row(sampled, skill, metric)
+        ReliabilityFirst(
+            **of_curve(curve),
+            metric=metric.metric,
+            levels=_levels(curve, skill.share, metric.share),
+            race=race([_contestant(SKILL, sampled, skill), _contestant(RELIABLE, sampled, metric)]),
+        )
         for metric in retained_reliability(sampled, metrics)
     ]
-
-
-def _reliability_row(sampled: Sampled, skill: Retained, metric: Retained) -> ReliabilityFirst:
-    curve = sampled.curve
-    reason = refused(sampled, skill) or refused(sampled, metric)
-    shares = None
-    if not reason and skill.share is not None and metric.share is not None:
-        shares = Shares(axis(curve), skill.share, metric.share)
-    utility, reliable = _halves(shares)
-    return ReliabilityFirst(
-        **of_curve(curve),
-        metric=metric.metric,
-        levels=_levels(curve, skill.share, metric.share),
-        utility=utility,
-        reliability=reliable,
-        **_lead(shares, (UTILITY, RELIABLE), reason),
-    )
 
 
 def _levels(curve: Curve, skill: Floats | None, metric: Floats | None) -> tuple[RetainedLevel, ...]:
@@ -182,23 +162,9 @@ def _shown(curve: Curve, share: Floats | None) -> list[Estimate]:
 # ── answering, skill by text, skill by options ──────────────────────────────────────────────────
 
 
-class Part(NamedTuple):
-    """The half-level draws (R + 1,) of one of the three, None with a reason where refused."""
-
-    what: FailingPart
-    draws: Floats | None
-    last: float | None
-    reason: str | None
-
-
 def breaks_first(sampled: Sequence[Sampled]) -> list[BreaksFirst]:
-    """One row for each model, recipe and seed of one task, from its curves in both views.
-
-    By half-levels over the same resamples. `by` is how many units of the level lie between the
-    first and the second; `clear` says whether its interval leaves 0 out. What is never half gone
-    comes last; where only one breaks, `by` has no value and `share` says how often it was first.
-    """
-    sweeps: dict[tuple[str, str, int], list[Part]] = defaultdict(list)
+    """One row for each model, recipe and seed of one task, from its curves in both views."""
+    sweeps: dict[tuple[str, str, int], list[Contestant]] = defaultdict(list)
     heads: dict[tuple[str, str, int], Curve] = {}
     for sample in sampled:
         curve = sample.curve
@@ -208,69 +174,10 @@ def breaks_first(sampled: Sequence[Sampled]) -> list[BreaksFirst]:
         heads.setdefault(key, curve)
         if curve.view == "text":
             answering = retained_reliability(sample, ("answered",))
-            sweeps[key] += [_part(sample, retained, "answering") for retained in answering]
-        what: FailingPart = "skill by text" if curve.view == "text" else "skill by options"
-        sweeps[key].append(_part(sample, retained_skill(sample), what))
-    return [_first_row(heads[key], parts) for key, parts in sweeps.items()]
-
-
-def _part(sampled: Sampled, retained: Retained, what: FailingPart) -> Part:
-    reason = refused(sampled, retained)
-    if reason or retained.share is None:
-        return Part(what, None, None, reason)
-    levels = axis(sampled.curve)
-    return Part(what, half_levels(levels, retained.share), float(levels[-1]), None)
-
-
-def _first_row(curve: Curve, parts: Sequence[Part]) -> BreaksFirst:
-    known = [(part, part.draws) for part in parts if part.draws is not None]
-    known.sort(key=lambda entry: float(entry[1][0]))
-    unknown = [part for part in parts if part.draws is None]
-    first, gap, reason = _leader(known, parts)
-    by, low, high = NOTHING if gap is None else gap.interval
-    clear = gap is not None and gap.low > 0
-    if first is not None and not clear:
-        reason = "which is first is not clear: the interval of the lead holds 0"
-    return BreaksFirst(
-        **of_sweep(curve),
-        task=curve.frame.name,
-        order=tuple(_failing(part) for part in (*(part for part, _ in known), *unknown)),
-        first=first,
-        by=by,
-        low=low,
-        high=high,
-        share=None if gap is None else gap.before,
-        clear=clear,
-        reason=reason,
-    )
-
-
-def _leader(
-    known: Sequence[tuple[Part, Floats]], parts: Sequence[Part]
-) -> tuple[str | None, Lag | None, str | None]:
-    """Which part comes first, by how much it comes before all others, or why none does."""
-    if len(known) < 2:
-        why = "; ".join(f"{part.what}: {part.reason}" for part in parts if part.reason)
-        return None, None, why or "fewer than two of the three can be compared"
-    first, draws = known[0]
-    if not np.isfinite(draws[0]):
-        return None, None, f"none is half gone through the last level, {first.last:g}"
-    with np.errstate(invalid="ignore"):
-        others = np.min(np.stack([other for _, other in known[1:]]), axis=0)
-    return first.what, lag(draws, others), None
-
-
-def _failing(part: Part) -> Failing:
-    place = Interval(None, None, None) if part.draws is None else quantile_interval(part.draws)
-    censored = part.draws is not None and place.value is None
-    reason = part.reason
-    if censored:
-        reason = f"more than half is kept through the last level, {part.last:g}"
-    return Failing(
-        what=part.what,
-        level=place.value,
-        low=place.low,
-        high=place.high,
-        censored=censored,
-        reason=reason,
-    )
+            sweeps[key] += [_contestant(ANSWERING, sample, retained) for retained in answering]
+        name = BY_TEXT if curve.view == "text" else BY_OPTIONS
+        sweeps[key].append(_contestant(name, sample, retained_skill(sample)))
+    return [
+        BreaksFirst(**of_sweep(heads[key]), task=heads[key].frame.name, race=race(contestants))
+        for key, contestants in sweeps.items()
+    ]

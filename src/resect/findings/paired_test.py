@@ -7,9 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from resect.findings.frame import Key, TaskFrame
+from resect.findings.utility import influence
 from resect.stats import skill as sk
+from resect.stats.bounded_mean import score_interval
 from resect.stats.intervals import Mask
-from resect.stats.paired_change import PairedCounts, PairedMeans
+from resect.stats.paired import change_of_share, paired_change, two_sided
 
 
 class PairedTest(NamedTuple):
@@ -24,7 +26,6 @@ class PairedTest(NamedTuple):
     low: float
     high: float
     p: float
-    design_effect: float
 
 
 def asked_both(frame: TaskFrame, left: Key, right: Key) -> Mask:
@@ -37,55 +38,37 @@ def asked_both(frame: TaskFrame, left: Key, right: Key) -> Mask:
 def versus(frame: TaskFrame, left: Key, right: Key) -> PairedTest:
     """Accuracy of `left` (a) minus `right` (b): Tango's interval, exact McNemar.
 
-    Where items share a parent the table is divided by its design effect, and p is of the score
-    test by Student's t: an exact test of counts has no such correction. Where items can be right
-    in part the metric is the task's own, with Student's paired interval and test. p is 1 where
-    nothing changed. At least one item must have been asked of both.
+    Where items can be right in part the metric is the task's own, with the score test of it. Items
+    that share a parent are one unit. At least one item must have been asked of both.
     """
     asked = asked_both(frame, left, right)
-    test = (_parts if frame.graded else _counts)(frame, left, right, asked)
-    if test.difference == 0 and np.isnan(test.p):  # no variance to divide by
-        return test._replace(p=1.0)
-    return test
-
-
-def _counts(frame: TaskFrame, left: Key, right: Key, asked: Mask) -> PairedTest:
-    """Items that only one of two cells has right."""
+    if frame.graded:
+        return _of_metric(frame, left, right, asked)
     right_a, right_b = frame.codes[left] == frame.gold, frame.codes[right] == frame.gold
-    change = PairedCounts.of(right_b, right_a[None], asked[None], frame.cluster)
-    only_b, only_a = change.counts(0)
-    low, high = change.bounds(0, 0.025)
+    change = paired_change(right_b, right_a, asked, frame.cluster)
     return PairedTest(
         metric="accuracy" if frame.labels else frame.primary,
         accuracy_a=float(np.mean(right_a[asked])),
         accuracy_b=float(np.mean(right_b[asked])),
-        only_a=only_a,
-        only_b=only_b,
-        difference=float(change.value[0]),
-        low=low,
-        high=high,
-        p=change.unequal(0),
-        design_effect=float(change.deff[0]),
+        only_a=change.gained,
+        only_b=change.lost,
+        difference=change.value,
+        low=change.low,
+        high=change.high,
+        p=change.p,
     )
 
 
-def _parts(frame: TaskFrame, left: Key, right: Key, asked: Mask) -> PairedTest:
+def _of_metric(frame: TaskFrame, left: Key, right: Key, asked: Mask) -> PairedTest:
     """The task's own metric of two cells."""
     assert frame.headline is not None
     sums = [frame.headline.sums(frame.parts[key]) for key in (right, left)]
     top, bottom = (np.stack(both) for both in zip(*sums, strict=True))
-    change = PairedMeans.of(top, bottom, np.stack([asked, asked]), frame.cluster)
-    low, high = change.bounds(1, 0.025)
-    start, value = float(change.before[1]), float(change.value[1])
+    values = influence(np.where(asked, top, 0.0), bottom, asked)
+    sample = change_of_share(values[1] - values[0], asked, frame.cluster)
+    low, high = (float(x[0]) for x in score_interval(sample))
+    b, a = (float(row[asked].mean()) for row in values)
     return PairedTest(
-        metric=frame.primary,
-        accuracy_a=start + value,
-        accuracy_b=start,
-        only_a=None,
-        only_b=None,
-        difference=value,
-        low=low,
-        high=high,
-        p=float(2 * min(change.p(0.0)[1], 1 - change.p(0.0)[1])),
-        design_effect=float(change.deff[1]),
-    )
+        metric=frame.primary, accuracy_a=a, accuracy_b=b, only_a=None, only_b=None,
+        difference=a - b, low=low, high=high, p=two_sided(sample),
+    )  # fmt: skip

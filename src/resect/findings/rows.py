@@ -152,6 +152,7 @@ class HalfLevel:
     low: float | None
     high: float | None
     censored: bool
+    reason: str | None = None
 
 
 # ── what a row is about ─────────────────────────────────────────────────────────────────────────
@@ -403,7 +404,6 @@ class IntactComparison(OfPair):
     low: float | None
     high: float | None
     p: float | None
-    design_effect: float
     verdict: Better
 
 
@@ -437,7 +437,8 @@ class Cliff(OfCurve):
     with a `reason` alone where it was not looked for. `high` is null beside a `level` where the
     interval reaches beyond the last level. `to`, `drop` and `shares` are of `steepest`, the gap of
     `divergence`. `no_skill`: the intact model has no skill that could be lost; `items` where fewer
-    carry the finding than were asked.
+    carry the finding than were asked. `recovers_to`: the highest share that the curve comes back to
+    above one half after it first reached it, at `recovers_at`.
     """
 
     metric: str
@@ -456,51 +457,21 @@ class Cliff(OfCurve):
     last_level: float | None = None
     no_skill: bool = False
     items: ItemsUsed | None = None
-
-
-FailingPart = Literal["answering", "skill by text", "skill by options"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failing:
-    """The half-level of one of the things that can fail."""
-
-    __pydantic_config__ = ROW
-    what: FailingPart
-    level: float | None
-    low: float | None
-    high: float | None
-    censored: bool
-    reason: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BreaksFirst(OfSweep):
-    """Which fails first on a task: answering, skill by text, or skill by options.
-
-    `by`: how many units of the level before the next one, null where that never fails; `share`:
-    how often it was first among resamples; `clear`: the interval of `by` leaves 0 out.
-    """
-
-    task: str
-    order: tuple[Failing, ...]
-    first: str | None
-    by: float | None
-    low: float | None
-    high: float | None
-    share: float | None
-    clear: bool
-    reason: str | None
+    recovers_at: float | None = None
+    recovers_to: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Race:
-    """Two half-levels: which comes `first`, `by` how many units of the level and `steps` of it.
+    """Which of several half-levels comes `first`, and by how much before the nearest other.
 
-    `by` is above 0 where the second named goes first.
+    `places` has each by its name. `by` is in units of the level, `steps` in steps of the levels
+    asked, null where no other breaks; `share` is how often it leads in resamples. `clear`: even the
+    lower end of the lead is at least one step.
     """
 
     __pydantic_config__ = ROW
+    places: Mapping[str, HalfLevel]
     first: str | None
     by: float | None
     low: float | None
@@ -514,19 +485,11 @@ class Race:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UtilityRace(Race):
-    """Utility against reliability."""
+class BreaksFirst(OfSweep):
+    """Which fails first on a task: `answering`, `skill by text` or `skill by options`."""
 
-    utility: HalfLevel | None
-    reliability: HalfLevel | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DomainRace(Race):
-    """Medical against general tasks."""
-
-    medical: HalfLevel | None
-    general: HalfLevel | None
+    task: str
+    race: Race
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -541,22 +504,11 @@ class RetainedLevel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReliabilityFirst(OfCurve):
-    """Whether skill or one measure of reliability is half gone first."""
+    """Whether `skill` or one measure of `reliability` is half gone first."""
 
     metric: str
     levels: tuple[RetainedLevel, ...]
-    utility: HalfLevel | None
-    reliability: HalfLevel | None
-    first: str | None
-    by: float | None
-    low: float | None
-    high: float | None
-    steps: float | None
-    steps_low: float | None
-    steps_high: float | None
-    share: float | None
-    clear: bool
-    reason: str | None
+    race: Race
 
 
 # ── the verdict ─────────────────────────────────────────────────────────────────────────────────
@@ -858,7 +810,7 @@ class Domains(OfSweep):
     tasks: Mapping[Domain, tuple[str, ...]]
     levels: tuple[DomainLevel, ...]
     difference: Estimate
-    first: DomainRace
+    race: Race
     reason: str | None
 
 
@@ -880,7 +832,7 @@ class Abstention(OfSweep):
     view: View
     tasks: Mapping[Literal["unanswerable", "answerable"], tuple[str, ...]]
     levels: tuple[AbstentionLevel, ...]
-    first: UtilityRace
+    race: Race
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

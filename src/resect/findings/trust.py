@@ -16,7 +16,7 @@ from resect.stats import skill as sk
 from resect.stats.confidence import brier_score, risk_coverage
 from resect.stats.design_effect import share
 from resect.stats.intervals import intervals
-from resect.stats.paired_change import PairedCounts
+from resect.stats.paired import paired_change
 
 NO_PROBABILITIES = "no option probabilities are kept"
 OTHER_VIEW = "read in the options view"
@@ -62,16 +62,15 @@ def changes(curve: Curve, before: int, after: int) -> Changes:
     first, second = curve.codes[before], curve.codes[after]
     asked = (first != sk.MISSING) & (second != sk.MISSING)
     gold, cluster = curve.frame.gold, curve.frame.cluster
-    pairs = PairedCounts.of(first == gold, (second == gold)[None], asked[None], cluster)
-    b, c, n = (int(x[0]) for x in pairs.table)
+    n, b, c, change, *_, p = paired_change(first == gold, second == gold, asked, cluster)
     return Changes(
         level=curve.levels[before],
         n=n,
         lost=b,
         gained=c,
         flips=(b + c) / n if n else None,
-        accuracy_change=(c - b) / n if n else None,
-        p=finite(pairs.unequal(0)),
+        accuracy_change=finite(change),
+        p=finite(p),
         changed=float(np.mean((first != second)[asked])) if n and curve.frame.labels else None,
     )
 

@@ -79,16 +79,19 @@ def _of_metric(curve: Curve) -> Utility:
     top, bottom = curve.sums(curve.frame.headline)
     bottom = np.where(asked, bottom, bottom[0])  # what a level lacks counts, and earned nothing
     top, first = np.where(asked, top, 0.0), asked[0]
-    values = np.zeros(top.shape)
-    with np.errstate(all="ignore"):
-        ratio = top[:, first].sum(axis=1) / bottom[:, first].sum(axis=1)
-        size = bottom / bottom[:, first].mean(axis=1, keepdims=True)
-        influence = ratio[:, None] + top / bottom[:, first].mean(axis=1, keepdims=True)
-        values = np.nan_to_num(influence - ratio[:, None] * size)
-        heavy = float((size[0, first] ** 2).sum() / size[0, first].sum()) if first.any() else 1.0
+    values, size = influence(top, bottom, first), bottom[0, first]
+    heavy = float((size**2).sum() / size.sum() / size.mean()) if size.any() else 1.0
     change = np.abs(values - values[0]).max(initial=0.0)
     span = np.array([max(1.0, heavy, float(change))])
     return Utility(values, np.zeros(len(first), dtype=np.intp), span, 0.0)
+
+
+def influence(top: Floats, bottom: Floats, items: Mask) -> Floats:
+    """A ratio of sums plus each item's influence on it, (L, N): the mean over `items` is the ratio."""
+    with np.errstate(all="ignore"):
+        mean = bottom[:, items].mean(axis=1, keepdims=True)
+        ratio = top[:, items].mean(axis=1, keepdims=True) / mean
+        return np.asarray(np.nan_to_num(ratio + (top - ratio * bottom) / mean))
 
 
 def _of_labels(curve: Curve, info: TaskInfo) -> Utility:

@@ -4,84 +4,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from resect.catalog import fragment
-from resect.findings.rows import Abstention, Domains, ReliabilityFirst, Summary
+from resect.findings.rows import Abstention, Domains, Race, ReliabilityFirst, Summary
 from resect.narrative.phrasing import ModelNames
 from resect.narrative.reasons import listed
 
-
-class Race(Protocol):
-    """Which of two half-levels comes first, and by how many levels."""
-
-    @property
-    def first(self) -> str | None:
-        """Which is first."""
-        ...
-
-    @property
-    def steps(self) -> float | None:
-        """The lead in levels, None where the other is nowhere half gone."""
-        ...
-
-    @property
-    def steps_low(self) -> float | None:
-        """The lower end of the lead."""
-        ...
-
-    @property
-    def steps_high(self) -> float | None:
-        """The upper end of the lead."""
-        ...
-
-    @property
-    def clear(self) -> bool:
-        """Whether the interval of the lead leaves 0 out."""
-        ...
-
-
-class OfOneSweep(Protocol):
-    """A row about one sweep in one view."""
-
-    @property
-    def model(self) -> str:
-        """The model."""
-        ...
-
-    @property
-    def recipe(self) -> str:
-        """The recipe."""
-        ...
-
-    @property
-    def view(self) -> str:
-        """The view."""
-        ...
-
-
-SweepRow = TypeVar("SweepRow", bound=OfOneSweep)
+SweepRow = TypeVar("SweepRow", ReliabilityFirst, Abstention, Domains)
 
 
 def failure_sentences(summary: Summary, called: ModelNames) -> Iterator[str]:
     """One clause for each race of one view that has a clear winner, the same under every seed."""
     races = summary.reliability_first
-    texts = {_subject(row) for row in races if row.view == "text" and row.clear}
-    for row, where in _agreed(races, lambda row: row, _subject):
+    texts = {_subject(row) for row in races if row.view == "text" and row.race.clear}
+    for row, where in _agreed(races, _subject):
         if row.view == "text" or _subject(row) not in texts:
-            clause = _reliability(called[row.model], row, row.metric)
+            clause = _reliability(called[row.model], row.race, row.metric)
             yield f"on {row.task} ({row.view}) {where}, {clause}"
-    for abstention, where in _agreed(summary.abstention, lambda row: row.first, _sweep):
-        clause = _reliability(called[abstention.model], abstention.first, "abstention")
+    for abstention, where in _agreed(summary.abstention, _sweep):
+        clause = _reliability(called[abstention.model], abstention.race, "abstention")
         yield f"{where} ({abstention.view}), {clause}"
-    for domains, where in _agreed(summary.domains, lambda row: row.first, _sweep):
+    for domains, where in _agreed(summary.domains, _sweep):
         yield f"{where} ({domains.view}), {_domains(domains, called[domains.model])}"
 
 
 def _agreed(
-    rows: Sequence[SweepRow],
-    race_of: Callable[[SweepRow], Race],
-    subject: Callable[[SweepRow], Hashable],
+    rows: Sequence[SweepRow], subject: Callable[[SweepRow], Hashable]
 ) -> Iterator[tuple[SweepRow, str]]:
     """Of each sweep and view with a clear winner the row to tell, and `under wanda`.
 
@@ -91,10 +40,9 @@ def _agreed(
     for row in rows:
         groups.setdefault((subject(row), row.view), []).append(row)
     for group in groups.values():
-        races = [race_of(row) for row in group]
-        winners = {race.first if race.clear else None for race in races}
+        winners = {row.race.first if row.race.clear else None for row in group}
         if len(winners) == 1 and None not in winners:
-            closest = min(group, key=lambda row: abs(race_of(row).steps or math.inf))
+            closest = min(group, key=lambda row: row.race.steps or math.inf)
             seeds = f", the closest of {len(group)} seeds" if len(group) > 1 else ""
             yield closest, f"under {closest.recipe}{seeds}"
 
@@ -125,23 +73,18 @@ def _reliability(model: str, race: Race, metric: str) -> str:
 
 def _domains(row: Domains, model: str) -> str:
     """`m loses half of its skill on medical tasks (t) 0.4 levels [..] before general tasks (u)`."""
-    general_first = row.first.first == "general"
+    general_first = row.race.first == "general"
     medical = f"medical tasks ({listed(row.tasks['medical'])})"
     general = f"general tasks ({listed(row.tasks['general'])})"
     first, second = (general, medical) if general_first else (medical, general)
-    if row.first.steps is None:
+    if row.race.steps is None:
         return f"{model} loses half of its skill on {first}, and on {second} at no level"
-    return f"{model} loses half of its skill on {first} {_lead(row.first)} before {second}"
+    return f"{model} loses half of its skill on {first} {_lead(row.race)} before {second}"
 
 
 def _lead(race: Race) -> str:
-    """By how many levels, above 0."""
-    lead, low, high = race.steps, race.steps_low, race.steps_high
-    if lead is not None and lead < 0:
-        lead, low, high = -lead, _negative(high), _negative(low)
-    ends = ", ".join("beyond" if end is None else f"{end:.1f}" for end in (low, high))
-    return f"{lead:.1f} levels [{ends}]"
-
-
-def _negative(steps: float | None) -> float | None:
-    return None if steps is None else -steps
+    """By how many levels."""
+    ends = ", ".join(
+        "beyond" if x is None else f"{x:.1f}" for x in (race.steps_low, race.steps_high)
+    )
+    return f"{race.steps:.1f} levels [{ends}]"

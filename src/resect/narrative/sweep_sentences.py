@@ -162,9 +162,13 @@ def _first_failure(summary: Summary, cliff: Cliff) -> list[str]:
     """What breaks first, where that is clear."""
     sweep = cliff.model, cliff.recipe, cliff.seed, cliff.task
     for row in summary.breaks_first:
-        if (row.model, row.recipe, row.seed, row.task) == sweep and row.clear:
-            lead = "" if row.by is None else f", {100 * row.by:.1f} points of the level earlier"
-            return [f"{row.first} breaks first{lead}"]
+        if (row.model, row.recipe, row.seed, row.task) == sweep and row.race.clear:
+            lead = (
+                ""
+                if row.race.by is None
+                else f", {100 * row.race.by:.0f} points of the level earlier"
+            )
+            return [f"{row.race.first} breaks first{lead}"]
     return []
 
 

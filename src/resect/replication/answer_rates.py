@@ -8,7 +8,7 @@ from __future__ import annotations
 from resect.findings.curves import Curve
 from resect.findings.rows import AnswerRate
 from resect.stats import skill as sk
-from resect.stats.paired_change import PairedCounts
+from resect.stats.paired import paired_change
 
 MIN_ITEMS = 50
 """Fewer items answered both intact and at a level than this tell nothing about its answers."""
@@ -25,24 +25,25 @@ def answer_rates(curve: Curve, label: str) -> list[AnswerRate]:
     given, labelled = curve.codes >= 0, curve.codes == code
     gold = curve.frame.gold == code
     both = given & given[0]
-    moved = PairedCounts.of(labelled[0], labelled, both, curve.frame.cluster)
-    enough = [i for i in range(1, len(curve.levels)) if moved.n[i] >= MIN_ITEMS]
+    enough = [i for i in range(1, len(curve.levels)) if both[i].sum() >= MIN_ITEMS]
     rows = []
     for i, level in enumerate(curve.levels):
         if not (curve.codes[i] != sk.MISSING).any():
             continue
-        answered, n = int(given[i].sum()), int(moved.n[i])
+        answered, n = int(given[i].sum()), int(both[i].sum())
         change = low = high = None
         if i in enough:
-            change = float(moved.value[i])
-            low, high = moved.bounds(i, 0.025 / len(enough))
+            moved = paired_change(
+                labelled[0], labelled[i], both[i], curve.frame.cluster, 0.025 / len(enough)
+            )
+            change, low, high = moved.value, moved.low, moved.high
         row = AnswerRate(
             model=curve.model, role=curve.role, recipe=curve.recipe, task=curve.frame.name,
             reading="ours", seed=curve.seed, label=label, level=level, answered=answered,
             share=float(labelled[i].sum() / answered) if answered else None,
             n=n,
             right=float((gold & both[i]).sum() / n) if n else None,
-            baseline=float(moved.before[i]) if n else None,
+            baseline=float(labelled[0][both[i]].mean()) if n else None,
             change=change, low=low, high=high,
         )  # fmt: skip
         rows.append(row)

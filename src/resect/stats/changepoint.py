@@ -27,7 +27,7 @@ def breakpoints(levels: Floats, retained: Floats, fit: Floats) -> Floats:
 
     Least squares of y = a + b x + c max(0, x - knot) with c < 0, the knot on a grid of an eighth
     of a level (Hudson 1966, JASA 61:1097, searches the same sum of squares exactly). The fit ends
-    at the first level where the falling `fit` retains a tenth or less: a third piece, the floor,
+    at the first level where the envelope `fit` retains a tenth or less: a third piece, the floor,
     would otherwise draw the knot to the end of the drop. Infinity for a row that never bends
     down, NaN for a row without values or with fewer than 4 levels before its end.
     """

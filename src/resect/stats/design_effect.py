@@ -10,12 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri, stdtr, stdtrit
+from scipy.special import ndtri, stdtrit
 
 from resect.stats.intervals import Floats, Interval, Z, wilson
-
-FEWEST = 20
-"""Parents that a test needs: a sample of fewer too often misses those that lose most."""
 
 USUAL = 0.1
 """How alike the items of one parent are taken to be where these items do not say it."""
@@ -84,22 +81,6 @@ def share(
     return ends._replace(value=right / n) if n else ends
 
 
-class TooFewParents(NamedTuple):
-    """Items, the parents that they come from, and how many of equal size these are worth."""
-
-    items: int
-    parents: int
-    effective: float
-
-
-def too_few_parents(among: NDArray[np.bool_], clusters: NDArray[np.intp]) -> TooFewParents | None:
-    """What makes a test of items (N,) that share so few parents impossible; None where it can."""
-    _, parents, freedom = design_effect(among, among, clusters)
-    if np.isinf(freedom) or parents >= FEWEST:
-        return None
-    return TooFewParents(int(among.sum()), len(np.unique(clusters[among])), parents)
-
-
 def z95(freedom: float) -> float:
     """What a 95 % interval reaches on either side, in standard errors."""
     return Z if np.isinf(freedom) else float(quantile(0.025, freedom))
@@ -108,8 +89,3 @@ def z95(freedom: float) -> float:
 def quantile(alpha: float, freedom: ArrayLike) -> Floats:
     """What Student's t exceeds with probability `alpha`; the normal for infinite `freedom`."""
     return np.asarray(np.where(np.isinf(freedom), ndtri(1 - alpha), stdtrit(freedom, 1 - alpha)))
-
-
-def below(t: ArrayLike, freedom: ArrayLike) -> Floats:
-    """The probability that Student's t is less than `t`; the normal for infinite `freedom`."""
-    return np.asarray(np.where(np.isinf(freedom), ndtr(t), stdtr(freedom, t)))

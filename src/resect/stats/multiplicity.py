@@ -1,13 +1,13 @@
-"""Many tests at once: Holm's step-down correction, and fixed sequences of levels."""
+"""Many tests at once: p-values of resampled differences, and Holm's step-down correction."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.special import ndtr
 
-from resect.stats.intervals import Floats, Mask
+from resect.stats.intervals import Floats, Z, interval
 
 ALPHA_TWO_SIDED = 0.05
 """Two-sided family-wise error of the adjusted verdicts."""
@@ -19,14 +19,16 @@ ALPHA_ONE_SIDED = 0.025
 def bootstrap_p(draws: Floats) -> float | None:
     """Two-sided p-value that a difference is 0, from (R + 1,) draws; row 0 is the sample.
 
-    Twice the smaller share of resamples on either side of 0, with one added to both counts
-    (Davison and Hinkley 1997, chapter 4), so that it is at least 2 / (R + 1).
+    By the normal with the bootstrap's standard error (Efron and Tibshirani 1993, chapter 12), read
+    off the width of the 95 % interval, so that it can be as small as many tests at once need it:
+    counted resamples stop at 2 / (R + 1). 1 where no resample differs.
     """
-    rest = draws[1:][~np.isnan(draws[1:])]
-    if np.isnan(draws[0]) or not rest.size:
+    value, low, high = interval(draws)
+    if value is None or low is None or high is None:
         return None
-    fewer = min(int((rest <= 0).sum()), int((rest >= 0).sum()))
-    return min(1.0, 2 * (1 + fewer) / (1 + rest.size))
+    if high == low:
+        return 1.0
+    return float(2 * ndtr(-abs(value) / ((high - low) / (2 * Z))))
 
 
 def holm(p: Sequence[float]) -> list[float]:
@@ -38,13 +40,3 @@ def holm(p: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p) - rank) * p[at]))
         adjusted[at] = highest
     return adjusted
-
-
-def fixed_sequence(passes: Mask) -> NDArray[np.intp]:
-    """How many levels pass in a row from the first, over (..., T, L) tests and levels.
-
-    A level counts only if every test passes there and at every level before it (Maurer, Hothorn
-    and Lehmacher 1995), so each sweep as a whole errs at most at alpha; all tests must pass, so
-    none of them is corrected (intersection-union, Berger 1982).
-    """
-    return np.asarray(np.logical_and.accumulate(passes.all(axis=-2), axis=-1).sum(axis=-1))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from resect.stats.intervals import Floats, Interval, Mask, Weights, interval
+from resect.stats.intervals import NOTHING, Floats, Interval, Mask, Weights, interval
 
 SURE = 0.5
 """The least share of a first value that its lower bound may be for shares of it to be told.
@@ -45,6 +45,30 @@ def start(values: Floats) -> Interval:
 def divisible(first: Interval) -> bool:
     """Whether a first value is sure enough to be divided by: its lower bound is near to it."""
     return first.value is not None and first.low is not None and first.low >= SURE * first.value
+
+
+def ratio_interval(first: Interval, second: Interval, correlation: float) -> Interval:
+    """`second` over `first` with its interval, from the intervals of both (MOVER-R).
+
+    Donner and Zou 2012 (Statistics in Medicine 31:3487), with the correlation of the two. Intervals
+    that are sound at the boundary make one that is. All None where `first` may be 0.
+    """
+    values = [x for x in (*first, *second) if x is not None]
+    if len(values) < 6 or values[1] <= 0:
+        return NOTHING
+    b, b_low, b_high, a, a_low, a_high = values
+    low = a * b - correlation * (a - a_low) * (b_high - b)
+    high = a * b - correlation * (a_high - a) * (b - b_low)
+    below, above = b_high * (2 * b - b_high), b_low * (2 * b - b_low)
+    if below <= 0 or above <= 0:
+        return NOTHING
+    root_low = low * low - a_low * (2 * a - a_low) * below
+    root_high = high * high - a_high * (2 * a - a_high) * above
+    return Interval(
+        a / b,
+        (low - float(np.sqrt(max(root_low, 0.0)))) / below,
+        (high + float(np.sqrt(max(root_high, 0.0)))) / above,
+    )
 
 
 def relative(values: Floats) -> Floats:

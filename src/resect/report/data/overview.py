@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from resect.findings.rows import BreaksFirst, CurvePoint, Slice, Task
+from resect.findings.rows import BreaksFirst, CurvePoint, Race, Slice, Task
 from resect.report import formatting as text
 from resect.report.data.metrics import measured
 from resect.report.data.panels import verdict_word
@@ -76,9 +76,9 @@ def _intact(scope: Scope, task: str, recipe: str, model: Model) -> CurvePoint | 
 
 
 def _breaks(row: BreaksFirst | None) -> str:
-    if row is None or row.first is None:
+    if row is None or row.race.first is None:
         return text.DASH
-    return f"{row.first}{'' if row.clear else ' (not clear)'}"
+    return f"{row.race.first}{'' if row.race.clear else ' (not clear)'}"
 
 
 def breaks_table(scope: Scope, recipe: str) -> Table:
@@ -92,12 +92,12 @@ def breaks_table(scope: Scope, recipe: str) -> Table:
         (
             task,
             model.label,
-            text.plain(row.first),
-            _lead(row),
-            text.percent(row.share, 0),
-            "yes" if row.clear else "no",
-            " → ".join(f"{x.what} {text.half(x).partition(' [')[0]}" for x in row.order),
-            row.reason or text.DASH,
+            text.plain(row.race.first),
+            _lead(row.race),
+            text.percent(row.race.share, 0),
+            "yes" if row.race.clear else "no",
+            " → ".join(_in_order(row.race)),
+            row.race.reason or text.DASH,
         )
         for task, model, row in rows
         if row is not None
@@ -107,7 +107,13 @@ def breaks_table(scope: Scope, recipe: str) -> Table:
     return without_empty(Table("What breaks first", columns(heads), tuple(body)))
 
 
-def _lead(row: BreaksFirst) -> str:
+def _in_order(race: Race) -> list[str]:
+    """Each half-level with its name, the lowest first, those without one last."""
+    places = sorted(race.places.items(), key=lambda x: (x[1].level is None, x[1].level or 0.0))
+    return [f"{name} {text.half(place).partition(' [')[0]}" for name, place in places]
+
+
+def _lead(row: Race) -> str:
     """By how many points of the level the first one leads."""
     if row.by is None:
         return text.DASH

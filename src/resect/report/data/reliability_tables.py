@@ -14,7 +14,6 @@ from resect.findings.rows import (
     Rate,
     Reliability,
     ReliabilityFirst,
-    UtilityRace,
 )
 from resect.report import formatting as text
 from resect.report.charts.axes import Axis, axis
@@ -158,26 +157,24 @@ def first_table(scope: Scope, recipe: str) -> Table:
         skilled = any(level.utility.value is not None for level in row.levels)
         if row.recipe == recipe and skilled:
             where = row.task, scope.label(row.model), row.view
-            body.append(_first(row, where, label_of(row.metric)))
+            body.append(_first(row.race, where, label_of(row.metric)))
     for abstention in scope.summary.abstention:
         if abstention.recipe == recipe:
             where = "abstaining", scope.label(abstention.model), abstention.view
-            body.append(_first(abstention.first, where, label_of("abstention")))
+            body.append(_first(abstention.race, where, label_of("abstention")))
     heads = ("Task", "Model", "View", "Measure", "Half of the skill gone", "Half of it gone",
              "First", "Earlier by, levels", "In resamples", "Clear", "Note")  # fmt: skip
     caption = "Which breaks first, skill or reliability (steps of the levels asked)"
     return without_empty(Table(caption, columns(heads), tuple(body)))
 
 
-def _first(
-    row: ReliabilityFirst | UtilityRace, where: tuple[str, str, str], what: str
-) -> tuple[str, ...]:
+def _first(row: Race, where: tuple[str, str, str], what: str) -> tuple[str, ...]:
     return (
         *where,
         what,
-        text.half(row.utility),
-        text.half(row.reliability),
-        {"utility": "skill", "reliability": what}.get(row.first or "", text.DASH),
+        text.half(row.places.get("skill")),
+        text.half(row.places.get("reliability")),
+        {"skill": "skill", "reliability": what}.get(row.first or "", text.DASH),
         _steps(row),
         text.percent(row.share, 0),
         text.DASH if row.first is None else "yes" if row.clear else "no",
@@ -185,16 +182,14 @@ def _first(
     )
 
 
-def _steps(row: ReliabilityFirst | Race) -> str:
-    """By how many steps the first one leads, always above 0, with the interval turned along."""
+def _steps(row: Race) -> str:
+    """By how many steps the first one leads."""
     if row.steps is None:
         return "the other never" if row.first else text.DASH
-    sign = -1 if row.steps < 0 else 1
-    shown = text.decimal(sign * row.steps, 1)
+    shown = text.decimal(row.steps, 1)
     if row.steps_low is None or row.steps_high is None:
         return shown
-    ends = sorted((sign * row.steps_low, sign * row.steps_high))
-    return f"{shown} [{text.decimal(ends[0], 1)}, {text.decimal(ends[1], 1)}]"
+    return f"{shown} [{text.decimal(row.steps_low, 1)}, {text.decimal(row.steps_high, 1)}]"
 
 
 def domain_table(scope: Scope, recipe: str) -> Table:
@@ -203,7 +198,7 @@ def domain_table(scope: Scope, recipe: str) -> Table:
     for row in scope.summary.domains:
         if row.recipe != recipe:
             continue
-        first = row.first
+        first = row.race
         body.append((
             scope.label(row.model),
             row.view,
