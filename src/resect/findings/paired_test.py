@@ -11,7 +11,7 @@ from resect.findings.utility import influence
 from resect.stats import skill as sk
 from resect.stats.bounded_mean import score_interval
 from resect.stats.intervals import Mask
-from resect.stats.paired import change_of_share, paired_change, two_sided
+from resect.stats.paired import change_interval, change_of_share, pairs, two_sided
 
 
 class PairedTest(NamedTuple):
@@ -45,17 +45,18 @@ def versus(frame: TaskFrame, left: Key, right: Key) -> PairedTest:
     if frame.graded:
         return _of_metric(frame, left, right, asked)
     right_a, right_b = frame.codes[left] == frame.gold, frame.codes[right] == frame.gold
-    change = paired_change(right_b, right_a, asked, frame.cluster)
+    where = right_b, right_a, asked, frame.cluster
+    moved, (low, high) = pairs(*where), change_interval(*where)
     return PairedTest(
         metric="accuracy" if frame.labels else frame.primary,
         accuracy_a=float(np.mean(right_a[asked])),
         accuracy_b=float(np.mean(right_b[asked])),
-        only_a=change.gained,
-        only_b=change.lost,
-        difference=change.value,
-        low=change.low,
-        high=change.high,
-        p=change.p,
+        only_a=moved.gained,
+        only_b=moved.lost,
+        difference=moved.change,
+        low=low,
+        high=high,
+        p=moved.p,
     )
 
 

@@ -16,7 +16,7 @@ from resect.stats import skill as sk
 from resect.stats.confidence import brier_score, risk_coverage
 from resect.stats.design_effect import share
 from resect.stats.intervals import intervals
-from resect.stats.paired import paired_change
+from resect.stats.paired import pairs
 
 NO_PROBABILITIES = "no option probabilities are kept"
 OTHER_VIEW = "read in the options view"
@@ -62,14 +62,15 @@ def changes(curve: Curve, before: int, after: int) -> Changes:
     first, second = curve.codes[before], curve.codes[after]
     asked = (first != sk.MISSING) & (second != sk.MISSING)
     gold, cluster = curve.frame.gold, curve.frame.cluster
-    n, b, c, change, *_, p = paired_change(first == gold, second == gold, asked, cluster)
+    moved = pairs(first == gold, second == gold, asked, cluster)
+    n, b, c, p = moved
     return Changes(
         level=curve.levels[before],
         n=n,
         lost=b,
         gained=c,
         flips=(b + c) / n if n else None,
-        accuracy_change=finite(change),
+        accuracy_change=finite(moved.change),
         p=finite(p),
         changed=float(np.mean((first != second)[asked])) if n and curve.frame.labels else None,
     )

@@ -87,7 +87,7 @@ def _of_metric(curve: Curve) -> Utility:
 
 
 def influence(top: Floats, bottom: Floats, items: Mask) -> Floats:
-    """A ratio of sums plus each item's influence on it, (L, N): the mean over `items` is the ratio."""
+    """A ratio of sums plus each item's influence on it, (L, N): its mean over `items`."""
     with np.errstate(all="ignore"):
         mean = bottom[:, items].mean(axis=1, keepdims=True)
         ratio = top[:, items].mean(axis=1, keepdims=True) / mean

@@ -8,7 +8,7 @@ from __future__ import annotations
 from resect.findings.curves import Curve
 from resect.findings.rows import AnswerRate
 from resect.stats import skill as sk
-from resect.stats.paired import paired_change
+from resect.stats.paired import change_interval, pairs
 
 MIN_ITEMS = 50
 """Fewer items answered both intact and at a level than this tell nothing about its answers."""
@@ -33,10 +33,9 @@ def answer_rates(curve: Curve, label: str) -> list[AnswerRate]:
         answered, n = int(given[i].sum()), int(both[i].sum())
         change = low = high = None
         if i in enough:
-            moved = paired_change(
-                labelled[0], labelled[i], both[i], curve.frame.cluster, 0.025 / len(enough)
-            )
-            change, low, high = moved.value, moved.low, moved.high
+            where = labelled[0], labelled[i], both[i], curve.frame.cluster
+            change = pairs(*where).change
+            low, high = change_interval(*where, 0.025 / len(enough))
         row = AnswerRate(
             model=curve.model, role=curve.role, recipe=curve.recipe, task=curve.frame.name,
             reading="ours", seed=curve.seed, label=label, level=level, answered=answered,

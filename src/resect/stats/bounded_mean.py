@@ -149,7 +149,8 @@ def _root(function: object, count: int) -> Floats:
     """Where a falling function of a tilt in [0, 1) crosses 0, for each of `count` samples."""
     rows = np.arange(count)
     bracket = (np.zeros(count), np.full(count, 1 - 1e-9))
-    root = elementwise.find_root(function, bracket, args=(rows,), maxiter=80).x
+    precise = {"xatol": 1e-12, "xrtol": 1e-10}
+    root = elementwise.find_root(function, bracket, args=(rows,), tolerances=precise, maxiter=80).x
     return np.asarray(np.where(np.isfinite(root), root, bracket[1]))
 
 

@@ -15,16 +15,18 @@ from resect.stats.bounded_mean import Strata, score_interval, score_p, units
 from resect.stats.intervals import Floats, Mask
 
 
-class PairedChange(NamedTuple):
-    """Items lost and gained of n, the change of the share, its interval and two-sided p-value."""
+class Pairs(NamedTuple):
+    """Items lost and gained of n, and the two-sided p-value that neither is commoner."""
 
     n: int
     lost: int
     gained: int
-    value: float
-    low: float
-    high: float
     p: float
+
+    @property
+    def change(self) -> float:
+        """How much the share rose; NaN without items."""
+        return (self.gained - self.lost) / self.n if self.n else float("nan")
 
 
 def mcnemar(b: ArrayLike, c: ArrayLike) -> Floats:
@@ -37,23 +39,28 @@ def mcnemar(b: ArrayLike, c: ArrayLike) -> Floats:
     return np.asarray(np.minimum(1.0, 2 * bdtr(np.minimum(b, c), (b + c).astype(int), 0.5)))
 
 
-def paired_change(
-    before: Mask, after: Mask, asked: Mask, clusters: NDArray[np.intp], alpha: float = 0.025
-) -> PairedChange:
-    """The change from `before` to `after`, (N,) each, over the items `asked` (N,).
+def pairs(before: Mask, after: Mask, asked: Mask, clusters: NDArray[np.intp]) -> Pairs:
+    """What changed from `before` to `after`, (N,) each, over the items `asked` (N,).
 
-    Tango's interval, each end at one-sided `alpha`, and McNemar's exact test; where items share
-    parents these are the units, and the p-value is the score test's. NaN without items.
+    By McNemar's exact test; where items share parents these are the units of the score test.
     """
     n = int(asked.sum())
-    if not n:
-        return PairedChange(0, 0, 0, *[float("nan")] * 4)
     lost, gained = int((before & ~after & asked).sum()), int((~before & after & asked).sum())
-    sample = change_of_share(after.astype(float) - before, asked, clusters)
-    low, high = (float(x[0]) for x in score_interval(sample, alpha))
-    shared = len(np.unique(clusters[asked])) < n
-    p = two_sided(sample) if shared else float(mcnemar(lost, gained))
-    return PairedChange(n, lost, gained, (gained - lost) / n, low, high, p)
+    if n and len(np.unique(clusters[asked])) < n:
+        return Pairs(n, lost, gained, two_sided(_sample(before, after, asked, clusters)))
+    return Pairs(n, lost, gained, float(mcnemar(lost, gained)))
+
+
+def change_interval(
+    before: Mask, after: Mask, asked: Mask, clusters: NDArray[np.intp], alpha: float = 0.025
+) -> tuple[float, float]:
+    """Tango's interval of the change, each end at one-sided `alpha`; at least one item asked."""
+    low, high = score_interval(_sample(before, after, asked, clusters), alpha)
+    return float(low[0]), float(high[0])
+
+
+def _sample(before: Mask, after: Mask, asked: Mask, clusters: NDArray[np.intp]) -> Strata:
+    return change_of_share(after.astype(float) - before, asked, clusters)
 
 
 def change_of_share(change: Floats, asked: Mask, clusters: NDArray[np.intp]) -> Strata:
