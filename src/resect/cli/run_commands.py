@@ -94,6 +94,19 @@ def run(
             rich_help_panel=_RUNNING,
         ),
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Show what it costs and can show, and run nothing.",
+            rich_help_panel=_RUNNING,
+        ),
+    ] = False,
+    anyway: Annotated[
+        bool,
+        typer.Option(
+            "--anyway", help="Run a study even if no version could pass.", rich_help_panel=_RUNNING
+        ),
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
     *,
@@ -101,6 +114,7 @@ def run(
 ) -> None:  # fmt: skip
     """Run a study, from a YAML file or from options; what is stored is not run again."""
     from resect.running import request
+    from resect.running.forecast import refuse_hopeless
 
     asked = request.study(
         study,
@@ -113,8 +127,41 @@ def run(
         calibration={"data": calibration, "nsamples": nsamples, "seqlen": seqlen},
         fields=fields,
     )
-    how = {"engine": engine, "workers": workers, "address": address}
+    if dry_run:
+        _plan(asked, trust_remote_code, as_json)
+        return
+    how: dict[str, Any] = {"engine": engine, "workers": workers, "address": address}
+    if not (anyway or smoke):
+        how["check"] = refuse_hopeless
     _run(asked, out, as_json, quiet, search, trust_remote_code=trust_remote_code, **how)
+
+
+@app.command()
+def plan(
+    study: Annotated[Path, typer.Argument(help="A study YAML file.")],
+    smoke: Annotated[bool, typer.Option("--smoke", help="The study's small version.")] = False,
+    trust_remote_code: Trust = False,
+    as_json: Json = False,
+) -> None:
+    """Show what a study costs and what it can show: questions, time, memory, power."""
+    from resect.running import request
+
+    asked = request.study(
+        study, smoke=smoke, models={}, methods=None, levels=None, tasks=None, every_model={},
+        calibration={}, fields={},
+    )  # fmt: skip
+    _plan(asked, trust_remote_code, as_json)
+
+
+def _plan(study: Any, trust_remote_code: bool, as_json: bool) -> None:
+    from resect.cli.output import print_json, say
+    from resect.running import driver, forecast
+
+    row = forecast.forecast(driver.resolve(study, trust_remote_code))
+    if as_json:
+        print_json(row.to_data())
+    else:
+        say(forecast.in_words(row))
 
 
 @app.command("eval")

@@ -40,14 +40,18 @@ def run(
     workers: int | None = None,
     address: str | None = None,
     trust_remote_code: bool = False,
+    check: Callable[[Resolved], None] | None = None,
 ) -> folder.Run:
     """Run what is not stored yet, then write summary, page and card.
 
     `trust_remote_code` allows the code that models and tasks of the study bring, where it asks for
-    that. Raises `RequestError` before anything is written where the study cannot be run.
+    that; `check` may refuse the study once all its names are found. Raises `RequestError` before
+    anything is written where the study cannot be run.
     """
     place = destination(place_of(study, out))
     resolved = driver.resolve(study, trust_remote_code)
+    if check is not None:
+        check(resolved)
     running = driver.engine_of(engine, notice, workers, address)
     found = folder.Run.create(place)
     provenance = _provenance(resolved.device)

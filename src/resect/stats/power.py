@@ -94,4 +94,4 @@ def items_needed(
     times = ((z * under + float(ndtri(target)) * true) / (margin - loss)) ** 2
     nothing = np.zeros((1, len(n)))
     same = (z / -float(ndtri(score_p(table(nothing, nothing, sizes), -margin)[0]))) ** 2
-    return ceil(max(times, same * (1 + 1e-9)) * n.sum())
+    return ceil(float(max(times, same * (1 + 1e-9)) * n.sum()))

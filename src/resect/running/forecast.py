@@ -1,0 +1,223 @@
+"""What a study will cost and what it can show, before anything is asked.
+
+Power is that of the primary test, by simulation on the study's own items: for an identical copy,
+for a version that loses nothing, and for one that loses a point.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from math import prod
+
+import numpy as np
+
+from resect.ask import Budget, first_budget
+from resect.errors import RequestError
+from resect.findings.summary import MARGIN
+from resect.findings.utility import pooled
+from resect.models import devices, loading
+from resect.record import Item, TaskInfo
+from resect.running.plan import sweeps
+from resect.running.resolve import Resolved
+from resect.running.walk import asker
+from resect.stats.power import copy_passes, items_needed, power
+
+FLIPS = 0.06
+"""The share of answers that is taken to change without any loss; 4 bits change about as many."""
+
+LOSS = 0.01
+TIMED = 8
+"""Prompts of each task that are timed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskForecast:
+    """One task: its items, what they can show, and what asking them takes.
+
+    `groups` are the units of the test: items of each gold label (rare ones together), or parents
+    where items share them. `same` is the power for a version that loses nothing while `FLIPS` of
+    the answers change, `one_point` for one that loses a point; `needed` items bring `same` to 80 %.
+    """
+
+    task: str
+    judged: bool
+    items: int
+    groups: tuple[int, ...]
+    margin: float
+    copy_passes: bool
+    same: float
+    one_point: float
+    needed: int | None
+    prompt_tokens: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """A study before it runs: cells, questions, tokens, seconds, bytes, and power.
+
+    `same` and `one_point` are of all judged tasks together; with several recipes a version is
+    chosen on one half of the items and tested on the other, which `confirmed` is the power of.
+    """
+
+    cells: int
+    questions: int
+    tokens: int | None
+    seconds: float | None
+    memory: int | None
+    same: float
+    one_point: float
+    confirmed: float | None
+    tasks: tuple[TaskForecast, ...]
+
+    def to_data(self) -> dict[str, object]:
+        """The document of `resect plan --json`."""
+        return asdict(self)
+
+
+def forecast(resolved: Resolved, timed: bool = True) -> Forecast:
+    """The forecast of a checked study; `timed` loads its first model and asks it a few prompts."""
+    study = resolved.study
+    cells = [cell for sweep in sweeps(resolved) for cell in sweep.cells]
+    asked = Counter(cell.spec.task for cell in cells)
+    rows = [
+        _task(resolved, name, own, info)
+        for (name, own), info in zip(resolved.items.items(), resolved.infos.values(), strict=True)
+    ]
+    memory = None
+    if timed:
+        rows, memory = _timed(resolved, rows)
+    judged = [row for row in rows if row.judged]
+    recipes = max((len(_of_role(resolved, role)) for role in study.models), default=0)
+    halves = [_power([max(n // 2, 1) for n in row.groups], row, study.alpha) for row in judged]
+    known = [row for row in rows if row.seconds is not None and row.prompt_tokens is not None]
+    whole = timed and len(known) == len(rows)
+    return Forecast(
+        cells=len(cells),
+        questions=sum(row.items * asked[row.task] for row in rows),
+        tokens=sum((row.prompt_tokens or 0) * asked[row.task] for row in rows) if whole else None,
+        seconds=sum((row.seconds or 0) * asked[row.task] for row in rows) if whole else None,
+        memory=memory,
+        same=prod(row.same for row in judged),
+        one_point=prod(row.one_point for row in judged),
+        confirmed=prod(halves) if recipes > 1 else None,
+        tasks=tuple(rows),
+    )
+
+
+def refuse_hopeless(resolved: Resolved) -> None:
+    """Raise `RequestError` for a study in which not even an identical copy could pass."""
+    if not any(recipe.levels or recipe.steps for recipe in resolved.study.recipes):
+        return
+    rows = forecast(resolved, timed=False).tasks
+    short = [row for row in rows if row.judged and not row.copy_passes]
+    if short:
+        raise RequestError(
+            f"the study cannot pass: {', '.join(map(_lacking, short))}; ask more items, a larger "
+            "--margin, list the task under shown_only, or run it --anyway."
+        )
+
+
+def _lacking(row: TaskForecast) -> str:
+    needed = f" and needs {row.needed}" if row.needed else ""
+    return f"{row.task} has {row.items} items{needed}"
+
+
+def _of_role(resolved: Resolved, role: str) -> list[str]:
+    return [recipe.name for recipe in resolved.study.recipes if recipe.applies_to(role)]
+
+
+def _task(resolved: Resolved, name: str, items: Sequence[Item], info: TaskInfo) -> TaskForecast:
+    study = resolved.study
+    plain = [item for item in items if item.variant is None]
+    margin = info.margin if study.margin is None else study.margin
+    groups = units_of(plain, info)
+    judged = info.kind != "score" and name not in study.shown_only
+    blank = TaskForecast(
+        task=name, judged=judged, items=len(items), groups=tuple(groups), margin=margin or MARGIN,
+        copy_passes=copy_passes(groups, margin, study.alpha) if judged else False,
+        same=0.0, one_point=0.0, needed=None,
+    )  # fmt: skip
+    if not judged:
+        return blank
+    return TaskForecast(**{
+        **asdict(blank),
+        "same": _power(groups, blank, study.alpha),
+        "one_point": _power(groups, blank, study.alpha, LOSS),
+        "needed": items_needed(groups, margin, study.alpha, FLIPS),
+    })  # fmt: skip
+
+
+def _power(groups: Sequence[int], row: TaskForecast, alpha: float, loss: float = 0.0) -> float:
+    return power(groups, row.margin, alpha, FLIPS, loss) if groups else 0.0
+
+
+def units_of(items: Sequence[Item], info: TaskInfo) -> list[int]:
+    """The units of a task's test: items of each group of gold labels; parents where shared."""
+    parents = {item.parent or item.id for item in items}
+    if len(parents) < len(items) or info.kind != "label":
+        return [len(parents)]
+    counts = np.array([sum(item.gold == label for item in items) for label in info.labels])
+    return [int(n) for n in np.bincount(pooled(counts), counts) if n]
+
+
+def _timed(resolved: Resolved, rows: Sequence[TaskForecast]) -> tuple[list[TaskForecast], int]:
+    """The rows with prompt tokens and seconds of one cell, and the bytes of the model."""
+    role, ref = next(iter(resolved.study.models.items()))
+    loaded = loading.load(ref, resolved.places[role])
+    budget = Budget(resolved.study.batch_tokens or first_budget(devices.kind(resolved.device)))
+    timed = []
+    for row in rows:
+        items, info = resolved.items[row.task], resolved.infos[row.task]
+        few = items[:: max(len(items) // TIMED, 1)][:TIMED]
+        asking = asker(loaded, info, few, budget)
+        started = time.perf_counter()
+        for _ in asking.ask(loaded.model):
+            pass
+        each = (time.perf_counter() - started) / len(few)
+        tokens = sum(len(prompt.ids) for prompt in asking.prompts) / len(few)
+        timed.append(TaskForecast(**{
+            **asdict(row),
+            "seconds": each * row.items,
+            "prompt_tokens": round(tokens * row.items),
+        }))  # fmt: skip
+    size = sum(p.numel() * p.element_size() for p in loaded.model.parameters())
+    return timed, 2 * size  # the intact model and one damaged copy
+
+
+def in_words(row: Forecast) -> str:
+    """A forecast as lines for the terminal."""
+    lines = [f"{row.cells} cells, {row.questions:,} questions"]
+    if row.tokens is not None and row.seconds is not None:
+        lines[0] += f", {row.tokens:,} prompt tokens, about {_duration(row.seconds)}"
+    if row.memory is not None:
+        lines[0] += f", {row.memory / 1e9:.2g} GB for the model and a copy"
+    lines.append("")
+    heads = ("items", "margin", "copy", "no loss", "1 point", "80 % at")
+    lines.append(f"{'task':20} " + " ".join(f"{head:>8}" for head in heads))
+    for task in row.tasks:
+        if not task.judged:
+            lines.append(f"{task.task:20} {task.items:8} shown, not judged")
+            continue
+        copy = "passes" if task.copy_passes else "cannot"
+        needed = "never" if task.needed is None else f"{task.needed}"
+        lines.append(
+            f"{task.task:20} {task.items:8} {100 * task.margin:8.3g} {copy:>8} "
+            f"{task.same:8.0%} {task.one_point:8.0%} {needed:>8}"
+        )
+    judged = [task for task in row.tasks if task.judged]
+    if len(judged) > 1:
+        lines.append(f"{'all tasks':20} {'':26} {row.same:8.0%} {row.one_point:8.0%}")
+    if row.confirmed is not None:
+        lines.append(f"A version chosen among recipes is tested on half of the items: "
+                     f"{row.confirmed:.0%} without loss.")  # fmt: skip
+    return "\n".join(lines)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
