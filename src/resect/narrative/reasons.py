@@ -1,15 +1,18 @@
-"""Reasons in words: typed values of a finding made into the sentence that summary.json carries."""
+"""Levels, lists and degraded cells in words; the reasons of verdicts in summary.json."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from resect.findings.rows import DegradedCell, Safety, SmallestSafe, Summary
 
+Row = TypeVar("Row", Safety, SmallestSafe)
+
 
 def at(level: float | None) -> str:
-    """A level in words: `45 %`, `4 bits`, or that nothing was swept."""
+    """A level in words: `45 %`, `4 bits`, or `its only level`."""
     if level is None:
         return "its only level"
     return f"{level:g} bits" if level >= 1 else f"{100 * level:.3g} %"
@@ -33,22 +36,14 @@ def degraded(cells: Sequence[DegradedCell]) -> str:
 
 
 def explained(summary: Summary) -> Summary:
-    """The summary with the reasons that take more than one value of a row to say."""
+    """The summary whose reasons of verdicts also name their degraded cells."""
     return replace(
         summary,
-        safety=tuple(map(_safety, summary.safety)),
-        smallest_safe=tuple(map(_smallest, summary.smallest_safe)),
+        safety=tuple(map(_with_cells, summary.safety)),
+        smallest_safe=tuple(map(_with_cells, summary.smallest_safe)),
     )
 
 
-def _safety(row: Safety) -> Safety:
-    return replace(row, reason=_with(row.reason, row.degraded))
-
-
-def _smallest(row: SmallestSafe) -> SmallestSafe:
-    return replace(row, reason=_with(row.reason, row.degraded))
-
-
-def _with(reason: str | None, cells: Sequence[DegradedCell]) -> str | None:
-    """A reason with the cells that fell back."""
-    return "; ".join(part for part in (reason, degraded(cells)) if part) or None
+def _with_cells(row: Row) -> Row:
+    reason = "; ".join(part for part in (row.reason, degraded(row.degraded)) if part)
+    return replace(row, reason=reason or None)

@@ -16,10 +16,10 @@ from resect.report.data.table import Table
 from resect.report.formatting import markdown
 
 LIMITS = (
-    "This is not a statement of clinical safety: “within the margin on these items” says how often "
-    "the keyed answer came back on this item set, and nothing about patients.",
-    "Numbers hold for these items, prompts and readers; another protocol under the same name gives "
-    "other numbers.",
+    "This is not a statement of clinical safety: “within the margin on these items” compares how "
+    "often the keyed answers were given on these items, and says nothing about patients.",
+    "The numbers hold for these items, prompts and parsers; another protocol of the same name "
+    "gives other numbers.",
 )
 TASK_KEYS = ("name", "n", "protocol", "primary", "margin", "floors")
 
@@ -78,29 +78,28 @@ def _card(scope: Scope) -> Card:
 
 
 def _statistics(scope: Scope) -> list[str]:
-    """How the safe level was tested, or that it was not."""
+    """How levels were tested, or that they were not."""
     rows = scope.summary.safety
     if not rows:
-        return ["Non-inferiority was not tested: this card claims no safe level."]
+        return ["Non-inferiority was not tested: no level is claimed as passed."]
     alphas = sorted({text.decimal(row.alpha, 4) for row in rows})
     sentence = f"Each model and recipe was tested at one-sided alpha {' and '.join(alphas)}"
     if len({row.recipe for row in rows}) > 1:
-        sentence += "; the smallest safe version of a model, chosen among its recipes, was tested "
-        sentence += "at alpha divided by their number"
+        sentence += "; the smallest version of a model that passed, chosen among its recipes, was "
+        sentence += "tested at alpha divided by their number"
     if scope.seeded:
         sentence += "; a recipe with several seeds passes where every seed does"
     return [f"{sentence}."]
 
 
 def _text(scope: Scope, card: Card) -> str:
-    headline = card["headline"] or "No verdict was computed for this run."
     parts = ["\n>\n".join(f"> {markdown(line)}" for line in card["limits"])]
-    parts += [f"# {markdown(card['study'] or 'unnamed study')}", f"**{markdown(headline)}**"]
-    parts += ["## Safe level", _reach(scope), *_models(scope)]
+    parts += [f"# {markdown(card['study'] or 'unnamed study')}", f"**{markdown(scope.headline)}**"]
+    parts += ["## Passed levels", _reach(scope), *_models(scope)]
     for recipe in scope.recipes:
         parts += [f"## {markdown(recipe)}", _glance(scope, recipe)]
     tested = _table(safety.safety_table(scope))
-    parts += ["## Every sweep that was tested", tested] if tested else []
+    parts += ["## Every tested sweep", tested] if tested else []
     if card["sentences"]:
         parts += ["## The findings in sentences", _list(card["sentences"])]
     asked = [
@@ -110,7 +109,7 @@ def _text(scope: Scope, card: Card) -> str:
     parts += ["## What was asked", "\n".join(asked) or "The summary does not describe its tasks."]
     troubles = [*card["missing"], *card["warnings"]]
     if card["degraded_or_failed"]:
-        troubles.append(f"{card['degraded_or_failed']} degraded or failed cells: see the report.")
+        troubles.append(f"{card['degraded_or_failed']} degraded or failed cells: see report.html.")
     parts += ["## Warnings and gaps", _list(troubles)] if troubles else []
     provenance = _provenance(scope.summary.provenance)
     parts += ["## Provenance", provenance] if provenance else []
@@ -151,11 +150,11 @@ def _reach(scope: Scope) -> str:
 
 def _glance(scope: Scope, recipe: str) -> str:
     heads = (
-        "Task", "n", "Model", "Intact accuracy", "Highest floor", "Safe up to", "Onset",
-        "Half the skill gone (text)", "(options)", "Breaks first", "Who holds better",
+        "Task", "n", "Model", "Intact accuracy", "Highest floor", "Passed up to", "Onset",
+        "Half-level by text", "Half-level by options", "Breaks first", "More robust",
     )  # fmt: skip
     body = [
-        (row.task, row.n, row.model.label, row.intact, row.floor, row.safe, row.onset, row.half,
+        (row.task, row.n, row.model.label, row.intact, row.floor, row.passed, row.onset, row.half,
          row.half_options, row.breaks, row.verdict)
         for row in glance(scope, recipe)
     ]  # fmt: skip

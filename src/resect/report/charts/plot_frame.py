@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from resect.report.charts import svg
 from resect.report.charts.axes import Axis, ticks
-from resect.report.charts.svg import COLOURS, GREY, Scale, colour, el, scale
+from resect.report.charts.svg import GREY, Scale, colour, el, scale, slot_class
 
 GRID = "#e3e6ea"
 LABELS = 10
@@ -88,7 +88,7 @@ class End(NamedTuple):
 
 def end_names(plot: Frame, ends: Sequence[End]) -> list[str]:
     """Each line's name beside its end, moved apart where they would touch."""
-    placed = svg.spread([end.y for end in ends], 13, plot.top + 4, plot.bottom)
+    placed = svg.spread([end.y for end in ends], [13.0] * len(ends), plot.top + 4, plot.bottom)
     edge = max([end.x for end in ends], default=0.0) + 12
     parts = []
     for end, y in zip(ends, placed, strict=True):
@@ -100,5 +100,5 @@ def end_names(plot: Frame, ends: Sequence[End]) -> list[str]:
         name = end.label if len(end.label) <= 11 else end.label[:10] + "…"
         word = svg.text(edge + 12, y + 3.8, name, fill=shade, font_weight="600", class_="name")
         path = el("path", d=lead, class_="lead", **line)
-        parts.append(el("g", path, sign, word, class_=f"m{end.slot % len(COLOURS)}"))
+        parts.append(el("g", path, sign, word, class_=slot_class(end.slot)))
     return parts

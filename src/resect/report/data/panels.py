@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from resect.catalog import OUTCOMES, QUANTITIES, label
-from resect.findings.rows import Better, Comparison, CurvePoint, Task
-from resect.report.charts.axes import Axis, axis
-from resect.report.charts.chart_data import BarChart, Floor, Line, LineChart, Spot
-from resect.report.data.annotations import marks
+from resect.findings.rows import Better, Cliff, CliffKind, Comparison, CurvePoint, SweepState, Task
+from resect.report.charts.axes import Axis, axis, place
+from resect.report.charts.chart_data import BarChart, Floor, Line, LineChart, Mark, Spot
 from resect.report.data.metrics import is_share, measured, views
-from resect.report.data.scope import Model, Scope, distinct
+from resect.report.data.scope import CLIFFS, VIEWS, Model, Scope, distinct
 
 _LETTERS = 70  # what there is room for below the title
 
@@ -192,6 +191,44 @@ def _merged(floors: Sequence[Floor]) -> tuple[Floor, ...]:
         else:
             merged.append(floor)
     return tuple(merged)
+
+
+# ── marks ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def marks(scope: Scope, task: str, recipe: str, axis: Axis) -> tuple[Mark, ...]:
+    """Everything found on the curves of one task under one recipe, model by model."""
+    return tuple(
+        mark for model in scope.models for mark in _marks_of(scope, model, task, recipe, axis)
+    )
+
+
+def _marks_of(scope: Scope, model: Model, task: str, recipe: str, axis: Axis) -> Iterator[Mark]:
+    verdict = scope.deciding(model.name, recipe)
+    if verdict is not None and verdict.safe_level is not None:
+        x = place(axis, verdict.safe_level)
+        if x is not None:
+            beyond = verdict.state == SweepState.ALL
+            yield Mark(model.label, model.slot, verdict.view, "passed", "", x, None, None, beyond)
+    for view in VIEWS:
+        for kind, metric in CLIFFS:
+            cliff = scope.cliff(model.name, task, recipe, view, kind, metric)
+            if cliff is not None:
+                yield from _cliff_marks(cliff, model, axis)
+
+
+def _cliff_marks(cliff: Cliff, model: Model, axis: Axis) -> Iterator[Mark]:
+    half, steepest = cliff.kind == CliffKind.HALF, cliff.kind == CliffKind.STEEPEST
+    if cliff.level is None and not (cliff.censored and half):
+        return
+    x = axis.high if cliff.level is None or cliff.censored else place(axis, cliff.level)
+    ends = (cliff.level, cliff.to) if steepest else (cliff.low, cliff.high)
+    low, high = (None if end is None else place(axis, end) for end in ends)
+    if low is not None and high is None and not steepest:
+        high = axis.high
+    if x is not None:
+        kind, censored = cliff.kind.value, cliff.censored
+        yield Mark(model.label, model.slot, cliff.view, kind, cliff.metric, x, low, high, censored)
 
 
 # ── outcomes and comparisons ────────────────────────────────────────────────────────────────────
