@@ -101,13 +101,14 @@ def change(difference: float | None, low: float | None, high: float | None) -> s
     return shown if low is None or high is None else f"{shown} [{points(low)}, {points(high)}]"
 
 
-def level(value: float | None) -> str:
+def level(value: object) -> str:
     """A level in words: `35 %` removed, `4 bits`, `intact`, or `fixed` where nothing is swept."""
-    if value is None:
+    number = finite(value)
+    if number is None:
         return "fixed"
-    if value == 0:
+    if number == 0:
         return "intact"
-    return f"{_trim(value * 100)} %" if value < 1 else f"{_trim(value)} bits"
+    return f"{_trim(number * 100)} %" if number < 1 else f"{_trim(number)} bits"
 
 
 def half(cliff: HalfLevel | Cliff | Failing | None) -> str:

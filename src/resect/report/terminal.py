@@ -22,7 +22,7 @@ MOST = 3
 """Recipes with a table of their own."""
 
 NARROW = 110
-"""Characters of a line below which intervals are left out."""
+"""Characters of a line below which intervals are left out, and `or more` is +."""
 
 STYLES = ("bold blue", "bold dark_orange", "bold green", "bold magenta")
 LIMIT = "Within the margin on these items is not clinical safety."
@@ -67,26 +67,21 @@ def _table(scope: Scope, recipe: str, plain: bool, width: int) -> Table:
         box=None if plain else box.SIMPLE_HEAD,
         title_justify="left",
         pad_edge=False,
+        collapse_padding=True,
     )
-    heads = (
-        "task",
-        "model",
-        "intact",
-        "passed up to",
-        "half-level, text",
-        "options",
-        "more robust",
-    )
+    heads = ("task", "model", "intact", "passed up to", "half-level text", "options", "more robust")
     for head in heads:
-        table.add_column(head, no_wrap=head in ("task", "model"))
+        table.add_column(head.replace(" ", "\n", 1), no_wrap=head in ("task", "model"))
     last = ""
     for row in glance(scope, recipe):
         name = Text(text.plain(row.model.label), style=STYLES[row.model.slot % len(STYLES)])
         cells = [row.intact, row.passed, row.half, row.half_options]
         if width < NARROW:
-            cells = [cell.partition(" [")[0] for cell in cells]
+            cells = [cell.partition(" [")[0].replace(" or more", "+") for cell in cells]
         again = row.task == last
-        task, verdict = ("", "") if again else (text.plain(row.task), row.verdict)
-        table.add_row(Text(task), name, *(Text(text.plain(cell)) for cell in (*cells, verdict)))
+        task, better = ("", "") if again else (row.task, row.verdict.replace(" better", ""))
+        table.add_row(
+            Text(text.plain(task)), name, *(Text(text.plain(cell)) for cell in (*cells, better))
+        )
         last = row.task
     return table

@@ -53,7 +53,6 @@ class Floor(NamedTuple):
 class Mark(NamedTuple):
     """One finding on the axis of a sweep; `censored` where it lies beyond the last level."""
 
-    label: str
     slot: int
     view: str
     kind: str

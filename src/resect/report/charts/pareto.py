@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from resect.report import formatting as text
 from resect.report.charts import svg
-from resect.report.charts.axes import ticks
+from resect.report.charts.axes import axis, ticks
 from resect.report.charts.plot_frame import SOFT, Frame, frame, heading, value_grid
 from resect.report.charts.svg import GREY, colour, el, slot_class
 from resect.report.data.scope import Model
@@ -227,20 +227,15 @@ def _intact_mark(front: Front, v: Version, slot: int | None, x: float, y: float)
 
 
 def _grouped(front: Front) -> dict[tuple[Model, str], list[Version]]:
-    """Versions by sweep, the intact model first in each."""
-    whole = {v.model: v for v in front.versions if v.intact}
+    """Versions by sweep in rising damage, the intact model first in each."""
+    intact = {v.model: [v] for v in front.versions if v.intact}
     groups: dict[tuple[Model, str], list[Version]] = {}
     for v in front.versions:
         if not v.intact:
             groups.setdefault((v.model, v.recipe), []).append(v)
-    for (model, _), versions in groups.items():
-        versions.sort(
-            key=lambda v: v.level if v.level is not None else 0.0,
-            reverse=any((v.level or 0) > 1 for v in versions),
-        )
-        if model in whole:
-            versions.insert(0, whole[model])
-    for model, v in whole.items():
-        if not any(name == model for name, _ in groups):
-            groups[model, "none"] = [v]
-    return groups
+    for (model, recipe), versions in groups.items():
+        order = axis(v.level for v in versions).positions
+        versions.sort(key=lambda v: order[v.level])
+        groups[model, recipe] = [*intact.get(model, []), *versions]
+    swept = {model for model, _ in groups}
+    return groups | {(model, "none"): vs for model, vs in intact.items() if model not in swept}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from resect.catalog import OUTCOMES, QUANTITIES, label
@@ -10,7 +11,7 @@ from resect.findings.rows import Better, Cliff, CliffKind, Comparison, CurvePoin
 from resect.report.charts.axes import Axis, axis, place
 from resect.report.charts.chart_data import BarChart, Floor, Line, LineChart, Mark, Spot
 from resect.report.data.metrics import is_share, measured, views
-from resect.report.data.scope import CLIFFS, VIEWS, Model, Scope, distinct
+from resect.report.data.scope import CLIFFS, VIEWS, Model, Scope, distinct, first_seed
 
 _LETTERS = 70  # what there is room for below the title
 
@@ -97,22 +98,15 @@ def _spots(rows: Sequence[CurvePoint], metric: str, levels: Axis) -> tuple[Spot,
 
 def _over_seeds(sweeps: Sequence[tuple[Spot, ...]]) -> tuple[Spot, ...]:
     """One spot a level: mean, lowest and highest over the seeds that have a value there."""
-    by_place: dict[float, list[Spot]] = {}
-    for spots in sweeps:
-        for spot in spots:
-            by_place.setdefault(spot.x, []).append(spot)
     merged = []
-    for x in sorted(by_place):
-        values = _known(spot.value for spot in by_place[x])
-        troubled = [spot.status for spot in by_place[x] if spot.status != "success"]
-        merged.append(
-            by_place[x][0]._replace(
-                value=sum(values) / len(values) if values else None,
-                low=min(values, default=None),
-                high=max(values, default=None),
-                status=troubled[0] if troubled else "success",
-            )
-        )
+    everywhere = sorted((spot for spots in sweeps for spot in spots), key=lambda spot: spot.x)
+    for _, group in groupby(everywhere, key=lambda spot: spot.x):
+        seeds = list(group)
+        values = _known(spot.value for spot in seeds)
+        mean = sum(values) / len(values) if values else None
+        low, high = min(values, default=None), max(values, default=None)
+        status = next((spot.status for spot in seeds if spot.status != "success"), "success")
+        merged.append(seeds[0]._replace(value=mean, low=low, high=high, status=status))
     return tuple(merged)
 
 
@@ -209,7 +203,7 @@ def _marks_of(scope: Scope, model: Model, task: str, recipe: str, axis: Axis) ->
         x = place(axis, verdict.safe_level)
         if x is not None:
             beyond = verdict.state == SweepState.ALL
-            yield Mark(model.label, model.slot, verdict.view, "passed", "", x, None, None, beyond)
+            yield Mark(model.slot, verdict.view, "passed", "", x, None, None, beyond)
     for view in VIEWS:
         for kind, metric in CLIFFS:
             cliff = scope.cliff(model.name, task, recipe, view, kind, metric)
@@ -228,7 +222,7 @@ def _cliff_marks(cliff: Cliff, model: Model, axis: Axis) -> Iterator[Mark]:
         high = axis.high
     if x is not None:
         kind, censored = cliff.kind.value, cliff.censored
-        yield Mark(model.label, model.slot, cliff.view, kind, cliff.metric, x, low, high, censored)
+        yield Mark(model.slot, cliff.view, kind, cliff.metric, x, low, high, censored)
 
 
 # ── outcomes and comparisons ────────────────────────────────────────────────────────────────────
@@ -238,16 +232,11 @@ def outcome_chart(
     scope: Scope, task: str, recipe: str, model: Model, names: tuple[str, ...]
 ) -> BarChart | None:
     """The shares of these outcomes of one model and task, by level, in the text view."""
-    rows = [
-        row
-        for row in scope.sweep(task, recipe)
-        if row.model == model.name and row.view == "text" and row.outcomes
-    ]
+    sweep = [row for row in scope.sweep(task, recipe) if row.model == model.name and row.outcomes]
+    rows = [row for row in first_seed(sweep, recipe) if row.view == "text"]
     if not rows:
         return None
     positions = axis(row.level for row in rows).positions
-    first = rows[-1].seed
-    rows = [row for row in rows if row.seed == first or row.recipe != recipe]
     rows.sort(key=lambda row: positions[row.level])
     levels = tuple(row.level for row in rows)
     shares, right = tuple(row.outcomes for row in rows), tuple(row.accuracy for row in rows)

@@ -93,12 +93,11 @@ def comparison_table(scope: Scope, recipe: str) -> Table:
 
 
 def _compared_kinds(scope: Scope, kinds: Mapping[str, Comparison]) -> tuple[str, ...]:
-    cells = []
-    for kind in KINDS:
-        row = kinds.get(kind)
-        cells += [text.DASH] * 2 if row is None else [
-            text.interval(row.difference, row.low, row.high), text.decimal(row.detectable)
-        ]  # fmt: skip
+    cells = [text.DASH] * 4
+    for i, kind in enumerate(KINDS):
+        if row := kinds.get(kind):
+            shown = text.interval(row.difference, row.low, row.high)
+            cells[2 * i : 2 * i + 2] = shown, text.decimal(row.detectable)
     rows = list(kinds.values())
     plain = [verdict_word(scope, r, r.verdict) for r in rows if r.verdict is not None]
     holm = [verdict_word(scope, r, r.verdict_holm) for r in rows if r.verdict_holm is not None]
