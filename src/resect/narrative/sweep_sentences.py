@@ -58,7 +58,7 @@ def _of_seeds(cliffs: Sequence[Cliff], model: str) -> str:
         count = _count(len(levels), len(cliffs), "all")
         parts.append(f"is gone at {' to '.join(shown)} % {where} with {count}")
     if beyond:
-        parts.append(f"is not seen gone with {_count(beyond, len(cliffs), 'any of')}")
+        parts.append(f"is not gone with {_count(beyond, len(cliffs), 'any of')}")
     if unknown:
         why = "; ".join(dict.fromkeys(cliff.reason or "no reason" for cliff in unknown))
         count = _count(len(unknown), len(cliffs), "any of")
@@ -88,7 +88,7 @@ def _half(cliff: Cliff, model: str, skill: str) -> str:
     if cliff.censored:
         last = "" if cliff.last_level is None else f" up to {at(cliff.last_level)}"
         low = "" if cliff.low is None else f" (interval from {100 * cliff.low:.0f} %)"
-        return f"half of {skill} is not seen gone{last}{low}"
+        return f"half of {skill} is not gone{last}{low}"
     if cliff.no_skill:
         return f"{model} has no skill clearly above guessing to lose"
     return f"the level at which half of {skill} is gone is not known ({cliff.reason})"

@@ -47,12 +47,12 @@ def heading(title: str, subtitle: str = "", note: str = "", width: float = svg.W
 SOFT = {"fill": GREY, "class_": "soft"}
 
 
-def value_grid(plot: Frame, low: float, high: float, share: bool, digits: int = 2) -> list[str]:
+def value_grid(plot: Frame, low: float, high: float, share: bool) -> list[str]:
     """Horizontal grid lines with their values."""
     parts = []
     for value in ticks(low, high):
         y = plot.y(value)
-        shown = f"{value * 100:.0f}" if share else f"{value:.{digits}f}".removesuffix("0")
+        shown = f"{value * 100:.0f}" if share else f"{value:.2f}".removesuffix("0")
         parts.append(
             el("line", x1=plot.left, x2=plot.right + 6, y1=y, y2=y, class_="grid", stroke=GRID)
         )
@@ -71,7 +71,7 @@ def level_axis(plot: Frame, axis: Axis, bottom: float) -> list[str]:
             el("line", x1=x, x2=x, y1=plot.bottom, y2=bottom + 4, class_="grid", stroke="#c9ced4")
         )
         parts.append(svg.text(x, bottom + 16, label, text_anchor="middle", **SOFT))
-    name = "share removed, as asked" if axis.kind == "fraction" else "level, in rising damage"
+    name = "share removed" if axis.kind == "fraction" else "level, in rising damage"
     middle = (plot.left + plot.right) / 2
     parts.append(svg.text(middle, bottom + 31, name, text_anchor="middle", **SOFT))
     return parts
