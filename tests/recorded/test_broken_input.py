@@ -166,7 +166,7 @@ def test_two_files_without_levels_are_one_comparison(tmp_path):
     assert (only["only_a"], only["only_b"], only["verdict"]) == (20, 0, "a better")
     assert only["difference"] == 0.5
     assert only["low"] < 0.5 < only["high"]
-    assert "so there is one comparison" in (run.path / "report.html").read_text()
+    assert "so only the intact models are compared" in (run.path / "report.html").read_text()
 
 
 def test_names_that_nobody_has(tmp_path):

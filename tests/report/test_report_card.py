@@ -91,7 +91,9 @@ def test_nothing_to_show_is_a_sentence() -> None:
 
 def test_card_says_how_far_and_what_stopped_it() -> None:
     shown, data = card.render(fixture.load(findings.summary()))
-    assert shown.index("clinical safety") < shown.index("## Safe level") < shown.index("## Models")
+    assert (
+        shown.index("clinical safety") < shown.index("## Passed levels") < shown.index("## Models")
+    )
     assert "**30 %** stays within 5 points of its intact self, by text, on all 3 tasks" in shown
     assert (
         "Stopped at 35 % by accuracy on pubmedqa: \u22126.0 [\u22129.0, \u22123.0] points" in shown

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
-from importlib.resources import files
 from typing import Any
 
 import findings_fixture as findings
@@ -102,9 +101,8 @@ def test_every_test_of_a_verdict_has_its_words(data: dict[str, Any], test: str) 
     assert {line[1] for line in sweep.lines} == {catalog.QUANTITIES[test].label}
 
 
-def test_every_outcome_has_its_colour_on_the_page() -> None:
-    css = files("resect.report.page").joinpath("page.css").read_text()
+def test_every_outcome_has_its_colour_on_the_page(scope: Scope) -> None:
+    html = page.render(scope.summary)
     for name, outcome in catalog.OUTCOMES.items():
-        assert f"svg .o-{name}{{fill:var(--{name})}}" in css
-        assert f".swatch.o-{name}{{background:var(--{name})}}" in css
-        assert f"--{name}:{outcome.colour};" in css
+        assert f"--o-{name}:{outcome.colour};" in html
+        assert f".o-{name}{{--own:var(--o-{name})}}" in html

@@ -178,7 +178,7 @@ def test_the_shared_baseline_joins_a_sweep() -> None:
 
 
 def test_labels_are_spread_apart() -> None:
-    placed = svg.spread([50, 51, 52], 10, 0, 55)
+    placed = svg.spread([50, 51, 52], [10, 10, 10], 0, 55)
     assert placed == sorted(placed)
     assert all(b - a >= 10 for a, b in itertools.pairwise(placed))
     assert placed[-1] <= 55

@@ -16,9 +16,8 @@ from resect.report import card, figures
 from resect.report.charts import svg
 from resect.report.charts.axes import axis, place
 from resect.report.charts.pareto import scatter
-from resect.report.data import annotations as marks
 from resect.report.data import bias_tables as measures
-from resect.report.data import configurations, tables, versions
+from resect.report.data import configurations, panels, tables, versions
 from resect.report.data import divergent_items as divergent
 from resect.report.data import overview as glance
 from resect.report.data import safety_tables as safe
@@ -86,14 +85,14 @@ def test_every_state_of_safety_has_its_word(
 
 def test_marks_equal_the_cliffs_and_the_safe_level(summary: dict[str, Any], scope: Scope) -> None:
     at = axis(fixture.LEVELS)
-    found = marks.marks(scope, "pubmedqa", "magnitude", at)
+    found = panels.marks(scope, "pubmedqa", "magnitude", at)
     names = {model.slot: model.name for model in scope.models}
     for row in summary["cliffs"]:
         if row["task"] == "pubmedqa" and row["level"] is not None:
             key = (row["model"], row["view"], row["kind"], row["metric"])
             same = [m for m in found if (names[m.slot], m.view, m.kind, m.metric) == key]
             assert [m.x for m in same] == [row["level"]]
-    assert {m.x for m in found if m.kind == "safe"} == {findings.SAFE}
+    assert {m.x for m in found if m.kind == "passed"} == {findings.SAFE}
 
 
 def test_bits_are_placed_between_their_neighbours() -> None:
@@ -106,11 +105,11 @@ def test_bits_are_placed_between_their_neighbours() -> None:
 def test_shares_and_flips_equal_the_summary(scope: Scope) -> None:
     chart = measures.share_charts(scope, "pubmedqa", "magnitude")[0]
     assert [line.reference for line in chart.lines] == [0.552, 0.338, 0.11]
-    flips = measures.trust_chart(scope, "flips", "pubmedqa", "magnitude")
+    flips = measures.leaning_chart(scope, "trust", "flips", "pubmedqa", "magnitude")
     assert flips
     values = {spot.value for line in flips.lines for spot in line.spots if spot.level != 0}
     assert values == {13 / 500}
-    assert measures.trust_chart(scope, "brier", "nope", "magnitude") is None
+    assert measures.leaning_chart(scope, "trust", "brier", "nope", "magnitude") is None
 
 
 def test_nothing_on_the_front_is_beaten(summary: dict[str, Any]) -> None:
@@ -160,17 +159,17 @@ def test_what_is_safe_is_filled_and_the_smallest_has_a_ring(summary: dict[str, A
     plain = scatter(front)
     hollow = [v for v in front.versions if v.safe is False]
     assert plain.count('class="hollow"') == len(hollow) > 0
-    assert "smallest safe" not in plain
+    assert "smallest that passed" not in plain
     best = next(v for v in front.versions if v.safe)
     named = SMALLEST | {"model": best.model.name, "recipe": best.recipe, "level": best.level}
     drawn = front_of(given | {"smallest_safe": [named]})
     assert drawn
     assert drawn.smallest == (best,)
-    assert "smallest safe" in scatter(drawn)
+    assert "smallest that passed" in scatter(drawn)
     blind = [row | {"state": "not assessable", "passed": []} for row in given["safety"]]
     unknown = front_of(given | {"safety": blind})
     assert unknown
-    assert "could not be assessed" in scatter(unknown)
+    assert "undetermined" in scatter(unknown)
 
 
 def test_many_recipes_have_a_key_and_markers_of_their_own(summary: dict[str, Any]) -> None:
@@ -269,7 +268,7 @@ def test_a_degraded_version_is_called_so(summary: dict[str, Any]) -> None:
     front = front_of(given)
     assert front
     assert {v.level for v in front.versions if v.degraded} == {0.3, 0.65}  # one was before
-    assert "within the margin, degraded" in scatter(front)
+    assert "passed, degraded" in scatter(front)
 
 
 def test_divergences_stand_side_by_side(scope: Scope) -> None:
@@ -281,7 +280,7 @@ def test_divergences_stand_side_by_side(scope: Scope) -> None:
 
 def test_glance_names_what_breaks_first(scope: Scope) -> None:
     one = glance.glance(scope, "magnitude")[0]
-    assert (one.breaks, one.safe) == ("answering", "30 %")
+    assert (one.breaks, one.passed) == ("answering", "30 %")
     assert one.onset.startswith("36 % [31, 41]")
 
 
@@ -289,12 +288,12 @@ def test_the_page_shows_every_finding(html: str) -> None:
     for said in (
         "Stopped at 35 % by accuracy on pubmedqa",
         "After Holm",
-        "could have seen",
+        "Detectable",
         "topic: heart",
         "McNemar p",
         "40 of 500",
         "specialist outlasts the base on 7",
-        "1 more: their texts were not handed",
+        "1 more items: this page does not have their texts",
         "share of all parameters that are zero",
     ):
         assert said in html, said

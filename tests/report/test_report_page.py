@@ -71,7 +71,7 @@ def visible(html: str) -> str:
 
 
 def test_embedded_data_equal_the_summary(html: str) -> None:
-    """Exactly what is packed; test_report_drawing.py has what the script makes of it."""
+    """Exactly what is packed; test_report_payload.py has what the script makes of it."""
     assert embedded(html)["summary"] == compact(to_data(fixture.load(fixture.summary())))
 
 
@@ -209,7 +209,7 @@ def _nulls(summary: dict[str, Any]) -> None:
         (_only_options, (0.0, 0.5, 0.9), "The text view was not asked"),
         (_nulls, (0.0, 0.5, 0.9), "not available"),
         (lambda summary: None, (0.0,), "Fewer than three levels"),
-        (lambda summary: None, (0.5,), "The baseline is missing"),
+        (lambda summary: None, (0.5,), "The intact model was not asked"),
         (
             _without("tasks", "verdict", "provenance", "warnings"),
             (0.0, 0.5),
@@ -242,7 +242,7 @@ def test_a_tested_safe_level_is_shown() -> None:
     shown = visible(page.render(fixture.load(fixture.summary() | {"safety": [tested]})))
     assert "Within the margin up to" in shown
     assert "0.0250" in shown
-    assert "claims no safe level" not in shown
+    assert "no level is claimed" not in shown
 
 
 def test_two_recipes_get_their_own_figures() -> None:
@@ -252,5 +252,6 @@ def test_two_recipes_get_their_own_figures() -> None:
     html = page.render(fixture.load(summary))
     assert '<option value="wanda">' in html
     recipes = embedded(html)["figures"]["columns"]["recipe"]["values"]
+    recipes += re.findall(r'<figure [^>]*data-recipe="([^"]*)"', html)
     assert recipes.count("wanda") == recipes.count("magnitude") > 0
     assert 'data-recipe="magnitude"' in html

@@ -99,8 +99,8 @@ def test_rates_stand_beside_what_guessing_gets(summary: dict[str, Any], scope: S
 
 def test_the_page_has_the_panel_and_says_what_would_fill_it(summary: dict[str, Any]) -> None:
     html = page.render(fixture.load(summary))
-    assert "Utility or reliability: which breaks first" in html
+    assert "Reliability: does it break before skill?" in html
     assert "Earlier by, levels" in html
-    assert "Medical against general tasks" in html
+    assert "Medical and general tasks" in html
     bare = {**summary, "reliability": [], "reliability_first": [], "abstention": [], "domains": []}
     assert "--variants permuted,swapped,unsure" in page.render(fixture.load(bare))

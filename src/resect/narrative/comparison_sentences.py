@@ -1,4 +1,4 @@
-"""Sentences on which of two models keeps more, and which is better intact."""
+"""Sentences on which of two models keeps more skill, and which is better intact."""
 
 from __future__ import annotations
 
@@ -116,20 +116,23 @@ def _conclusion(absolute: Comparison, retention: Comparison, a: str, b: str) -> 
     if verdict is None:
         both = absolute.difference is not None and retention.difference is not None
         return f"no verdict: {absolute.undecided}" if both else "no verdict"
-    ending = {Better.A: f"{a} is better by both", Better.B: f"{b} is better by both"}.get(
-        verdict, str(verdict)
-    )
+    ending = _better(verdict, a, b, " by both")
     if verdict is Better.NEITHER and absolute.detectable and retention.detectable:
         ending += (
             f", where differences of {absolute.detectable:.3f} and "
             f"{retention.detectable:.3f} could have been shown"
         )
     if corrected is not None and corrected is not verdict:
-        after = {Better.A: f"{a} is better", Better.B: f"{b} is better"}.get(
-            corrected, str(corrected)
-        )
+        after = _better(corrected, a, b)
         ending += f" (after Holm's correction over {absolute.family} tests: {after})"
     return ending
+
+
+def _better(verdict: Better, a: str, b: str, ending: str = "") -> str:
+    """Which of two models is better, or the verdict's own word."""
+    if verdict in (Better.A, Better.B):
+        return f"{a if verdict is Better.A else b} is better{ending}"
+    return str(verdict)
 
 
 def _difference(row: Comparison) -> str:
@@ -141,15 +144,13 @@ def _difference(row: Comparison) -> str:
 
 def _intact(summary: Summary, called: ModelNames) -> list[str]:
     """Who is better before any damage, in the view that is read first."""
-    rows = first_view(summary.intact)
-    return [_intact_pair(row, called) for row in rows]
+    return [_intact_pair(row, called) for row in first_view(summary.intact)]
 
 
 def _intact_pair(row: IntactComparison, called: ModelNames) -> str:
     a, b = called[row.a], called[row.b]
-    verdict = {Better.A: f"{a} is better", Better.B: f"{b} is better"}.get(
-        row.verdict, "no evidence of either"
-    )
+    clear = row.verdict in (Better.A, Better.B)
+    verdict = _better(row.verdict, a, b) if clear else "no evidence of either"
     p = "" if row.p is None else f", p {row.p:.2g}"
     return (
         f"intact on {row.task} ({row.view}), {a} minus {b} is {change(row.difference)} points of "

@@ -1,4 +1,4 @@
-"""Reasons in words: typed values of a finding made into the sentence that summary.json carries."""
+"""Levels, lists and degraded cells in words; the reasons of verdicts in summary.json."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from resect.findings.rows import DegradedCell
 
 
 def at(level: float | None) -> str:
-    """A level in words: `45 %`, `4 bits`, or that nothing was swept."""
+    """A level in words: `45 %`, `4 bits`, or `its only level`."""
     if level is None:
         return "its only level"
     return f"{level:g} bits" if level >= 1 else f"{100 * level:.3g} %"

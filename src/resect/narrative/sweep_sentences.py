@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from resect.catalog import fragment
 from resect.findings.curves import damage
@@ -16,13 +15,6 @@ from resect.narrative.verdict_sentences import seeded, under
 
 SILENT = 0.2
 """A model whose no-answer share rises by more than this over its baseline's loses the format."""
-
-
-class Silence(NamedTuple):
-    """The share of texts without an answer at one point of a curve."""
-
-    point: CurvePoint
-    share: float
 
 
 def half_levels(summary: Summary) -> list[Cliff]:
@@ -66,7 +58,7 @@ def _of_seeds(cliffs: Sequence[Cliff], model: str) -> str:
         count = _count(len(levels), len(cliffs), "all")
         parts.append(f"is gone at {' to '.join(shown)} % {where} with {count}")
     if beyond:
-        parts.append(f"is not seen gone with {_count(beyond, len(cliffs), 'any of')}")
+        parts.append(f"is not gone with {_count(beyond, len(cliffs), 'any of')}")
     if unknown:
         why = "; ".join(dict.fromkeys(cliff.reason or "no reason" for cliff in unknown))
         count = _count(len(unknown), len(cliffs), "any of")
@@ -96,7 +88,7 @@ def _half(cliff: Cliff, model: str, skill: str) -> str:
     if cliff.censored:
         last = "" if cliff.last_level is None else f" up to {at(cliff.last_level)}"
         low = "" if cliff.low is None else f" (interval from {100 * cliff.low:.0f} %)"
-        return f"half of {skill} is not seen gone{last}{low}"
+        return f"half of {skill} is not gone{last}{low}"
     if cliff.no_skill:
         return f"{model} has no skill clearly above guessing to lose"
     return f"the level at which half of {skill} is gone is not known ({cliff.reason})"
@@ -125,9 +117,8 @@ def _sweep(summary: Summary, cliff: Cliff, model: str, several: frozenset[str]) 
         half = _half(cliff, "it", "its skill")
         parts.append(f"{under(cliff.recipe, cliff.seed, several)}, {half}")
         parts += _first_failure(summary, cliff)
-    silences = _silences(points)
-    if cliff.view == "text" and silences:
-        parts.append(_format_loss(silences, _points(summary, cliff, "options")))
+    if cliff.view == "text" and "no_answer" in points[0].metrics:
+        parts.append(_format_loss(points, _points(summary, cliff, "options")))
     return "; ".join(parts)
 
 
@@ -172,34 +163,24 @@ def _first_failure(summary: Summary, cliff: Cliff) -> list[str]:
     return []
 
 
-def _silences(points: Sequence[CurvePoint]) -> list[Silence]:
-    """The share without an answer at every point; none where the intact model has no such share."""
-    if "no_answer" not in points[0].metrics:
-        return []
-    shares = [(point, point.metrics.get("no_answer")) for point in points]
-    return [Silence(point, (share and share.value) or 0.0) for point, share in shares]
-
-
-def _format_loss(silences: Sequence[Silence], options: Sequence[CurvePoint]) -> str:
+def _format_loss(points: Sequence[CurvePoint], options: Sequence[CurvePoint]) -> str:
     """At which level the format is lost, and what the `options` view shows there."""
-    intact = silences[0].share
-    lost = next((silence for silence in silences if silence.share - intact > SILENT), None)
-    if lost is None and intact > SILENT:
+    shares = [_value(point, "no_answer") or 0.0 for point in points]
+    intact = shares[0]
+    losses = (pair for pair in zip(points, shares, strict=True) if pair[1] - intact > SILENT)
+    point, share = next(losses, (None, 0.0))
+    if point is None and intact > SILENT:
         return f"already intact {intact:.2f} of its texts give no answer"
-    if lost is None:
-        most = max(silence.share for silence in silences)
-        return f"at no level do more than {most:.2f} of its texts give no answer"
+    if point is None:
+        return f"at no level do more than {max(shares):.2f} of its texts give no answer"
     text = (
-        f"it loses the format at {at(lost.point.level)}, where {lost.share:.2f} of its texts give "
+        f"it loses the format at {at(point.level)}, where {share:.2f} of its texts give "
         f"no answer ({intact:.2f} intact)"
     )
-    scored = next(
-        (point for point in options if point.level == lost.point.level and point.skill is not None),
-        None,
-    )
+    scored = next((p for p in options if p.level == point.level and p.skill is not None), None)
     if scored is None:
         return f"{text} (no options view to tell this from forgetting)"
-    by_options, by_text = _retention(scored), _retention(lost.point)
+    by_options, by_text = _value(scored, "retention"), _value(point, "retention")
     if by_options is None or by_text is None:
         return f"{text}; scored by options its skill there is {scored.skill:.2f}"
     return (
@@ -208,6 +189,6 @@ def _format_loss(silences: Sequence[Silence], options: Sequence[CurvePoint]) -> 
     )
 
 
-def _retention(point: CurvePoint) -> float | None:
-    estimate = point.metrics.get("retention")
+def _value(point: CurvePoint, metric: str) -> float | None:
+    estimate = point.metrics.get(metric)
     return None if estimate is None else estimate.value

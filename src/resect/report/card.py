@@ -15,10 +15,10 @@ from resect.report.data.table import Table
 from resect.report.formatting import markdown
 
 LIMITS = (
-    "This is not a statement of clinical safety: “within the margin on these items” says how often "
-    "the keyed answer came back on this item set, and nothing about patients.",
-    "Numbers hold for these items, prompts and readers; another protocol under the same name gives "
-    "other numbers.",
+    "This is not a statement of clinical safety: “within the margin on these items” compares how "
+    "often the keyed answers were given on these items, and says nothing about patients.",
+    "The numbers hold for these items, prompts and parsers; another protocol of the same name "
+    "gives other numbers.",
 )
 TASK_KEYS = ("name", "n", "protocol", "primary", "margin", "floors")
 
@@ -78,7 +78,7 @@ def _card(scope: Scope) -> Card:
 
 
 def _statistics(scope: Scope) -> list[str]:
-    """How the safe level was tested, or that it was not."""
+    """How levels were tested, or that they were not."""
     rows = scope.summary.verdicts
     if not rows:
         return ["Non-inferiority was not tested: this card claims nothing."]
@@ -92,9 +92,8 @@ def _statistics(scope: Scope) -> list[str]:
 
 
 def _text(scope: Scope, card: Card) -> str:
-    headline = card["headline"] or "No verdict was computed for this run."
     parts = ["\n>\n".join(f"> {markdown(line)}" for line in card["limits"])]
-    parts += [f"# {markdown(card['study'] or 'unnamed study')}", f"**{markdown(headline)}**"]
+    parts += [f"# {markdown(card['study'] or 'unnamed study')}", f"**{markdown(scope.headline)}**"]
     parts += ["## What passed", _reach(scope), *_models(scope)]
     for recipe in scope.recipes:
         parts += [f"## {markdown(recipe)}", _glance(scope, recipe)]
@@ -111,7 +110,7 @@ def _text(scope: Scope, card: Card) -> str:
     parts += ["## What was asked", "\n".join(asked) or "The summary does not describe its tasks."]
     troubles = [*card["missing"], *card["warnings"]]
     if card["degraded_or_failed"]:
-        troubles.append(f"{card['degraded_or_failed']} degraded or failed cells: see the report.")
+        troubles.append(f"{card['degraded_or_failed']} degraded or failed cells: see report.html.")
     parts += ["## Warnings and gaps", _list(troubles)] if troubles else []
     provenance = _provenance(scope.summary.provenance)
     parts += ["## Provenance", provenance] if provenance else []
@@ -152,8 +151,8 @@ def _reach(scope: Scope) -> str:
 
 def _glance(scope: Scope, recipe: str) -> str:
     heads = (
-        "Task", "n", "Model", "Intact accuracy", "Highest floor", "Safe up to", "Onset",
-        "Half the skill gone (text)", "(options)", "Breaks first", "Who holds better",
+        "Task", "n", "Model", "Intact accuracy", "Highest floor", "Passed up to", "Onset",
+        "Half-level by text", "Half-level by options", "Breaks first", "More robust",
     )  # fmt: skip
     body = [
         (row.task, row.n, row.model.label, row.intact, row.floor, row.passed, row.onset, row.half,

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from resect.errors import RequestError
 from resect.findings.rows import Summary
-from resect.report.charts import svg
 from resect.report.charts.bars import outcome_bars
 from resect.report.charts.chart_data import BarChart, LineChart
 from resect.report.charts.forest import differences
@@ -142,18 +141,10 @@ def is_blank(figure: Figure) -> bool:
 
 
 def standalone(figure: str) -> str:
-    """A figure as a file of its own: white paper, real size, without the page's hidden parts."""
-    whole = re.sub(r'<g class="stops"[^>]*/>', "", figure)
-    whole = re.sub(r'<line [^>]*class="cursor"[^>]*/>', "", whole)
-    width, height = _size(whole)
-    head, rest = whole.split(">", 1)
-    paper = f'<rect width="{width:g}" height="{height:g}" fill="#ffffff"/>'
-    return f'{head} width="{width:g}" height="{height:g}">{paper}{rest}'
-
-
-def _size(figure: str) -> tuple[float, float]:
-    match = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', figure)
-    return (float(match.group(1)), float(match.group(2))) if match else (svg.WIDTH, svg.WIDTH)
+    """A figure as a file of its own: white paper, without the page's hidden parts."""
+    shown = re.sub(r'<g class="stops"[^>]*/>|<line [^>]*class="cursor"[^>]*/>', "", figure)
+    head, rest = shown.split(">", 1)
+    return f'{head}><rect width="100%" height="100%" fill="#ffffff"/>{rest}'
 
 
 def can_rasterise() -> bool:
@@ -178,7 +169,7 @@ def font() -> str | None:
 def save(summary: Summary, folder: str | Path) -> list[Path]:
     """Write every figure into `folder` as SVG and, with the extra `figures`, as PNG.
 
-    Names are made of task, recipe and metric; signs that a file system may not like become _.
+    Names are made of task, recipe and metric; unusual characters become _.
     """
     place, png = Path(folder).expanduser(), can_rasterise()
     try:
@@ -204,12 +195,10 @@ def save(summary: Summary, folder: str | Path) -> list[Path]:
 def _stem(figure: Figure, taken: set[str]) -> str:
     """A file's name without its ending, another one for each figure."""
     parts = [figure.kind, figure.task, figure.recipe, figure.metric, figure.part]
-    named = "-".join(part for part in parts if part) if figure.kind != "pareto" else figure.metric
-    stem = base = re.sub(r"[^\w.-]+", "_", named).strip("._")[:150] or "figure"
-    number = 1
-    while stem in taken:
-        number += 1
-        stem = f"{base}-{number}"
+    name = "-".join(part for part in parts if part) if figure.kind != "pareto" else figure.metric
+    base = re.sub(r"[^\w.-]+", "_", name).strip("._")[:150] or "figure"
+    names = (base, *(f"{base}-{number}" for number in range(2, len(taken) + 2)))
+    stem = next(name for name in names if name not in taken)
     taken.add(stem)
     return stem
 

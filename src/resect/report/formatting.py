@@ -10,20 +10,19 @@ import math
 import re
 from collections.abc import Sequence
 from math import isnan
-from typing import Protocol
 
 from markupsafe import Markup, escape
 
 from resect.cleaner import DASH as DASH
 from resect.cleaner import hidden, spelled
 from resect.cleaner import plain as plain
+from resect.findings.rows import Cliff, Distance, Estimate, HalfLevel, Rate, Robustness
 
 LIMIT = 2000
 """Characters of one model output that are shown; the rest is counted."""
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~!])")
 _INTERVAL = re.compile(r"\\\[([\d.\u2212+]+, [\d.\u2212+]+)\\\]")
-_STATUS = {"degraded", "failed"}
 
 
 def finite(value: object) -> float | None:
@@ -57,20 +56,7 @@ def interval(
     return f"{body} [{rounded(low * scale, digits)}, {rounded(high * scale, digits)}]"
 
 
-class Bounded(Protocol):
-    """A value with the ends of its interval."""
-
-    @property
-    def value(self) -> float | None: ...  # noqa: D102
-
-    @property
-    def low(self) -> float | None: ...  # noqa: D102
-
-    @property
-    def high(self) -> float | None: ...  # noqa: D102
-
-
-def estimate(given: Bounded | None, share: bool = False) -> str:
+def estimate(given: Estimate | Distance | Rate | Robustness | None, share: bool = False) -> str:
     """A value with its interval; a dash without one."""
     return DASH if given is None else interval(given.value, given.low, given.high, share)
 
@@ -116,34 +102,16 @@ def change(difference: float | None, low: float | None, high: float | None) -> s
 
 
 def level(value: object) -> str:
-    """A level as a reader says it: `35 %` removed, `4 bits`, `intact`, or `fixed` where unswept."""
+    """A level in words: `35 %` removed, `4 bits`, `intact`, or `fixed` where nothing is swept."""
     number = finite(value)
     if number is None:
         return "fixed"
     if number == 0:
         return "intact"
-    if number < 1:
-        return f"{_trim(number * 100)} %"
-    return f"{_trim(number)} bits"
+    return f"{_trim(number * 100)} %" if number < 1 else f"{_trim(number)} bits"
 
 
-class AtLevel(Protocol):
-    """A level with its interval, or beyond the last one."""
-
-    @property
-    def level(self) -> float | None: ...  # noqa: D102
-
-    @property
-    def low(self) -> float | None: ...  # noqa: D102
-
-    @property
-    def high(self) -> float | None: ...  # noqa: D102
-
-    @property
-    def censored(self) -> bool: ...  # noqa: D102
-
-
-def half(cliff: AtLevel | None) -> str:
+def half(cliff: HalfLevel | Cliff | None) -> str:
     """A half-level with its interval: `45 % [40, 51]`, `beyond 95 %`, or a dash."""
     if cliff is None:
         return DASH
@@ -207,5 +175,5 @@ def markdown(value: object) -> str:
 
 
 def is_troubled(status: str) -> bool:
-    """True where a cell's status must be said beside its numbers."""
-    return status in _STATUS
+    """True where a cell's status must stand beside its numbers."""
+    return status in ("degraded", "failed")

@@ -16,13 +16,13 @@ from resect.report.data.scope import Scope
 from resect.report.data.tables import missing, troubled_table
 
 WIDE = 200
-"""Characters of a line where nobody watches."""
+"""Characters of a line where the output is no terminal."""
 
 MOST = 3
 """Recipes with a table of their own."""
 
 NARROW = 110
-"""Characters of a line below which intervals are left out."""
+"""Characters of a line below which intervals are left out, and `or more` is +."""
 
 STYLES = ("bold blue", "bold dark_orange", "bold green", "bold magenta")
 LIMIT = "Within the margin on these items is not clinical safety."
@@ -35,24 +35,23 @@ def renderables(summary: Summary, plain: bool = False, width: int = WIDE) -> lis
     shown. Markup in names and sentences is not obeyed.
     """
     scope = Scope(summary)
-    headline = text.plain(summary.verdict.headline or "No verdict was computed for this run.")
     parts: list[RenderableType] = [
-        Text(headline, style="bold"), Text(LIMIT, style="dim"), Text("")
+        Text(text.plain(scope.headline), style="bold"), Text(LIMIT, style="dim"), Text("")
     ]  # fmt: skip
     parts += [_table(scope, recipe, plain, width) for recipe in scope.recipes[:MOST]]
     if len(scope.recipes) > MOST:
-        parts.append(Text(f"{len(scope.recipes) - MOST} more recipes are on the page."))
+        parts.append(Text(f"{len(scope.recipes) - MOST} more recipes are in report.html."))
     if not scope.recipes:
         parts += [Text(text.plain(line), style="yellow") for line in missing(scope)]
     warnings, troubled = len(summary.warnings), len(troubled_table(scope).body)
     if warnings or troubled:
-        line = f"{warnings} warnings and {troubled} degraded or failed cells are on the page:"
+        line = f"{warnings} warnings and {troubled} degraded or failed cells: see report.html."
         parts.append(Text(line, style="yellow"))
     return parts
 
 
 def show(summary: Summary, file: IO[str] | None = None) -> None:
-    """Print the summary; without a terminal the lines are plain, intact and wide as needed."""
+    """Print the summary; without a terminal as plain text in lines of `WIDE` characters."""
     console = Console(file=file, highlight=False)
     plain = not console.is_terminal
     if plain:
@@ -62,24 +61,27 @@ def show(summary: Summary, file: IO[str] | None = None) -> None:
 
 
 def _table(scope: Scope, recipe: str, plain: bool, width: int) -> Table:
-    """Each task and model in one line: intact accuracy, safe level, half-levels, who is better."""
+    """A line for each task and model: intact accuracy, passed level, half-levels, comparison."""
     table = Table(
         title=Text(text.plain(recipe)),
         box=None if plain else box.SIMPLE_HEAD,
         title_justify="left",
         pad_edge=False,
+        collapse_padding=True,
     )
-    heads = ("task", "model", "intact", "passed up to", "half gone, text", "options", "better")
+    heads = ("task", "model", "intact", "passed up to", "half-level text", "options", "more robust")
     for head in heads:
-        table.add_column(head, no_wrap=head in ("task", "model"))
+        table.add_column(head.replace(" ", "\n", 1), no_wrap=head in ("task", "model"))
     last = ""
     for row in glance(scope, recipe):
         name = Text(text.plain(row.model.label), style=STYLES[row.model.slot % len(STYLES)])
         cells = [row.intact, row.passed, row.half, row.half_options]
         if width < NARROW:
-            cells = [cell.partition(" [")[0] for cell in cells]
+            cells = [cell.partition(" [")[0].replace(" or more", "+") for cell in cells]
         again = row.task == last
-        task, verdict = ("", "") if again else (text.plain(row.task), row.verdict)
-        table.add_row(Text(task), name, *(Text(text.plain(cell)) for cell in (*cells, verdict)))
+        task, better = ("", "") if again else (row.task, row.verdict.replace(" better", ""))
+        table.add_row(
+            Text(text.plain(task)), name, *(Text(text.plain(cell)) for cell in (*cells, better))
+        )
         last = row.task
     return table

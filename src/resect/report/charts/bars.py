@@ -40,23 +40,15 @@ def outcome_bars(chart: BarChart) -> str:
     inner = [
         *heading(chart.title),
         *grid,
-        *[el("g", *parts, fill=outcome_colour(name), class_=f"o-{name}")
-          for name, parts in bars.items() if parts],
+        *[el("g", *parts, fill=OUTCOMES[name].colour if name in OUTCOMES else GREY,
+             class_=f"o-{name}") for name, parts in bars.items() if parts],
         *_line(spots),
         *[svg.text(plot.x(i), plot.bottom + 15, level(x), **look)
           for i, x in enumerate(chart.levels) if i % every == 0],
         svg.reading_aid([plot.x(i) for i in range(len(chart.levels))], TOP, plot.bottom),
     ]  # fmt: skip
     shape = f"Shares of {len(chart.names)} outcomes at {len(chart.levels)} levels"
-    summary = f"{shape}; the numbers are in the table below"
-    return svg.document(
-        svg.WIDTH, plot.bottom + 22, f"{chart.title}: what came back", summary, *inner
-    )
-
-
-def outcome_colour(name: str) -> str:
-    """The colour of an outcome, grey where it is an unknown one."""
-    return OUTCOMES[name].colour if name in OUTCOMES else GREY
+    return svg.document(plot.bottom + 22, f"{chart.title}: what came back", shape, *inner)
 
 
 def _line(spots: list[tuple[float, float]]) -> list[str]:

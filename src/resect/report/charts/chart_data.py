@@ -1,4 +1,4 @@
-"""What a figure shows, as numbers ready to draw by Python or by the page's script.
+"""What a figure shows, as numbers ready to draw by charts.
 
 Shares are in [0, 1]; what is missing is None, never zero.
 """
@@ -53,7 +53,6 @@ class Floor(NamedTuple):
 class Mark(NamedTuple):
     """One finding on the axis of a sweep; `censored` where it lies beyond the last level."""
 
-    label: str
     slot: int
     view: str
     kind: str

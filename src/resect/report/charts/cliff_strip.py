@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from resect.report.charts import svg
 from resect.report.charts.chart_data import Mark
 from resect.report.charts.plot_frame import SOFT, Frame
-from resect.report.charts.svg import COLOURS, Scale, colour, el
+from resect.report.charts.svg import Scale, colour, el, slot_class
 
 ROW = 9.0
 FLAG = 11.0
@@ -39,37 +39,24 @@ def flag_room(marks: Sequence[Mark]) -> float:
     return FLAG * rows + 4 if rows else 0.0
 
 
-def _apart(wanted: list[float], widths: list[float], low: float, high: float) -> list[float]:
-    """Centres of words near the wanted places, none touching the next, within low..high."""
-    placed: list[float] = []
-    for i, x in enumerate(wanted):
-        least = placed[-1] + (widths[i - 1] + widths[i]) / 2 if placed else low
-        placed.append(max(x, least))
-    limit = high
-    for i in range(len(placed) - 1, -1, -1):
-        placed[i] = min(placed[i], limit)
-        limit = placed[i] - (widths[i] + widths[i - 1]) / 2
-    return placed
-
-
 def flags(marks: Sequence[Mark], plot: Frame, top: float) -> str:
-    """A hairline with a word for how far each model passed, onset, half-level and divergence."""
+    """A hairline with a word for each model's passed level, onset, half-level and divergence."""
     parts = []
     for i, own in enumerate(_flagged(marks)):
         y = top + FLAG * i + 4
         widths = [4.9 * len(WORDS[mark.kind]) + 6 for mark in own]
         wanted = [plot.x(mark.x) for mark in own]
-        centres = _apart(wanted, widths, plot.left + 14, svg.WIDTH - 60)
+        centres = svg.spread(wanted, widths, plot.left + 14, svg.WIDTH - 60)
         for mark, x, centre in zip(own, wanted, centres, strict=True):
-            shade, foremost = colour(mark.slot), mark.kind == "passed"
+            shade, passed = colour(mark.slot), mark.kind == "passed"
             line = svg.polyline([(centre, y + 3), (x, y + 9), (x, plot.bottom)])
-            width, dash = ("1.3", None) if foremost else ("0.8", "2 3")
+            width, dash = ("1.3", None) if passed else ("0.8", "2 3")
             path = el("path", d=line, fill="none", stroke_width=width, stroke_dasharray=dash)
             look = {"fill": shade, "font_size": "9", "text_anchor": "middle", "class_": "name"}
-            look["font_weight"] = "700" if foremost else "400"
+            look["font_weight"] = "700" if passed else "400"
             lead = el("g", path, stroke=shade, stroke_opacity="0.65", class_="lead")
             word = svg.text(centre, y, WORDS[mark.kind], **look)
-            name = f"m{mark.slot % len(COLOURS)} k-{mark.kind}"
+            name = f"{slot_class(mark.slot)} k-{mark.kind}"
             parts.append(el("g", lead, word, class_=name))
     return el("g", *parts, class_="marks flags") if parts else ""
 
@@ -94,7 +81,7 @@ def strip(marks: Sequence[Mark], plot: Frame) -> str:
     for i, own in enumerate(rows):
         y, shade = top + ROW * i + 2, colour(own[0].slot)
         pieces = [piece for mark in own for piece in _pieces(mark, plot.x, y, shade)]
-        name = f"half m{own[0].slot % len(COLOURS)} v-{own[0].view}"
+        name = f"half {slot_class(own[0].slot)} v-{own[0].view}"
         parts.append(el("g", *pieces, stroke=shade, class_=name))
     middle = max(top + ROW * (len(rows) - 1) / 2 + 5.5, top + 19)
     words = ("half-level",) if len(rows) == 1 else ("half-level,", "steepest drop")

@@ -8,8 +8,8 @@ from resect.report.charts.svg import el
 from resect.report.data.panels import DifferencePanel
 
 TITLES = {
-    "absolute": "What is left: area of skill",
-    "retention": "What share is left: area of retention",
+    "absolute": "Remaining skill: area under the curve",
+    "retention": "Retention: area under the curve",
 }
 
 
@@ -48,5 +48,4 @@ def differences(panel: DifferencePanel) -> str:
         x = plot.x(share) + {"start": -14, "end": 14, "middle": 0}[anchor]
         inner.append(svg.text(x, plot.bottom + 14, shown, text_anchor=anchor, **SOFT))
     shape = f"{len(panel.rows)} differences, {panel.a} minus {panel.b}"
-    summary = f"{shape}; the numbers are in the table below"
-    return svg.document(svg.WIDTH, plot.bottom + 20, title, summary, *inner)
+    return svg.document(plot.bottom + 20, title, shape, *inner)

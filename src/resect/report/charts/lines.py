@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from resect.report.charts import cliff_strip as strip
 from resect.report.charts import svg
@@ -18,7 +19,7 @@ from resect.report.charts.plot_frame import (
     level_axis,
     value_grid,
 )
-from resect.report.charts.svg import COLOURS, GREY, colour, el
+from resect.report.charts.svg import GREY, colour, el, slot_class
 
 LEFT, RIGHT, HEAD = 36.0, 92.0, 44.0
 HEIGHT, TALL = 150.0, 196.0
@@ -48,22 +49,14 @@ def line_chart(chart: LineChart) -> str:
     ]
     if not drawn:
         inner.append(svg.text(LEFT + 60, top + height / 2, "not available", **SOFT))
-    summary = f"{len(drawn)} lines at {len(stops)} levels; the numbers are in the table below"
-    title = f"{chart.title}, {chart.subtitle}"
-    return svg.document(svg.WIDTH, bottom + 36, title, summary, *inner)
+    shape = f"{len(drawn)} lines at {len(stops)} levels"
+    return svg.document(bottom + 36, f"{chart.title}, {chart.subtitle}", shape, *inner)
 
 
-def _runs(spots: Sequence[Spot]) -> Iterator[list[Spot]]:
+def _runs(spots: Sequence[Spot]) -> list[list[Spot]]:
     """Runs of spots that have a value: a missing cell leaves a gap, it is not bridged."""
-    run: list[Spot] = []
-    for spot in spots:
-        if spot.value is not None:
-            run.append(spot)
-        elif run:
-            yield run
-            run = []
-    if run:
-        yield run
+    runs = groupby(spots, key=lambda spot: spot.value is not None)
+    return [list(run) for has_value, run in runs if has_value]
 
 
 def _band(line: Line, plot: Frame) -> str:
@@ -75,15 +68,15 @@ def _band(line: Line, plot: Frame) -> str:
             if spot.low is not None and spot.high is not None
         ]
         if len(ends) > 1:
-            low, high = [(x, y) for x, y, _ in ends], [(x, y) for x, _, y in ends]
-            paths.append(el("path", d=svg.band(low, high)))
+            around = [(x, y) for x, y, _ in ends] + [(x, y) for x, _, y in reversed(ends)]
+            paths.append(el("path", d=svg.polyline(around) + "Z"))
         elif ends:
             x, low_y, high_y = ends[0]
             paths.append(el("rect", x=x - 1.5, y=high_y, width=3.0, height=low_y - high_y))
     if not paths:
         return ""
     opacity = "0.08" if line.view == "options" else "0.16"
-    name = f"band m{line.slot % len(COLOURS)} v-{line.view}"
+    name = f"band {slot_class(line.slot)} v-{line.view}"
     return el("g", *paths, fill=colour(line.slot), fill_opacity=opacity, class_=name)
 
 
@@ -92,7 +85,7 @@ def _reference(line: Line, plot: Frame) -> str:
     y = plot.y(line.reference or 0.0)
     shade = {"stroke": colour(line.slot), "stroke_dasharray": "1 3", "stroke_width": "1.2"}
     rule = el("line", class_="lead", x1=plot.left, x2=plot.right + 6, y1=y, y2=y, **shade)
-    return el("g", rule, class_=f"m{line.slot % len(COLOURS)}")
+    return el("g", rule, class_=slot_class(line.slot))
 
 
 def _curve(line: Line, plot: Frame) -> str:
@@ -117,7 +110,7 @@ def _curve(line: Line, plot: Frame) -> str:
         el("g", *markers, fill=fill, stroke_width="1.2", class_=side),
         el("g", *rings, fill="none", stroke=GREY, class_="ring") if rings else "",
         stroke=shade,
-        class_=f"curve m{line.slot % len(COLOURS)} v-{line.view}",
+        class_=f"curve {slot_class(line.slot)} v-{line.view}",
     )
 
 

@@ -1,4 +1,4 @@
-"""Size and speed against quality: filled is within the margin, large is on the front."""
+"""Size and speed against quality: filled has passed, large is on the front."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from resect.report import formatting as text
 from resect.report.charts import svg
-from resect.report.charts.axes import ticks
+from resect.report.charts.axes import axis, ticks
 from resect.report.charts.plot_frame import SOFT, Frame, frame, heading, value_grid
-from resect.report.charts.svg import COLOURS, GREY, colour, el
+from resect.report.charts.svg import GREY, colour, el, slot_class
 from resect.report.data.scope import Model
 from resect.report.data.versions import AXES, TITLES, Front, Version, shown
 
@@ -54,8 +54,9 @@ def scatter(front: Front) -> str:
         *_sweeps(front, plot),
         *_named(front, plot),
     ]
-    summary = f"{len(front.versions)} versions; those on the front are in the table below"
-    return svg.document(WIDTH, plot.bottom + 40, title, summary, *inner)
+    best_of = sum(v.front for v in front.versions)
+    shape = f"{len(front.versions)} versions, {best_of} of them on the front"
+    return svg.document(plot.bottom + 40, title, shape, *inner, width=WIDTH)
 
 
 # ── colours, markers and the key ────────────────────────────────────────────────────────────────
@@ -113,14 +114,14 @@ def _key(rows: Sequence[Sequence[tuple[float, Key]]]) -> Iterator[str]:
             name = {"class_": "name", "font_weight": "600"} if key.named else {"class_": "soft"}
             sign = el("g", svg.marker(key.look.marker, x, y - 4, 3.6), fill=shade, class_=solid)
             word = svg.text(x + 9, y, key.label, fill=shade, **name)
-            yield el("g", sign, word, class_=f"m{key.look.colour % len(COLOURS)}")
+            yield el("g", sign, word, class_=slot_class(key.look.colour))
 
 
 def _legend(front: Front) -> str:
-    filled = "nothing beats it; the verdict is undetermined"
+    filled = "on the front; whether any version passes is undetermined"
     if _assessed(front):
-        filled = "within the margin of its intact self, hollow: not shown to be"
-    return f"filled: {filled}; large, joined by the grey line: nothing is both better and cheaper"
+        filled = "passed (within the margin of its intact model), hollow: not passed"
+    return f"filled: {filled}; large, on the grey line: no other version is better and cheaper"
 
 
 def _assessed(front: Front) -> bool:
@@ -168,7 +169,7 @@ def _sweeps(front: Front, plot: Frame) -> Iterator[str]:
             if not v.intact
         ]
         line = el("path", d=svg.polyline(spots), **thin)
-        name = f"curve m{look.colour % len(COLOURS)}"
+        name = f"curve {slot_class(look.colour)}"
         yield el("g", line, *dots, stroke=colour(look.colour), stroke_width="1.2", class_=name)
 
 
@@ -185,14 +186,14 @@ def _dot(front: Front, v: Version, look: Look, x: float, y: float) -> str:
 def _words(front: Front, v: Version) -> str:
     """A version in words, shown where the pointer rests on it."""
     what = "intact" if v.intact else f"{v.called} {text.level(v.level)}"
-    word = {True: ", passed", False: ", not passed", None: ""}
+    verdict = {True: ", passed", False: ", not passed", None: ""}
     size = f"{shown(front.axis, v.x)}, skill {text.decimal(v.quality, 3)}"
     degraded = ", degraded" if v.degraded else ""
-    return f"{v.model.label}, {what}: {size}{word[v.passed]}{degraded}"
+    return f"{v.model.label}, {what}: {size}{verdict[v.passed]}{degraded}"
 
 
 def _named(front: Front, plot: Frame) -> Iterator[str]:
-    """The intact models and the chosen versions by name, below their markers."""
+    """The intact models and the smallest versions that passed by name, below their markers."""
     several = len(_models(front)) > 1
     for v in front.versions:
         if not v.intact and v not in front.smallest:
@@ -201,7 +202,9 @@ def _named(front: Front, plot: Frame) -> Iterator[str]:
         level = "" if v.level is None else f" {text.level(v.level)}"
         notes = ", any seed" if v.seeds > 1 else ""
         notes += ", degraded" if v.degraded else ""
-        label = f"{who}intact" if v.intact else f"chosen: {who}{v.recipe}{level}{notes}"
+        label = (
+            f"{who}intact" if v.intact else f"smallest that passed: {who}{v.recipe}{level}{notes}"
+        )
         x, y = plot.x(v.x), plot.y(v.quality)
         if v.intact:
             coloured = several or len(_recipes(front)) < 2
@@ -217,27 +220,22 @@ def _named(front: Front, plot: Frame) -> Iterator[str]:
 def _intact_mark(front: Front, v: Version, slot: int | None, x: float, y: float) -> str:
     """The marker of an intact model, in its colour where one stands for it."""
     mark = {"class_": "ink"} if slot is None else {"fill": colour(slot), "class_": "solid"}
-    name = None if slot is None else f"m{slot % len(COLOURS)}"
+    name = None if slot is None else slot_class(slot)
     sign = svg.marker(slot or 0, x, y, 4.6)
     tip = el("title", svg.words(_words(front, v)))
     return el("g", el("g", tip, sign, **mark), class_=name)
 
 
 def _grouped(front: Front) -> dict[tuple[Model, str], list[Version]]:
-    """Versions by sweep, the intact model first in each."""
-    whole = {v.model: v for v in front.versions if v.intact}
+    """Versions by sweep in rising damage, the intact model first in each."""
+    intact = {v.model: [v] for v in front.versions if v.intact}
     groups: dict[tuple[Model, str], list[Version]] = {}
     for v in front.versions:
         if not v.intact:
             groups.setdefault((v.model, v.recipe), []).append(v)
-    for (model, _), versions in groups.items():
-        versions.sort(
-            key=lambda v: v.level if v.level is not None else 0.0,
-            reverse=any((v.level or 0) > 1 for v in versions),
-        )
-        if model in whole:
-            versions.insert(0, whole[model])
-    for model, v in whole.items():
-        if not any(name == model for name, _ in groups):
-            groups[model, "none"] = [v]
-    return groups
+    for (model, recipe), versions in groups.items():
+        order = axis(v.level for v in versions).positions
+        versions.sort(key=lambda v: order[v.level])
+        groups[model, recipe] = [*intact.get(model, []), *versions]
+    swept = {model for model, _ in groups}
+    return groups | {(model, "none"): vs for model, vs in intact.items() if model not in swept}

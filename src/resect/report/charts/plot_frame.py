@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from resect.report.charts import svg
 from resect.report.charts.axes import Axis, ticks
-from resect.report.charts.svg import COLOURS, GREY, Scale, colour, el, scale
+from resect.report.charts.svg import GREY, Scale, colour, el, scale, slot_class
 
 GRID = "#e3e6ea"
 LABELS = 10
@@ -47,12 +47,12 @@ def heading(title: str, subtitle: str = "", note: str = "", width: float = svg.W
 SOFT = {"fill": GREY, "class_": "soft"}
 
 
-def value_grid(plot: Frame, low: float, high: float, share: bool, digits: int = 2) -> list[str]:
+def value_grid(plot: Frame, low: float, high: float, share: bool) -> list[str]:
     """Horizontal grid lines with their values."""
     parts = []
     for value in ticks(low, high):
         y = plot.y(value)
-        shown = f"{value * 100:.0f}" if share else f"{value:.{digits}f}".removesuffix("0")
+        shown = f"{value * 100:.0f}" if share else f"{value:.2f}".removesuffix("0")
         parts.append(
             el("line", x1=plot.left, x2=plot.right + 6, y1=y, y2=y, class_="grid", stroke=GRID)
         )
@@ -71,7 +71,7 @@ def level_axis(plot: Frame, axis: Axis, bottom: float) -> list[str]:
             el("line", x1=x, x2=x, y1=plot.bottom, y2=bottom + 4, class_="grid", stroke="#c9ced4")
         )
         parts.append(svg.text(x, bottom + 16, label, text_anchor="middle", **SOFT))
-    name = "share removed, as asked" if axis.kind == "fraction" else "level, in rising damage"
+    name = "share removed" if axis.kind == "fraction" else "level, in rising damage"
     middle = (plot.left + plot.right) / 2
     parts.append(svg.text(middle, bottom + 31, name, text_anchor="middle", **SOFT))
     return parts
@@ -88,7 +88,7 @@ class End(NamedTuple):
 
 def end_names(plot: Frame, ends: Sequence[End]) -> list[str]:
     """Each line's name beside its end, moved apart where they would touch."""
-    placed = svg.spread([end.y for end in ends], 13, plot.top + 4, plot.bottom)
+    placed = svg.spread([end.y for end in ends], [13.0] * len(ends), plot.top + 4, plot.bottom)
     edge = max([end.x for end in ends], default=0.0) + 12
     parts = []
     for end, y in zip(ends, placed, strict=True):
@@ -100,5 +100,5 @@ def end_names(plot: Frame, ends: Sequence[End]) -> list[str]:
         name = end.label if len(end.label) <= 11 else end.label[:10] + "…"
         word = svg.text(edge + 12, y + 3.8, name, fill=shade, font_weight="600", class_="name")
         path = el("path", d=lead, class_="lead", **line)
-        parts.append(el("g", path, sign, word, class_=f"m{end.slot % len(COLOURS)}"))
+        parts.append(el("g", path, sign, word, class_=slot_class(end.slot)))
     return parts

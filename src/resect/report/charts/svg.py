@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-
-from markupsafe import escape
+from html import escape
+from itertools import pairwise
 
 from resect.report.formatting import plain
 
 COLOURS = ("#0067b1", "#d1570a", "#0b8a6a", "#a3559e", "#6b6b6b", "#8c6d00")
 """Specialist, base, further models: distinct in the common kinds of colour blindness."""
 
-_CORNERS = {
-    "triangle": ((0, -1.25), (1.15, 0.85), (-1.15, 0.85)),
-    "diamond": ((0, -1.3), (1.3, 0), (0, 1.3), (-1.3, 0)),
-    "down": ((0, 1.25), (1.15, -0.85), (-1.15, -0.85)),
-    "right": ((1.25, 0), (-0.85, 1.15), (-0.85, -1.15)),
-    "bar": ((-1.5, -0.6), (1.5, -0.6), (1.5, 0.6), (-1.5, 0.6)),
-    "left": ((-1.25, 0), (0.85, 1.15), (0.85, -1.15)),
-}
-"""Corners in units of the radius."""
+_CORNERS = (
+    ((0, -1.25), (1.15, 0.85), (-1.15, 0.85)),
+    ((0, -1.3), (1.3, 0), (0, 1.3), (-1.3, 0)),
+    ((0, 1.25), (1.15, -0.85), (-1.15, -0.85)),
+    ((1.25, 0), (-0.85, 1.15), (-0.85, -1.15)),
+    ((-1.5, -0.6), (1.5, -0.6), (1.5, 0.6), (-1.5, 0.6)),
+    ((-1.25, 0), (0.85, 1.15), (0.85, -1.15)),
+)
+"""Triangle, diamond, triangles that point down and right, bar, triangle that points left; corners
+in units of the radius. A circle and a square come before them."""
 
-MARKERS = ("circle", "square", *_CORNERS)
 Scale = Callable[[float], float]
 """A value to a coordinate."""
 
@@ -45,15 +45,15 @@ def el(name: str, *children: str, **attributes: object) -> str:
     for key, value in attributes.items():
         if value is None:
             continue
-        shown = number(value) if isinstance(value, float) else plain(value)
-        parts.append(f'{key.rstrip("_").replace("_", "-")}="{escape(shown)}"')
+        shown = number(value) if isinstance(value, float) else words(value)
+        parts.append(f'{key.rstrip("_").replace("_", "-")}="{shown}"')
     head = " ".join(parts)
     return f"<{head}>{''.join(children)}</{name}>" if children else f"<{head}/>"
 
 
 def words(value: object) -> str:
     """Any text, escaped for XML, with unseen characters visible."""
-    return str(escape(plain(value)))
+    return escape(plain(value))
 
 
 def text(x: float, y: float, value: object, **attributes: object) -> str:
@@ -66,31 +66,32 @@ def polyline(points: Sequence[tuple[float, float]]) -> str:
     return "M" + "L".join(f"{number(x)} {number(y)}" for x, y in points)
 
 
-def band(low: Sequence[tuple[float, float]], high: Sequence[tuple[float, float]]) -> str:
-    """The `d` of the closed area between two lines over the same positions."""
-    return polyline([*low, *reversed(high)]) + "Z"
-
-
 def marker(slot: int, x: float, y: float, r: float = 2.6) -> str:
     """The marker of a slot, centred at x, y; fill and stroke come from the group around it."""
-    shape = MARKERS[slot % len(MARKERS)]
-    if shape == "circle":
+    shape = slot % (len(_CORNERS) + 2)
+    if shape == 0:
         return el("circle", cx=float(x), cy=float(y), r=float(r))
-    if shape == "square":
+    if shape == 1:
         s = r * 0.9
         return el("rect", x=float(x - s), y=float(y - s), width=float(2 * s), height=float(2 * s))
-    corners = [(x + dx * r, y + dy * r) for dx, dy in _CORNERS[shape]]
-    return el("path", d=polyline(corners) + "Z")
+    return el(
+        "path", d=polyline([(x + dx * r, y + dy * r) for dx, dy in _CORNERS[shape - 2]]) + "Z"
+    )
 
 
-def document(width: float, height: float, title: str, description: str, *children: str) -> str:
+def document(
+    height: float, title: str, description: str, *children: str, width: float = WIDTH
+) -> str:
     """A whole SVG that draws on its own and, inside a page, is one labelled image."""
+    description += "; the numbers are in the table below"
     return el(
         "svg",
         el("title", words(title)),
         el("desc", words(description)),
         *children,
         xmlns="http://www.w3.org/2000/svg",
+        width=width,
+        height=height,
         viewBox=f"0 0 {number(width)} {number(height)}",
         role="img",
         aria_label=f"{title}. {description}",
@@ -101,20 +102,26 @@ def document(width: float, height: float, title: str, description: str, *childre
     )
 
 
-def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Positions as near as possible to the wanted ones, at least `gap` apart, within low..high."""
+def spread(
+    wanted: Sequence[float], widths: Sequence[float], low: float, high: float
+) -> list[float]:
+    """Centres near the wanted ones, within low..high, so far apart that no widths overlap."""
     order = sorted(range(len(wanted)), key=lambda i: wanted[i])
+    gaps = [(widths[i] + widths[j]) / 2 for i, j in pairwise(order)]
     placed: list[float] = []
-    for i in order:
-        placed.append(max(wanted[i], placed[-1] + gap) if placed else max(wanted[i], low))
+    for i, gap in zip(order, [0.0, *gaps], strict=False):
+        placed.append(max(wanted[i], placed[-1] + gap if placed else low))
     limit = high
-    for k in range(len(placed) - 1, -1, -1):
+    for k, gap in zip(reversed(range(len(order))), [*reversed(gaps), 0.0], strict=False):
         placed[k] = min(placed[k], limit)
         limit = placed[k] - gap
-    result = [0.0] * len(wanted)
-    for i, y in zip(order, placed, strict=True):
-        result[i] = y
-    return result
+    centres = dict(zip(order, placed, strict=True))
+    return [centres[i] for i in range(len(wanted))]
+
+
+def slot_class(slot: int) -> str:
+    """The class by which a page repaints what has a slot's colour."""
+    return f"m{slot % len(COLOURS)}"
 
 
 def colour(slot: int) -> str:

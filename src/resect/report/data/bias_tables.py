@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeVar
+from typing import Literal
 
 from resect.catalog import label as label_of
 from resect.findings.rows import Bias, Trust
 from resect.report import formatting as text
 from resect.report.charts.axes import axis
 from resect.report.charts.chart_data import Line, LineChart, bounds
-from resect.report.data.metrics import is_share, leaning, spots_of, values
+from resect.report.data.metrics import chart_of, is_share, leaning, spots_of, values
 from resect.report.data.scope import VIEWS, Model, Scope, distinct, selected
-from resect.report.data.table import Table, columns, without_empty
+from resect.report.data.table import Table, table
 
 FREE = 2
 """The first colour that is not the specialist's or the base's, for labels."""
 
-Row = TypeVar("Row", Bias, Trust)
 Leaning = Literal["bias", "trust"]
 LEANING: tuple[Leaning, ...] = ("bias", "trust")
 
 
-def _views(rows: Sequence[Bias] | Sequence[Trust]) -> tuple[str, ...]:
+def _views(rows: Sequence[Bias | Trust]) -> tuple[str, ...]:
     """The views with rows; the text view first."""
     return tuple(sorted({row.view for row in rows}, key=VIEWS.index))
 
@@ -51,49 +50,21 @@ def share_charts(scope: Scope, task: str, recipe: str) -> list[LineChart]:
     return charts
 
 
-def bias_chart(scope: Scope, metric: str, task: str, recipe: str) -> LineChart | None:
-    """One measure of bias in the first view that has it, all models; None where no row has it."""
-    rows = scope.bias(task, recipe)
-    known = [row for row in rows if leaning(row, metric)[0] is not None]
-    name = label_of(metric)
-    if metric == "positive_share" and known:
-        name = f"Says “{known[0].positive}”"
-    return _chart(scope, rows, known, metric, name, _views(known)[:1])
-
-
-def trust_chart(scope: Scope, metric: str, task: str, recipe: str) -> LineChart | None:
-    """One measure of trust, all models in both views; None where no row has it."""
-    rows = scope.trust(task, recipe)
-    known = [row for row in rows if leaning(row, metric)[0] is not None]
-    return _chart(scope, rows, known, metric, label_of(metric), _views(known))
-
-
-def _chart(
-    scope: Scope, rows: Sequence[Row], known: Sequence[Row], metric: str, name: str,
-    views: Sequence[str],
-) -> LineChart | None:  # fmt: skip
-    if not known:
-        return None
-    levels = axis(row.level for row in rows)
-    lines = []
-    for model in scope.models:
-        for view in views:
-            own = [row for row in rows if (row.model, row.view) == (model.name, view)]
-            spots = spots_of(((row.level, leaning(row, metric)) for row in own), levels)
-            if any(spot.value is not None for spot in spots):
-                lines.append(Line(model.label, model.slot, view, spots))
-    low, high = bounds(lines, 0.2 if metric != "sensitivity" else 1.0)
-    share = is_share(metric)
-    subtitle = f"{name}{', %' if share else ''}, by {' and '.join(views)}"
-    return LineChart(known[0].task, subtitle, levels, low, high, share, tuple(lines))
-
-
 def leaning_chart(
     scope: Scope, group: Leaning, metric: str, task: str, recipe: str
 ) -> LineChart | None:
-    """One measure of bias or of trust."""
-    chart = bias_chart if group == "bias" else trust_chart
-    return chart(scope, metric, task, recipe)
+    """One measure of bias (in the first view that has it) or of trust (in both), all models."""
+    rows = scope.bias(task, recipe) if group == "bias" else scope.trust(task, recipe)
+    known = [row for row in rows if leaning(row, metric)[0] is not None]
+    views = _views(known)[: 1 if group == "bias" else None]
+    name = label_of(metric)
+    if metric == "positive_share" and known and isinstance(known[0], Bias):
+        name = f"Says “{known[0].positive}”"
+    subtitle = f"{name}{', %' if is_share(metric) else ''}, by {' and '.join(views)}"
+    points = [
+        (row.model, row.view, row.level, leaning(row, metric)) for row in rows if row.view in views
+    ]
+    return chart_of(scope, metric, task, subtitle, points, 0.2 if metric != "sensitivity" else 1.0)
 
 
 def trust_table(scope: Scope, recipe: str, most: int = 5) -> Table:
@@ -115,8 +86,7 @@ def trust_table(scope: Scope, recipe: str, most: int = 5) -> Table:
         "Task", "Model", "View", "Level", "Lost", "Gained", "Flips", "Change, points",
         "McNemar p", "Confident", "Wrong of these", "Calibration error", "As counted", "Brier",
     )  # fmt: skip
-    caption = "Changed answers since the intact model, and errors made with confidence"
-    return without_empty(Table(caption, columns(heads), tuple(body)))
+    return table("Answers that changed from the intact model, and confident errors", heads, body)
 
 
 def _changes(row: Trust, task: str, model: Model) -> tuple[str, ...]:
@@ -124,12 +94,9 @@ def _changes(row: Trust, task: str, model: Model) -> tuple[str, ...]:
     counts = (text.DASH,) * 5
     if since is not None:
         counts = (
-            text.count(since.lost),
-            text.count(since.gained),
-            text.percent(since.flips),
-            text.points(since.accuracy_change),
-            p_value(since.p),
-        )
+            text.count(since.lost), text.count(since.gained), text.percent(since.flips),
+            text.points(since.accuracy_change), p_value(since.p),
+        )  # fmt: skip
     covered = sure is not None and sure.n is not None
     return (
         task,

@@ -55,12 +55,10 @@ def _row(scope: Scope, row: CurvePoint, size: int | None) -> tuple[str, ...]:
     return (
         scope.label(row.model),
         "intact" if intact else with_seeds(row.recipe, [row.seed], scope.seeded),
-        text.level(row.level),
-        text.size(size),
-        text.decimal(row.accuracy, 4),
+        text.level(row.level), text.size(size), text.decimal(row.accuracy, 4),
         *(text.decimal(measured(row, name)[0], 4) for name in SCORES),
         text.change(*(NOTHING if intact else measured(row, "change"))),
-    )
+    )  # fmt: skip
 
 
 def _state(row: CurvePoint | Measurement) -> State:

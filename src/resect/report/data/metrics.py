@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from resect.catalog import QUANTITIES, Group
 from resect.catalog import label as label_of
 from resect.findings.rows import Bias, CurvePoint, Distance, Estimate, Rate, Trust
-from resect.report.charts.axes import Axis
-from resect.report.charts.chart_data import Spot
+from resect.report.charts.axes import Axis, axis
+from resect.report.charts.chart_data import Line, LineChart, Spot, bounds
 from resect.report.data.scope import VIEWS, Scope
 
 OPEN_KINDS = ("number", "spans", "code", "text", "score")
-"""The kinds of tasks whose answers are no labels."""
+"""The kinds of tasks whose answers are not labels."""
 
 TABLES_ONLY = frozenset({
     "balanced_accuracy", "change", "precision", "recall", "weighted_precision", "weighted_recall",
@@ -112,3 +112,29 @@ def spots_of(points: Iterable[tuple[float | None, Values]], levels: Axis) -> tup
     """A value with its interval at each level, in rising damage."""
     spots = [Spot(level, levels.positions[level], *shown) for level, shown in points]
     return tuple(sorted(spots, key=lambda spot: spot.x))
+
+
+def chart_of(
+    scope: Scope, metric: str, title: str, subtitle: str,
+    points: Sequence[tuple[str, str, float | None, Values]], least: float,
+) -> LineChart | None:  # fmt: skip
+    """A line for each model and view of (model, view, level, values); None where none has a value.
+
+    The axis of values reaches from 0 to `least` at the least.
+    """
+    levels = axis(level for _, _, level, _ in points)
+    lines = []
+    for model in scope.models:
+        for view in sorted({view for _, view, _, _ in points}, key=("", *VIEWS).index):
+            own = [
+                (level, shown)
+                for name, by, level, shown in points
+                if (name, by) == (model.name, view)
+            ]
+            spots = spots_of(own, levels)
+            if any(spot.value is not None for spot in spots):
+                lines.append(Line(model.label, model.slot, view, spots))
+    if not lines:
+        return None
+    low, high = bounds(lines, least)
+    return LineChart(title, subtitle, levels, low, high, is_share(metric), tuple(lines))

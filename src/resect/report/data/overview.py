@@ -1,4 +1,4 @@
-"""One line per task and model: where it starts, how far it may go, where it breaks."""
+"""One line per task and model: its intact accuracy, how far it passed, where it breaks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from resect.report import formatting as text
 from resect.report.data.metrics import measured
 from resect.report.data.panels import verdict_word
 from resect.report.data.scope import VIEWS, Model, Scope, distinct
-from resect.report.data.table import Table, columns, without_empty
+from resect.report.data.table import Table, columns, table
 from resect.report.data.verdict_tables import task_reach
 
 
@@ -31,15 +31,10 @@ class Glance(NamedTuple):
 
 def glance(scope: Scope, recipe: str) -> list[Glance]:
     """Task by task and model by model, by text where it was asked."""
-    return [
-        _line(scope, recipe, task, model, verdict)
-        for task in scope.tasks
-        for verdict in [_verdict(scope, task, recipe)]
-        for model in scope.models
-    ]
+    return [_line(scope, recipe, task, model) for task in scope.tasks for model in scope.models]
 
 
-def _line(scope: Scope, recipe: str, task: str, model: Model, verdict: str) -> Glance:
+def _line(scope: Scope, recipe: str, task: str, model: Model) -> Glance:
     info, row = scope.task(task), _intact(scope, task, recipe, model)
     n = info.n if info is not None else row.n if row is not None else None
     where = model.name, task, recipe
@@ -54,12 +49,12 @@ def _line(scope: Scope, recipe: str, task: str, model: Model, verdict: str) -> G
         text.half(scope.cliff(*where, "text")),
         text.half(scope.cliff(*where, "options")),
         _breaks(scope.breaks(*where)),
-        verdict,
+        _verdict(scope, task, recipe),
     )
 
 
 def highest_floor(task: Task | None) -> float | None:
-    """What the best of guessing and constant answers gets on a task."""
+    """What the best of guessing and constant answers scores on a task."""
     if task is None:
         return None
     floors = (task.floors.chance, task.floors.majority, task.floors.always_positive)
@@ -67,12 +62,8 @@ def highest_floor(task: Task | None) -> float | None:
 
 
 def _intact(scope: Scope, task: str, recipe: str, model: Model) -> CurvePoint | None:
-    rows = scope.sweep(task, recipe)
-    for view in VIEWS:
-        for row in rows:
-            if (row.model, row.view, row.level) == (model.name, view, 0):
-                return row
-    return None
+    rows = [row for row in scope.sweep(task, recipe) if row.model == model.name and row.level == 0]
+    return min(rows, key=lambda row: VIEWS.index(row.view), default=None)
 
 
 def _breaks(row: BreaksFirst | None) -> str:
@@ -101,10 +92,10 @@ def breaks_table(scope: Scope, recipe: str) -> Table:
         )
         for task, model, row in rows
         if row is not None
-    ]
+    ]  # fmt: skip
     heads = ("Task", "Model", "First", "Earlier than the next by", "First in resamples",
              "Clear", "In order of half-levels", "Note")  # fmt: skip
-    return without_empty(Table("What breaks first", columns(heads), tuple(body)))
+    return table("What breaks first", heads, body)
 
 
 def _in_order(race: Race) -> list[str]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from resect.catalog import OUTCOMES, QUANTITIES, label
-from resect.findings.rows import Better, Comparison, CurvePoint, Task
-from resect.report.charts.axes import Axis, axis
-from resect.report.charts.chart_data import BarChart, Floor, Line, LineChart, Spot
-from resect.report.data.annotations import marks
+from resect.findings.rows import Better, Cliff, CliffKind, Comparison, CurvePoint, Task
+from resect.report.charts.axes import Axis, axis, place
+from resect.report.charts.chart_data import BarChart, Floor, Line, LineChart, Mark, Spot
 from resect.report.data.metrics import is_share, measured, views
-from resect.report.data.scope import Model, Scope, distinct
+from resect.report.data.scope import CLIFFS, VIEWS, Model, Scope, distinct, first_seed
 
 _LETTERS = 70  # what there is room for below the title
 
@@ -98,22 +98,15 @@ def _spots(rows: Sequence[CurvePoint], metric: str, levels: Axis) -> tuple[Spot,
 
 def _over_seeds(sweeps: Sequence[tuple[Spot, ...]]) -> tuple[Spot, ...]:
     """One spot a level: mean, lowest and highest over the seeds that have a value there."""
-    by_place: dict[float, list[Spot]] = {}
-    for spots in sweeps:
-        for spot in spots:
-            by_place.setdefault(spot.x, []).append(spot)
     merged = []
-    for x in sorted(by_place):
-        values = _known(spot.value for spot in by_place[x])
-        troubled = [spot.status for spot in by_place[x] if spot.status != "success"]
-        merged.append(
-            by_place[x][0]._replace(
-                value=sum(values) / len(values) if values else None,
-                low=min(values, default=None),
-                high=max(values, default=None),
-                status=troubled[0] if troubled else "success",
-            )
-        )
+    everywhere = sorted((spot for spots in sweeps for spot in spots), key=lambda spot: spot.x)
+    for _, group in groupby(everywhere, key=lambda spot: spot.x):
+        seeds = list(group)
+        values = _known(spot.value for spot in seeds)
+        mean = sum(values) / len(values) if values else None
+        low, high = min(values, default=None), max(values, default=None)
+        status = next((spot.status for spot in seeds if spot.status != "success"), "success")
+        merged.append(seeds[0]._replace(value=mean, low=low, high=high, status=status))
     return tuple(merged)
 
 
@@ -194,6 +187,44 @@ def _merged(floors: Sequence[Floor]) -> tuple[Floor, ...]:
     return tuple(merged)
 
 
+# ── marks ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def marks(scope: Scope, task: str, recipe: str, axis: Axis) -> tuple[Mark, ...]:
+    """Everything found on the curves of one task under one recipe, model by model."""
+    return tuple(
+        mark for model in scope.models for mark in _marks_of(scope, model, task, recipe, axis)
+    )
+
+
+def _marks_of(scope: Scope, model: Model, task: str, recipe: str, axis: Axis) -> Iterator[Mark]:
+    verdict = scope.deciding(model.name, recipe)
+    if verdict is not None and verdict.passed_level is not None:
+        x = place(axis, verdict.passed_level)
+        if x is not None:
+            beyond = verdict.stopped_by is None
+            yield Mark(model.slot, verdict.view, "passed", "", x, None, None, beyond)
+    for view in VIEWS:
+        for kind, metric in CLIFFS:
+            cliff = scope.cliff(model.name, task, recipe, view, kind, metric)
+            if cliff is not None:
+                yield from _cliff_marks(cliff, model, axis)
+
+
+def _cliff_marks(cliff: Cliff, model: Model, axis: Axis) -> Iterator[Mark]:
+    half, steepest = cliff.kind == CliffKind.HALF, cliff.kind == CliffKind.STEEPEST
+    if cliff.level is None and not (cliff.censored and half):
+        return
+    x = axis.high if cliff.level is None or cliff.censored else place(axis, cliff.level)
+    ends = (cliff.level, cliff.to) if steepest else (cliff.low, cliff.high)
+    low, high = (None if end is None else place(axis, end) for end in ends)
+    if low is not None and high is None and not steepest:
+        high = axis.high
+    if x is not None:
+        kind, censored = cliff.kind.value, cliff.censored
+        yield Mark(model.slot, cliff.view, kind, cliff.metric, x, low, high, censored)
+
+
 # ── outcomes and comparisons ────────────────────────────────────────────────────────────────────
 
 
@@ -201,16 +232,11 @@ def outcome_chart(
     scope: Scope, task: str, recipe: str, model: Model, names: tuple[str, ...]
 ) -> BarChart | None:
     """The shares of these outcomes of one model and task, by level, in the text view."""
-    rows = [
-        row
-        for row in scope.sweep(task, recipe)
-        if row.model == model.name and row.view == "text" and row.outcomes
-    ]
+    sweep = [row for row in scope.sweep(task, recipe) if row.model == model.name and row.outcomes]
+    rows = [row for row in first_seed(sweep, recipe) if row.view == "text"]
     if not rows:
         return None
     positions = axis(row.level for row in rows).positions
-    first = rows[-1].seed
-    rows = [row for row in rows if row.seed == first or row.recipe != recipe]
     rows.sort(key=lambda row: positions[row.level])
     levels = tuple(row.level for row in rows)
     shares, right = tuple(row.outcomes for row in rows), tuple(row.accuracy for row in rows)

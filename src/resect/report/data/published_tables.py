@@ -16,10 +16,10 @@ from resect.findings.rows import (
 )
 from resect.findings.rows import Published as PublishedRows
 from resect.report.data.scope import Scope
-from resect.report.data.table import Table, columns, without_empty
+from resect.report.data.table import Table, columns, table
 from resect.report.formatting import DASH, decimal, level
 
-READINGS = {"study": "its own parses", "ours": "read anew"}
+READINGS = {"study": "the study’s parser", "ours": "our parser"}
 MEANS = ("skill", "retention")
 """Metrics whose area is divided by the range of the levels."""
 
@@ -55,34 +55,21 @@ def intact_table(scope: Scope) -> Table | None:
         return None
     heads = ("Task", "View", "Items", "Accuracy of", "and of", "Difference", "McNemar p", "Verdict")
     body = tuple(
-        (
-            row.task,
-            row.view,
-            str(row.n),
-            f"{row.a}: {decimal(row.accuracy_a, 3)}",
-            f"{row.b}: {decimal(row.accuracy_b, 3)}",
-            _signed(row),
-            decimal(row.p, 3),
-            _word(row),
-        )
+        (row.task, row.view, str(row.n), f"{row.a}: {decimal(row.accuracy_a, 3)}",
+         f"{row.b}: {decimal(row.accuracy_b, 3)}", _signed(row), decimal(row.p, 3), _word(row))
         for row in rows
-    )
-    return Table("The models as they are, on the same items", columns(heads), body)
+    )  # fmt: skip
+    return Table("The intact models, on the same items", columns(heads), body)
 
 
 def _areas(rows: Sequence[PublishedArea]) -> Table:
     heads = ("Task", "Model", "Read by", "As published", "Accuracy", "F1, task’s labels")
     body = tuple(
-        (
-            row.task,
-            row.model,
-            READINGS[row.reading],
-            _four(row.area, row.low, row.high),
-            _four(row.accuracy_area, row.accuracy_low, row.accuracy_high),
-            _four(row.f1_labels_area, row.f1_labels_low, row.f1_labels_high),
-        )
+        (row.task, row.model, READINGS[row.reading], _four(row.area, row.low, row.high),
+         _four(row.accuracy_area, row.accuracy_low, row.accuracy_high),
+         _four(row.f1_labels_area, row.f1_labels_low, row.f1_labels_high))
         for row in rows
-    )
+    )  # fmt: skip
     caption = "Areas under the curve over the levels by trapezoids, not divided by their range"
     return Table(caption, columns(heads), body)
 
@@ -101,11 +88,11 @@ def _differences(rows: Sequence[PublishedComparison]) -> Table:
         )
         for row in rows
     )
-    caption, pairs = "Every reading of the same comparison, side by side", {row[3] for row in body}
+    caption, pairs = "The same comparison by each parser", {row[3] for row in body}
     if len(pairs) == 1:
         caption += f", {pairs.pop()}"
         body = tuple((*row[:3], DASH, *row[4:]) for row in body)
-    return without_empty(Table(caption, columns(heads), body))
+    return table(caption, heads, body)
 
 
 def _shares(rows: PublishedRows) -> Table:
@@ -120,7 +107,7 @@ def _shares(rows: PublishedRows) -> Table:
         for (task, model), levels in groups.items()
         for label, gold in rows.gold.get(task, {}).items()
     )
-    return Table("Share of each answer, by the study’s own parses", columns(heads), body)
+    return Table("Share of each answer, by the study’s parser", columns(heads), body)
 
 
 def _share(levels: Sequence[PublishedLevel], label: str, gold: float) -> tuple[str, ...]:

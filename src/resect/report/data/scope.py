@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Sequence
-from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 from resect.findings.rows import (
@@ -62,6 +61,21 @@ class Scope:
         """Names of tasks with a curve, in the order of the study."""
         self.views = tuple(sorted({row.view for row in summary.curves}, key=VIEWS.index))
         self._tasks = {task.name: task for task in reversed(summary.tasks)}
+        ran = {(row.recipe, row.seed) for row in summary.curves}
+        names = [recipe for recipe, _ in ran]
+        self.seeded = frozenset(name for name in names if names.count(name) > 1)
+        """The recipes that ran with several seeds."""
+        self.headline = summary.verdict.headline or "No verdict was computed for this run."
+        self._sweeps = _sweeps(summary.curves, self.recipes)
+        self._bias = _sweeps(summary.bias, self.recipes)
+        self._trust = _sweeps(summary.trust, self.recipes)
+        self._cliffs: dict[tuple[str, ...], Cliff] = {
+            (row.model, row.task, row.recipe, row.view, row.kind.value, row.metric): row
+            for row in reversed(summary.cliffs)
+        }
+        self._breaks = {
+            (row.model, row.task, row.recipe): row for row in reversed(summary.breaks_first)
+        }
 
     def label(self, name: str) -> str:
         """What a model is called: its role where only one model has it."""
@@ -76,23 +90,17 @@ class Scope:
         """Text where it was asked, else options."""
         return self.views[0] if self.views else "text"
 
-    @cached_property
-    def seeded(self) -> frozenset[str]:
-        """The recipes that ran with several seeds."""
-        names = [name for name, _ in {(row.recipe, row.seed) for row in self.summary.curves}]
-        return frozenset(name for name in names if names.count(name) > 1)
-
     def sweep(self, task: str, recipe: str) -> list[CurvePoint]:
         """Curve rows of one task and recipe, with the shared intact rows where it has none."""
         return self._sweeps.get((task, recipe), [])
 
     def bias(self, task: str, recipe: str) -> list[Bias]:
         """Rows of bias of a sweep's first seed, the shared intact rows among them."""
-        return _first_seed(self._bias.get((task, recipe), []), recipe)
+        return first_seed(self._bias.get((task, recipe), []), recipe)
 
     def trust(self, task: str, recipe: str) -> list[Trust]:
         """Rows of trust of a sweep's first seed, the shared intact rows among them."""
-        return _first_seed(self._trust.get((task, recipe), []), recipe)
+        return first_seed(self._trust.get((task, recipe), []), recipe)
 
     def cliff(
         self, model: str, task: str, recipe: str, view: str, kind: str = "half",
@@ -113,30 +121,6 @@ class Scope:
             if (row.model, row.recipe) == (model, recipe) and row.default
         ]
         return min(rows, key=_how_far, default=None)
-
-    @cached_property
-    def _sweeps(self) -> dict[tuple[str, str], list[CurvePoint]]:
-        return _sweeps(self.summary.curves, self.recipes)
-
-    @cached_property
-    def _bias(self) -> dict[tuple[str, str], list[Bias]]:
-        return _sweeps(self.summary.bias, self.recipes)
-
-    @cached_property
-    def _trust(self) -> dict[tuple[str, str], list[Trust]]:
-        return _sweeps(self.summary.trust, self.recipes)
-
-    @cached_property
-    def _cliffs(self) -> dict[tuple[str, ...], Cliff]:
-        return {
-            (row.model, row.task, row.recipe, row.view, row.kind.value, row.metric): row
-            for row in reversed(self.summary.cliffs)
-        }
-
-    @cached_property
-    def _breaks(self) -> dict[tuple[str, str, str], BreaksFirst]:
-        rows = reversed(self.summary.breaks_first)
-        return {(row.model, row.task, row.recipe): row for row in rows}
 
 
 def _labelled(named: dict[str, str]) -> tuple[Model, ...]:
@@ -160,19 +144,20 @@ def _sweeps(rows: Iterable[Curve], recipes: Sequence[str]) -> dict[tuple[str, st
     for task, shared in intact.items():
         shared.sort(key=lambda row: row.recipe != "none")
         for recipe in recipes:
-            own: list[Curve] = sweeps.get((task, recipe), [])
+            own = sweeps.get((task, recipe), [])
             have = {(row.model, row.view) for row in own if row.level == 0}
-            lent: dict[tuple[str, str], Curve] = {}
+            lent: list[Curve] = []
             for row in shared:
                 if (row.model, row.view) not in have:
-                    lent.setdefault((row.model, row.view), row)
+                    have.add((row.model, row.view))
+                    lent.append(row)
             if own or lent:
-                merged: list[Curve] = list(lent.values())
-                sweeps[task, recipe] = merged + own
+                sweeps[task, recipe] = lent + own
     return sweeps
 
 
-def _first_seed(rows: list[Curve], recipe: str) -> list[Curve]:
+def first_seed(rows: list[Curve], recipe: str) -> list[Curve]:
+    """The rows of a sweep's first seed, and the intact rows that sweeps share."""
     first = next((row.seed for row in rows if row.recipe == recipe), None)
     return [row for row in rows if row.seed == first or row.recipe != recipe]
 

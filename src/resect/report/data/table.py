@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from resect.report import formatting as text
@@ -28,13 +28,17 @@ def columns(heads: Sequence[str]) -> tuple[Column, ...]:
     return tuple(Column(head, "") for head in heads)
 
 
+def table(caption: str, heads: Sequence[str], body: Iterable[tuple[str, ...]]) -> Table:
+    """A table without the columns in which every cell is a dash."""
+    return without_empty(Table(caption, columns(heads), tuple(body)))
+
+
 def without_empty(table: Table) -> Table:
     """The table without columns in which every cell is a dash."""
     shown = [
-        i
-        for i in range(len(table.columns))
+        i for i in range(len(table.columns))
         if not table.body or any(row[i] != text.DASH for row in table.body)
-    ]
+    ]  # fmt: skip
     return Table(
         table.caption,
         tuple(table.columns[i] for i in shown),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from resect.catalog import OUTCOMES
 from resect.findings.rows import Cliff, Comparison, Measurement, Robustness
@@ -11,7 +11,7 @@ from resect.report import formatting as text
 from resect.report.charts.chart_data import BarChart, LineChart, Spot
 from resect.report.data.panels import DifferencePanel, verdict_word
 from resect.report.data.scope import CLIFFS, VIEWS, Scope, distinct, selected, with_seeds
-from resect.report.data.table import Column, Table, columns, without_empty
+from resect.report.data.table import Column, Table, columns, table
 
 KINDS = ("absolute", "retention")
 """The two areas that are compared."""
@@ -65,8 +65,8 @@ def robustness_table(scope: Scope, recipe: str) -> Table:
         (task, view, scope.label(model), *[_area(kinds.get(kind)) for kind in KINDS])
         for (task, view, model), kinds in areas.items()
     )
-    heads = ("Task", "View", "Model", "What is left", "What share is left")
-    return Table("Robustness: area under the curve of skill", columns(heads), body)
+    heads = ("Task", "View", "Model", "Remaining skill", "Retention")
+    return Table("Robustness: area under the curve", columns(heads), body)
 
 
 def _area(row: Robustness | None) -> str:
@@ -75,31 +75,29 @@ def _area(row: Robustness | None) -> str:
 
 
 def comparison_table(scope: Scope, recipe: str) -> Table:
-    """Both differences of each pair, the word, the word after Holm, what could have been seen."""
+    """Both differences of each pair, the verdict before and after Holm, what was detectable."""
     pairs: dict[tuple[str, str, str, str, int], dict[str, Comparison]] = {}
     for row in scope.summary.comparisons:
         if row.recipe == recipe:
             pairs.setdefault((row.task, row.view, row.a, row.b, row.seed), {})[row.kind] = row
     body = [_compared_kinds(scope, kinds) for kinds in pairs.values()]
-    caption = "Differences, and the smallest these items could have shown"
-    names = distinct(cells[2] for cells in body)
+    caption, names = "Differences between models", distinct(cells[2] for cells in body)
     if len(names) == 1:
-        caption = f"Differences, {names[0]}, and the smallest these items could have shown"
+        caption = f"Differences, {names[0]}"
         body = [(*cells[:2], text.DASH, *cells[3:]) for cells in body]
     heads = (
-        "Task", "View", "Pair", "Of what is left", "could have seen", "Of what share is left",
-        "could have seen", "Verdict", "After Holm", "Why not",
+        "Task", "View", "Pair", "Remaining skill", "Detectable", "Retention", "Detectable",
+        "Verdict", "After Holm", "Reason",
     )  # fmt: skip
-    return without_empty(Table(caption, columns(heads), tuple(body)))
+    return table(caption, heads, body)
 
 
 def _compared_kinds(scope: Scope, kinds: Mapping[str, Comparison]) -> tuple[str, ...]:
-    cells = []
-    for kind in KINDS:
-        row = kinds.get(kind)
-        cells += [text.DASH] * 2 if row is None else [
-            text.interval(row.difference, row.low, row.high), text.decimal(row.detectable)
-        ]  # fmt: skip
+    cells = [text.DASH] * 4
+    for i, kind in enumerate(KINDS):
+        if row := kinds.get(kind):
+            shown = text.interval(row.difference, row.low, row.high)
+            cells[2 * i : 2 * i + 2] = shown, text.decimal(row.detectable)
     rows = list(kinds.values())
     plain = [verdict_word(scope, r, r.verdict) for r in rows if r.verdict is not None]
     holm = [verdict_word(scope, r, r.verdict_holm) for r in rows if r.verdict_holm is not None]
@@ -117,18 +115,13 @@ def _compared_kinds(scope: Scope, kinds: Mapping[str, Comparison]) -> tuple[str,
 
 def difference_table(panel: DifferencePanel) -> Table:
     """The numbers behind a forest plot."""
-    heads = ("Task", "View", f"{panel.a} minus {panel.b}", "Verdict", "Why not")
-    body = tuple(
-        (
-            row.task,
-            row.view,
-            text.interval(row.difference, row.low, row.high),
-            row.word,
-            row.reason or text.DASH,
-        )
+    heads = ("Task", "View", f"{panel.a} minus {panel.b}", "Verdict", "Reason")
+    body = [
+        (row.task, row.view, text.interval(row.difference, row.low, row.high), row.word,
+         row.reason or text.DASH)
         for row in panel.rows
-    )
-    return without_empty(Table(f"Differences, {panel.kind}", columns(heads), body))
+    ]  # fmt: skip
+    return table(f"Differences, {panel.kind}", heads, body)
 
 
 def cliff_table(scope: Scope, recipe: str) -> Table:
@@ -150,10 +143,10 @@ def cliff_table(scope: Scope, recipe: str) -> Table:
                         "; ".join(distinct(notes)) or text.DASH,
                     ))  # fmt: skip
     heads = (
-        "Task", "View", "Model", "Onset", "Half-level", "Steepest drop (in resamples)",
-        "Answers give way at", "Calibration gives way at", "Note",
+        "Task", "View", "Model", "Onset", "Half-level", "Steepest drop (share of resamples)",
+        "Fewer answers from", "Worse calibration from", "Note",
     )  # fmt: skip
-    return without_empty(Table("Cliffs, with 95 % intervals", columns(heads), tuple(body)))
+    return table("Cliffs, with 95 % intervals", heads, body)
 
 
 def _steepest(row: Cliff | None) -> str:
@@ -179,7 +172,7 @@ def size_table(scope: Scope, most: int | None = None) -> Table:
     """
     heads = (
         "Model", "Recipe", "Asked", "Measured", "Parameters", "Zeros", "On disk", "In memory",
-        "Peak", "Bits per weight", "Tokens per s",
+        "Peak", "Bits per weight", "Tokens/s",
     )  # fmt: skip
     seeds: dict[tuple[str, ...], list[int]] = {}
     for row in _measurements(scope, most):
@@ -188,7 +181,7 @@ def size_table(scope: Scope, most: int | None = None) -> Table:
         (model, with_seeds(recipe, own, scope.seeded), *rest)
         for (model, recipe, *rest), own in seeds.items()
     ]
-    return without_empty(Table("Size and speed, measured", columns(heads), tuple(body)))
+    return table("Size and speed, measured", heads, body)
 
 
 def _size(scope: Scope, row: Measurement) -> tuple[str, ...]:
@@ -197,31 +190,19 @@ def _size(scope: Scope, row: Measurement) -> tuple[str, ...]:
     if measured is not None:
         exact = text.percent(measured, 2) if measured < 1 else f"{measured:.2f} bits"
     return (
-        scope.label(row.model),
-        row.recipe,
-        text.level(row.level),
-        exact,
-        text.parameters(row.parameters),
-        text.parameters(row.zeros),
-        _with_ratio(text.size, row.bytes_on_disk, row, "bytes_on_disk"),
-        _with_ratio(text.size, row.bytes_in_memory, row, "bytes_in_memory"),
-        text.size(row.peak_memory),
-        text.decimal(row.bits_per_weight),
-        _with_ratio(_whole, row.tokens_per_second, row, "tokens_per_second"),
-    )
+        scope.label(row.model), row.recipe, text.level(row.level), exact,
+        text.parameters(row.parameters), text.parameters(row.zeros),
+        text.size(row.bytes_on_disk) + _ratio(row, "bytes_on_disk"),
+        text.size(row.bytes_in_memory) + _ratio(row, "bytes_in_memory"),
+        text.size(row.peak_memory), text.decimal(row.bits_per_weight),
+        text.decimal(row.tokens_per_second, 0) + _ratio(row, "tokens_per_second"),
+    )  # fmt: skip
 
 
-def _whole(value: float | None) -> str:
-    return text.decimal(value, 0)
-
-
-def _with_ratio(
-    shown: Callable[[float | None], str], value: float | None, row: Measurement, key: str
-) -> str:
-    """A value, and in brackets its ratio to the intact model where that is another."""
+def _ratio(row: Measurement, key: str) -> str:
+    """In brackets, the ratio of a value to the intact model's; empty for the intact model."""
     ratio = row.ratios.get(key)
-    more = "" if ratio is None or row.level == 0 else f" (\u00d7{ratio:.2f})"
-    return shown(value) + more
+    return "" if ratio is None or row.level == 0 else f" (\u00d7{ratio:.2f})"
 
 
 def _measurements(scope: Scope, most: int | None) -> Sequence[Measurement]:
@@ -238,51 +219,38 @@ def _measurements(scope: Scope, most: int | None) -> Sequence[Measurement]:
 def troubled_table(scope: Scope) -> Table:
     """Cells that fell back or failed, with their reasons."""
     body = tuple(
-        (
-            row.task,
-            row.model,
-            with_seeds(row.recipe, [row.seed], scope.seeded),
-            row.view,
-            text.level(row.level),
-            row.status,
-            row.reason or "no reason was recorded",
-        )
+        (row.task, row.model, with_seeds(row.recipe, [row.seed], scope.seeded), row.view,
+         text.level(row.level), row.status, row.reason or "no reason was recorded")
         for row in scope.summary.curves
         if text.is_troubled(row.status)
-    )
+    )  # fmt: skip
     heads = ("Task", "Model", "Recipe", "View", "Level", "Status", "Reason")
     return Table("Degraded and failed cells", columns(heads), body)
 
 
 def missing(scope: Scope) -> list[str]:
-    """One sentence for each thing that a whole report has and this one has not."""
+    """One sentence for each thing that a complete report has and this one lacks."""
     curves = scope.summary.curves
     if not curves:
         return ["No cell has an answer yet: there are no curves."]
-    lost = {
-        "text": "outcomes and format loss",
-        "options": "forgetting apart from format loss",
-    }
-    sentences = [
-        f"The {view} view was not asked: {lost[view]} cannot be shown."
-        for view in VIEWS
-        if view not in scope.views
-    ]
+    sentences = []
     if len(scope.models) < 2:
-        sentences.insert(0, "Only one model was asked: there is nothing to compare it with.")
+        sentences.append("Only one model was asked: there is nothing to compare it with.")
     elif "base" not in {model.role for model in scope.models}:
-        sentences.insert(
-            0, "No model has the role of the base: what the specialist gained cannot be told."
+        sentences.append("No model is the base: what the specialist gained cannot be measured.")
+    if "text" not in scope.views:
+        sentences.append("The text view was not asked: no outcomes and no format loss.")
+    if "options" not in scope.views:
+        sentences.append(
+            "The options view was not asked: forgetting cannot be told from format loss."
         )
     levels = {row.level for row in curves}
     if len(levels) < 3:
-        sentences.append(
-            "Fewer than three levels: areas and half-levels say little or cannot be computed."
-        )
+        sentences.append("Fewer than three levels: areas and half-levels are rough or missing.")
     if 0 not in levels:
-        sentences.append("The baseline is missing: retention cannot be computed.")
+        sentences.append("The intact model was not asked: retention cannot be computed.")
     if not scope.summary.verdicts:
-        sentences.append("Non-inferiority was not tested: this report claims no safe level.")
+        sentences.append("Non-inferiority was not tested: no level is claimed as passed.")
     return sentences
 
 

@@ -1,4 +1,4 @@
-/* The page's switches: metric, view, task, recipe; hover, saving as SVG and CSV. draw.js draws. */
+/* The page's switches: metric, view, task, recipe; hover, saving as SVG and CSV. */
 window.onerror = function (message) {
   document.documentElement.setAttribute("data-error", String(message));
 };
@@ -11,13 +11,11 @@ window.onerror = function (message) {
   const state = { metric: "accuracy", view: "both", task: "", recipe: "", marks: "on", bias: "", trust: "", open: "" };
   let plain = {};
 
-  // ── what is shown: kept in the address, so that a view of the page can be sent ──
+  // ── what is shown: stored in the address, so that a link shows the same view ──
 
   function choices(name) {
-    const found = all('.controls [name="' + name + '"]');
-    return found.length && found[0].tagName === "SELECT"
-      ? all("option", found[0]).map((option) => option.value)
-      : found.map((input) => input.value);
+    return all('.controls input[name="' + name + '"], .controls select[name="' + name + '"] option')
+      .map((choice) => choice.value);
   }
   function readAddress() {
     if (!location.hash.includes("=")) return;
@@ -26,9 +24,9 @@ window.onerror = function (message) {
     }
   }
   function writeAddress() {
-    const kept = new URLSearchParams();
-    for (const key in state) if (state[key] && state[key] !== plain[key]) kept.set(key, state[key]);
-    const hash = kept.toString();
+    const changed = new URLSearchParams();
+    for (const key in state) if (state[key] && state[key] !== plain[key]) changed.set(key, state[key]);
+    const hash = changed.toString();
     try {
       history.replaceState(null, "", hash ? "#" + hash : location.pathname + location.search);
     } catch (error) { /* a page opened from some places may not change its address */ }
@@ -43,9 +41,7 @@ window.onerror = function (message) {
   }
   function show() {
     document.body.dataset.view = state.view;
-    figures.forEach((figure, place) => {
-      if (figure.chart && isShown(figure)) make(figure, place);
-    });
+    figures.filter(isShown).forEach(make);
     for (const figure of all("figure")) figure.hidden = !isShown(figure.dataset);
     for (const part of all("[data-for]")) part.hidden = part.dataset.for !== state.recipe;
     document.body.dataset.marks = state.marks;
@@ -60,54 +56,26 @@ window.onerror = function (message) {
     tip.hidden = true;
   }
 
-  // ── figures that were not drawn yet ──
+  // ── figures that the page did not open with ──
 
-  function element(name, content, attributes) {
-    const made = document.createElement(name);
-    for (const key in attributes) if (attributes[key]) made.setAttribute(key, attributes[key]);
-    made.append(...[].concat(content));
-    return made;
-  }
-  function tableOf(data) {
-    const heads = data.heads.map(([head, view]) =>
-      element("th", head, { scope: "col", class: view && "v-" + view }));
-    const rows = data.body.map((row) => element("tr", row.map((cell, i) => i
-      ? element("td", cell, { class: data.heads[i][1] && "v-" + data.heads[i][1] })
-      : element("th", cell, { scope: "row" }))));
-    const table = element("table", [
-      element("caption", data.caption),
-      element("thead", element("tr", heads)),
-      element("tbody", rows),
-    ]);
-    return element("div", table, { class: "scroll", tabindex: "0", role: "region", "aria-label": data.caption });
-  }
-  function make(figure, place) {
-    if (drawn.has(place)) return;
-    drawn.add(place);
+  function make(figure) {
+    if (drawn.has(figure.place)) return;
+    drawn.add(figure.place);
     const grid = document.querySelector('.grid[data-kind="' + figure.kind + '"]');
-    const source = new DOMParser().parseFromString(draw.figure(figure.chart), "image/svg+xml");
-    const plot = element("div", document.importNode(source.documentElement, true), { class: "plot" });
-    const buttons = ["svg", "csv"].map((kind) =>
-      element("button", kind.toUpperCase(), { type: "button", "data-save": kind }));
-    const caption = element("figcaption", [
-      element("details", [element("summary", "Numbers"), tableOf(draw.table(figure.chart))]),
-      element("span", buttons, { class: "save" }),
-    ]);
-    const made = document.createElement("figure");
-    for (const key of ["kind", "task", "recipe", "metric"]) made.setAttribute("data-" + key, figure[key]);
-    made.setAttribute("data-place", place);
-    made.append(plot, caption);
-    const after = all("figure", grid).find((other) => Number(other.dataset.place) > place);
-    grid.insertBefore(made, after || grid.querySelector(".reading"));
-    readable(plot);
+    const template = document.createElement("template");
+    template.innerHTML = figure.html;
+    const after = all("figure", grid).find((other) => Number(other.dataset.place) > figure.place);
+    const added = template.content.firstElementChild;
+    grid.insertBefore(added, after || grid.querySelector(".reading"));
+    readable(added.querySelector(".plot"));
   }
   const drawn = new Set(all("figure").map((figure) => Number(figure.dataset.place)));
 
   // ── reading a figure: pointer or arrow keys pick a level, its row of the table is shown ──
 
   function stops(plot) {
-    const found = plot.querySelector(".stops");
-    return found && found.dataset.x ? found.dataset.x.split(" ").map(Number) : [];
+    const group = plot.querySelector(".stops");
+    return group && group.dataset.x ? group.dataset.x.split(" ").map(Number) : [];
   }
   function pick(plot, index) {
     const places = stops(plot);
@@ -210,24 +178,24 @@ window.onerror = function (message) {
     const who = ["model", "role", "recipe", "seed", "task", "view"];
     if (own.kind === "differences") {
       const keys = ["task", "view", "metric", "kind", "recipe", "a", "b", "difference", "low", "high", "verdict"];
-      const kept = summary.comparisons.filter((r) => r.kind === own.metric && r.recipe === own.recipe);
-      return [keys, ...kept.map((row) => keys.map((key) => row[key]))];
+      const rows = summary.comparisons.filter((r) => r.kind === own.metric && r.recipe === own.recipe);
+      return [keys, ...rows.map((row) => keys.map((key) => row[key]))];
     }
     if (own.kind !== "curves" && own.kind !== "outcomes") return null;
-    const kept = summary.curves.filter(
+    const rows = summary.curves.filter(
       (r) => r.task === own.task && (r.recipe === own.recipe || r.recipe === "none"));
     const keys = [...who, "level", "measured_level", "n", "status"];
     if (own.kind === "outcomes") {
-      const names = [...new Set(kept.flatMap((row) => Object.keys(row.outcomes || {})))];
-      const text = kept.filter((row) => row.view === "text");
+      const names = [...new Set(rows.flatMap((row) => Object.keys(row.outcomes || {})))];
+      const text = rows.filter((row) => row.view === "text");
       return [[...keys, ...names, "accuracy"],
         ...text.map((r) => [...keys.map((k) => r[k]), ...names.map((k) => r.outcomes[k]), r.accuracy])];
     }
-    return [[...keys, own.metric, "low", "high"], ...kept.map((row) => {
-      const found = own.metric === "accuracy"
+    return [[...keys, own.metric, "low", "high"], ...rows.map((row) => {
+      const estimate = own.metric === "accuracy"
         ? { value: row.accuracy, low: row.accuracy_low, high: row.accuracy_high }
         : (row.metrics || {})[own.metric] || {};
-      return [...keys.map((key) => row[key]), found.value, found.low, found.high];
+      return [...keys.map((key) => row[key]), estimate.value, estimate.low, estimate.high];
     })];
   }
   function tableRows(figure) {
@@ -259,7 +227,7 @@ window.onerror = function (message) {
     }
     plain = Object.assign({}, state);
     show();
-    ({ summary, figures } = await draw.unpack(document.getElementById("payload").textContent));
+    ({ summary, figures } = await payload.unpack(document.getElementById("payload").textContent));
     readAddress();
     for (const form of forms) {
       form.hidden = false;

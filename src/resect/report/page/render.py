@@ -2,27 +2,29 @@
 
 The page asks nothing of any host: styles, script, figures and data stand in it, and its
 Content-Security-Policy allows the one style and the one script by their hashes. The figures that
-open with it are drawn here; its script draws the others from the data that it embeds.
+it opens with stand in the document; the others are packed with the data until they are asked for.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from resect.catalog import OUTCOMES
+from resect.catalog import OUTCOMES, Group
 from resect.findings.rows import Model as ModelRow
 from resect.findings.rows import Study, Summary, Task
+from resect.findings.summary_file import to_data
 from resect.report import figures
 from resect.report import formatting as text
+from resect.report.charts import svg
 from resect.report.charts.chart_data import BarChart, LineChart
 from resect.report.data import bias_tables, published_tables, tables, verdict_tables
 from resect.report.data import overview as overview_tables
@@ -39,19 +41,22 @@ from resect.report.figures import Figure
 from resect.report.page.payload import packed
 
 LIMITS = (
-    "This is not a statement of clinical safety. “Within the margin” means within the margin on "
-    "these items, under these protocols, and on nothing else.",
-    "An answer counts as right when it equals the keyed label; nothing here looks at harm, at "
-    "reasoning, or at how a clinician would use the text.",
+    "This is not a statement of clinical safety. “Passed” means within the margin on these items, "
+    "under these protocols, and nothing else.",
+    "An answer is right when it equals the keyed label. Harm, reasoning and how a clinician would "
+    "use the text are not measured.",
 )
 KINDS = ("curves", "outcomes", "differences", "bias", "trust", "reliable", "open", "pareto")
 """The kinds of figures, each in its section."""
 
+SWITCHES: dict[str, Group] = {"curves": "curve", "bias": "bias", "trust": "trust", "open": "answer"}
+"""The kinds of figures with a switch, and the metrics of the catalogue that it offers."""
+
 NO_SCRIPT = "figure[hidden]{display:block!important}"
 
 
-class StaticFigure(NamedTuple):
-    """A figure that the page holds as a drawing; `place` is where it stands among all figures."""
+class Drawing(NamedTuple):
+    """A figure as the page shows it; `place` is where it stands among all figures."""
 
     place: int
     kind: str
@@ -70,15 +75,51 @@ def render(summary: Summary, answers: Sequence[ShownAnswer] = ()) -> str:
     """
     scope = Scope(summary)
     every = list(figures.all_figures(scope))
-    css, script = _asset("page.css"), _asset("draw.js") + _asset("page.js")
-    return _template().render(
-        {**_head(scope), **_sections(scope, every), **_findings(scope, answers)},
+    present = {kind: {figure.metric for figure in every if figure.kind == kind} for kind in KINDS}
+    switches = {kind: offers(group, present[kind]) for kind, group in SWITCHES.items()}
+    opening, later = _figures(scope, every, switches)
+    css, script = _palette() + _asset("page.css"), _asset("unpack.js") + _asset("page.js")
+    template = _environment().get_template("page.html.jinja")
+    return template.render(
+        {**_head(scope), **_findings(scope, answers), **opening},
+        present=present,
+        switches=switches,
         css=Markup(css),
         script=Markup(script),
         no_script_css=Markup(NO_SCRIPT),
         policy=policy((css, NO_SCRIPT), script),
-        data=Markup(packed(summary, every)),
+        data=Markup(packed({"summary": to_data(summary), "figures": later})),
     )
+
+
+def _figures(
+    scope: Scope, every: Sequence[Figure], switches: Mapping[str, Sequence[Offer]]
+) -> tuple[dict[str, list[Drawing]], list[dict[str, object]]]:
+    """The figures that the page opens with, by kind; and the others as data for its script."""
+    opening: dict[str, list[Drawing]] = {kind: [] for kind in KINDS}
+    later: list[dict[str, object]] = []
+    html_of = _environment().get_template("figure.html.jinja").make_module().figure  # type: ignore[attr-defined]
+    for place, figure in enumerate(every):
+        hidden = bool(figure.recipe) and figure.recipe != scope.recipes[0]
+        drawn, table = Markup(figures.draw(figure)), figures.table(figure)
+        drawing = Drawing(place, *figure[:4], drawn, table, hidden)
+        if _opens(figure, scope, switches.get(figure.kind, [])):
+            opening[figure.kind].append(drawing)
+        else:
+            keys = zip(Drawing._fields, drawing[:5], strict=False)  # what decides when it is shown
+            later.append({**dict(keys), "html": str(html_of(drawing))})
+    return opening, later
+
+
+def _palette() -> str:
+    """CSS that names the colours of figures, and repaints what has the class of one of them.
+
+    On dark paper page.css gives some of the names other colours.
+    """
+    colours = {f"m{i}": colour for i, colour in enumerate(svg.COLOURS)}
+    colours |= {f"o-{name}": outcome.colour for name, outcome in OUTCOMES.items()}
+    names = "".join(f"--{name}:{colour};" for name, colour in colours.items())
+    return f":root{{{names}}}\n" + "".join(f".{name}{{--own:var(--{name})}}\n" for name in colours)
 
 
 def policy(styles: Sequence[str], script: str) -> str:
@@ -99,30 +140,28 @@ def _asset(name: str) -> str:
 
 
 @cache
-def _template() -> Template:
+def _environment() -> Environment:
     environment = Environment(
+        loader=PackageLoader("resect.report", "page"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=lambda value: value if isinstance(value, Markup) else text.plain(value),
     )
-    environment.filters["raw"] = text.raw
-    environment.filters["stacked"] = text.stacked
-    environment.filters["parameters"] = text.parameters
-    environment.filters["count"] = text.count
-    environment.filters["percent"] = text.percent
-    return environment.from_string(_asset("page.html.jinja"))
+    for name in ("raw", "stacked", "parameters", "count", "percent"):
+        environment.filters[name] = getattr(text, name)
+    return environment
 
 
 def _head(scope: Scope) -> dict[str, object]:
-    """Who, what and how: the parts of the page that no finding fills."""
+    """The parts of the page that are not findings: models, tasks, warnings, provenance."""
     summary = scope.summary
     listed = {model.name: model for model in summary.models}
-    headline = summary.verdict.headline or "No verdict was computed for this run."
+    first, dot, rest = scope.headline.partition(". ")
     return {
         "name": summary.study.name or "unnamed study",
-        "headline": _first_sentence(headline),
+        "headline": (first + dot.strip(), rest),
         "sentences": summary.verdict.sentences,
         "limits": LIMITS,
         "models": [(model, listed.get(model.name, _UNLISTED)) for model in scope.models],
@@ -160,12 +199,6 @@ def _asked(study: Study) -> list[tuple[str, str]]:
     return tables.flat(declared)
 
 
-def _first_sentence(headline: str) -> tuple[str, str]:
-    """The first sentence of a headline, and the rest."""
-    first, dot, rest = headline.partition(". ")
-    return first + dot.strip(), rest
-
-
 def _protocol(task: Task) -> dict[str, object]:
     """What one task is and what its floors are, for the section on tasks."""
     named = (
@@ -187,46 +220,12 @@ def _protocol(task: Task) -> dict[str, object]:
     }
 
 
-def _sections(scope: Scope, every: Sequence[Figure]) -> dict[str, object]:
-    """The figures that open with the page, and what its switches offer."""
-    present: dict[str, set[str]] = {kind: set() for kind in KINDS}
-    for figure in every:
-        present[figure.kind].add(figure.metric)
-    switches = {
-        "curves": offers("curve", present["curves"]),
-        "bias": offers("bias", present["bias"]),
-        "trust": offers("trust", present["trust"]),
-        "open": offers("answer", present["open"]),
-    }
-    drawings: dict[str, list[StaticFigure]] = {kind: [] for kind in KINDS}
-    for place, figure in enumerate(every):
-        if _opens(figure, scope, switches.get(figure.kind, [])):
-            drawings[figure.kind].append(_drawing(place, figure, scope))
-    return {
-        **drawings,
-        "switches": switches,
-        "present": present,
-        "outcome_key": [(name, *_outcome(name)) for name in outcomes_seen(scope)],
-        "reliable_says": reliability.explained(scope),
-    }
-
-
 def _opens(figure: Figure, scope: Scope, switch: Sequence[Offer]) -> bool:
-    """Whether a figure is drawn here: it opens with the page, or is of a kind that always is."""
+    """Whether a figure stands in the document: the page opens with it, or its kind always does."""
     if not isinstance(figure.chart, LineChart | BarChart):
         return True
     first = not switch or figure.metric == switch[0].key
     return first and figure.recipe == scope.recipes[0]
-
-
-def _drawing(place: int, figure: Figure, scope: Scope) -> StaticFigure:
-    hidden = bool(figure.recipe) and figure.recipe != scope.recipes[0]
-    drawn, table = Markup(figures.draw(figure)), figures.table(figure)
-    return StaticFigure(place, *figure[:4], drawn, table, hidden)
-
-
-def _outcome(name: str) -> tuple[str, str]:
-    return tables.outcome_label(name), OUTCOMES[name].explains if name in OUTCOMES else ""
 
 
 def _findings(scope: Scope, answers: Sequence[ShownAnswer]) -> dict[str, object]:
@@ -262,4 +261,9 @@ def _findings(scope: Scope, answers: Sequence[ShownAnswer]) -> dict[str, object]
         "sizes": tables.size_table(scope),
         "some_sizes": tables.size_table(scope, 5),
         "examples": examples(answers, scope),
+        "outcome_key": [
+            (name, tables.outcome_label(name), OUTCOMES[name].explains if name in OUTCOMES else "")
+            for name in outcomes_seen(scope)
+        ],
+        "reliable_says": reliability.explained(scope),
     }
