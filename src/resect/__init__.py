@@ -1,4 +1,4 @@
-"""resect: how far can a medical language model be compressed before it stops being safe?
+"""resect: how far can a medical language model be compressed before its answers get worse?
 
 Everything here is loaded when first used, so that `import resect` costs nothing and reading a
 finished run never loads torch.

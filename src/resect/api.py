@@ -37,8 +37,8 @@ def compress(
     )
     place = Path(data_dir) if data_dir else None
     asked = Asked.of(ref, recipe, calibration)
-    found, _ = compressed(asked, seed, device, place, warnings.warn)
-    return found.model
+    loaded, _ = compressed(asked, seed, device, place, warnings.warn)
+    return loaded.model
 
 
 __all__ = ["Watch", "compress", "place_of", "run"]

@@ -1,4 +1,4 @@
-"""The ways a command can end badly, and the sentence that names what was probably meant."""
+"""The errors that end a command, and the message for an unknown name."""
 
 from __future__ import annotations
 
@@ -24,4 +24,4 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> RequestError:
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     if near:
         return RequestError(f"unknown {kind} {name!r}: did you mean {' or '.join(near)}?")
-    return RequestError(f"unknown {kind} {name!r}: known are {', '.join(names)}.")
+    return RequestError(f"unknown {kind} {name!r}: choose from {', '.join(names)}.")

@@ -14,9 +14,9 @@ from typing import Protocol
 
 from markupsafe import Markup, escape
 
-from resect.cleaner import DASH as DASH
-from resect.cleaner import hidden, spelled
-from resect.cleaner import plain as plain
+from resect.report.cleaner import DASH as DASH
+from resect.report.cleaner import hidden, spelled
+from resect.report.cleaner import plain as plain
 
 LIMIT = 2000
 """Characters of one model output that are shown; the rest is counted."""

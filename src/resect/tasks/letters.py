@@ -1,4 +1,4 @@
-"""Questions with lettered options: rows to questions, and options in an order drawn by seed."""
+"""Questions with lettered options, and seeded places for the right option."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def lettered(
     """A question whose options get letters in their order; `gold` is the right one's letter."""
     labels = tuple(ascii_uppercase[: len(options)])
     if gold not in labels or len(options) < 2:
-        raise RequestError(f"question {name}: answer {gold!r} is none of {', '.join(labels)}.")
+        raise RequestError(f"question {name}: answer {gold!r} is not one of {', '.join(labels)}.")
     return Question(
         id=name,
         question=question,
@@ -34,10 +34,10 @@ def lettered(
 
 
 class Places:
-    """Places for the right option, so that among questions with k options all k come up alike.
+    """Places for the right option, equally frequent among questions with k options.
 
-    They are dealt in shuffled blocks of each place once: any letter is then right for 1/k of
-    the questions with k options, but for the last block.
+    They come in shuffled blocks that hold each place once, so every letter is right for 1/k of the
+    questions with k options (except in an incomplete last block).
     """
 
     def __init__(self, seed: int) -> None:

@@ -40,8 +40,8 @@ def _convert(row: Mapping[str, Any], number: int) -> Row:
 
 def _wrong_base(found: str) -> RequestError:
     return RequestError(
-        f"MedMCQA's answers do not count from 0 to 3 in this copy ({found}): the validation split "
-        f"of {ROWS.hub} at {str(ROWS.revision)[:7]} does."
+        f"this copy of MedMCQA does not number its answers from 0 to 3 ({found}): use the "
+        f"validation split of {ROWS.hub} at {str(ROWS.revision)[:7]}."
     )
 
 
@@ -74,13 +74,11 @@ class MedMCQA(LabelTask):
         max_new_tokens=5,
         scored="letter",
         domain="medical",
-        hub=ROWS.hub,
-        revision=ROWS.revision,
-        file=ROWS.file,
+        **ROWS.origin,
     )
 
     def questions(self, source: Source) -> Iterator[Question]:
-        """The questions in the order of the release; raises where the known row is not right."""
+        """The questions in the order of the release; raises if the known row has another answer."""
         for row in ROWS.read(source):
             if KNOWN.get(row["id"], row["answer"]) != row["answer"]:
                 raise _wrong_base(f"the answer to {row['id']} is {row['answer']}")

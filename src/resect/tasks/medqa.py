@@ -82,8 +82,6 @@ class FourOptions(MedQA):
         summary="USMLE exam questions with four options, the same 1,273 questions",
         protocol="US test split (1,273), four options, closed book, prompt of "
         "lm-evaluation-harness (medqa_4options)",
-        hub=FOUR.hub,
-        revision=FOUR.revision,
-        file=FOUR.file,
+        **FOUR.origin,
     )
     rows = FOUR

@@ -1,4 +1,4 @@
-"""A question before it becomes a prompt, and what is asked of two of them."""
+"""A question before it becomes a prompt, its length tag, and whether two are the same."""
 
 from __future__ import annotations
 

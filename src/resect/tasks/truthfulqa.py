@@ -56,9 +56,7 @@ class TruthfulQA(LabelTask):
         max_new_tokens=5,
         scored="letter",
         domain="general",
-        hub=ROWS.hub,
-        revision=ROWS.revision,
-        file=ROWS.file,
+        **ROWS.origin,
     )
 
     def questions(self, source: Source) -> Iterator[Question]:

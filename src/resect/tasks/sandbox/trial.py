@@ -1,6 +1,6 @@
-"""One trial: the process of a program, the process of its tests, and how it ended.
+"""One trial: the process of a program, the process of its tests, and the result.
 
-The two talk through pipes of their own; only the tests' process can write the verdict.
+They communicate through pipes; only the process of the tests can write the result.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import NamedTuple
 
-from resect.sandbox import runner, tester, walls
+from resect.tasks.sandbox import runner, tester, walls
 
 STARTING = 30.0
 """Seconds in which both processes have to stand behind their walls."""

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from resect.replication.parser_agreement import agreement
+from resect.findings.replication.parser_agreement import agreement
 
 LABELS = ("yes", "no", "maybe")
 

@@ -10,8 +10,8 @@ from null_models import CONTROLS, MODELS, answers
 from summaries import summarise
 
 from resect import tasks
-from resect.sandbox.programs import OPT_IN
 from resect.tasks import Source
+from resect.tasks.sandbox.programs import OPT_IN
 
 LABELLED = ("pubmedqa", "medqa", "medhallu", "truthfulqa")
 OPEN = ("gsm8k", "math500", "ncbi-disease", "bc5cdr", "humaneval", "medquad", "pubmedqa-conclusion")

@@ -18,9 +18,9 @@ def counter(devices: Sequence[torch.device]) -> Counter | None:
 
     The processor's counts everything that runs on it, other programs too.
     """
-    found = [_nvml(device) if device.type == "cuda" else _rapl() for device in devices]
-    readable = [read for read in found if read is not None]
-    if len(readable) < len(found):
+    counters = [_nvml(device) if device.type == "cuda" else _rapl() for device in devices]
+    readable = [read for read in counters if read is not None]
+    if len(readable) < len(counters):
         return None
     return lambda: sum(read() for read in readable)
 
@@ -39,8 +39,8 @@ def _nvml(device: torch.device) -> Counter | None:
 
 def _rapl() -> Counter | None:
     """Sum of the packages' counters; they wrap around, so each keeps what it has seen."""
-    found = [_wrapping(place) for place in sorted(_RAPL.glob("intel-rapl:?"))]
-    readable = [read for read in found if read is not None]
+    counters = [_wrapping(place) for place in sorted(_RAPL.glob("intel-rapl:?"))]
+    readable = [read for read in counters if read is not None]
     if not readable:
         return None
     return lambda: sum(read() for read in readable)

@@ -1,4 +1,4 @@
-"""What installed packages add through entry points: methods and tasks, each by its own group."""
+"""Methods and tasks that installed packages add through entry points."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def points(group: str, own: Container[str]) -> Mapping[str, EntryPoint]:
     for name, point in named.items():
         if name in own:
             raise RequestError(
-                f"{_package(point)} adds {group.removeprefix('resect.').rstrip('s')} {name}, which "
-                "resect has: remove that package."
+                f"{_package(point)} adds the {group.removeprefix('resect.').rstrip('s')} {name}, "
+                "but resect already has one of that name: remove that package."
             )
     return named
 

@@ -17,9 +17,9 @@ from transformers import PreTrainedModel
 
 from resect import anatomy
 from resect.anatomy import Block
-from resect.calibration.calibration_text import Tokens
 from resect.errors import RequestError
-from resect.scratch import Scratch
+from resect.methods.calibration.calibration_text import Tokens
+from resect.models.scratch import Scratch
 
 
 class Seen(NamedTuple):

@@ -54,6 +54,7 @@ def test_rare_labels_are_pooled_until_two_are_left(counts, least, groups):
 
 
 @given(st.integers(2, 5), st.randoms(use_true_random=False))
+@pytest.mark.slow
 def test_it_is_skill_on_the_scale_from_a_guess_to_all_right(k, rng):
     gold = np.repeat(np.arange(k), [rng.randint(40, 90) for _ in range(k)]).astype(np.int8)
     codes = np.array([[rng.randint(-1, k - 1) for _ in gold]], dtype=np.int8)

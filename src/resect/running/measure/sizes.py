@@ -1,4 +1,4 @@
-"""Parameters, bytes, bits and zeros of a model as it stands: read off the artefact."""
+"""Parameters, bytes, bits and zeros of a model, counted on its tensors."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ def shape(model: nn.Module) -> str:
 
 def _zeros(model: nn.Module, plain: nn.Module) -> list[int | None]:
     """Exact zeros of every matrix inside the blocks."""
-    found: list[int | None] = []
+    counts: list[int | None] = []
     for matrix in anatomy.read(plain).matrices:
         if plain is model:
-            found.append(zeros(matrix.weight()))
+            counts.append(zeros(matrix.weight()))
             continue
         values = stored.values(model, matrix)
-        found.append(None if values is None else zeros(values))
-    return found
+        counts.append(None if values is None else zeros(values))
+    return counts
 
 
 def _parts(bytes_of: Mapping[str, int], plain: nn.Module) -> dict[str, int]:
@@ -81,17 +81,17 @@ def _parts(bytes_of: Mapping[str, int], plain: nn.Module) -> dict[str, int]:
     ends = {end.module for end in (parts.embedding, parts.head) if end is not None}
     packed = modules - {name.rpartition(".")[0] for name in inside & set(bytes_of)}
     inside |= {_largest(bytes_of, module) for module in packed}
-    found = dict.fromkeys(("matrices", "tables", "embeddings", "rest"), 0)
+    totals = dict.fromkeys(("matrices", "tables", "embeddings", "rest"), 0)
     for name, count in bytes_of.items():
         owner = name.rpartition(".")[0]
         beside = any(name.startswith(f"{module}.") for module in _up(owner) & modules)
         if name in inside:
-            found["matrices"] += count
+            totals["matrices"] += count
         elif beside and name not in names:
-            found["tables"] += count
+            totals["tables"] += count
         else:
-            found["embeddings" if owner in ends else "rest"] += count
-    return found
+            totals["embeddings" if owner in ends else "rest"] += count
+    return totals
 
 
 def _largest(bytes_of: Mapping[str, int], module: str) -> str:

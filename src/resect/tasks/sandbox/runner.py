@@ -1,4 +1,4 @@
-"""The process that runs an untrusted program: it answers calls with values and knows no test.
+"""The process that runs an untrusted program: it answers calls with values, and sees no test.
 
 Started behind the walls as `main(calls, answers, seconds, memory)`, the program on its standard
 input. It reads calls from one pipe and writes what they return into the other; whatever the program
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-from resect.sandbox import wire
+from resect.tasks.sandbox import wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
-"""The walls of a process: bubblewrap with namespaces of its own, and a seccomp allow-list.
+"""The sandbox of a process: bubblewrap with its own namespaces, and a seccomp allow-list.
 
-Inside there are Python, the system's libraries, all read-only, and nothing else: no /proc, /dev,
-network, other process, nor a place to write. The filter is compiled by libseccomp, through ctypes:
+Inside are only Python and the system's libraries, all read-only: no /proc, /dev, network, other
+process or writable place. The filter is compiled by libseccomp, through ctypes:
 its Python bindings on PyPI are not kept (the last release of pyseccomp is of 2021).
 """
 
@@ -19,11 +19,11 @@ from pathlib import Path
 from resect.errors import RequestError
 
 _GET = (
-    "programs that a model wrote run only inside bubblewrap with libseccomp: apt-get install "
+    "programs that a model wrote only run inside bubblewrap with libseccomp: apt-get install "
     "bubblewrap libseccomp2 (Debian, Ubuntu) or dnf install bubblewrap libseccomp (Fedora)."
 )
 _PERMIT = (
-    "programs that a model wrote run only inside bubblewrap, which may not make namespaces here "
+    "programs that a model wrote only run inside bubblewrap, which cannot create namespaces here "
     "({}): permit them (sysctl kernel.unprivileged_userns_clone=1, on Ubuntu "
     "kernel.apparmor_restrict_unprivileged_userns=0; in a container --privileged)."
 )
@@ -51,7 +51,9 @@ def account() -> tuple[str, ...]:
         with os.fdopen(os.memfd_create("filter"), "w+b") as file:
             file.write(seccomp())
             file.seek(0)
-            start = "from resect.sandbox.runner import settle; settle(10, 1 << 29); import random"
+            start = (
+                "from resect.tasks.sandbox.runner import settle; settle(10, 1 << 29); import random"
+            )
             probe = subprocess.run(
                 command(options, file.fileno(), start),
                 pass_fds=(file.fileno(),),
@@ -80,7 +82,8 @@ def command(account: Sequence[str], filter_: int, start: str) -> list[str]:
     for path in (library, python):
         if not path.is_relative_to("/usr/lib"):
             seen += _show(path)
-    seen += ["--ro-bind", str(_HERE), "/code/resect/sandbox", "--remount-ro", "/", "--chdir", "/"]
+    seen += ["--ro-bind", str(_HERE), "/code/resect/tasks/sandbox"]
+    seen += ["--remount-ro", "/", "--chdir", "/"]
     start = f"import sys; sys.path.append('/code'); {start}"
     inside = [str(python), "-I", "-S", "-B", "-c", start]
     return [_bubblewrap(), *_APART, *account, *seen, "--seccomp", str(filter_), "--", *inside]
@@ -153,7 +156,9 @@ def seccomp() -> bytes:
                 _rule(library, context, name, _Comparison(argument, _EQUAL, value, 0))
         with os.fdopen(os.memfd_create("filter"), "w+b") as file:
             if library.seccomp_export_bpf(context, file.fileno()):
-                raise RequestError("libseccomp cannot make a filter for this machine")
+                raise RequestError(
+                    "libseccomp cannot build a filter on this machine: update libseccomp."
+                )
             file.seek(0)
             return file.read()
     finally:
@@ -169,4 +174,4 @@ def _rule(
     array = (_Comparison * len(comparisons))(*comparisons)
     action, count = ctypes.c_uint32(_ALLOW), ctypes.c_uint(len(comparisons))
     if library.seccomp_rule_add_array(context, action, ctypes.c_int(number), count, array):
-        raise RequestError(f"libseccomp refuses a rule for {name}")
+        raise RequestError(f"libseccomp rejects the rule for {name}: update libseccomp.")

@@ -1,8 +1,8 @@
-"""A fixed workload, to measure memory and speed: on the device, or in a fresh process on the CPU.
+"""A fixed workload that measures memory and speed, on the CPU in a fresh process.
 
-A prompt of random tokens is read and answered greedily, one at a time (time to the first token,
-seconds of an answer, tokens per second), and eight prompts are read at once (prefill). A warm-up
-comes first; medians of the repeats are given with the smallest and the largest.
+A prompt of random tokens is read and answered greedily, one at a time (time to first token,
+seconds per answer, tokens per second), then eight prompts are read at once (prefill). After a
+warm-up, the median, minimum and maximum of the repeats are reported.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from transformers import AutoModelForCausalLM, DynamicCache, PreTrainedModel
 
 from resect.anatomy.stored import is_quantized
 from resect.errors import RunError
-from resect.measure.energy import counter
 from resect.models import devices
 from resect.models.loading import settled
-from resect.scratch import Scratch
+from resect.models.scratch import Scratch
+from resect.running.measure.energy import counter
 
 PROMPT, ANSWER, TOGETHER = 128, 32, 8
 """Tokens of the prompt and of the answer, and prompts read at once."""
@@ -54,9 +54,9 @@ def measured(model: PreTrainedModel) -> dict[str, Any]:
             torch.cuda.synchronize(place)
             torch.cuda.reset_peak_memory_stats(place)
         idle = sum(map(torch.cuda.memory_allocated, places))
-        found = run(model)
+        results = run(model)
         peak = sum(map(torch.cuda.max_memory_allocated, places))
-        return {**found, "peak_memory": peak, "idle_memory": idle}
+        return {**results, "peak_memory": peak, "idle_memory": idle}
     with Scratch("measure") as folder:
         path = folder / "model"
         if is_quantized(model):  # some packed tensors cannot be pickled
@@ -64,14 +64,14 @@ def measured(model: PreTrainedModel) -> dict[str, Any]:
         else:
             torch.save(model, path)
         done = subprocess.run(
-            [sys.executable, "-m", "resect.measure.workload", str(path)],
+            [sys.executable, "-m", "resect.running.measure.workload", str(path)],
             capture_output=True,
             text=True,
             env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
         )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise RunError(f"the workload could not be measured: {last}")
+        raise RunError(f"memory and speed could not be measured: {last}")
     said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])  # libraries print before it
     return said
 
@@ -159,8 +159,8 @@ def _resident(field: str) -> int | None:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
         return None
-    found = [line.split()[1] for line in lines if line.startswith(field)]
-    return int(found[0]) * 1024 if found else None
+    values = [line.split()[1] for line in lines if line.startswith(field)]
+    return int(values[0]) * 1024 if values else None
 
 
 def main(path: str) -> None:
@@ -170,8 +170,8 @@ def main(path: str) -> None:
         model = settled(AutoModelForCausalLM.from_pretrained(path))
     else:
         model = torch.load(path, weights_only=False)  # written by `measured` a moment ago
-    found = run(model)
-    print(json.dumps({**found, "peak_memory": _resident("VmHWM"), "idle_memory": idle}))
+    results = run(model)
+    print(json.dumps({**results, "peak_memory": _resident("VmHWM"), "idle_memory": idle}))
 
 
 if __name__ == "__main__":

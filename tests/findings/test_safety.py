@@ -266,6 +266,7 @@ def seeded(worst, more=()):
     return [*frames, *more]
 
 
+@pytest.mark.slow
 def test_a_version_of_several_seeds_is_safe_where_every_seed_passes():
     """One seed that fails at 0.3 is enough; with another recipe alpha is halved, not sixthed."""
     rival = sweep({0.0: 10, 0.1: 10}, recipe="wanda")[1:]

@@ -1,10 +1,10 @@
-"""Programs that a model wrote: whether they may be run, and how one fares in its tests.
+"""Programs that a model wrote: whether they may be run, and whether one passes its tests.
 
-Nothing runs without the field's opt-in (`HF_ALLOW_CODE_EVAL=1`, or `--confirm_run_unsafe_code`),
-and nothing runs where bubblewrap does not. A program and its tests are two processes, each behind
-`walls` of its own: the program's (`runner`) gets arguments and gives values, the tests' (`tester`)
-compares them and gives the verdict. A program that rules its whole process can still do no more
-than answer wrongly.
+Nothing runs without the usual opt-in (`HF_ALLOW_CODE_EVAL=1`, or `--confirm_run_unsafe_code`), or
+without bubblewrap. A program and its tests are two processes, each in a sandbox of its own
+(`walls`): that of the program (`runner`) receives arguments and returns values, that of the tests
+(`tester`) compares them and decides. A program that controls its whole process can only give
+wrong answers.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import sys
 import time
 
 from resect.errors import RequestError
-from resect.sandbox import walls, wire
-from resect.sandbox.trial import Limits, Ran, trial
+from resect.tasks.sandbox import walls, wire
+from resect.tasks.sandbox.trial import Limits, Ran, trial
 
 OPT_IN = "HF_ALLOW_CODE_EVAL"
 LIMITS = Limits(seconds=10.0, memory=512 << 20)
@@ -38,8 +38,8 @@ def check() -> None:
     """Raise `RequestError` where programs may not, or cannot safely, be run."""
     if not allowed():
         raise RequestError(
-            f"this task runs programs that a model wrote: set {OPT_IN}=1 or give "
-            "--confirm_run_unsafe_code if you want that."
+            f"this task runs programs that a model wrote: to allow it, set {OPT_IN}=1 or give "
+            "--confirm_run_unsafe_code."
         )
     walls.account()
 

@@ -21,6 +21,9 @@ from resect.findings import planned
 from resect.findings.comparisons import word
 from resect.findings.curves import Curve, Sampled, axis, unordered
 from resect.findings.frame import TaskFrame, frames
+from resect.findings.replication.answer_rates import answer_rates
+from resect.findings.replication.claims import claims
+from resect.findings.replication.parser_agreement import agreement
 from resect.findings.robustness import area
 from resect.findings.rows import (
     Better,
@@ -32,9 +35,6 @@ from resect.findings.rows import (
     Study,
 )
 from resect.record import TaskInfo
-from resect.replication.answer_rates import answer_rates
-from resect.replication.claims import claims
-from resect.replication.parser_agreement import agreement
 from resect.stats import skill as sk
 from resect.stats.intervals import NOTHING, Floats, Interval, Weights, interval, item_weights
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from resect.catalog import fragment
 from resect.findings.curves import say
+from resect.findings.replication.answer_rates import MIN_ITEMS
 from resect.findings.rows import (
     AnswerRate,
     Better,
@@ -18,7 +19,6 @@ from resect.findings.rows import (
     Reader,
 )
 from resect.record import TaskInfo
-from resect.replication.answer_rates import MIN_ITEMS
 
 
 class Holds(StrEnum):

@@ -25,7 +25,7 @@ _PLACE = "RESECT_SCRATCH"  # in the environment, as workers are processes of the
 def refuse_taken(out: Path) -> None:
     """Raises `RequestError` where a folder to be written holds something already."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise RequestError(f"{out} is there already: give another --out, or remove it.")
+        raise RequestError(f"{out} already exists: give another --out, or remove it.")
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def whole_folder(out: Path) -> Iterator[Path]:
         made, held = _make(out.parent, out.name)
     except OSError as error:
         raise RequestError(
-            f"{out} cannot be written ({error.strerror}): give another --out."
+            f"{out} cannot be written to ({error.strerror}): give another --out."
         ) from None
     try:
         with under(out.parent):

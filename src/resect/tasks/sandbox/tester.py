@@ -1,4 +1,4 @@
-"""The process that tests a program from outside: it runs the tests and alone gives the verdict.
+"""The process that tests a program from outside: it runs the tests and decides the result.
 
 Started behind walls of its own as `main(calls, answers, verdict, seconds, memory)`. The functions
 under test are proxies: a call goes to the program's process, and a plain value comes back, so that
@@ -12,7 +12,7 @@ import os
 import sys
 import time
 
-from resect.sandbox import runner, wire
+from resect.tasks.sandbox import runner, wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

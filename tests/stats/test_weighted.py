@@ -8,9 +8,12 @@ import json
 import numpy as np
 import pytest
 from answers_by_hand import tally_of
-from sklearn.metrics import precision_recall_fscore_support
+from lazy import WHEN_RUN
 
 from resect.stats import skill as sk
+
+if WHEN_RUN:
+    from sklearn.metrics import precision_recall_fscore_support
 
 
 def test_they_are_those_of_scikit_learn():
