@@ -13,9 +13,8 @@ from typing import Any, ClassVar
 from resect.errors import RequestError, unknown
 from resect.record import TaskInfo
 from resect.tasks.contract import LabelTask, Source
-from resect.tasks.letters import lettered
 from resect.tasks.prompts import letter_prompt, mmlu_prompt
-from resect.tasks.question import Question
+from resect.tasks.question import Question, lettered
 from resect.tasks.sources import Row, Rows
 
 LABELS = tuple("ABCD")

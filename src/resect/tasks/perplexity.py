@@ -78,18 +78,14 @@ class Perplexity(QuestionTask):
         self.what, self.window, self.stride = _read(argument)
         known = KNOWN.get(self.what)
         form = known.form if known else f"{self.what}, as it stands"
-        self.info = TaskInfo(
+        self.info = replace(
+            self.about,
             name=f"perplexity:{argument}",
-            kind="score",
             domain=known.domain if known else None,  # type: ignore[arg-type]
-            labels=(),
             summary=f"perplexity of {self.what}, in windows; shown, never judged",
             protocol=f"{form}, windows of {self.window} words, each scored by its last "
             f"{self.stride} (the first of a document from its start), words with the blanks before "
             "them, log-likelihoods summed over tokens, words and bytes; no text is generated",
-            max_new_tokens=0,
-            primary="perplexity",
-            scored="text",
             hub=known.hub if known else None,
             revision=REVISION if known and known.hub else None,
             file=known.file if known else None,
