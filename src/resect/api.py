@@ -1,4 +1,4 @@
-"""What `import resect` offers: run a study, compress a model. The command line calls the same."""
+"""The functions that `import resect` offers: run a study, compress a model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def compress(
 ) -> PreTrainedModel:
     """A plain transformers model after `steps`, like `compress("path", "magnitude:0.5")`.
 
-    Raises `RequestError` for a model or step that cannot be had.
+    Raises `RequestError` for a model or step that cannot be used.
     """
     recipe = Recipe.of(steps=" + ".join(map(str, steps)))
     ref = ModelRef.of(

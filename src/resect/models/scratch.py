@@ -1,7 +1,7 @@
-"""Folders that are written whole or not at all, and folders for a while; swept after a kill.
+"""Folders that are written completely or not at all, and temporary folders; removed after a kill.
 
-What is not finished lies beside what is made. It is held by a lock as long as its process lives,
-and the next start removes what nobody holds: it can be as large as the model.
+Unfinished folders lie beside the output. Their process holds a lock on them while it lives, and the
+next start removes those without a lock, which may be as large as the model.
 """
 
 from __future__ import annotations
@@ -23,17 +23,15 @@ _PLACE = "RESECT_SCRATCH"  # in the environment, as workers are processes of the
 
 
 def refuse_taken(out: Path) -> None:
-    """Raises `RequestError` where a folder to be written holds something already."""
+    """Raise `RequestError` if the folder to be written is not empty."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RequestError(f"{out} already exists: give another --out, or remove it.")
 
 
 @contextmanager
 def whole_folder(out: Path) -> Iterator[Path]:
-    """A folder that appears under its name when it is complete, and not at all otherwise.
-
-    Meanwhile every `Scratch` lies beside it.
-    """
+    """A folder that gets its name once it is complete; every `Scratch` lies beside it until "
+    "then."""
     refuse_taken(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +55,7 @@ def whole_folder(out: Path) -> Iterator[Path]:
 
 @contextmanager
 def under(place: Path) -> Iterator[None]:
-    """Put every `Scratch` of this process, and of those that it starts, into a folder."""
+    """Put every `Scratch` of this process and its children into a folder."""
     sweep(place)
     before = os.environ.get(_PLACE)
     os.environ[_PLACE] = str(place.absolute())
@@ -70,9 +68,9 @@ def under(place: Path) -> Iterator[None]:
 
 
 class Scratch:
-    """A folder at `path` for as long as this object lives, or its `with` block runs.
+    """A folder at `path` while this object lives or its `with` block runs.
 
-    It lies where `under` says, else among the system's temporary files.
+    It lies where `under` says, or else in the system's temporary folder.
     """
 
     def __init__(self, purpose: str) -> None:
@@ -90,7 +88,7 @@ class Scratch:
 
 
 def sweep(place: Path) -> None:
-    """Remove what a killed process of this user left unfinished in a folder."""
+    """Remove unfinished folders that a killed process of this user left behind."""
     for left in place.glob(f".*{_PART}"):
         with contextlib.suppress(OSError):  # somebody is writing it, or it is not ours
             if left.lstat().st_uid == os.getuid():

@@ -1,6 +1,6 @@
-"""Text from outside made safe to show: nothing unseen, nothing that reorders or obeys a terminal.
+"""Untrusted text made safe to show: hidden, reordering and control characters are escaped.
 
-Item ids, file and model names, answers, error texts: whoever prints one passes it through here.
+All item ids, file and model names, answers and error texts that are printed come through here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _NAMED = {"\t": "\\t", "\r": "\\r"}
 
 
 def hidden(char: str) -> bool:
-    """Whether a reader could not see a character, or it could reorder what stands around it."""
+    """Whether a character is invisible, or could reorder the text around it."""
     return unicodedata.category(char) in _UNSEEN or char == "\u3164"
 
 
@@ -32,9 +32,9 @@ def spelled(char: str) -> str:
 
 
 def plain(value: Any, keep_lines: bool = False) -> str:
-    """`value` as text with every hidden character as a visible escape; a missing one is a dash.
+    """`value` as text with every hidden character escaped; a missing value is a dash.
 
-    Line feeds become spaces, or stay where `keep_lines`.
+    Line feeds become spaces unless `keep_lines`.
     """
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return DASH
@@ -48,7 +48,7 @@ def plain(value: Any, keep_lines: bool = False) -> str:
 
 
 def plain_json(text: str) -> str:
-    """A JSON document with every hidden character in it as JSON's own escape: the same data."""
+    """A JSON document with every hidden character as a JSON escape: the same data."""
 
     def shown(found: re.Match[str]) -> str:
         char = found[0]
