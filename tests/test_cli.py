@@ -11,7 +11,7 @@ import pytest
 from lazy import WHEN_RUN
 
 from resect import cli, clinic
-from resect.cli import main
+from resect.cli import ORDER, main
 from resect.spec import Study
 
 if WHEN_RUN:
@@ -226,6 +226,14 @@ def test_a_wrong_study_file(text, sentence, tmp_path, capsys):
     code, error = run(["run", "study.yaml"], capsys)
     assert code == 2
     assert sentence in error
+
+
+def test_without_a_command_the_help_is_all_there_is(capsys):
+    assert main([]) == 2
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    commands = re.findall(r"^. (\w+) ", printed.out.split("Commands")[1], re.MULTILINE)
+    assert [name for name in commands if name in ORDER] == list(ORDER)
 
 
 def test_a_folder_that_is_no_run(tmp_path, capsys):

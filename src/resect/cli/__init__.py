@@ -23,6 +23,15 @@ from resect.errors import RequestError, RunError, Stopped
 STOPPED = 130
 """The exit code of a command that Ctrl-C ended."""
 
+ORDER = (
+    "demo", "run", "eval", "report", "status", "diff", "export", "audit", "judge", "compress",
+    "recover", "inspect", "methods", "tasks",
+)  # fmt: skip
+"""The commands in the order of the help."""
+app.registered_commands.sort(
+    key=lambda command: ORDER.index(command.name or getattr(command.callback, "__name__", ""))
+)
+
 _KEPT = "stopped. Stored results are kept; run the same command to continue."
 
 # click's own base error; typer ships a copy of click of its own in newer versions.
@@ -39,8 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
         return code if isinstance(code, int) else 0
     except RequestError as error:
         return _complain(str(error), 2)
-    except _Usage as error:
-        return _complain(error.format_message(), 2)
+    except _Usage as error:  # without a command it is the help, already printed
+        message = error.format_message()
+        return _complain(message, 2) if message else 2
     except Stopped as error:
         return _complain(str(error), STOPPED)
     except RunError as error:

@@ -31,7 +31,8 @@ def refuse_taken(out: Path) -> None:
 @contextmanager
 def whole_folder(out: Path) -> Iterator[Path]:
     """A folder that gets its name once it is complete; every `Scratch` lies beside it until "
-    "then."""
+    "then.
+    """
     refuse_taken(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
