@@ -3,12 +3,16 @@
 import numpy as np
 import pytest
 from answers_by_hand import YN, cell, flipped, run, skill_of, tally_of
+from lazy import WHEN_RUN
 from lobotomy_logs import task
-from scipy.stats import norm
 
 from resect.findings.divergences import lost_from
 from resect.stats.intervals import wilson
 from resect.stats.label_bias import detection, lean, recall_spread
+
+if WHEN_RUN:
+    from scipy.stats import norm
+
 
 GOLD = ["yes", "no"] * 50
 ABCD = tuple("ABCD")

@@ -5,11 +5,15 @@ import json
 import numpy as np
 import pytest
 from answers_by_hand import YN, cell, flipped, run
-from scipy.optimize import isotonic_regression
+from lazy import WHEN_RUN
 
 from resect.findings.robustness import area
 from resect.stats.intervals import wilson
 from resect.stats.isotonic import crossing, falling, half_level
+
+if WHEN_RUN:
+    from scipy.optimize import isotonic_regression
+
 
 GOLD = ["yes", "no"] * 50
 HALVING = [(0.0, 5), (0.25, 10), (0.5, 20), (0.75, 25)]  # skill .8, .6, .2, 0

@@ -8,13 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from answers_by_hand import YN, cell, run
+from lazy import WHEN_RUN
 from lobotomy_logs import task
-from scipy.stats import mannwhitneyu
 
 from resect.findings.failure_order import Shares, utility_race
 from resect.record import ABSTAIN
 from resect.stats.confidence import Beliefs, discrimination
 from resect.stats.intervals import item_weights, newcombe, wilson
+
+if WHEN_RUN:
+    from scipy.stats import mannwhitneyu
+
 
 ABCD = tuple("ABCD")
 LEVELS = (0.0, 0.2, 0.4, 0.6)

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 from answers_by_hand import YN, cell, run
-from scipy.stats import norm
-from scipy.stats import t as student
+from lazy import WHEN_RUN
 
 from resect.findings.evidence import in_words
 from resect.stats.design_effect import (
@@ -19,6 +18,10 @@ from resect.stats.design_effect import (
 from resect.stats.intervals import wilson
 from resect.stats.paired import mcnemar, non_inferior, power, tango
 from resect.stats.paired_change import PairedCounts, PairedMeans
+
+if WHEN_RUN:
+    from scipy.stats import norm
+    from scipy.stats import t as student
 
 
 def parents(count, size):

@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
-from scipy.stats import binom
+from lazy import WHEN_RUN
 
 from resect.findings.robustness import area
 from resect.stats import skill as sk
 from resect.stats.intervals import item_weights, wilson
+
+if WHEN_RUN:
+    from scipy.stats import binom
 
 
 @pytest.mark.parametrize("ends", [(0.003, 0.05), (0.3, 0.7), (0.95, 0.997)])

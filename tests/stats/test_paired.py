@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize_scalar
-from scipy.stats import binomtest, norm
+from lazy import WHEN_RUN
 
 from resect.stats.paired import (
     items_needed,
@@ -15,6 +14,10 @@ from resect.stats.paired import (
     score_z,
     tango,
 )
+
+if WHEN_RUN:
+    from scipy.optimize import minimize_scalar
+    from scipy.stats import binomtest, norm
 
 
 @pytest.mark.parametrize(
