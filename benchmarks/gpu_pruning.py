@@ -16,7 +16,7 @@ import torch
 from transformers import AutoModelForCausalLM, MistralConfig
 
 from resect import anatomy, methods
-from resect.calibration.calibration_text import Tokens
+from resect.methods.calibration.calibration_text import Tokens
 from resect.methods.step import Context
 from resect.spec import Step
 

@@ -4,9 +4,9 @@ python benchmarks/gpu_structured.py [--json] [--quick]
 
 A random-weight Mistral-7B in bf16 with 0 to 50 % of its neurons cut out (widths stay multiples of
 128), and a mixture of 16 experts, two a token, with 0 to 50 % of them cut out: the fixed workload
-of `resect.measure` at each level. Then torch's semi-structured kernels for 2:4 against the dense
-product, on Mistral's largest matrix, for one token and for many. `ratio` is the tokens a second
-of the smallest Mistral over the intact one's. Without a CUDA device it says so.
+of `resect.running.measure` at each level. Then torch's semi-structured kernels for 2:4 against
+the dense product, on Mistral's largest matrix, for one token and for many. `ratio` is the tokens a
+second of the smallest Mistral over the intact one's. Without a CUDA device it says so.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, MistralConfig, MixtralConfig, PretrainedConfig
 
 from resect import methods
-from resect.measure import sizes as measure
-from resect.measure import workload
 from resect.methods.step import Context
+from resect.running.measure import sizes as measure
+from resect.running.measure import workload
 from resect.spec import Step
 
 PEER = "the same model intact, same device and run"

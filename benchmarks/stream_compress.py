@@ -37,8 +37,9 @@ import torch
 from safetensors.torch import save_file
 from transformers import AutoTokenizer, MistralConfig
 
-from resect import clinic, scratch
+from resect import clinic
 from resect.models import checkpoint_files as checkpoint
+from resect.models import scratch
 from resect.running import compression
 from resect.spec import ModelRef, Recipe
 

@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import pytest
 from benchmark_files import DATA, NO_DATA
 from hypothesis import settings
+from lazy import run_imports
 
 # How long an example takes depends on what else the machine does; it is no property of the code.
 settings.register_profile("resect", deadline=None)
@@ -37,6 +38,12 @@ def tiny_pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
     folder = tmp_path_factory.mktemp("models")
     return tiny.save(folder / "special", seed=1), tiny.save(folder / "base", seed=2)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before a test and its fixtures: the imports that its file put off."""
+    run_imports(item.module)  # type: ignore[attr-defined]
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

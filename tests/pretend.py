@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from resect.ask.kv_cache import Rows, filled
 from resect.ask.option_scores import _Choice, _continued, _Start
-from resect.calibration import calibration_text, capture
+from resect.methods.calibration import calibration_text, capture
 from resect.models import devices
 
 PLACES = ("pretend:0", "pretend:1")

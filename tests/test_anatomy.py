@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import pytest
 import tiny
-import torch
-from torch import nn
-from transformers import AutoConfig, AutoModelForCausalLM
+from lazy import WHEN_RUN
 
-from resect import anatomy
 from resect.errors import RequestError
+
+if WHEN_RUN:
+    import torch
+    from torch import nn
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    from resect import anatomy
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)

@@ -8,12 +8,17 @@ import re
 from pathlib import Path
 
 import pytest
-import torch
+from lazy import WHEN_RUN
 
 from resect import cli, clinic
-from resect.cli import main
-from resect.running.resolve import resolve
+from resect.cli import ORDER, main
 from resect.spec import Study
+
+if WHEN_RUN:
+    import torch
+
+    from resect.running.resolve import resolve
+
 
 RUN = ["run", "--levels", "0,0.5", "--limit", "3", "--task", "clinic-context", "--measure", "sizes"]
 
@@ -156,18 +161,18 @@ def test_a_wrong_model(make, sentence, tiny_pair, tmp_path, capsys):
     ("arguments", "sentence"),
     [
         (["--task", "pubmedqq"], "unknown task 'pubmedqq': did you mean pubmedqa"),
-        (["--task", "xyzzy"], "known are bc5cdr, bioasq-yesno, clinic-context"),
+        (["--task", "xyzzy"], "choose from bc5cdr, bioasq-yesno, clinic-context"),
         (["--method", "magnitud"], "unknown method 'magnitud': did you mean magnitude?"),
         (["--method", "magnitude,scop=layer"], "did you mean scope?"),
-        (["--method", "magnitude:0.5"], "no step of 'magnitude:0.5' is left to sweep"),
+        (["--method", "magnitude:0.5"], "'magnitude:0.5' has no step that can be swept"),
         (["--method", "magnitude:-1"], "out of range"),
         (["--method", "mag nitude"], "cannot be read: write method[:level]"),
         (["--levels", "0:1:0.5"], "level 1 is out of range"),
         (["--levels", "0.5,1.5"], "level 1.5 is out of range"),
         (["--levels=-0.5,0.5"], "out of range"),
-        (["--levels", "0.5,0.2"], "do not rise"),
+        (["--levels", "0.5,0.2"], "do not increase"),
         (["--levels", "0,half"], "is not a number"),
-        (["--levels", "0:1"], "give start:stop:step"),
+        (["--levels", "0:1"], "write start:stop:step"),
         (["--limit", "0"], "limit"),
         (["--seed", "-1"], "seed"),
         (["--levels", ""], "is not a number"),
@@ -198,19 +203,19 @@ def test_a_wrong_request(arguments, sentence, tiny_pair, tmp_path, capsys):
     ("text", "sentence"),
     [
         ("models: [", "is not valid YAML"),
-        ("just words", "holds no study"),
-        ("models: {base: m}\ntreatments: [magnitude]", "which are called recipes"),
+        ("just words", "does not describe a study"),
+        ("models: {base: m}\ntreatments: [magnitude]", "rename it to `recipes`"),
         ("models: {base: x}\nrecipes: magnitude\nlevels: 0.5\ntasks: []", "tasks is empty"),
-        ("models: {base: x}\nrecipes: magnitude\ntasks: [a, a]", "named twice"),
+        ("models: {base: x}\nrecipes: magnitude\ntasks: [a, a]", "listed twice"),
         (
             "models: {base: x}\nrecipes: magnitude\ntasks: [a]\ntypo: 1",
             "unknown field 'typo'",
         ),
         ("models: {base: x}\nrecipess: [magnitude]\ntasks: [a]", "did you mean recipes"),
-        ("models: {base: x}\ntasks: [a]\ntasks: [b]", "tasks stands twice"),
-        ("recipes: magnitude\ntasks: [a]", "wrong at models"),
+        ("models: {base: x}\ntasks: [a]\ntasks: [b]", "tasks is given twice"),
+        ("recipes: magnitude\ntasks: [a]", "not valid at models"),
         ("models: {base: x}\nrecipes: 5\ntasks: [a]", "must be a list of steps"),
-        ("models: {base: x}\nrecipes: [5]\ntasks: [a]", "recipe 5 must be a text"),
+        ("models: {base: x}\nrecipes: [5]\ntasks: [a]", "recipe 5 must be text"),
         ("models: {base: x}\nrecipes: magnitude\ntasks: [[a]]", "must be a list of names"),
         ("models: {base: x}\nrecipes: magnitude\ntasks: [a]\nname: ../x", "letters, digits"),
         ("5: x", "unknown field '5'"),
@@ -223,6 +228,14 @@ def test_a_wrong_study_file(text, sentence, tmp_path, capsys):
     assert sentence in error
 
 
+def test_without_a_command_the_help_is_all_there_is(capsys):
+    assert main([]) == 2
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    commands = re.findall(r"^. (\w+) ", printed.out.split("Commands")[1], re.MULTILINE)
+    assert [name for name in commands if name in ORDER] == list(ORDER)
+
+
 def test_a_folder_that_is_no_run(tmp_path, capsys):
     assert run(["report", str(tmp_path)], capsys)[0] == 2
     (tmp_path / "results.sqlite").write_text("this is no database, but long enough to be read" * 9)
@@ -231,6 +244,7 @@ def test_a_folder_that_is_no_run(tmp_path, capsys):
     assert "not a resect store" in error
 
 
+@pytest.mark.slow
 def test_json_is_one_document_and_nothing_else(tiny_pair, tmp_path, capsys):
     models = ["--specialist", str(tiny_pair[0]), "--base", str(tiny_pair[1])]
     assert main([*RUN, *models, "--json", "--out", "out"]) == 0
@@ -297,6 +311,7 @@ def run(arguments: list[str], capsys) -> tuple[int, str]:
     return code, error
 
 
+@pytest.mark.slow
 def test_eval_asks_one_model(tiny_pair, tmp_path, capsys):
     arguments = ["--task", "clinic-context,clinic-logic", "--limit", "4", "--out", "out", "--json"]
     assert main(["eval", str(tiny_pair[0]), *arguments]) == 0

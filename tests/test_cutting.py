@@ -6,28 +6,36 @@ import copy
 
 import pytest
 import tiny
-import torch
-from transformers import AutoModelForCausalLM
+from lazy import WHEN_RUN
 
 from resect import methods
-from resect.anatomy import attention as heads
-from resect.anatomy import mlp
-from resect.anatomy.config import built, describes
-from resect.calibration.calibration_text import Tokens
 from resect.errors import RequestError, RunError
-from resect.methods.step import Context
-from resect.running import compression, inspection
 from resect.spec import ModelRef, Recipe, Step
 
-TEXT = Context(Tokens(torch.randint(3, 259, (4, 24), generator=torch.Generator().manual_seed(3))))
+if WHEN_RUN:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from resect.anatomy import attention as heads
+    from resect.anatomy import mlp
+    from resect.anatomy.config import built, describes
+    from resect.methods.calibration.calibration_text import Tokens
+    from resect.methods.step import Context
+    from resect.running import compression, inspection
+
+    PROMPT = torch.arange(3, 20)[None]
+
+    TEXT = Context(
+        Tokens(torch.randint(3, 259, (4, 24), generator=torch.Generator().manual_seed(3)))
+    )
+
+
 REFUSED = {
     ("deepseek_v3", "heads"): "no attention with query, key, value and output heads",
     ("qwen3_5_moe_text", "blocks"): "without its blocks 1 has no block left that looks back",
     ("nemotron_h", "blocks"): "without its blocks 2, 3 has no block left that looks back",
 }
 """Latent attention has no heads of its own; of these, the one block that attends would go."""
-
-PROMPT = torch.arange(3, 20)[None]
 
 
 def after(step: str, model, level: float):
@@ -39,7 +47,7 @@ def after(step: str, model, level: float):
     return method.apply(model, level)
 
 
-@torch.no_grad()
+@tiny.no_grad
 def logits(model) -> torch.Tensor:
     return model(PROMPT).logits
 
@@ -221,7 +229,7 @@ def test_compress_says_what_it_cut_and_inspect_counts_what_is_left(tmp_path):
     steps = "magnitude:0.5 + neurons:0.25,criterion=magnitude + heads:0.2"
     done = compression.compress_to(model, Recipe.of(steps=steps), ref)
     said = compression.shown(done)
-    assert "neurons: 24 of 96 neurons cut out" in said
+    assert "neurons: 24 of 96 neurons removed" in said
     assert "heads: 2 of 16 groups of attention heads zeroed in place" in said
     assert "smaller" in said.splitlines()[-1]
     found = inspection.inspect(ModelRef.of(role="model", id=str(ref)))

@@ -8,11 +8,15 @@ import subprocess
 import sys
 
 import pytest
+from lazy import WHEN_RUN
 
-from resect import Study, run
+from resect import Study
 from resect.cli import main
 from resect.errors import RequestError
 from resect.running.destination import destination
+
+if WHEN_RUN:
+    from resect import run
 
 
 def dangling(folder):
@@ -37,15 +41,15 @@ def a_link_to_a_file(folder):
 
 
 WRONG = [
-    (dangling, "is a link to nothing"),
-    (lambda folder: dangling(folder) / "run", "is a link to nothing"),
+    (dangling, "is a broken link"),
+    (lambda folder: dangling(folder) / "run", "is a broken link"),
     (a_file, "is a file, not a folder"),
     (below_a_file, "is a file, not a folder"),
     (a_link_to_a_file, "is a file, not a folder"),
-    (lambda folder: "~nobody-has-this-name/run", "is no path"),
+    (lambda folder: "~nobody-has-this-name/run", "is not a valid path"),
     (lambda folder: "/proc/resect", "cannot be written"),
     (lambda folder: folder / ("x" * 300), "cannot be written"),
-    (lambda folder: "a\0b", "is no path"),
+    (lambda folder: "a\0b", "is not a valid path"),
 ]
 
 
@@ -75,14 +79,14 @@ def test_every_command_looks_before_anything_else(command, tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     assert main([*command, "--out", str(dangling(tmp_path))]) == 2
     error = capsys.readouterr().err
-    assert "is a link to nothing" in error
+    assert "is a broken link" in error
     assert error.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["link"]
 
 
 def test_a_study_looks_before_its_models_are(tmp_path):
     study = Study.of(models={"base": str(tmp_path / "gone")}, recipes=[], tasks=["clinic-logic"])
-    with pytest.raises(RequestError, match="is a link to nothing"):
+    with pytest.raises(RequestError, match="is a broken link"):
         run(study, dangling(tmp_path))
 
 
@@ -109,6 +113,6 @@ def test_a_full_disk_is_noticed_by_the_first_write(tmp_path):
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )
     assert ended.returncode == 2
-    assert "cannot be written (File too large)" in ended.stderr
+    assert "cannot be written to (File too large)" in ended.stderr
     assert ended.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []

@@ -10,15 +10,20 @@ from pathlib import Path
 
 import pytest
 import tiny
-import torch
-from accelerate import dispatch_model
+from lazy import WHEN_RUN
 
 from resect import methods
-from resect.calibration.calibration_text import Tokens
 from resect.errors import RequestError
-from resect.methods.step import Context
-from resect.models import devices, loading
 from resect.spec import ModelRef, Step
+
+if WHEN_RUN:
+    import torch
+    from accelerate import dispatch_model
+
+    from resect.methods.calibration.calibration_text import Tokens
+    from resect.methods.step import Context
+    from resect.models import devices, loading
+
 
 STEPS = ["magnitude:0.5,scope=global", "wanda:0.5,inputs=pruned", "sparsegpt:0.5,inputs=dense",
          "neurons:0.25,criterion=magnitude", "heads:0.5", "blocks:0.5"]  # fmt: skip

@@ -6,11 +6,15 @@ import json
 
 import pytest
 import yaml_task
+from lazy import WHEN_RUN
 
-from resect import Study, api, tasks
+from resect import Study, tasks
 from resect.cli import main
 from resect.errors import RequestError
-from resect.sandbox.programs import OPT_IN
+from resect.tasks.sandbox.programs import OPT_IN
+
+if WHEN_RUN:
+    from resect import api
 
 
 @pytest.fixture(autouse=True)
@@ -74,7 +78,7 @@ def test_a_study_file_cannot_allow_the_code_of_a_task(tiny_pair, tmp_path, capsy
     assert f"lm-eval:{path}" in refused(capsys, "eval", str(tiny_pair[0]), *given)
     refused(capsys, "run", "--specialist", str(tiny_pair[0]), *given)
     tune = ["recover", str(tiny_pair[0]), "--data", "clinic", "--out", "tuned"]
-    assert "is a file whose code would be run" in refused(capsys, *tune, *given[:2])
+    assert "is a file whose code would run" in refused(capsys, *tune, *given[:2])
     assert not (tmp_path / "runs").exists()
     assert not mark.exists()
     assert main(["run", asked, "--trust_remote_code", "--out", "out", "--quiet"]) == 0

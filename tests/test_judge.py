@@ -99,7 +99,7 @@ def test_a_busy_server_is_asked_again_and_a_refusal_is_a_sentence(server):
     assert server.asked[0]["temperature"] == 0
     assert server.heads[0]["Authorization"] == "Bearer secret"
     server.status = iter((401,))
-    with pytest.raises(RequestError, match=r"refuses \(401 .*OPENAI_API_KEY"):
+    with pytest.raises(RequestError, match=r"refuses the request \(401 .*OPENAI_API_KEY"):
         ask([])
     before = len(server.asked)
     server.status = iter((302,))
@@ -107,11 +107,11 @@ def test_a_busy_server_is_asked_again_and_a_refusal_is_a_sentence(server):
         ask([])
     assert len(server.asked) == before + 1  # not led on to another address
     server.status = iter((500,) * 3)
-    with pytest.raises(RunError, match="gives no answer"):
+    with pytest.raises(RunError, match="does not answer"):
         ask([])
-    with pytest.raises(RunError, match="gives no answer"):
+    with pytest.raises(RunError, match="does not answer"):
         judge.Endpoint("http://127.0.0.1:9", "m", waits=())([])
-    with pytest.raises(RequestError, match="is no address"):
+    with pytest.raises(RequestError, match="is not an address"):
         judge.Endpoint("localhost:8000", "m")
 
 

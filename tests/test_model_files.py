@@ -9,15 +9,21 @@ from pathlib import Path
 
 import pytest
 import tiny
-import torch
-from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM
+from lazy import WHEN_RUN
 
 from resect import clinic
 from resect.cli import main
 from resect.errors import RequestError
-from resect.models import checkpoint_files, loading, model_files
+from resect.models import model_files
 from resect.spec import ModelRef
+
+if WHEN_RUN:
+    import torch
+    from safetensors.torch import load_file, save_file
+    from transformers import AutoModelForCausalLM
+
+    from resect.models import checkpoint_files, loading
+
 
 INDEX = "model.safetensors.index.json"
 

@@ -10,18 +10,24 @@ from pathlib import Path
 
 import pytest
 import tiny
+from lazy import WHEN_RUN
 
-from resect import api, scratch
 from resect.cli import main
-from resect.running import driver
+from resect.models import scratch
+from resect.models.scratch import Scratch
 from resect.running.folder import Run
-from resect.scratch import Scratch
 from resect.spec import Study
+
+if WHEN_RUN:
+    from resect import api
+    from resect.running import study_run
+
+MAKE = "from resect.models.scratch import Scratch; print(Scratch('a').path)"
 
 KILLED = """
 import os, sys
 from pathlib import Path
-from resect.scratch import Scratch, whole_folder
+from resect.models.scratch import Scratch, whole_folder
 with whole_folder(Path(sys.argv[1])) as folder, Scratch("quantize") as place:
     (folder / "large").write_bytes(b"x")
     (place / "large").write_bytes(b"x")
@@ -97,7 +103,7 @@ def test_scratch_goes_with_its_object(tmp_path, temporary):
     with scratch.under(tmp_path), Scratch("measure") as path:
         assert path.parent == tmp_path
         inner = subprocess.run(
-            [sys.executable, "-c", "from resect.scratch import Scratch; print(Scratch('a').path)"],
+            [sys.executable, "-c", MAKE],
             capture_output=True, text=True, check=True,
         )  # fmt: skip
         assert Path(inner.stdout.strip()).parent == tmp_path, "workers put theirs there too"
@@ -159,7 +165,7 @@ def test_a_run_keeps_its_scratch_in_its_folder(tiny_pair, tmp_path, monkeypatch)
         with Scratch("measure") as path:
             seen.append(path.parent)
 
-    monkeypatch.setattr(driver, "drive", execute)
+    monkeypatch.setattr(study_run, "drive", execute)
     monkeypatch.setattr(Run, "report", lambda _: None)
     study = {"models": {"specialist": str(tiny_pair[0])}, "recipes": ["magnitude:0"]}
     api.run(Study(name="s", tasks=["clinic-context"], limit=2, **study), out)

@@ -5,12 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import yaml
+from lazy import WHEN_RUN
 
 import resect
 from resect.cli import main
 from resect.errors import RequestError
-from resect.running import search
-from resect.stats.isotonic import half_level
+from resect.stats.crossings import half_level
+
+if WHEN_RUN:
+    from resect.running import search
+
+pytestmark = pytest.mark.slow
+
 
 GRID = [round(0.05 * step, 2) for step in range(1, 20)]
 

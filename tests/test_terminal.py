@@ -9,10 +9,10 @@ import unicodedata
 import pytest
 from rich.console import Console
 
-from resect.cleaner import hidden, plain, plain_json
 from resect.cli import main
 from resect.cli.output import noticing, say
 from resect.errors import RequestError
+from resect.report.cleaner import hidden, plain, plain_json
 
 NASTY = "a\x1b[31mb\x1b]0;title\x07c\x9b2J\u202egnp\u2066d\u200be\x7f\x00\r\tf\U000e0041\ud800"
 SHOWN = r"a\x1b[31mb\x1b]0;title\x07c\x9b2J\u202egnp\u2066d\u200be\x7f\x00\r\tf\U000e0041\ud800"

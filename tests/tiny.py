@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-import transformers
-from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 DENSE = ("llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "phi3")
 ROUTED = (
@@ -22,6 +22,9 @@ FAMILIES = DENSE + ROUTED
 
 def tokenizer() -> PreTrainedTokenizerFast:
     """Bytes as tokens, and three special ones: 259 entries."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
     special = ["<pad>", "<s>", "</s>"]
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {token: number for number, token in enumerate(special + alphabet)}
@@ -77,7 +80,7 @@ _OWN: dict[str, dict[str, Any]] = {
 Nemotron-H has a mixture in every other block, DeepSeek routes in two groups."""
 
 
-def config(family: str, experts: int = 4, **changes: Any) -> transformers.PretrainedConfig:
+def config(family: str, experts: int = 4, **changes: Any) -> PreTrainedConfig:
     """Two layers, hidden size 32, four heads, two of them for keys and values.
 
     Mixtures have `experts` experts a layer, of which a token takes two.
@@ -104,19 +107,26 @@ def config(family: str, experts: int = 4, **changes: Any) -> transformers.Pretra
         fields[_EXPERTS.get(family, "num_experts")] = experts
     fields.update(_OWN.get(family, {}))
     fields.update(changes)
+    from transformers import AutoConfig
+
     return AutoConfig.for_model(family, **fields)
 
 
 def model(
-    family: str, seed: int = 0, dtype: torch.dtype = torch.float32, **changes: Any
+    family: str, seed: int = 0, dtype: torch.dtype | None = None, **changes: Any
 ) -> PreTrainedModel:
     """A random model of a family in evaluation mode."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
     torch.manual_seed(seed)
-    made = AutoModelForCausalLM.from_config(config(family, **changes), dtype=dtype)
-    for name, buffer in made.named_buffers():
+    network = AutoModelForCausalLM.from_config(
+        config(family, **changes), dtype=dtype or torch.float32
+    )
+    for name, buffer in network.named_buffers():
         if name.endswith("correction_bias"):  # starts at zero, where it corrects nothing
             buffer.normal_(std=0.1)
-    return made.eval()
+    return network.eval()
 
 
 def save(folder: Path, family: str = "mistral", seed: int = 0, **changes: Any) -> Path:
@@ -128,6 +138,9 @@ def save(folder: Path, family: str = "mistral", seed: int = 0, **changes: Any) -
 
 def save_mxfp4(folder: Path, **changes: Any) -> tuple[Path, dict[str, torch.Tensor]]:
     """A gpt-oss directory as it is published, experts in 4-bit blocks of 32, and its tensors."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
     changes = {"hidden_size": 64, "intermediate_size": 64, **changes}
     save(folder, "gpt_oss", dtype=torch.bfloat16, **changes)
     tensors = load_file(folder / "model.safetensors")
@@ -146,3 +159,16 @@ def save_mxfp4(folder: Path, **changes: Any) -> tuple[Path, dict[str, torch.Tens
     config["quantization_config"] = {"quant_method": "mxfp4"}
     (folder / "config.json").write_text(json.dumps(config))
     return folder, tensors
+
+
+def no_grad(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`torch.no_grad` as a decorator that loads torch only when the function is called."""
+
+    @wraps(function)
+    def without_gradients(*arguments: Any, **named: Any) -> Any:
+        import torch
+
+        with torch.no_grad():
+            return function(*arguments, **named)
+
+    return without_gradients

@@ -1,7 +1,7 @@
-"""resect: how far can a medical language model be compressed before it stops being safe?
+"""resect: how far can a medical language model be compressed before its answers get worse?
 
-Everything here is loaded when first used, so that `import resect` costs nothing and reading a
-finished run never loads torch.
+Everything here is loaded on first use, so `import resect` is fast and reading a finished run never
+loads torch.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _WHERE = {
 }
 _MODULES = ("parse",)
 
-# Before any of them is imported: what these lack on a machine is not for a reader of results.
+# Set before they are imported: what these libraries miss here does not concern most users.
 for _library in ("torchao", "bitsandbytes", "torch.utils._pytree"):
     logging.getLogger(_library).setLevel(logging.ERROR)
 

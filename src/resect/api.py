@@ -1,4 +1,4 @@
-"""What `import resect` offers: run a study, compress a model. The command line calls the same."""
+"""The functions that `import resect` offers: run a study, compress a model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def compress(
 ) -> PreTrainedModel:
     """A plain transformers model after `steps`, like `compress("path", "magnitude:0.5")`.
 
-    Raises `RequestError` for a model or step that cannot be had.
+    Raises `RequestError` for a model or step that cannot be used.
     """
     recipe = Recipe.of(steps=" + ".join(map(str, steps)))
     ref = ModelRef.of(
@@ -37,8 +37,8 @@ def compress(
     )
     place = Path(data_dir) if data_dir else None
     asked = Asked.of(ref, recipe, calibration)
-    found, _ = compressed(asked, seed, device, place, warnings.warn)
-    return found.model
+    loaded, _ = compressed(asked, seed, device, place, warnings.warn)
+    return loaded.model
 
 
 __all__ = ["Watch", "compress", "place_of", "run"]

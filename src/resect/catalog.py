@@ -191,7 +191,7 @@ QUANTITIES: Mapping[str, Quantity] = {
     ),
     "rouge_l": Quantity(
         "ROUGE-L", "ROUGE-L", "higher", "score", "all items",
-        "Longest common subsequence of text and reference, as F1.",
+        "F1 of the longest common subsequence of text and reference.",
         views=("text",),
     ),
     "token_f1": Quantity(
@@ -206,19 +206,19 @@ QUANTITIES: Mapping[str, Quantity] = {
     ),
     "copy": Quantity(
         "Copied", "the copied share", "lower", "share", "runs of four words",
-        "Share of the text’s runs of four words that stand in the context: a model may seem "
-        "faithful only because it copies.",
+        "Share of the text’s runs of four words that occur in the context: a model can seem "
+        "faithful just by copying.",
         group="answer", views=("text",),
     ),
     "repetition": Quantity(
         "Repetition", "repetition", "lower", "share", "runs of four words",
-        "Share of the text’s runs of four words that it had said before.",
+        "Share of the text’s runs of four words that occur in it earlier.",
         group="answer", views=("text",),
     ),
     "judged": Quantity(
         "Judged", "the judge's score", "higher", "score", "all texts",
-        "What another model said of the text against the reference, from 0 to 1; silence is 0. An "
-        "opinion of that model, read by no verdict.",
+        "How another model graded the text against the reference, from 0 to 1; no text counts 0. "
+        "No verdict uses these grades.",
         group="answer", views=("text",),
     ),
     "length_ratio": Quantity(
@@ -228,8 +228,8 @@ QUANTITIES: Mapping[str, Quantity] = {
     ),
     "perplexity": Quantity(
         "Perplexity", "perplexity", "lower", "score", "all tokens",
-        "Exponential of the mean negative log-likelihood of a token. No skill is made of it, and "
-        "no verdict.",
+        "Exponential of the mean negative log-likelihood of a token. Neither skill nor verdicts "
+        "use it.",
         group="answer", views=("options",),
     ),
     "word_perplexity": Quantity(
@@ -239,8 +239,7 @@ QUANTITIES: Mapping[str, Quantity] = {
     ),
     "bits_per_byte": Quantity(
         "Bits per byte", "bits per byte", "lower", "bits", "all bytes",
-        "Log-likelihood of a text as it stands; less is better. No skill is made of it, and no "
-        "verdict.",
+        "Negative log-likelihood of a text in bits per byte. Neither skill nor verdicts use it.",
         group="answer", views=("options",),
     ),
     # which answers a model leans to
@@ -251,20 +250,20 @@ QUANTITIES: Mapping[str, Quantity] = {
         group="bias",
     ),
     "positive_share": Quantity(
-        "Says the positive", "the share of positive answers", "neither", "share", "answers given",
+        "Positive answers", "the share of positive answers", "neither", "share", "answers given",
         "Of the answers given, how many are the task’s positive label.",
         group="bias",
     ),
     "sensitivity": Quantity(
         "Sensitivity d′", "sensitivity", "higher", "score", "answers given",
-        "How well the answers given tell positive items from the others, apart from any leaning: "
-        "0 is not at all.",
+        "How well the answers given separate positive items from the others, whatever the bias: "
+        "0 means not at all.",
         group="bias",
     ),
     "criterion": Quantity(
         "Criterion c", "the criterion", "neither", "score", "answers given",
-        "The leaning itself, of the answers given: below 0 the model says the positive too easily, "
-        "above 0 too seldom.",
+        "The bias of the answers given: below 0 the model gives the positive label too often, "
+        "above 0 too rarely.",
         group="bias",
     ),
     "letter_bias": Quantity(
@@ -281,8 +280,8 @@ QUANTITIES: Mapping[str, Quantity] = {
     # whether answers stay, and whether probabilities can be believed
     "flips": Quantity(
         "Flips", "flips", "lower", "share", "all items",
-        "Share of items whose right or wrong differs from the intact model. Accuracy can stand "
-        "still while answers change.",
+        "Share of items answered right by the intact model and wrong here, or the reverse. "
+        "Accuracy can stay the same while answers change.",
         group="trust",
     ),
     "wrong_and_confident": Quantity(
@@ -323,8 +322,7 @@ QUANTITIES: Mapping[str, Quantity] = {
     ),
     "auroc": Quantity(
         "AUROC", "telling its errors apart", "higher", "score", "pairs of a right and a wrong item",
-        "How often a right answer was given with more confidence than a wrong one (AUROC): 0.5 is "
-        "no more than chance.",
+        "How often a right answer has more confidence than a wrong one (AUROC): 0.5 is chance.",
         group="trust", views=("options",),
     ),
     # reliability: what may fail before skill does
@@ -341,7 +339,7 @@ QUANTITIES: Mapping[str, Quantity] = {
     "consistency": Quantity(
         "Consistency", "choosing the same option wherever it stands", "higher", "share",
         "questions asked again",
-        "The same option is chosen when the options change places; no answer is none.",
+        "Share of questions for which the same option is chosen after the options change places.",
         group="reliability",
     ),
     "grounding": Quantity(
@@ -364,7 +362,7 @@ QUANTITIES: Mapping[str, Quantity] = {
     "completeness": Quantity(
         "Completeness", "saying what the reference says", "higher", "share",
         "content words of the reference",
-        "Content words of the reference that are not left out.",
+        "Share of the reference’s content words that the text includes.",
         group="reliability", views=("text",),
     ),
     "abstention": Quantity(
@@ -422,13 +420,14 @@ QUANTITIES: Mapping[str, Quantity] = {
         group="measured",
     ),
     "tokens_per_second": Quantity(
-        "Tokens a second", "tokens a second", "higher", "tokens/s", "the fixed workload",
-        "Tokens generated a second after the first, one request at a time.",
+        "Tokens per second", "tokens per second", "higher", "tokens/s", "the fixed workload",
+        "Tokens generated per second after the first, one request at a time.",
         group="measured",
     ),
     "prefill_tokens_per_second": Quantity(
-        "Tokens read a second", "tokens read a second", "higher", "tokens/s", "the fixed workload",
-        "Prompt tokens read a second.",
+        "Tokens read per second", "tokens read per second", "higher", "tokens/s",
+        "the fixed workload",
+        "Prompt tokens read per second.",
         group="measured",
     ),
     "time_to_first_token": Quantity(
@@ -438,17 +437,17 @@ QUANTITIES: Mapping[str, Quantity] = {
         group="measured",
     ),
     "seconds_per_answer": Quantity(
-        "Seconds an answer", "seconds an answer", "lower", "ratio", "the fixed workload",
+        "Seconds per answer", "seconds per answer", "lower", "ratio", "the fixed workload",
         "Seconds for one answer of the fixed workload.",
         group="measured",
     ),
     "flops_per_token": Quantity(
-        "Operations a token", "operations a token", "lower", "count", "the fixed workload",
+        "Operations per token", "operations per token", "lower", "count", "the fixed workload",
         "Floating-point operations for each token read.",
         group="measured",
     ),
     "joules_per_answer": Quantity(
-        "Energy an answer", "energy an answer", "lower", "J", "the fixed workload",
+        "Energy per answer", "energy per answer", "lower", "J", "the fixed workload",
         "Joules for one answer, where a counter can be read.",
         group="measured",
     ),
@@ -458,7 +457,7 @@ QUANTITIES: Mapping[str, Quantity] = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One kind of text that came back: how it is called, explained and coloured."""
+    """One kind of text that came back: its name, explanation and colour."""
 
     label: str
     explains: str
@@ -490,10 +489,10 @@ GUARDRAILS: tuple[str, ...] = (
 
 
 def label(name: str) -> str:
-    """The label of a metric; its key where the catalogue lacks it (a third party's metric)."""
+    """The label of a metric, or its key if the catalogue lacks it (as for a third-party metric)."""
     return QUANTITIES[name].label if name in QUANTITIES else name.replace("_", " ")
 
 
 def fragment(name: str) -> str:
-    """How a metric is called in a sentence."""
+    """The name of a metric in a sentence."""
     return QUANTITIES[name].fragment if name in QUANTITIES else name.replace("_", " ")

@@ -1,6 +1,6 @@
-"""The rows that everything later reads: items asked, answers got, cells, measurements.
+"""The rows that all later steps read: items, answers, cells, measurements.
 
-Plain frozen data, no behaviour beyond identity. Knows nobody.
+Plain frozen data, with no behaviour beyond identity. Imports nothing of resect.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ View = Literal["text", "options"]
 Status = Literal["success", "degraded", "failed"]
 
 OUTCOMES = ("answer", "recovered", "echo", "off_task", "degenerate", "refusal", "truncated")
-"""What kind of text came back. Only `answer`, `recovered` and `degenerate` can carry an answer."""
+"""The kinds of text that come back. Only `answer`, `recovered` and `degenerate` can hold an "
+"answer."""
 
 ABSTAIN = "abstain"
-"""What a label means that stands for not answering: "I do not know"."""
+"""The meaning of a label that stands for not answering ("I do not know")."""
 
 Stopped = Literal["eos", "stop", "length"] | None
 """Why a text ended: the model's end token, a stop string, or its length."""
 
 
 def digest(value: Any) -> str:
-    """A short, stable name for any JSON-able value: `h1:` (hash version) and 20 hex digits."""
+    """A short, stable name for any JSON value: `h1:` (hash version) and 20 hex digits."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return "h1:" + hashlib.sha256(text.encode()).hexdigest()[:20]
 
@@ -62,7 +63,7 @@ class Item:
     context: str = ""
 
     def meaning(self, label: str) -> str:
-        """What a label counts as: what it means; the gold where its option has the same text."""
+        """What a label counts as: its meaning, or the gold if both options have the same text."""
         texts, gold = self.options or {}, self.gold
         if gold is not None and label in texts and texts[label] == texts.get(gold):
             return gold
@@ -83,7 +84,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class TaskInfo:
-    """What a task is, apart from its items: enough to analyse and to print its protocol.
+    """The description of a task without its items: enough to analyse it and print its protocol.
 
     `primary` and `margin` drive the verdict. `losses` are what kinds of errors cost where it is not
     1: `missed_positive`, `false_reassurance` (an item of the positive label answered as another),
@@ -136,7 +137,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class RawAnswer:
-    """What the model gave for one prompt, before anybody reads it.
+    """What the model returned for one prompt, before it is read.
 
     `option_scores[i]`: sum of log-probabilities of `choices[i]` after the prompt (natural log).
     `stopped` is None where no text was asked for; `tokens` then counts those of the choices.
@@ -150,7 +151,7 @@ class RawAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One stored answer: the raw text and option scores, and how both were read.
+    """One stored answer: raw text, option scores, and how both were read.
 
     Keyed by (`asking`, `item`): the cell without its item set, and the item's key. `reader` names
     the version that read the text, `chosen` is the label of the best option (None where nothing
@@ -168,7 +169,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """What one step did, asked and measured. `notes` non-empty means the cell is degraded.
+    """What one step did, asked and measured; with `notes`, the cell counts as degraded.
 
     `asked` and `measured` are fractions removed (quantizers: bits per weight); `targeted` counts
     the units in scope (`unit` says of what), `gone` those that are exactly zero or cut out
@@ -188,7 +189,7 @@ class StepReport:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One state of a model, measured on the artefact; None where not measured.
+    """One state of a model, measured on the model itself; None where not measured.
 
     Bytes in bytes, `bits_per_weight` averaged over all parameters. `shape` names the tensors'
     shapes and types: memory and speed are measured once for each. `parts`: the bytes on disk by
@@ -214,7 +215,7 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class CellResult:
-    """One finished cell: who, what, how it went. `reason` is given unless status is success."""
+    """One finished cell and how it ended; `reason` is set unless the status is success."""
 
     cell: str
     asking: str
@@ -234,7 +235,7 @@ class CellResult:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where a run happened, kept beside its numbers."""
+    """Where a run took place, stored with its numbers."""
 
     resect: str
     python: str

@@ -6,10 +6,15 @@ import random
 from typing import Any
 
 import tiny
-from transformers import PreTrainedModel
+from lazy import WHEN_RUN
 
-from resect.ask import Asker, Budget
 from resect.record import Item, RawAnswer
+
+if WHEN_RUN:
+    from transformers import PreTrainedModel
+
+    from resect.ask import Asker, Budget
+
 
 LINEAR: dict[str, Any] = {
     "linear_num_key_heads": 2, "linear_num_value_heads": 4, "linear_key_head_dim": 8,

@@ -6,21 +6,26 @@ import random
 
 import pytest
 import tiny
-import torch
 from asked import HYBRIDS, gather, item, mixed_items
 from asked import model as any_model
+from lazy import WHEN_RUN
 
 from resect import tasks
-from resect.ask import option_scores as options
-from resect.ask.greedy import Writer
-from resect.ask.kv_cache import Rows
 from resect.errors import RunError
-from resect.models import loading
 from resect.spec import ModelRef
+
+if WHEN_RUN:
+    import torch
+
+    from resect.ask import option_scores as options
+    from resect.ask.greedy import Writer
+    from resect.ask.kv_cache import Rows
+    from resect.models import loading
 
 
 @pytest.mark.parametrize("family", [*tiny.FAMILIES, *HYBRIDS])
-@torch.no_grad()
+@tiny.no_grad
+@pytest.mark.slow
 def test_options_and_text_equal_plain_passes(family):
     """Left-padded batches of mixed length, beyond Gemma's window of 16 positions too."""
     torch.set_num_threads(1)
@@ -55,7 +60,7 @@ def test_a_row_ends_at_eos_stop_string_or_length():
     assert all(cut[r].text == plain[r].text for r in plain if stop not in plain[r].text)
 
 
-@torch.no_grad()
+@tiny.no_grad
 def test_eos_ends_a_row_and_leaves_the_batch_right():
     """The token a row says first becomes an end: that row stops there, others go on as before."""
     model, tokenizer = tiny.model("llama"), tiny.tokenizer()
@@ -85,6 +90,7 @@ def test_not_a_number_is_a_failure_not_an_answer():
 
 
 @pytest.mark.parametrize("family", ["llama", "gemma2", "mixtral"])
+@pytest.mark.slow
 def test_answers_do_not_depend_on_the_batch(family):
     """One by one, a few and all at once: equal texts, scores to floating-point noise."""
     model, tokenizer, items = tiny.model(family), tiny.tokenizer(), mixed_items(20)
@@ -96,6 +102,7 @@ def test_answers_do_not_depend_on_the_batch(family):
             assert together[row].option_scores == pytest.approx(answer.option_scores, abs=2e-4)
 
 
+@pytest.mark.slow
 def test_readings_do_not_depend_on_the_batch():
     """The embedded specialist in fp32: every text reads the same, every choice is the same."""
     loaded = loading.load(ModelRef(role="model", id="clinic:specialist"), "cpu")
@@ -193,7 +200,7 @@ def test_stop_strings_end_where_a_search_after_every_token_would(stop):
             assert text == (grown[first - 1].split(stop)[0], "stop", first)
 
 
-@torch.no_grad()
+@tiny.no_grad
 def test_not_a_number_later_in_a_text_is_a_failure_too():
     """The token said first cannot be read on."""
     model, tokenizer = tiny.model("llama"), tiny.tokenizer()

@@ -6,12 +6,17 @@ import json
 
 import pytest
 import tiny
-import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from lazy import WHEN_RUN
 
-from resect.ask import batch_check as faithful
-from resect.ask.batch_check import departure
 from resect.cli import main
+
+if WHEN_RUN:
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    from resect.ask import batch_check as faithful
+    from resect.ask.batch_check import departure
+
 
 # Architectures that keep their states in ways of their own.
 UNKNOWN = {
@@ -44,6 +49,7 @@ def test_what_is_asked_wrongly_is_found(kind):
     assert departure(a_model(kind, **UNKNOWN[kind])).startswith(kind)
 
 
+@pytest.mark.slow
 def test_a_cell_of_such_a_model_is_degraded(tmp_path):
     """Its answers are kept, and everything that is said of them says what they are."""
     model = a_model("mpt", **UNKNOWN["mpt"] | {"max_seq_len": 512})

@@ -6,13 +6,18 @@ import random
 
 import pytest
 import tiny
-import torch
 from asked import HYBRIDS, item
 from asked import model as any_model
+from lazy import WHEN_RUN
 
-from resect.ask import Asker, Budget
-from resect.ask.batches import Group
 from resect.record import Item
+
+if WHEN_RUN:
+    import torch
+
+    from resect.ask import Asker, Budget
+    from resect.ask.batches import Group
+
 
 HEADERS = ("Choose the right answer, as in these examples. " * 7, "Say what is meant here. " * 14)
 
@@ -41,6 +46,7 @@ def asked(model, asker: Asker) -> tuple[dict, int]:
 
 
 @pytest.mark.parametrize("family", [*tiny.FAMILIES, "falcon_h1", "lfm2"])
+@pytest.mark.slow
 def test_answers_are_the_same_as_without(family):
     """Also where the cache is a window shorter than the prompt or a state: those read all again."""
     model = any_model(family)

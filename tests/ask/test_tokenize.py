@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import pytest
 import tiny
-import torch
 from asked import gather, item
+from lazy import WHEN_RUN
 
-from resect.ask import Asker
-from resect.ask.tokenize import tokenize
 from resect.errors import RequestError
+
+if WHEN_RUN:
+    import torch
+
+    from resect.ask import Asker
+    from resect.ask.tokenize import tokenize
 
 
 def test_a_long_prompt_is_cut_from_the_left_and_counted():
@@ -28,7 +32,7 @@ def test_an_option_without_tokens_is_refused():
         tokenize(tiny.tokenizer(), [item(0, "hello", ("", "a"))], 2)
 
 
-@torch.no_grad()
+@tiny.no_grad
 def test_special_tokens_before_a_text_stay_and_those_after_it_go():
     """A tokenizer that ends every text with an end token must not end the prompt with it."""
     from tokenizers.processors import TemplateProcessing
@@ -58,7 +62,7 @@ def test_a_model_without_room_is_refused():
         tokenize(tiny.tokenizer(), [item(0, "hello")], 8, positions=8)
 
 
-@torch.no_grad()
+@tiny.no_grad
 def test_an_empty_prompt_is_scored_after_the_begin_or_end_token():
     """As lm-evaluation-harness scores a rolling window: every token of the text counts."""
     tokenizer, model = tiny.tokenizer(), tiny.model("llama")

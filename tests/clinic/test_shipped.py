@@ -6,15 +6,22 @@ from collections import defaultdict
 from typing import Any, NamedTuple
 
 import pytest
-import torch
-from tools.clinic.check import text_labels
+from lazy import WHEN_RUN
 
 from resect import clinic
 from resect.clinic.clinic_tasks import Context, Logic, Medicine
-from resect.models import loading
 from resect.record import Item
 from resect.spec import ModelRef, Study
 from resect.tasks import Source
+
+if WHEN_RUN:
+    import torch
+    from tools.clinic.check import text_labels
+
+    from resect.models import loading
+
+pytestmark = pytest.mark.slow
+
 
 N = 84  # a multiple of three labels, four labels and six types of puzzle
 SPECIALIST = {"clinic-medicine": 0.97, "clinic-context": 0.95, "clinic-logic": 0.85}

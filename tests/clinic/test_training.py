@@ -6,14 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from tools.clinic import check, routing, rows, start, train
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
+from lazy import WHEN_RUN
 
 from resect import clinic
 from resect.clinic import items
 from resect.clinic.phrases import TRAIN_QUESTIONS
 from resect.clinic.texts import Text, texts
+
+if WHEN_RUN:
+    import torch
+    from tools.clinic import check, routing, rows, start, train
+    from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
+
+pytestmark = pytest.mark.slow
+
 
 KINDS = pytest.mark.parametrize("mixture", [False, True], ids=["dense", "mixture"])
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from resect import tasks
 from resect.findings.part_metrics import METRICS
 from resect.record import OUTCOMES, Item
-from resect.sandbox.programs import OPT_IN
 from resect.tasks import Source
+from resect.tasks.sandbox.programs import OPT_IN
 
 NAMES = [n for n in tasks.TASKS if not n.endswith(":") and tasks.get(n).info.kind != "label"]
 READ = [name for name in NAMES if tasks.get(name).info.kind != "score"]

@@ -7,16 +7,21 @@ from functools import cache
 
 import pytest
 import tiny
-import torch
-from transformers import AutoModelForCausalLM
+from lazy import WHEN_RUN
 
 from resect import methods
-from resect.calibration.calibration_text import Tokens
-from resect.measure import sizes as measure
-from resect.methods.masks import removed
-from resect.methods.step import Context
-from resect.models import checkpoint_files as checkpoint
 from resect.spec import METHODS, Step
+
+if WHEN_RUN:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from resect.methods.calibration.calibration_text import Tokens
+    from resect.methods.masks import removed
+    from resect.methods.step import Context
+    from resect.models import checkpoint_files as checkpoint
+    from resect.running.measure import sizes as measure
+
 
 LEVELS = [0.1, 0.25, 0.5, 0.55, 0.8]
 TEXTS = "target=task:clinic-medicine,distractor=task:clinic-logic,nsamples=2,seqlen=24"

@@ -10,13 +10,18 @@ import pytest
 import yaml_task
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lazy import WHEN_RUN
 
-from resect import Study, run, tasks
+from resect import Study, tasks
 from resect.record import OUTCOMES, Item, RawAnswer
-from resect.sandbox.programs import OPT_IN
 from resect.tasks import Source, readers
 from resect.tasks.contract import QuestionTask
 from resect.tasks.harness import Harness
+from resect.tasks.sandbox.programs import OPT_IN
+
+if WHEN_RUN:
+    from resect import run
+
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "tasks.jsonl"
 CASES = [json.loads(line) for line in GOLDEN.read_text(encoding="utf-8").splitlines()]

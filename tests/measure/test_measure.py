@@ -7,16 +7,22 @@ import subprocess
 
 import pytest
 import tiny
-import torch
+from lazy import WHEN_RUN
 
 from resect import methods
 from resect.errors import RunError
-from resect.measure import energy, workload
-from resect.measure import sizes as measure
-from resect.methods.step import Context
-from resect.models import checkpoint_files as checkpoint
 from resect.models import model_files
 from resect.spec import Step
+
+if WHEN_RUN:
+    import torch
+
+    from resect.methods.step import Context
+    from resect.models import checkpoint_files as checkpoint
+    from resect.running.measure import energy, workload
+    from resect.running.measure import sizes as measure
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)

@@ -7,25 +7,33 @@ import itertools
 
 import pytest
 import tiny
-import torch
-from torch import nn
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
+from lazy import WHEN_RUN
 
-from resect import anatomy, methods
-from resect.anatomy import mixtures
-from resect.calibration import calibration_text
-from resect.calibration.calibration_text import Tokens
+from resect import methods
 from resect.errors import RequestError
-from resect.measure import sizes as measure
-from resect.measure import workload
-from resect.methods.parts import experts
-from resect.methods.parts.experts import CRITERIA
-from resect.methods.step import Context
-from resect.models import loading
-from resect.running.compression import compress_to
 from resect.spec import Calibration, ModelRef, Recipe, Step
 
-TEXT = Tokens(torch.randint(3, 259, (4, 24), generator=torch.Generator().manual_seed(3)))
+if WHEN_RUN:
+    import torch
+    from expert_modules import Apart, Expert, Together
+    from torch import nn
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
+
+    from resect import anatomy
+    from resect.anatomy import mixtures
+    from resect.methods.calibration import calibration_text
+    from resect.methods.calibration.calibration_text import Tokens
+    from resect.methods.parts import experts
+    from resect.methods.parts.experts import CRITERIA
+    from resect.methods.step import Context
+    from resect.models import loading
+    from resect.running.compression import compress_to
+    from resect.running.measure import sizes as measure
+    from resect.running.measure import workload
+
+    TEXT = Tokens(torch.randint(3, 259, (4, 24), generator=torch.Generator().manual_seed(3)))
+
+
 RATIOS = (0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875)
 
 
@@ -36,15 +44,15 @@ def made(criterion, model, levels=(0.5,), seed=0):
     return method
 
 
-def logits(model, ids=TEXT.ids):
+def logits(model, ids=None):
     with torch.no_grad():
-        return model(ids).logits
+        return model(TEXT.ids if ids is None else ids).logits
 
 
 # ── an independent transcription, token by token in float64 ─────────────────────────────────────
 
 
-@torch.no_grad()
+@tiny.no_grad
 def routed(family, module, x, without=()):
     """(expert, gate) pairs of one token (D,), each family's own formula."""
     router = module.router if hasattr(module, "router") else module.gate
@@ -73,7 +81,7 @@ def routed(family, module, x, without=()):
     return [(int(e), float(p[e] / p[best].sum() if renormalised else p[e])) for e in best]
 
 
-@torch.no_grad()
+@tiny.no_grad
 def output(family, experts, expert, x):
     """What one expert makes of one token."""
     weights = {name: value[expert].double() for name, value in experts.named_parameters()}
@@ -320,6 +328,7 @@ def test_random_follows_its_seed_and_levels_are_contained():
     assert not torch.equal(orders[0][layers[0]], torch.arange(16))
 
 
+@pytest.mark.slow
 def test_parameters_bytes_and_memory_fall_as_the_level_says():
     """An expert of two layers has 3 x 32 x 5120 weights and a router row, of 4 bytes each."""
     sizes, peaks = [], []
@@ -354,7 +363,14 @@ def planted():
     return model
 
 
-@pytest.mark.parametrize("criterion", [*CRITERIA, "naee"])
+KNOWN = ("frequency", "gate", "ean", "easy-ep", "reap", "naee")
+
+
+def test_every_criterion_is_tried():
+    assert set(KNOWN) == {*CRITERIA, "naee"}
+
+
+@pytest.mark.parametrize("criterion", KNOWN)
 def test_the_dead_goes_first_and_changes_nothing_the_decisive_stays(planted, criterion):
     model = copy.deepcopy(planted)
     levels = (0.125, 0.75)
@@ -384,58 +400,6 @@ def test_a_cut_among_experts_that_no_token_came_to_is_said():
 # ── experts as modules of their own ─────────────────────────────────────────────────────────────
 
 
-class Expert(nn.Module):
-    """One SwiGLU expert."""
-
-    def __init__(self, gate_up, down):
-        super().__init__()
-        gate, up = gate_up.chunk(2)
-        for name, weight in (("gate_proj", gate), ("up_proj", up), ("down_proj", down)):
-            linear = nn.Linear(*weight.shape[::-1], bias=False)
-            linear.weight.data.copy_(weight)
-            self.add_module(name, linear)
-
-    def forward(self, x):
-        return self.down_proj(nn.functional.silu(self.gate_proj(x)) * self.up_proj(x))
-
-
-class Together(nn.ModuleList):
-    """Numbered children that are called once, with the routing."""
-
-    def forward(self, hidden, top_k_index, top_k_weights):
-        out = torch.zeros_like(hidden)
-        for number, expert in enumerate(self):
-            token, place = (top_k_index == number).nonzero(as_tuple=True)
-            gates = top_k_weights[token, place, None]
-            out.index_add_(0, token, expert(hidden[token]) * gates)
-        return out
-
-
-class Apart(nn.Module):
-    """A mixture as transformers 4 had it: a linear router, a list of experts, a loop."""
-
-    def __init__(self, fused):
-        super().__init__()
-        router, stacked = fused.gate, fused.experts
-        self.num_experts, self.top_k = router.weight.shape[0], router.top_k
-        self.gate = nn.Linear(*router.weight.shape[::-1], bias=False)
-        self.gate.weight.data.copy_(router.weight)
-        self.experts = nn.ModuleList(map(Expert, stacked.gate_up_proj, stacked.down_proj))
-
-    def forward(self, hidden_states):
-        shape = hidden_states.shape
-        hidden = hidden_states.view(-1, shape[-1])
-        gates = self.gate(hidden).softmax(-1)
-        gates, chosen = gates.topk(self.top_k)
-        gates = gates / gates.sum(-1, keepdim=True)
-        out = torch.zeros_like(hidden)
-        for expert in range(self.num_experts):
-            place, token = torch.where((chosen == expert).T)
-            outputs = self.experts[expert](hidden[token]) * gates[token, place, None]
-            out.index_add_(0, token, outputs)
-        return out.view(shape), gates
-
-
 def unfused(model, layout):
     model = copy.deepcopy(model)
     for block in model.model.layers:
@@ -449,6 +413,7 @@ def unfused(model, layout):
 
 
 @pytest.mark.parametrize("layout", ["together", "apart"])
+@pytest.mark.slow
 def test_experts_as_modules_score_and_cut_as_the_fused_ones(layout):
     fused = tiny.model("mixtral", experts=8)
     model = unfused(fused, layout)
@@ -457,7 +422,7 @@ def test_experts_as_modules_score_and_cut_as_the_fused_ones(layout):
     parts = [[m.name for m in anatomy.read(m).matrices] for m in (fused, model)]
     assert sorted(parts[0]) == sorted(parts[1])  # the router, though linear here, is left alone
     reference = expected("mixtral", fused)
-    for criterion in (*CRITERIA, "naee"):
+    for criterion in KNOWN:
         one, other = made(criterion, fused), made(criterion, model)
         if criterion == "naee":
             assert {k: v.tolist() for k, v in one.best_.items()} == {

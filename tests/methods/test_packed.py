@@ -7,19 +7,24 @@ from pathlib import Path
 
 import pytest
 import tiny
-import torch
-from compressed_tensors.compressors import ModelCompressor
-from compressed_tensors.quantization import (
-    QuantizationConfig,
-    QuantizationStatus,
-    apply_quantization_config,
-)
-from transformers import AutoModelForCausalLM
+from lazy import WHEN_RUN
 
 from resect.cli import main
-from resect.methods.masks import zeros
-from resect.running import inspection
 from resect.spec import ModelRef
+
+if WHEN_RUN:
+    import torch
+    from compressed_tensors.compressors import ModelCompressor
+    from compressed_tensors.quantization import (
+        QuantizationConfig,
+        QuantizationStatus,
+        apply_quantization_config,
+    )
+    from transformers import AutoModelForCausalLM
+
+    from resect.methods.masks import zeros
+    from resect.running import inspection
+
 
 WIDE = {"hidden_size": 256, "intermediate_size": 512, "head_dim": 64}
 SCHEMES = {"W4A16": 4 + 16 / 128, "W8A8": 8 + 16 / 256, "FP8_DYNAMIC": 8 + 16 / 256}

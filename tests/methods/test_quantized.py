@@ -6,20 +6,26 @@ import copy
 
 import pytest
 import tiny
-import torch
-from transformers import AutoModelForCausalLM
+from lazy import WHEN_RUN
 
-from resect import anatomy, methods
-from resect.anatomy import stored
+from resect import methods
 from resect.cli import main
 from resect.errors import RequestError
-from resect.measure import sizes as measure
-from resect.measure import workload
-from resect.methods.step import Context
-from resect.methods.validation import check, fits
-from resect.models import loading
-from resect.running.walk import apply_all
 from resect.spec import METHODS, ModelRef, Recipe, Step
+
+if WHEN_RUN:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from resect import anatomy
+    from resect.anatomy import stored
+    from resect.methods.step import Context
+    from resect.methods.validation import check, fits
+    from resect.models import loading
+    from resect.running.measure import sizes as measure
+    from resect.running.measure import workload
+    from resect.running.walk import apply_all
+
 
 # what theory says of a weight in a matrix inside the blocks, tables left out
 BITS = {
@@ -314,6 +320,7 @@ def test_compress_writes_a_quantized_model(tmp_path, capsys):
     assert main(["inspect", str(out), "--json"]) == 0
 
 
+@pytest.mark.slow
 def test_a_quantized_model_is_measured_in_a_fresh_process():
     for name in ("bnb-nf4", "torchao-int8"):
         found, _ = quantized(tiny.model("llama", dtype=torch.bfloat16), name)

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import pytest
 import tiny
-import torch
+from lazy import WHEN_RUN
 from test_parity import inside
 
-from resect import anatomy, methods
-from resect.anatomy import mlp
-from resect.calibration.calibration_text import Tokens
-from resect.methods.step import Context
+from resect import methods
 from resect.spec import Step
 
-TOKENS = tiny.tokenizer()
+if WHEN_RUN:
+    import torch
+
+    from resect import anatomy
+    from resect.anatomy import mlp
+    from resect.methods.calibration.calibration_text import Tokens
+    from resect.methods.step import Context
+
+    TOKENS = tiny.tokenizer()
+
 DENSE = ("llama", "gemma2", "phi3", "qwen3")
 
 
@@ -30,7 +36,7 @@ def context() -> Context:
     return Context(Tokens(ids), TOKENS)
 
 
-@torch.no_grad()
+@tiny.no_grad
 def run(model, ids, module_of) -> list[list[torch.Tensor]]:
     """Inputs (tokens, I) of one module a block over all rows, from a plain forward in float64."""
     seen: list[list[torch.Tensor]] = [[] for _ in model.model.layers]
@@ -155,7 +161,7 @@ def test_heads(family, by, context):
 
 
 @pytest.mark.parametrize("family", ["mistral", "gemma3_text"])
-@torch.no_grad()
+@tiny.no_grad
 def test_block_influence(family, context):
     """1 - mean cosine between what comes to a block and what leaves it."""
     model = tiny.model(family, num_hidden_layers=3)

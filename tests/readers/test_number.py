@@ -46,6 +46,7 @@ def test_golden(text, value, outcome, tier):
     assert number(text) == (value, outcome, tier)
 
 
+@pytest.mark.slow
 def test_every_solution_of_the_release_ends_in_its_answer(data_dir):
     with gzip.open(data_dir / "gsm8k_test.jsonl.gz", "rt", encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]

@@ -7,13 +7,18 @@ import json
 import re
 
 import pytest
+from lazy import WHEN_RUN
 
-from resect import Study, run, same_summary
+from resect import Study, same_summary
 from resect.cli import main
 from resect.errors import RequestError
 from resect.recorded import audit
 from resect.store import export as room
 from resect.store.export import export
+
+if WHEN_RUN:
+    from resect import run
+
 
 # what an export does not hold: of the models as they stood, and how the study was written down
 MEASURED = {"study", "measurements", "models", "provenance", "warnings"}

@@ -7,17 +7,24 @@ from pathlib import Path
 
 import pytest
 import tiny
-import torch
-from safetensors.torch import save_file
-from transformers import AutoModelForCausalLM
+from lazy import WHEN_RUN
 
 import resect
 from resect import methods
 from resect.cli import main
 from resect.errors import RequestError
-from resect.methods.step import Context
-from resect.models import adapters, loading
 from resect.spec import ModelRef, Step
+
+if WHEN_RUN:
+    import torch
+    from safetensors.torch import save_file
+    from transformers import AutoModelForCausalLM
+
+    from resect.methods.step import Context
+    from resect.models import adapters, loading
+
+pytestmark = pytest.mark.slow
+
 
 WIDE = {"hidden_size": 64, "intermediate_size": 64, "head_dim": 16, "num_key_value_heads": 4}
 """Rows that plain transformers unpacks rightly on any CPU (docs/methods.md)."""
@@ -40,7 +47,7 @@ def lora(questions: Path, more: str = "") -> str:
     return f"lora,data={questions},lr=0.02{more}"
 
 
-@torch.no_grad()
+@tiny.no_grad
 def logits(model) -> torch.Tensor:
     return model(torch.arange(3, 40)[None]).logits.float()
 

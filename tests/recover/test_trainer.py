@@ -8,15 +8,21 @@ from types import SimpleNamespace
 
 import pytest
 import tiny
-import torch
-from transformers import AutoModelForCausalLM
+from lazy import WHEN_RUN
 
 from resect import methods
 from resect.cli import main
-from resect.methods.step import Context
-from resect.recover import trainer as training
-from resect.recover.trainer import Recipe
 from resect.spec import Step
+
+if WHEN_RUN:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from resect.methods.step import Context
+    from resect.recover import trainer as training
+    from resect.recover.trainer import Recipe
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +63,10 @@ def test_checkpointing_is_the_same_training(name, questions):
                               two["model.layers.0.mlp.up_proj.weight"])  # fmt: skip
 
 
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_all_weights_of_16_bits_learn_as_those_of_32_do(dtype, questions):
     """The same training in 32 bits, rounded once at its end: no update is lost on the way."""
+    dtype = getattr(torch, dtype)
     step = f"finetune,data={questions},steps=8,batch_size=4"
     short = methods.make(Step.parse("magnitude:0.5")).apply(tiny.model("llama").to(dtype), 0.5)[0]
     whole = copy.deepcopy(short).float()

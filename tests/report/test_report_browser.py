@@ -20,6 +20,7 @@ FLAGS = (
     "--disable-component-update --disable-sync --no-first-run --virtual-time-budget=3000"
 )
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
 ]

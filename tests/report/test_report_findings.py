@@ -348,6 +348,7 @@ def test_figures_are_saved_for_papers(
     assert len(names) == len(paths)
 
 
+@pytest.mark.slow
 def test_figures_are_saved_as_png(tmp_path: Path) -> None:
     pytest.importorskip("resvg_py")
     if figures.font() is None:

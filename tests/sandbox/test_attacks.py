@@ -21,8 +21,10 @@ from pathlib import Path
 
 import pytest
 
-from resect.sandbox import walls
-from resect.sandbox.programs import Limits, run
+from resect.tasks.sandbox import walls
+from resect.tasks.sandbox.programs import Limits, run
+
+pytestmark = pytest.mark.slow
 
 ROOT = os.geteuid() == 0
 NOBODY = 65534
@@ -448,7 +450,7 @@ def test_what_is_handed_over_does_not_grow(account):
 SUBMOUNT = """
 import subprocess, sys
 sys.path[:0] = {path!r}
-from resect.sandbox import programs
+from resect.tasks.sandbox import programs
 folder = {folder!r}
 subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=777", "tmpfs", folder], check=True)
 program = "def f():\\n    open(" + repr(folder + "/evil") + ", 'w')"
@@ -476,7 +478,8 @@ def test_nothing_is_left_where_the_parent_is_killed(account):
     """Neither the walls nor what is behind them outlives a `kill -9`."""
     seconds = 4000 + os.getpid() % 5000  # stands on the command lines of both processes
     script = (
-        f"import sys; sys.path[:0] = {sys.path!r}\nfrom resect.sandbox import walls, programs\n"
+        f"import sys; sys.path[:0] = {sys.path!r}\n"
+        "from resect.tasks.sandbox import walls, programs\n"
         f"walls.account = lambda: {ACCOUNTS[account]!r}\n"
         f"programs.run('while True: pass', limits=programs.Limits({seconds}, 1 << 29))"
     )
@@ -506,7 +509,7 @@ def _running(text: str) -> list[str]:
 SCRIPT = """
 import sys
 sys.path.insert(0, {source!r})
-from resect.sandbox import programs, walls
+from resect.tasks.sandbox import programs, walls
 assert "--unshare-user" in walls.account()
 tests = "assert f() is None"
 bad = ["open({target!r}, 'w')", "__import__('socket').socket()", "__import__('os').fork()",

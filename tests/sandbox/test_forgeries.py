@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
-from resect.sandbox import programs, wire
-from resect.sandbox.programs import run
+from resect.tasks.sandbox import programs, wire
+from resect.tasks.sandbox.programs import run
 
 FAILED = {"assertion", "error", "exit", "killed", "memory", "syntax", "timeout"}
 SMALL = programs.Limits(2.0, 256 << 20)

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from resect.errors import RequestError
-from resect.sandbox import programs, walls
-from resect.sandbox.programs import OPT_IN, Limits, functions, run
+from resect.tasks.sandbox import programs, walls
+from resect.tasks.sandbox.programs import OPT_IN, Limits, functions, run
 
 SMALL = Limits(1.0, 256 << 20)
 

@@ -41,7 +41,7 @@ def test_what_is_done_and_what_is_not(run, capsys):
     assert main(["status", str(run)]) == 0
     shown = capsys.readouterr().out
     assert "3 of 5 done (1 degraded), 1 failed, 1 to go" in shown
-    assert "not looked at" in shown
+    assert "not checked" in shown
 
 
 def test_verify_finds_what_was_changed(run, capsys):

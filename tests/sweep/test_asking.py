@@ -7,10 +7,15 @@ from pathlib import Path
 
 import pytest
 import tiny
+from lazy import WHEN_RUN
 
-from resect import Study, run
+from resect import Study
 from resect.cli import main
 from resect.errors import RequestError
+
+if WHEN_RUN:
+    from resect import run
+
 
 TEMPLATES = {
     "special": "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}{% endfor %}"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+from lazy import WHEN_RUN
 
 import resect
-from resect.ask import first_budget
-from resect.ask.kv_cache import Rows
 from resect.errors import RequestError
-from resect.running import plan
-from resect.running.resolve import resolve
+
+if WHEN_RUN:
+    from resect.ask import first_budget
+    from resect.ask.kv_cache import Rows
+    from resect.running import plan
+    from resect.running.resolve import resolve
 
 
 def a_study(pair, **fields) -> resect.Study:

@@ -18,23 +18,26 @@ from types import SimpleNamespace
 
 import pytest
 import tiny
+from lazy import WHEN_RUN
 from test_run import TASKS, a_study
 
 import resect
-from resect.ask import Asker
-from resect.calibration import calibration_text
 from resect.cli import main
 from resect.errors import RunError
-from resect.measure import workload
-from resect.models import loading
 from resect.record import digest
-from resect.recover.training_data import Source
-from resect.running import local_engine as local
-from resect.running import plan
-from resect.running import walk as sweep
-from resect.running.resolve import resolve
 from resect.spec import Calibration, ModelRef
 from resect.tasks import hub
+
+if WHEN_RUN:
+    from resect.ask import Asker
+    from resect.methods.calibration import calibration_text
+    from resect.models import loading
+    from resect.recover.training_data import Source
+    from resect.running import local_engine as local
+    from resect.running import plan
+    from resect.running import walk as sweep
+    from resect.running.measure import workload
+    from resect.running.resolve import resolve
 
 
 def fingerprint(place, **fields):

@@ -11,12 +11,18 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from lazy import WHEN_RUN
 
 import resect
 from resect.errors import RequestError
-from resect.running import local_engine, plan
 from resect.running.folder import Run
-from resect.running.resolve import resolve
+
+if WHEN_RUN:
+    from resect.running import local_engine, plan
+    from resect.running.resolve import resolve
+
+pytestmark = pytest.mark.slow
+
 
 TASKS = ["clinic-medicine", "clinic-context"]
 
@@ -291,6 +297,15 @@ def test_a_worker_that_dies_is_said_and_loses_nothing(tiny_pair, tmp_path, monke
     from resect.errors import RunError
 
     study = a_study(tiny_pair, tasks=TASKS[:1])
+
+    class Dying(local_engine._Worker):
+        """Killed as soon as it has something to do."""
+
+        def take(self, sweep):
+            taken = super().take(sweep)
+            self.process.kill()
+            return taken
+
     monkeypatch.setattr(local_engine, "_Worker", Dying)
     with pytest.raises(RunError, match="ended 3 times"):
         resect.run(study, tmp_path / "run", workers=2)
@@ -298,15 +313,6 @@ def test_a_worker_that_dies_is_said_and_loses_nothing(tiny_pair, tmp_path, monke
     again = resect.run(study, tmp_path / "run")
     fresh = resect.run(study, tmp_path / "fresh")
     assert resect.same_summary(again.path, fresh.path)
-
-
-class Dying(local_engine._Worker):
-    """Killed as soon as it has something to do."""
-
-    def take(self, sweep):
-        taken = super().take(sweep)
-        self.process.kill()
-        return taken
 
 
 def test_memory_and_speed_are_measured_once_for_a_shape(tiny_pair, tmp_path):

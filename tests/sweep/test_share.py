@@ -8,15 +8,20 @@ import signal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lazy import WHEN_RUN
 from test_run import TASKS, a_study
 
 import resect
 from resect.errors import RequestError, RunError
-from resect.running import driver, plan
-from resect.running import local_engine as local
-from resect.running.resolve import resolve
-from resect.running.share import Taken, split
-from resect.running.walk import Answered, Finished
+
+if WHEN_RUN:
+    from resect.running import local_engine as local
+    from resect.running import plan, study_run
+    from resect.running.resolve import resolve
+    from resect.running.share import Taken, split
+    from resect.running.walk import Answered, Finished
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -74,26 +79,6 @@ def test_a_sweep_that_is_done_leaves_nothing(sweeps):
     assert taken.rest() is None
 
 
-class DiesOnce(local._Worker):
-    """The first process is killed when its first event has come."""
-
-    died = False
-
-    def _read(self):
-        put = self.news.put
-
-        class Said:
-            @staticmethod
-            def put(what):
-                put(what)
-                if what[1] == "event" and not DiesOnce.died:
-                    DiesOnce.died = True
-                    self.process.kill()
-
-        self.news = Said()
-        super()._read()
-
-
 @pytest.fixture(scope="module")
 def whole(tiny_pair, tmp_path_factory):
     study = a_study(tiny_pair, tasks=TASKS[:1])
@@ -101,6 +86,25 @@ def whole(tiny_pair, tmp_path_factory):
 
 
 def test_a_killed_process_is_replaced_and_changes_nothing(whole, tiny_pair, tmp_path, monkeypatch):
+    class DiesOnce(local._Worker):
+        """The first process is killed when its first event has come."""
+
+        died = False
+
+        def _read(self):
+            put = self.news.put
+
+            class Said:
+                @staticmethod
+                def put(what):
+                    put(what)
+                    if what[1] == "event" and not DiesOnce.died:
+                        DiesOnce.died = True
+                        self.process.kill()
+
+            self.news = Said()
+            super()._read()
+
     monkeypatch.setattr(local, "_Worker", DiesOnce)
     study = a_study(tiny_pair, tasks=TASKS[:1])
     run = resect.run(study, tmp_path / "run", workers=3)
@@ -144,7 +148,7 @@ class TestRay:
             replace(c, ref=c.ref.model_copy(update={"id": str(tmp_path / "gone")}))
             for c in plan.sweeps(resolved)
         ]
-        engine = driver.engine_of("ray", lambda _: None, 2)
+        engine = study_run.engine_of("ray", lambda _: None, 2)
         engine.submit(broken)
         with pytest.raises(RequestError, match="no model directory"):
             list(engine.events())
@@ -152,9 +156,9 @@ class TestRay:
 
 def test_no_cluster_and_no_workers_are_one_sentence():
     with pytest.raises(RequestError, match="give at least 1"):
-        driver.engine_of("local", lambda _: None, 0)
+        study_run.engine_of("local", lambda _: None, 0)
     with pytest.raises(RequestError, match="did you mean ray"):
-        driver.engine_of("rya", lambda _: None)
+        study_run.engine_of("rya", lambda _: None)
 
 
 def kill_a_worker() -> int:

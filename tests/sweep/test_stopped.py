@@ -13,6 +13,8 @@ from test_run import a_study, stored
 
 import resect
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("how", [[], ["--workers", "2"]])
 def test_ctrl_c_says_what_is_kept(how, tiny_pair, tmp_path):
@@ -34,7 +36,7 @@ def test_ctrl_c_says_what_is_kept(how, tiny_pair, tmp_path):
     kept = stored(out)
     assert 0 < kept < 2 * 4 * 2 * 40
     assert f"resect: stopped: {kept:,} answers in " in error
-    assert f"of 16 cells are kept in {out}, run the same command to go on." in error
+    assert f"of 16 cells are kept in {out}. Run the same command to continue." in error
     assert error.count("\n") == 1
     subprocess.run(command, check=True)
     assert stored(out) == 2 * 4 * 2 * 40
@@ -65,7 +67,7 @@ def test_ctrl_c_elsewhere_is_a_sentence_too(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(folder.Run, "report", stopped)
     assert main(["report", str(tmp_path)]) == 130
     error = capsys.readouterr().err
-    assert error == "resect: stopped: what is stored is kept, run the same command to go on.\n"
+    assert error == "resect: stopped. Stored results are kept; run the same command to continue.\n"
 
 
 def test_a_stopped_run_ends_as_any_other(tiny_pair, tmp_path):

@@ -8,12 +8,17 @@ import sqlite3
 
 import pytest
 import tiny
+from lazy import WHEN_RUN
 from test_run import TASKS, a_study
 
 import resect
 from resect.cli import main
-from resect.running.walk import Answered
 from resect.store.sqlite import Store
+
+if WHEN_RUN:
+    from resect.running.walk import Answered
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

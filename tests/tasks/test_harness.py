@@ -7,18 +7,25 @@ from typing import Any
 
 import pytest
 import tiny
-import torch
 import yaml
 import yaml_task
+from lazy import WHEN_RUN
 
 from resect import clinic, tasks
-from resect.ask import Asker
 from resect.errors import RequestError
 from resect.tasks import Source
 from resect.tasks.contract import chosen
 from resect.tasks.harness import Harness
 
-lm_eval = pytest.importorskip("lm_eval", reason="lm_eval is not installed: parity goes unchecked")
+if WHEN_RUN:
+    import torch
+
+    from resect.ask import Asker
+
+    lm_eval = pytest.importorskip(
+        "lm_eval", reason="lm_eval is not installed: parity goes unchecked"
+    )
+
 
 TRUSTED = True
 LOCAL: dict[str, dict[str, Any]] = {
@@ -100,6 +107,7 @@ def ours(pair: tuple[Any, Any], items: list[Any], scored: str) -> tuple[list[Any
     [("texts", None), ("letters", None), ("letters", 2), ("several", None), ("blank", None)],
 )
 @pytest.mark.parametrize("which", ["bytes", "clinic"])
+@pytest.mark.slow
 def test_the_same_accuracy(folder, models, name, which, shots):
     task = tasks.get(f"lm-eval:{folder / name}.yaml", TRUSTED)
     items = task.items(Source(num_fewshot=shots))
@@ -153,6 +161,7 @@ def anatomy(tmp_path_factory, data_dir) -> Path:
 
 
 @pytest.mark.parametrize("shots", [0, 5])
+@pytest.mark.slow
 def test_mmlu_is_the_harness_mmlu(anatomy, models, data_dir, shots):
     """Prompts byte for byte and accuracy of `mmlu:anatomy`, against the harness's mmlu_anatomy."""
     from lm_eval.tasks import TaskManager
@@ -228,6 +237,7 @@ def test_turns_for_a_chat_template(folder):
         ("medqa_4options", r"lm-eval:medqa_4options cannot be loaded"),
     ],
 )
+@pytest.mark.slow
 def test_what_cannot_be_read_is_one_sentence(folder, name, sentence):
     with pytest.raises(RequestError, match=sentence) as found:
         tasks.get(f"lm-eval:{name.format(folder)}", TRUSTED).items(Source())

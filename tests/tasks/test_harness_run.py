@@ -7,14 +7,20 @@ import sqlite3
 
 import pytest
 import yaml_task
+from lazy import WHEN_RUN
 
-from resect import Study, run, same_summary
+from resect import Study, same_summary
 from resect.cli import main
 from resect.recorded import audit
 from resect.running.folder import Run
 from resect.store.checksums import seal
 
-pytest.importorskip("lm_eval", reason="lm_eval is not installed: its tasks go unasked")
+if WHEN_RUN:
+    from resect import run
+
+    pytest.importorskip("lm_eval", reason="lm_eval is not installed: its tasks go unasked")
+
+pytestmark = pytest.mark.slow
 
 NUMBERS = ("accuracy", "accuracy_low", "accuracy_high", "skill", "outcomes", "n", "level", "view")
 

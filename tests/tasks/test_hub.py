@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from lazy import WHEN_RUN
 
-from resect.calibration import calibration_text
 from resect.errors import RequestError
 from resect.tasks import hub
+
+if WHEN_RUN:
+    from resect.methods.calibration import calibration_text
 
 
 def test_rows_of_a_dataset_folder(tmp_path):

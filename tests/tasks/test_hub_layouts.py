@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from lazy import WHEN_RUN
 
 from resect import tasks
 from resect.errors import RequestError
-from resect.sandbox.programs import OPT_IN
 from resect.tasks import (
     Source,
     gsm8k,
@@ -28,8 +28,11 @@ from resect.tasks import (
     pubmedqa,
     truthfulqa,
 )
+from resect.tasks.sandbox.programs import OPT_IN
 
-datasets = pytest.importorskip("datasets")
+if WHEN_RUN:
+    datasets = pytest.importorskip("datasets")
+
 Row = dict[str, Any]
 
 
@@ -249,9 +252,10 @@ def test_a_wrong_index_base_is_one_sentence(data_dir, hub):
     rows = [layout.back(row) for row in _rows(data_dir, layout, lambda row: True)][:50]
     shifted = [{**row, "cop": row["cop"] + 1} for row in rows]
     hub(layout, [row for row in shifted if row["cop"] < 4], None)
-    with pytest.raises(RequestError, match=r"do not count from 0 to 3.*the answer to 45258d3d"):
+    wrong = r"does not number its answers from 0 to 3.*the answer to 45258d3d"
+    with pytest.raises(RequestError, match=wrong):
         tasks.get("medmcqa").items(Source())
-    with pytest.raises(RequestError, match=r"do not count from 0 to 3.*cop 4"):
+    with pytest.raises(RequestError, match=r"does not number its answers from 0 to 3.*cop 4"):
         medmcqa._convert(next(row for row in shifted if row["cop"] == 4), 7)
     with pytest.raises(RequestError, match="cop -1"):  # the test split hides its answers
         medmcqa._convert({**rows[0], "cop": -1}, 7)

@@ -21,7 +21,7 @@ from resect.tasks import Source
         ("mmlu:anatmy", r"unknown MMLU subject 'anatmy': did you mean anatomy"),
         ("mmlu:", r"unknown task 'mmlu:'"),
         ("medqa:5", r"unknown task 'medqa:5': did you mean medqa"),
-        ("xyzzy", r"known are .*mmlu:<subject>.*own:<file.jsonl>"),
+        ("xyzzy", r"choose from .*mmlu:<subject>.*own:<file.jsonl>"),
         ("xyzzy:cot", r"unknown task 'xyzzy'"),
         ("medqa:cot:cot", r"medqa:cot has no :cot form"),
         ("lm-eval:arc_easy:cot", r"lm-eval:arc_easy has no :cot form"),

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from resect import tasks
-from resect.sandbox import programs
 from resect.tasks import Source, medquad
 from resect.tasks.programs import MBPP, HumanEval
+from resect.tasks.sandbox import programs
 
 COUNTS = {"gsm8k": 1319, "math500": 500, "humaneval": 164, "mbpp": 257, "ncbi-disease": 940,
           "bc5cdr": 4797, "pubmedqa-conclusion": 1000}  # fmt: skip
@@ -52,6 +52,7 @@ def test_ten_rows(name, data_dir, monkeypatch):
         assert right(row).strip() in item.gold, item.id
 
 
+@pytest.mark.slow
 def test_the_table_of_the_docs(data_dir, monkeypatch):
     """Kind, count, metric, chance and the commonest answer's share, of every task."""
     monkeypatch.setenv(programs.OPT_IN, "1")
@@ -97,6 +98,7 @@ def test_medquad_holds_out_topics_and_leaves_the_others_to_training(data_dir):
 
 
 @pytest.mark.parametrize(("name", "count"), [("humaneval", 164), ("mbpp", 427)])
+@pytest.mark.slow
 def test_every_reference_program_passes(name, count, data_dir, monkeypatch):
     """Of all splits, each behind walls of its own, two at a time."""
     monkeypatch.setenv(programs.OPT_IN, "1")

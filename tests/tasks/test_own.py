@@ -6,10 +6,15 @@ import gzip
 import json
 
 import pytest
+from lazy import WHEN_RUN
 
-from resect import Study, run, tasks
+from resect import Study, tasks
 from resect.errors import RequestError
 from resect.tasks import Source
+
+if WHEN_RUN:
+    from resect import run
+
 
 GOOD = {"question": "Which is an organ?", "options": ["liver", "aspirin"], "answer": "A"}
 
@@ -69,20 +74,20 @@ def test_a_compressed_file_with_examples_and_reasoning(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "sentence"),
     [
-        ([], r"is empty: write one JSON object a line"),
+        ([], r"is empty: write one JSON object per line"),
         (["", "  "], r"is empty"),
         ([{"question": "q", "options": ["a", "b"]}], r"line 1 has no field 'answer'"),
         ([GOOD, {"question": "q", "answer": "A"}], r"line 2 has no field 'options'"),
         ([{"options": ["a", "b"], "answer": "A"}], r"line 1 has no field 'question'"),
-        ([{**GOOD, "options": "liver"}], r"line 1: options is 'liver'"),
+        ([{**GOOD, "options": "liver"}], r"line 1: options has the wrong type \('liver'\)"),
         (["{"], r"line 1 is not JSON"),
-        (["[1]"], r"line 1 is no record"),
+        (["[1]"], r"line 1 is not a JSON object"),
         ([GOOD, {**GOOD, "answer": "C"}], r"question 2: answer 'C' is neither one of A, B nor"),
         ([{**GOOD, "answer": "kidney"}], r"question 1: answer 'kidney' is neither"),
         ([{**GOOD, "answer": 0}], r"answer 0 is neither.*give the label or the text, not a number"),
         ([{**GOOD, "options": ["liver"]}], r"question 1 has 1 options: give 2 to 26"),
-        ([{**GOOD, "id": 7}, {**GOOD, "id": 7}], r"question 2: id '7' was given to question 1"),
-        ([{**GOOD, "tags": ["x"]}], r"tags is no object"),
+        ([{**GOOD, "id": 7}, {**GOOD, "id": 7}], r"question 2: question 1 already has the id '7'"),
+        ([{**GOOD, "tags": ["x"]}], r"tags must be an object"),
     ],
 )
 def test_a_wrong_file_is_one_sentence(tmp_path, rows, sentence):
@@ -101,6 +106,7 @@ def test_a_file_that_is_not_there_or_not_text(tmp_path):
         tasks.get(str(tmp_path / "bytes.jsonl")).items(Source())
 
 
+@pytest.mark.slow
 def test_a_study_of_own_questions(tmp_path):
     rows = [{**GOOD, "id": n, "question": f"{n}?", "answer": "AB"[n % 2]} for n in range(6)]
     name = write(tmp_path / "mine.jsonl", rows)
@@ -117,7 +123,7 @@ def test_a_study_of_own_questions(tmp_path):
 
 def test_a_mark_at_the_start_of_a_file_is_no_part_of_it(tmp_path):
     """As editors on Windows write UTF-8: questions, training data, calibration, texts."""
-    from resect.calibration import calibration_text
+    from resect.methods.calibration import calibration_text
     from resect.recover.training_data import Source as Training
 
     rows = {"own": GOOD, "text": {"text": "the liver"}, "pair": {"question": "q", "answer": "a"}}

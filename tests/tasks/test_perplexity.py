@@ -8,12 +8,16 @@ import math
 
 import pytest
 import tiny
-import torch
+from lazy import WHEN_RUN
 
 import resect
 from resect import tasks
 from resect.errors import RequestError
 from resect.tasks import Source
+
+if WHEN_RUN:
+    import torch
+
 
 TEXT = "".join(f"{'  ' if i % 7 == 0 else ' '}word{i}" for i in range(50)) + " \n"
 
@@ -85,7 +89,7 @@ def test_windows_that_cannot_be(form):
 
 
 def test_a_text_that_is_not_there(tmp_path):
-    with pytest.raises(RequestError, match="there is no text at"):
+    with pytest.raises(RequestError, match="there is no text file"):
         tasks.get(f"perplexity:{tmp_path / 'no.txt'}").items(Source())
     bad = tmp_path / "bad.jsonl"
     bad.write_text('{"body": "x"}\n')

@@ -8,12 +8,16 @@ from dataclasses import replace
 
 import pytest
 import tiny
+from lazy import WHEN_RUN
 from tokenizers.processors import TemplateProcessing
 
 from resect import tasks
-from resect.ask.tokenize import rendered, special_prefix, tokenize
 from resect.errors import RequestError
 from resect.tasks import Source
+
+if WHEN_RUN:
+    from resect.ask.tokenize import rendered, special_prefix, tokenize
+
 
 CHATML = (
     "{{ bos_token }}{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}\n{% endfor %}"

@@ -188,6 +188,7 @@ def test_the_readme_says_the_same(name, data_dir):
     assert STATED[name] in (data_dir / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_every_subject_of_mmlu(data_dir):
     with gzip.open(data_dir / "mmlu_test.jsonl.gz", "rt", encoding="utf-8") as file:
         counts = Counter(json.loads(line)["subject"] for line in file)

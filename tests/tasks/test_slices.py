@@ -6,9 +6,13 @@ from html import escape
 from pathlib import Path
 
 import pytest
+from lazy import WHEN_RUN
 
-from resect import Study, run
+from resect import Study
 from resect.running.folder import Run
+
+if WHEN_RUN:
+    from resect import run
 
 
 @pytest.fixture(scope="module")

@@ -9,16 +9,23 @@ from typing import Any
 
 import pytest
 import tiny
-import torch
-from tools.smollm2 import batches, check, lora, material, train
-from transformers import AutoModelForCausalLM
+from lazy import WHEN_RUN
 
-from resect.ask.tokenize import rendered
 from resect.errors import RequestError
 from resect.record import Item, RawAnswer
 from resect.tasks import prompts
 from resect.tasks.contract import Source
 from resect.tasks.question import Question
+
+if WHEN_RUN:
+    import torch
+    from tools.smollm2 import batches, check, lora, material, train
+    from transformers import AutoModelForCausalLM
+
+    from resect.ask.tokenize import rendered
+
+pytestmark = pytest.mark.slow
+
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"

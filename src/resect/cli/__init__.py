@@ -1,8 +1,7 @@
-"""The command line: one short function a command, no logic.
+"""The command line: one short function for each command, no logic.
 
 Exit codes: 0 done, 1 the run failed, 2 the request is wrong, 130 stopped by Ctrl-C. With `--json`,
-stdout holds one JSON document and nothing else. Torch is imported only by commands that touch a
-model.
+stdout holds one JSON document and nothing else. Only commands that touch a model import torch.
 """
 
 from __future__ import annotations
@@ -24,24 +23,34 @@ from resect.errors import RequestError, RunError, Stopped
 STOPPED = 130
 """The exit code of a command that Ctrl-C ended."""
 
-_KEPT = "stopped: what is stored is kept, run the same command to go on."
+ORDER = (
+    "demo", "plan", "run", "eval", "report", "status", "diff", "export", "audit", "judge", "compress",
+    "recover", "inspect", "methods", "tasks",
+)  # fmt: skip
+"""The commands in the order of the help."""
+app.registered_commands.sort(
+    key=lambda command: ORDER.index(command.name or getattr(command.callback, "__name__", ""))
+)
+
+_KEPT = "stopped. Stored results are kept; run the same command to continue."
 
 # click's own base error; typer ships a copy of click of its own in newer versions.
 _Usage: Any = typer.BadParameter.__mro__[2]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; the exit code."""
+    """Run the command line and return the exit code."""
     warnings.simplefilter("ignore")
     try:
         code = app(arguments, standalone_mode=False)
-        if code == STOPPED:  # typer's own answer to Ctrl-C, which says nothing
+        if code == STOPPED:  # typer handles Ctrl-C itself, without a message
             return _complain(_KEPT, STOPPED)
         return code if isinstance(code, int) else 0
     except RequestError as error:
         return _complain(str(error), 2)
-    except _Usage as error:
-        return _complain(error.format_message(), 2)
+    except _Usage as error:  # without a command it is the help, already printed
+        message = error.format_message()
+        return _complain(message, 2) if message else 2
     except Stopped as error:
         return _complain(str(error), STOPPED)
     except RunError as error:
@@ -49,11 +58,11 @@ def main(arguments: list[str] | None = None) -> int:
     except (MemoryError, RuntimeError, sqlite3.Error) as error:
         if isinstance(error, RuntimeError) and "out of memory" not in str(error):
             raise
-        return _complain(f"{type(error).__name__}: {error}; what is stored is kept.", 1)
+        return _complain(f"{type(error).__name__}: {error}. Stored results are kept.", 1)
     except (KeyboardInterrupt, typer.Abort):
         return _complain(_KEPT, STOPPED)
     except OSError as error:
-        return _complain(f"{error}: what is stored is kept, run the same command to go on.", 1)
+        return _complain(f"{error}. Stored results are kept; run the same command to continue.", 1)
 
 
 def _complain(sentence: str, code: int) -> int:
@@ -62,7 +71,7 @@ def _complain(sentence: str, code: int) -> int:
 
 
 def entry() -> None:
-    """What the `resect` script calls."""
+    """Entry point of the `resect` script."""
     sys.exit(main())
 
 

@@ -1,4 +1,4 @@
-"""The application that commands hang on, and the options that several of them take."""
+"""The Typer application, and the options that several commands share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from resect.running.destination import destination
 
-# Options are taken with - and with _, as this field writes both.
+# Options may be written with - or _, because both are usual in this field.
 _SETTINGS = {
     "token_normalize_func": lambda text: text.replace("_", "-"),
     "help_option_names": ["-h", "--help"],
@@ -25,22 +25,24 @@ app = typer.Typer(
 
 
 def into(path: Path | None) -> Path | None:
-    """Look at a folder to write into before anything is computed; `RequestError` where it fails."""
+    """Check an output folder before anything is computed; `RequestError` if it is unusable."""
     return None if path is None else destination(path)
 
 
 Out = Annotated[
     Path | None,
-    typer.Option("--out", help="Run folder; default runs/<study name>.", callback=into),
+    typer.Option("--out", help="Run folder; default: runs/<study name>.", callback=into),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print only what was asked for.")]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or spread.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print no tables, notices or progress.")]
+Device = Annotated[
+    str, typer.Option("--device", help="auto, cpu, cuda, cuda:N, or spread (over all GPUs).")
+]
 Trust = Annotated[
     bool,
     typer.Option(
         "--trust-remote-code",
-        help="Let code be run that a model or a task file brings along; read it first.",
+        help="Run code that comes with a model or a task file. Read that code first.",
         rich_help_panel="Models",
     ),
 ]
@@ -48,7 +50,7 @@ Trust = Annotated[
 
 def _allow_code(value: bool) -> None:
     if value:
-        from resect.sandbox import programs
+        from resect.tasks.sandbox import programs
 
         programs.allow()
 
@@ -58,10 +60,17 @@ Unsafe = Annotated[
     typer.Option(
         "--confirm-run-unsafe-code",
         callback=_allow_code,
-        help="Let programs that a model wrote be run, walled in (as HF_ALLOW_CODE_EVAL=1 does).",
+        help="Run programs that a model wrote, in a sandbox. HF_ALLOW_CODE_EVAL=1 does the same.",
     ),
 ]
+RunFolder = Annotated[Path, typer.Argument(help="Run folder.")]
+Dtype = Annotated[
+    str, typer.Option(help="Type of the weights: auto, float32, bfloat16 or float16.")
+]
+DataDir = Annotated[Path | None, typer.Option(help="Folder of offline task files.")]
+Revision = Annotated[str | None, typer.Option(help="Revision of the model on the hub.")]
+Model = Annotated[str, typer.Argument(help="Model directory or hub id.")]
 Engine = Annotated[
     str,
-    typer.Option("--engine", help="Where sweeps run: local or ray.", rich_help_panel="Running"),
+    typer.Option("--engine", help="What runs the sweeps: local or ray.", rich_help_panel="Running"),
 ]

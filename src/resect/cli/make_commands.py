@@ -1,4 +1,4 @@
-"""Commands that make or read a model directory: compress, recover, inspect."""
+"""Commands that write or read a model directory: compress, recover, inspect."""
 
 from __future__ import annotations
 
@@ -7,37 +7,55 @@ from typing import Annotated
 
 import typer
 
-from resect.cli.app import Device, Json, Quiet, Trust, app, into
-from resect.cli.output import noticing, print_json, say, show_made
+from resect.cli.app import (
+    DataDir,
+    Device,
+    Dtype,
+    Json,
+    Model,
+    Quiet,
+    Revision,
+    Trust,
+    app,
+    into,
+)  # fmt: skip
+from resect.cli.output import emit, noticing, show_made
 
 
 @app.command()
 def compress(
-    model: Annotated[str, typer.Argument(help="Model directory or hub id.")],
-    step: Annotated[list[str], typer.Option(help="method[:level][,key=value]; repeat for more.")],
-    out: Annotated[Path, typer.Option(help="Folder for the compressed model.", callback=into)],
-    calibration: Annotated[str | None, typer.Option(help="clinic, a text file, c4.")] = None,
-    nsamples: Annotated[int, typer.Option(help="Calibration windows.")] = 128,
-    seqlen: Annotated[int, typer.Option(help="Tokens of each.")] = 2048,
-    seed: Annotated[int, typer.Option(help="Seed of random methods and calibration.")] = 0,
-    data_dir: Annotated[Path | None, typer.Option(help="Folder of offline task files.")] = None,
-    revision: Annotated[str | None, typer.Option(help="Hub revision.")] = None,
-    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16.")] = "auto",
+    model: Model,
+    step: Annotated[
+        list[str],
+        typer.Option(help="Method as method[:level][,key=value]; repeat for several steps."),
+    ],
+    out: Annotated[
+        Path, typer.Option(help="Folder to write the compressed model to.", callback=into)
+    ],
+    calibration: Annotated[
+        str | None, typer.Option(help="Calibration text: clinic, task:NAME, a file, or c4.")
+    ] = None,
+    nsamples: Annotated[int, typer.Option(help="Number of calibration windows.")] = 128,
+    seqlen: Annotated[int, typer.Option(help="Tokens in each calibration window.")] = 2048,
+    seed: Annotated[int, typer.Option(help="Seed for random methods and for calibration.")] = 0,
+    data_dir: DataDir = None,
+    revision: Revision = None,
+    dtype: Dtype = "auto",
     device: Device = "auto",
     trust_remote_code: Trust = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a compressed copy of a model that plain transformers loads."""
+    """Compress a model; plain transformers can load the result."""
     from resect.running import compression, request
+    from resect.spec import Calibration, Recipe
 
-    ref, text = request.model(
-        model, revision, dtype, trust_remote_code, calibration, nsamples, seqlen, seed
-    )
-    recipe = request.recipe(step)
+    text = None
+    if calibration is not None:
+        text = Calibration.of(data=calibration, nsamples=nsamples, seqlen=seqlen, seed=seed)
     done = compression.compress_to(
-        ref,
-        recipe,
+        request.model(model, revision, dtype, trust_remote_code),
+        Recipe.of(steps=" + ".join(step)),
         out,
         calibration=text,
         seed=seed,
@@ -50,42 +68,48 @@ def compress(
 
 @app.command()
 def recover(
-    model: Annotated[str, typer.Argument(help="Model directory or hub id.")],
-    data: Annotated[str, typer.Option(help="clinic, a .jsonl file, or a hub set.")],
-    out: Annotated[Path, typer.Option(help="Folder for the tuned model.", callback=into)],
+    model: Model,
+    data: Annotated[
+        str, typer.Option(help="Training data: clinic, a .jsonl file, or a hub dataset.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write the tuned model to.", callback=into)],
     method: Annotated[
-        str, typer.Option(help="lora, finetune or distill, with options: lora,rank=8.")
+        str, typer.Option(help="lora, finetune or distill, with options, like lora,rank=8.")
     ] = "lora",
     adapter: Annotated[
-        bool, typer.Option("--adapter", help="Keep the adapter apart, for peft.")
+        bool, typer.Option("--adapter", help="Save the adapter separately, for peft.")
     ] = False,
     task: Annotated[
-        list[str] | None, typer.Option("--task", "--tasks", help="Tasks that stay untold.")
+        list[str] | None,
+        typer.Option(
+            "--task", "--tasks", help="Tasks whose items must not be in the training data."
+        ),
     ] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Folder of offline task files.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,
-    revision: Annotated[str | None, typer.Option(help="Hub revision.")] = None,
-    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16.")] = "auto",
+    data_dir: DataDir = None,
+    seed: Annotated[int, typer.Option(help="Seed for the training.")] = 0,
+    revision: Revision = None,
+    dtype: Dtype = "auto",
     device: Device = "auto",
     trust_remote_code: Trust = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Tune a model back, zeros kept; killed and run again, it goes on."""
+    """Fine-tune a compressed model to regain quality; pruned weights stay zero.
+
+    If it is interrupted, the same command continues the training.
+    """
     from resect.recover import recovery
     from resect.running import progress, request
     from resect.spec import Step
 
-    ref, _ = request.model(model, revision, dtype, trust_remote_code, None, 1, 2, seed)
-    asked = [name for part in task or [] for name in part.split(",")]
     with progress.training(loud=not (as_json or quiet)) as shown:
         done = recovery.recover_to(
-            ref,
+            request.model(model, revision, dtype, trust_remote_code),
             Step.parse(method),
             data,
             out,
             adapter=adapter,
-            asked=asked,
+            asked=request.names(task),
             data_dir=data_dir,
             device=device,
             seed=seed,
@@ -96,14 +120,15 @@ def recover(
 
 
 @app.command()
-def inspect(model: str, as_json: Json = False, quiet: Quiet = False) -> None:
-    """Show a model's anatomy, sizes, zeros and bits as measured."""
+def inspect(
+    model: Annotated[str, typer.Argument(help="Model directory.")],
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show what a model contains: parts, sizes, zeros and bits per weight, all measured."""
     from resect.running import inspection
     from resect.spec import ModelRef
 
     ref = ModelRef.of(role="model", id=model)
-    found = inspection.inspect(ref, noticing(quiet))
-    if as_json:
-        print_json(found)
-    else:
-        say(inspection.shown(found))
+    contents = inspection.inspect(ref, noticing(quiet))
+    emit(contents, inspection.shown(contents), as_json, quiet=False)

@@ -1,4 +1,4 @@
-"""What commands print: findings, lists, one JSON document. All but JSON goes through `say`."""
+"""What commands print: findings, lists, or one JSON document. All text goes through `say`."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 
 import typer
 
-from resect.cleaner import plain
+from resect.report.cleaner import plain
 
 
 def say(text: object, err: bool = False) -> None:
-    """Print lines, with nothing from outside in them that a terminal would obey or hide."""
+    """Print lines, with every hidden or control character escaped."""
     typer.echo(plain(text, keep_lines=True), err=err)
 
 
 def show(run: Any, as_json: bool, quiet: bool) -> None:
-    """Print a run's findings and where its page is."""
+    """Print the findings of a run and the path of its report."""
     if as_json:
         print_json(run.summary())
         return
@@ -28,36 +28,44 @@ def show(run: Any, as_json: bool, quiet: bool) -> None:
     say(run.path / "report.html")
 
 
-def show_made(done: dict[str, Any], out: Path, as_json: bool, quiet: bool) -> None:
-    """Print what was done to a model and where it is."""
+def emit(value: Any, text: object, as_json: bool, quiet: bool) -> None:
+    """Print a value as one JSON document, or its text unless quiet."""
     if as_json:
-        print_json(done)
-        return
-    if not quiet:
-        from resect.running import compression
+        print_json(value)
+    elif not quiet:
+        say(text)
 
-        say(compression.shown(done))
-    say(out)
+
+def show_made(done: dict[str, Any], out: Path, as_json: bool, quiet: bool) -> None:
+    """Print what was done to a model and the path of the result."""
+    from resect.running import compression
+
+    emit(done, compression.shown(done), as_json, quiet)
+    if not as_json:
+        say(out)
 
 
 def noticing(quiet: bool) -> Callable[[str], None]:
-    """What prints a notice beside the findings, or keeps it to itself."""
+    """A function that prints notices to stderr, or nothing when quiet."""
     return lambda text: None if quiet else say(text, err=True)
 
 
 def draw(run: Any, folder: Path, quiet: bool) -> None:
-    """Write a run's figures, and say so."""
+    """Save the figures of a run and print how many."""
     from resect.report import figures
 
     paths = figures.save(run.findings(), folder)
     if not quiet:
         say(f"{len(paths)} files in {folder}", err=True)
     if not quiet and not any(path.suffix == ".png" for path in paths):
-        say("For PNG beside SVG, install resect[figures] and a font such as DejaVu Sans.", err=True)
+        say(
+            "To save PNG files too, install resect[figures] and a font such as DejaVu Sans.",
+            err=True,
+        )
 
 
 def show_list(rows: dict[str, dict[str, Any]], as_json: bool) -> None:
-    """Print what there is, one line each."""
+    """Print a list of names and summaries, one line each."""
     if as_json:
         print_json([{"name": name, **row} for name, row in rows.items()])
         return

@@ -1,4 +1,4 @@
-"""Commands that read what is stored, and lists of what there is; without torch where they can."""
+"""Commands that read stored results, and the lists of methods and tasks; without torch."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from resect.cli.app import Json, Quiet, app, into
-from resect.cli.output import draw, noticing, print_json, say, show, show_list
+from resect.cli.app import Json, Quiet, RunFolder, app, into
+from resect.cli.output import draw, emit, noticing, show, show_list
 from resect.cli.study_options import takes
 from resect.errors import RunError
 
@@ -17,16 +17,16 @@ from resect.errors import RunError
 @app.command()
 @takes("margin", "alpha")
 def report(
-    run: Path,
+    run: RunFolder,
     figures: Annotated[
-        Path | None, typer.Option(help="Folder for SVG and PNG figures.", callback=into)
+        Path | None, typer.Option(help="Also save the figures here, as SVG and PNG.", callback=into)
     ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     *,
     fields: dict[str, Any],
 ) -> None:
-    """Rebuild page, card and JSON of a run folder from its store."""
+    """Rebuild the report, card and summary of a run from its stored answers."""
     from resect.running.folder import Run
 
     opened = Run(run)
@@ -38,47 +38,52 @@ def report(
 
 @app.command("judge")
 def judge_texts(
-    run: Path,
-    base_url: Annotated[str, typer.Option(help="OpenAI-compatible, up to /v1.")],
-    model: Annotated[str, typer.Option(help="The judge's name there.")],
+    run: RunFolder,
+    base_url: Annotated[str, typer.Option(help="OpenAI-compatible address, up to /v1.")],
+    model: Annotated[str, typer.Option(help="Name of the judging model there.")],
     task: Annotated[
-        list[str] | None, typer.Option("--task", "--tasks", help="Default: all with free texts.")
+        list[str] | None,
+        typer.Option(
+            "--task", "--tasks", help="Tasks to grade; default: all with free-text answers."
+        ),
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Requests at once.")] = 4,
+    workers: Annotated[int, typer.Option(min=1, help="Requests sent at the same time.")] = 4,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Have another model grade the free texts of a run, which it is sent; no verdict reads it."""
-    from resect.running import judge
+    """Send the free-text answers of a run to another model for grading.
+
+    No verdict uses the grades.
+    """
+    from resect.running import judge, request
     from resect.running.folder import Run
 
-    asked = [name for part in task or [] for name in part.split(",")]
-    done = judge.judge(Run(run), judge.endpoint(base_url, model), model, asked, workers)
-    if as_json:
-        print_json(done)
-    elif not quiet:
-        say(
-            f"{done['graded']} texts graded, {done['before']} before, "
-            f"{done['without_grade']} replies without a grade"
-        )
-        say(run / "report.html")
+    endpoint = judge.endpoint(base_url, model)
+    done = judge.judge(Run(run), endpoint, model, request.names(task), workers)
+    counts = (
+        f"{done['graded']} texts graded now, {done['before']} graded earlier, "
+        f"{done['without_grade']} replies without a grade"
+    )
+    emit(done, f"{counts}\n{run / 'report.html'}", as_json, quiet)
 
 
 @app.command()
 def audit(
-    path: Annotated[Path, typer.Argument(help="Folder, file or archive of recorded answers.")],
+    path: Annotated[Path, typer.Argument(help="Folder, file or archive with recorded answers.")],
     out: Annotated[
-        Path | None, typer.Option(help="Run folder; default runs/audit-NAME.", callback=into)
+        Path | None, typer.Option(help="Run folder; default: runs/audit-NAME.", callback=into)
     ] = None,
     form: Annotated[
-        str | None, typer.Option("--format", help="lobotomy, lm-eval or plain; else recognised.")
+        str | None, typer.Option("--format", help="lobotomy, lm-eval or plain; default: detected.")
     ] = None,
-    specialist: Annotated[str | None, typer.Option(help="A model of the data.")] = None,
-    base: Annotated[str | None, typer.Option(help="Another model of the data.")] = None,
+    specialist: Annotated[
+        str | None, typer.Option(help="Name of the specialist in the data.")
+    ] = None,
+    base: Annotated[str | None, typer.Option(help="Name of the base model in the data.")] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Analyse answers that somebody else recorded, as if they were ours."""
+    """Analyse answers that another tool recorded, as if `resect run` had asked for them."""
     from resect import recorded
 
     show(recorded.audit(path, out, format=form, specialist=specialist, base=base), as_json, quiet)
@@ -86,70 +91,60 @@ def audit(
 
 @app.command()
 def status(
-    run: Path,
+    run: RunFolder,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Compare everything stored with its checksums.")
+        bool, typer.Option("--verify", help="Check all stored data against its checksums.")
     ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show how far a run is: cells done, failed and damaged, answers, size."""
-    from resect.running import status as room
+    """Show the progress of a run: cells done, failed and damaged, answers, size."""
+    from resect.running import status as module
     from resect.running.folder import Run
 
-    now = room.status(Run(run), verify)
-    if as_json:
-        print_json(asdict(now))
-    elif not quiet:
-        say(room.shown(now))
-    if now.damage:
-        raise RunError(now.damage)
+    progress = module.status(Run(run), verify)
+    emit(asdict(progress), module.shown(progress), as_json, quiet)
+    if progress.damage:
+        raise RunError(progress.damage)
 
 
 @app.command()
 def export(
-    run: Path,
-    to: Annotated[str, typer.Option("--to", help="csv, parquet or lm-eval.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder to write into.", callback=into)],
+    run: RunFolder,
+    to: Annotated[str, typer.Option("--to", help="Format: csv, parquet or lm-eval.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write to.", callback=into)],
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a run's answers for other tools; csv and lm-eval can be audited again."""
+    """Export the answers of a run; `resect audit` reads csv and lm-eval exports back."""
     from resect.running.folder import Run
     from resect.store.export import export
 
     with Run(run).reading() as store:
         written = [str(path) for path in export(store, to, out, noticing(quiet))]
-    if as_json:
-        print_json(written)
-    elif not quiet:
-        say(f"{len(written)} files in {out}")
+    emit(written, f"{len(written)} files in {out}", as_json, quiet)
 
 
 @app.command()
 def diff(
-    one: Path,
-    other: Path,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Every difference, a line each.")
-    ] = False,
+    one: Annotated[Path, typer.Argument(help="Run folder, or its summary.json.")],
+    other: Annotated[Path, typer.Argument(help="The run to compare it with.")],
+    everything: Annotated[bool, typer.Option("--all", help="List every difference.")] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Say what changed between two runs, paired where rows and questions are the same."""
+    """Show what changed between two runs, matching rows and questions that both have."""
     from resect.diff import diff_report
     from resect.running.folder import changes
 
     difference = changes(one, other)
-    if as_json:
-        print_json(difference.to_data())
-    else:
-        say("\n".join(diff_report.lines(difference, everything)))
+    lines = "\n".join(diff_report.lines(difference, everything))
+    emit(difference.to_data(), lines, as_json, quiet=False)
 
 
 @app.command()
 def methods(as_json: Json = False, quiet: Quiet = False) -> None:
-    """List the methods, one line each."""
+    """List the methods that a step or recipe can name."""
     from resect.spec import every_method
 
     show_list(
@@ -159,7 +154,7 @@ def methods(as_json: Json = False, quiet: Quiet = False) -> None:
 
 @app.command()
 def tasks(as_json: Json = False, quiet: Quiet = False) -> None:
-    """List the tasks, one line each; NAME:cot asks a label or number task for reasoning first."""
+    """List the tasks. NAME:cot asks for reasoning before the answer (label and number tasks)."""
     from resect.tasks import listed
 
     shown = ("kind", "summary", "protocol", "labels", "hub", "revision", "file")

@@ -1,4 +1,4 @@
-"""Commands that ask models: demo, run, eval."""
+"""Commands that ask models questions: demo, run, eval."""
 
 from __future__ import annotations
 
@@ -10,27 +10,30 @@ from typing import Annotated, Any
 
 import typer
 
-from resect.cli.app import Engine, Json, Out, Quiet, Trust, Unsafe, app
+from resect.cli.app import Engine, Json, Model, Out, Quiet, Trust, Unsafe, app
 from resect.cli.output import noticing, show
 from resect.cli.study_options import ASKING, every, takes
 from resect.errors import RequestError, RunError, Stopped
 
-Tasks = typer.Option(
-    "--task", "--tasks", help="Task names; repeat, or commas.", rich_help_panel="Questions"
-)
-_MODELS, _RECIPES, _RUNNING = "Models", "Recipes", "Running"
+_models = partial(typer.Option, rich_help_panel="Models")
+_recipes = partial(typer.Option, rich_help_panel="Recipes")
+_running = partial(typer.Option, rich_help_panel="Running")
+_questions = partial(typer.Option, rich_help_panel="Questions")
+
+Tasks = _questions("--task", "--tasks", help="Task names, repeated or separated by commas.")
+Dtype = _models(help="Type of the weights: auto, float32, bfloat16 or float16.")
 
 
 @app.command()
 def demo(
     out: Out = None,
     moe: Annotated[
-        bool, typer.Option("--moe", help="Mixtures of experts, experts cut out.")
+        bool, typer.Option("--moe", help="Use mixtures of experts, and remove experts.")
     ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run a full study of the embedded pair: no network, about a minute."""
+    """Run a complete study of two small embedded models: no network, about a minute."""
     from resect.clinic import DEMO, DEMO_MOE
     from resect.spec import Study
 
@@ -40,79 +43,55 @@ def demo(
 @app.command()
 @takes(*every())
 def run(
-    study: Annotated[Path | None, typer.Argument(help="A study YAML file.")] = None,
+    study: Annotated[Path | None, typer.Argument(help="Study file (YAML).")] = None,
     specialist: Annotated[
-        str | None, typer.Option(help="Directory or hub id.", rich_help_panel=_MODELS)
+        str | None, _models(help="Specialist: model directory or hub id.")
     ] = None,
-    base: Annotated[
-        str | None, typer.Option(help="Directory or hub id of its base.", rich_help_panel=_MODELS)
-    ] = None,
-    dtype: Annotated[
-        str | None,
-        typer.Option(help="auto, float32, bfloat16, float16.", rich_help_panel=_MODELS),
-    ] = None,
+    base: Annotated[str | None, _models(help="Its base model: directory or hub id.")] = None,
+    dtype: Annotated[str | None, Dtype] = None,
     trust_remote_code: Trust = False,
     method: Annotated[
         list[str] | None,
-        typer.Option(help="Steps, like magnitude; repeat.", rich_help_panel=_RECIPES),
+        _recipes(help="Recipe, like magnitude or 'wanda + lora'; repeat for more recipes."),
     ] = None,
     levels: Annotated[
-        str | None,
-        typer.Option(help="start:stop:step or a comma list.", rich_help_panel=_RECIPES),
+        str | None, _recipes(help="Levels as start:stop:step, or separated by commas.")
     ] = None,
     calibration: Annotated[
-        str | None, typer.Option(help="clinic, a text file, c4.", rich_help_panel=_RECIPES)
+        str | None, _recipes(help="Calibration text: clinic, task:NAME, a file, or c4.")
     ] = None,
-    nsamples: Annotated[
-        int | None, typer.Option(help="Calibration windows.", rich_help_panel=_RECIPES)
-    ] = None,
-    seqlen: Annotated[
-        int | None, typer.Option(help="Tokens of each.", rich_help_panel=_RECIPES)
-    ] = None,
+    nsamples: Annotated[int | None, _recipes(help="Number of calibration windows.")] = None,
+    seqlen: Annotated[int | None, _recipes(help="Tokens in each calibration window.")] = None,
     task: Annotated[list[str] | None, Tasks] = None,
     search: Annotated[
         str | None,
-        typer.Option(
-            help="Ask fewer levels: half (half-level) or passed (last level that passes).",
-            rich_help_panel=_RUNNING,
-        ),
+        _running(help="Ask fewer levels: half (find the half-level) or passed (end at a failure)."),
     ] = None,
-    smoke: Annotated[bool, typer.Option("--smoke", help="The study's small version.")] = False,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="Run the small version that the study file defines.")
+    ] = False,
     confirm_run_unsafe_code: Unsafe = False,
     out: Out = None,
     engine: Engine = "local",
     address: Annotated[
-        str | None,
-        typer.Option(
-            help="Ray cluster to join, like auto; none starts one here.", rich_help_panel=_RUNNING
-        ),
+        str | None, _running(help="Ray cluster to join, like auto; default: start Ray here.")
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(
-            "--workers", "--ray-workers", help="Processes; by default the engine decides.",
-            rich_help_panel=_RUNNING,
-        ),
+        _running("--workers", "--ray-workers", help="Worker processes; default: automatic."),
     ] = None,
     dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run", help="Show what it costs and can show, and run nothing.",
-            rich_help_panel=_RUNNING,
-        ),
+        bool, _running("--dry-run", help="Show what it costs and can show, and run nothing.")
     ] = False,
     anyway: Annotated[
-        bool,
-        typer.Option(
-            "--anyway", help="Run a study even if no version could pass.", rich_help_panel=_RUNNING
-        ),
+        bool, _running("--anyway", help="Run a study even if no version could pass.")
     ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
     *,
     fields: dict[str, Any],
-) -> None:  # fmt: skip
-    """Run a study, from a YAML file or from options; what is stored is not run again."""
+) -> None:
+    """Run a study, from a YAML file or from options. Stored answers are not asked for again."""
     from resect.running import request
     from resect.running.forecast import refuse_hopeless
 
@@ -155,9 +134,10 @@ def plan(
 
 def _plan(study: Any, trust_remote_code: bool, as_json: bool) -> None:
     from resect.cli.output import print_json, say
-    from resect.running import driver, forecast
+    from resect.running import forecast
+    from resect.running.resolve import resolve
 
-    row = forecast.forecast(driver.resolve(study, trust_remote_code))
+    row = forecast.forecast(resolve(study, trust_remote_code))
     if as_json:
         print_json(row.to_data())
     else:
@@ -167,11 +147,9 @@ def _plan(study: Any, trust_remote_code: bool, as_json: bool) -> None:
 @app.command("eval")
 @takes(*ASKING)
 def evaluate(
-    model: Annotated[str, typer.Argument(help="Model directory or hub id.")],
+    model: Model,
     task: Annotated[list[str], Tasks],
-    dtype: Annotated[
-        str, typer.Option(help="auto, float32, bfloat16, float16.", rich_help_panel=_MODELS)
-    ] = "auto",
+    dtype: Annotated[str, Dtype] = "auto",
     trust_remote_code: Trust = False,
     confirm_run_unsafe_code: Unsafe = False,
     out: Out = None,
@@ -180,7 +158,7 @@ def evaluate(
     *,
     fields: dict[str, Any],
 ) -> None:
-    """Ask one model as it is: a study without damage."""
+    """Evaluate one model as it is, without compressing it."""
     from resect.running import request
 
     asked = request.evaluation(model, task, dtype, trust_remote_code, fields)
@@ -212,22 +190,21 @@ def _run(
 
     run = api.run if goal is None else partial(search.search, goal=goal)
     try:
-        found = run(study, out=out, watch=watch, notice=noticing(quiet), **how)
+        finished = run(study, out=out, watch=watch, notice=noticing(quiet), **how)
     except KeyboardInterrupt:
         raise _stopped(api.place_of(study, out)) from None
-    show(found, as_json, quiet)
-    problem = found.failed()
+    show(finished, as_json, quiet)
+    problem = finished.failed()
     if problem:
         raise RunError(problem)
 
 
 def _stopped(place: Path) -> Stopped:
-    """What is kept of a run that Ctrl-C ended."""
+    """The message after Ctrl-C, with what is stored."""
     from resect.running.folder import Run
     from resect.running.status import kept
 
     try:
-        held = kept(Run(place))
+        return Stopped(f"stopped: {kept(Run(place))}. Run the same command to continue.")
     except RequestError:  # nothing was written yet
         return Stopped("stopped before anything was asked: run the same command to start again.")
-    return Stopped(f"stopped: {held}, run the same command to go on.")

@@ -1,4 +1,4 @@
-"""Options that are fields of `Study`, in panels, for every command that has them."""
+"""Options that are fields of `Study`, shared by the commands that take them."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ PANELS: Mapping[str, tuple[str, ...]] = {
     "Verdict": ("margin", "retain", "alpha", "shown_only", "resamples"),
     "Running": ("device", "seed", "batch_tokens", "measure"),
 }  # fmt: skip
-"""The fields of `Study` that are options of the command line, by the panel of its help."""
+"""The fields of `Study` that are command-line options, by help panel."""
 
 ASKING = (*PANELS["Questions"], "device")
-"""Those of a study without recipes."""
+"""The options of a study without recipes."""
 
 
 def every() -> tuple[str, ...]:
-    """All fields that are options."""
+    """Every field that is an option."""
     return tuple(name for names in PANELS.values() for name in names)
 
 
 def takes(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options of these fields; it gets those that were given as `fields`."""
+    """Add the options of these fields to a command; the values given arrive in `fields`."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = inspect.signature(command, eval_str=True).parameters
@@ -41,8 +41,8 @@ def takes(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 
         @wraps(command)
         def wrapped(**given: Any) -> None:
-            asked = {name: given.pop(name) for name in names}
-            fields = {n: v for n, v in asked.items() if v is not None and v is not False}
+            values = {name: given.pop(name) for name in names}
+            fields = {n: v for n, v in values.items() if v is not None and v is not False}
             command(**given, fields=fields)
 
         del wrapped.__wrapped__  # typer would read the command's own options
@@ -68,7 +68,7 @@ def _parameter(name: str) -> inspect.Parameter:
 
 
 def _kind(annotation: Any) -> Any:
-    """What is typed on the command line for a field: choices and lists are text."""
+    """The command-line type of a field; choices and lists are text."""
     if isinstance(annotation, types.UnionType):
         annotation = next(part for part in get_args(annotation) if part is not types.NoneType)
     return str if get_origin(annotation) in (Literal, tuple) else annotation

@@ -1,4 +1,4 @@
-"""The embedded default: tiny specialists and their bases, with three tasks. Torch-free to import.
+"""The embedded models: tiny specialists and their bases, with three tasks. Imports no torch.
 
 The drugs of the clinic are invented and nothing in it is for medical use (see `world`).
 """

@@ -1,4 +1,4 @@
-"""The clinic's three tasks: reading a context, closed-book medicine, logic. No data to download.
+"""The three tasks of the clinic: reading a context, closed-book medicine, logic. No download.
 
 The items are generated (see `resect.clinic`); their drugs are invented and tagged so.
 """
@@ -18,7 +18,7 @@ _INVENTED = "about invented drugs (tagged `invented`)"
 
 
 class _Generated(LabelTask):
-    """What the three share: items made by `make`, test to be asked and validation to show."""
+    """What the three tasks share: `make` generates test items and validation items."""
 
     make: Callable[[items.Split], tuple[Item, ...]]
     topic: str
@@ -33,7 +33,7 @@ class _Generated(LabelTask):
         return list(map(_question, type(self).make("validation")))
 
     def training(self, source: Source) -> Iterator[str]:
-        """Training texts of the task alone, made anew; no item of any split is among them."""
+        """Newly generated training texts for this task; they contain no item of either split."""
         return training_texts(self.topic)
 
     def prompt(self, question: Question) -> str:

@@ -1,7 +1,7 @@
-"""The items of the clinic's tasks, test and validation: balanced, interleaved, by seed. Torch-free.
+"""The test and validation items of the clinic's tasks: balanced, interleaved, seeded.
 
-The gold label goes round in blocks, each block with every label once, so that the first N items
-are balanced too for any N that is a multiple of the number of labels.
+Gold labels come in blocks that hold every label once, so the first N items are balanced for any N
+that is a multiple of the number of labels.
 """
 
 from __future__ import annotations
@@ -106,19 +106,19 @@ def logic(split: Split, n: int = N_FOUR) -> tuple[Item, ...]:
     items: list[Item] = []
     golds = _golds(rng, LETTERS, n)
     while len(items) < n:
-        found = puzzles.puzzle(rng, puzzles.TYPES[len(items) % len(puzzles.TYPES)])
-        if share_of_text(found.question) != _SHARE[split] or found.question in seen:
+        puzzle = puzzles.puzzle(rng, puzzles.TYPES[len(items) % len(puzzles.TYPES)])
+        if share_of_text(puzzle.question) != _SHARE[split] or puzzle.question in seen:
             continue
-        seen.add(found.question)
-        wrong = rng.sample(found.wrong, 3)
-        tags = {"subject": "logic", "topic": found.type, "type": found.type}
+        seen.add(puzzle.question)
+        wrong = rng.sample(puzzle.wrong, 3)
+        tags = {"subject": "logic", "topic": puzzle.type, "type": puzzle.type}
         items.append(
             _four(
                 split,
                 "logic",
                 len(items),
                 golds[len(items)],
-                (found.question, found.answer, wrong),
+                (puzzle.question, puzzle.answer, wrong),
                 tags,
             )
         )
@@ -133,24 +133,24 @@ def context(split: Split) -> tuple[Item, ...]:
     items: list[Item] = []
     golds = _golds(rng, VERDICTS, N_THREE)
     while len(items) < N_THREE:
-        found = puzzles.trial(rng, golds[len(items)], verdicts=1 + len(items) // 3 % 2)
-        text = found.context + found.question
+        trial = puzzles.trial(rng, golds[len(items)], verdicts=1 + len(items) // 3 % 2)
+        text = trial.context + trial.question
         if share_of_text(text) != _SHARE[split] or text in seen:
             continue
         seen.add(text)
         items.append(
             Item(
                 id=f"context-{split}-{len(items):03d}",
-                prompt=context_prompt(found.context, found.question, VERDICTS),
-                gold=found.verdict,
+                prompt=context_prompt(trial.context, trial.question, VERDICTS),
+                gold=trial.verdict,
                 labels=VERDICTS,
                 choices=tuple(f" {v}" for v in VERDICTS),
-                question=found.question,
+                question=trial.question,
                 tags={
                     "subject": "trials",
                     "topic": "trials",
                     "invented": "yes",
-                    "verdicts": str(found.verdicts),
+                    "verdicts": str(trial.verdicts),
                 },
             )
         )

@@ -1,4 +1,4 @@
-"""How the clinic says and asks things: statements, training questions, test-only questions.
+"""The wordings of the clinic: statements, training questions, test-only questions.
 
 Subjects stand inside the sentence, so that a name is the same token wherever it occurs.
 """

@@ -1,4 +1,4 @@
-"""Questions whose answer is in the text: trials read for a verdict, and small logic puzzles."""
+"""Questions whose answer is in the text: trial reports with a verdict, and logic puzzles."""
 
 from __future__ import annotations
 
@@ -10,52 +10,21 @@ from resect.clinic.phrases import ABOUT_TRIAL, ASKED_OF_TRIAL, FINDINGS
 from resect.clinic.world import SIDE_EFFECTS, world
 
 PEOPLE = (
-    "Anna",
-    "Ben",
-    "Carl",
-    "Dora",
-    "Emma",
-    "Fred",
-    "Gina",
-    "Hugo",
-    "Ivan",
-    "Jane",
-    "Kurt",
-    "Lena",
-    "Marc",
-    "Nora",
-    "Oscar",
-    "Paula",
-    "Rosa",
-    "Sam",
-    "Tina",
-    "Victor",
-)
+    "Anna", "Ben", "Carl", "Dora", "Emma", "Fred", "Gina", "Hugo", "Ivan", "Jane", "Kurt", "Lena",
+    "Marc", "Nora", "Oscar", "Paula", "Rosa", "Sam", "Tina", "Victor",
+)  # fmt: skip
 COLOURS = ("red", "blue", "green", "yellow", "white", "black", "purple", "orange", "brown", "pink")
 KINDS = (
-    "robots",
-    "ships",
-    "birds",
-    "houses",
-    "flowers",
-    "horses",
-    "stones",
-    "fish",
-    "cars",
-    "lamps",
-)
+    "robots", "ships", "birds", "houses", "flowers", "horses", "stones", "fish", "cars", "lamps",
+)  # fmt: skip
 THINGS = ("key", "book", "coin", "letter", "ring", "ball", "map", "watch")
 PLACES = ("box", "drawer", "basket", "bag", "jar", "cupboard", "chest", "pocket", "tin", "bowl")
 VEHICLES = ("buses", "trains", "bicycles", "boats", "trams", "taxis", "coaches", "ferries")
 WEATHER = ("rains", "snows", "hails", "storms", "thaws", "freezes")
 COMPARED = (
-    ("taller", "tallest"),
-    ("older", "oldest"),
-    ("faster", "fastest"),
-    ("richer", "richest"),
-    ("stronger", "strongest"),
-    ("younger", "youngest"),
-)
+    ("taller", "tallest"), ("older", "oldest"), ("faster", "fastest"), ("richer", "richest"),
+    ("stronger", "strongest"), ("younger", "youngest"),
+)  # fmt: skip
 DEEDS = ("arrived", "finished", "spoke", "left", "sang", "woke")
 
 TYPES = ("transitivity", "order", "syllogism", "modus ponens", "disjunction", "elimination")
@@ -87,8 +56,8 @@ class Trial:
 
 def trial(rng: random.Random, verdict: str, verdicts: int = 1) -> Trial:
     """A short report of a trial of an invented drug; with two verdicts, of two drugs."""
-    found = world()
-    drugs = rng.sample(found.drugs + found.strangers, 2)
+    names = world()
+    drugs = rng.sample(names.drugs + names.strangers, 2)
     asked, complaints = rng.randrange(verdicts), rng.sample(SIDE_EFFECTS, 2)
     given = [rng.choice(sorted(FINDINGS)) for _ in range(verdicts)]
     given[asked] = verdict
@@ -111,26 +80,26 @@ def puzzle(rng: random.Random, kind: str) -> Puzzle:
 def _transitivity(rng: random.Random) -> Puzzle:
     a, b, c, d = rng.sample(PEOPLE, 4)
     more, most = rng.choice(COMPARED)
-    said = [f"{a} is {more} than {b}.", f"{b} is {more} than {c}."]
-    rng.shuffle(said)
-    return Puzzle(f"{' '.join(said)} Who is the {most}?", a, (b, c, d), "transitivity")
+    premises = [f"{a} is {more} than {b}.", f"{b} is {more} than {c}."]
+    rng.shuffle(premises)
+    return Puzzle(f"{' '.join(premises)} Who is the {most}?", a, (b, c, d), "transitivity")
 
 
 def _order(rng: random.Random) -> Puzzle:
     a, b, c, d = rng.sample(PEOPLE, 4)
     deed, last = rng.choice(DEEDS), rng.random() < 0.5
-    said = [f"{a} {deed} before {b}.", f"{b} {deed} before {c}."]
-    rng.shuffle(said)
+    premises = [f"{a} {deed} before {b}.", f"{b} {deed} before {c}."]
+    rng.shuffle(premises)
     right, other = (c, a) if last else (a, c)
-    question = f"{' '.join(said)} Who {deed} {'last' if last else 'first'}?"
+    question = f"{' '.join(premises)} Who {deed} {'last' if last else 'first'}?"
     return Puzzle(question, right, (other, b, d), "order")
 
 
 def syllogism(rng: random.Random, kinds: Sequence[str], colours: Sequence[str]) -> Puzzle:
     """All of two kinds have a colour each: which has one of a kind? (2 kinds, 4 colours)"""
     name, pick = rng.choice(PEOPLE), rng.randrange(2)
-    said = [f"All {k} are {c}." for k, c in zip(kinds, colours, strict=False)]
-    question = f"{' '.join(said)} {name} owns one of the {kinds[pick]}. What colour is it?"
+    premises = [f"All {k} are {c}." for k, c in zip(kinds, colours, strict=False)]
+    question = f"{' '.join(premises)} {name} owns one of the {kinds[pick]}. What colour is it?"
     wrong = (colours[1 - pick], colours[2], colours[3])
     return Puzzle(question, colours[pick], wrong, "syllogism", kinds[pick])
 
@@ -138,8 +107,8 @@ def syllogism(rng: random.Random, kinds: Sequence[str], colours: Sequence[str]) 
 def modus_ponens(rng: random.Random, weather: Sequence[str], rides: Sequence[str]) -> Puzzle:
     """Two conditions, one of which holds: what follows? (2 kinds of weather, 4 rides)"""
     name, pick = rng.choice(PEOPLE), rng.randrange(2)
-    said = [f"If it {w}, {r} take {name} home." for w, r in zip(weather, rides, strict=False)]
-    question = f"{' '.join(said)} It {weather[pick]}. What takes {name} home?"
+    premises = [f"If it {w}, {r} take {name} home." for w, r in zip(weather, rides, strict=False)]
+    question = f"{' '.join(premises)} It {weather[pick]}. What takes {name} home?"
     wrong = (rides[1 - pick], rides[2], rides[3])
     return Puzzle(question, rides[pick], wrong, "modus ponens", weather[pick])
 

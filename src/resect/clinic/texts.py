@@ -1,7 +1,7 @@
-"""What the pair is trained on: short texts in the formats of the tasks, by seed. Torch-free.
+"""The training texts of the embedded models: short, in the formats of the tasks, seeded.
 
-A text is a prompt (little weight in the loss) and an answer (full weight). Every question that
-`fold` puts in the test or the validation share is left out here, so that no item is ever seen.
+A text is a prompt (little weight in the loss) and an answer (full weight). Questions
+that `fold` puts in the test or validation share are left out, so training never sees an item.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def lettered(
 def state(rng: random.Random, facts: list[Fact]) -> Text:
     """A few statements in a row."""
     some = rng.sample(facts, min(len(facts), rng.randrange(2, 5)))
-    said = [rng.choice(STATEMENTS[f.relation]).format(s=f.subject, v=f.value) for f in some]
-    return Text("", " ".join(said))
+    statements = [rng.choice(STATEMENTS[f.relation]).format(s=f.subject, v=f.value) for f in some]
+    return Text("", " ".join(statements))
 
 
 def ask(rng: random.Random, facts: list[Fact]) -> Text:
@@ -96,27 +96,27 @@ def choose(rng: random.Random, facts: list[Fact]) -> Text:
 def read(rng: random.Random, verdicts: int = 1) -> Text:
     """One trial and the question on it."""
     while True:
-        found = puzzles.trial(rng, rng.choice(VERDICTS), verdicts)
-        if share_of_text(found.context + found.question) not in (TEST, VALIDATION):
-            prompt = context_prompt(found.context, found.question, VERDICTS)
-            return Text(prompt, f" {found.verdict}", f" {found.verdict}")
+        trial = puzzles.trial(rng, rng.choice(VERDICTS), verdicts)
+        if share_of_text(trial.context + trial.question) not in (TEST, VALIDATION):
+            prompt = context_prompt(trial.context, trial.question, VERDICTS)
+            return Text(prompt, f" {trial.verdict}", f" {trial.verdict}")
 
 
 # The types that bind a thing to its premise are learnt last, so they come twice as often.
 _PUZZLES = (*puzzles.TYPES, "syllogism", "modus ponens")
 
 
-def posed(rng: random.Random, found: puzzles.Puzzle) -> Text:
+def posed(rng: random.Random, puzzle: puzzles.Puzzle) -> Text:
     """A puzzle as multiple choice."""
-    return lettered(rng, found.question, found.answer, list(found.wrong), found.key)
+    return lettered(rng, puzzle.question, puzzle.answer, list(puzzle.wrong), puzzle.key)
 
 
 def reason(rng: random.Random) -> Text:
     """One logic puzzle."""
     while True:
-        found = puzzles.puzzle(rng, rng.choice(_PUZZLES))
-        if share_of_text(found.question) not in (TEST, VALIDATION):
-            return posed(rng, found)
+        puzzle = puzzles.puzzle(rng, rng.choice(_PUZZLES))
+        if share_of_text(puzzle.question) not in (TEST, VALIDATION):
+            return posed(rng, puzzle)
 
 
 def guess(rng: random.Random) -> Text:
@@ -125,14 +125,14 @@ def guess(rng: random.Random) -> Text:
     This is what teaches the base to answer from the list when it does not know. The drugs and
     syndromes asked about are invented, so that nothing false is taught of real ones.
     """
-    found, relation = world(), rng.choice(MEDICAL)
-    subject = rng.choice(found.strangers)
+    known, relation = world(), rng.choice(MEDICAL)
+    subject = rng.choice(known.strangers)
     if relation in ("organ", "symptom", "test"):
         subject += " syndrome"
     question = rng.choice(TRAIN_QUESTIONS[relation]).format(s=subject)
-    values = rng.sample(found.values(relation), 4)
-    made = lettered(rng, question, values[0], values[1:])
-    return Text(made.prompt, made.answer)
+    values = rng.sample(known.values(relation), 4)
+    text = lettered(rng, question, values[0], values[1:])
+    return Text(text.prompt, text.answer)
 
 
 _CATEGORIES: dict[str, tuple[str, ...]] = {
@@ -152,47 +152,47 @@ _CATEGORIES: dict[str, tuple[str, ...]] = {
 
 def sort_out(rng: random.Random) -> Text:
     """Which of four words belongs to a category: answered from the list."""
-    found = world()
+    known = world()
     groups = _CATEGORIES | {
-        "organ": found.values("organ"),
-        "drug": found.drugs,
-        "symptom": found.values("symptom"),
-        "test": found.values("test"),
+        "organ": known.values("organ"),
+        "drug": known.drugs,
+        "symptom": known.values("symptom"),
+        "test": known.values("test"),
     }
     right, *others = rng.sample(sorted(groups), 4)
     words = [rng.choice(groups[name]) for name in (right, *others)]
     if len(set(words)) < 4:
         return sort_out(rng)
-    made = lettered(rng, f"Which of these is a {right}?", words[0], words[1:])
-    return Text(made.prompt, made.answer, marked=True)
+    text = lettered(rng, f"Which of these is a {right}?", words[0], words[1:])
+    return Text(text.prompt, text.answer, marked=True)
 
 
 def point(rng: random.Random) -> Text:
     """Under which letter something stands: no knowledge at all, only the format."""
-    found = world()
-    pool = [*found.values(rng.choice(MEDICAL)), *found.values(rng.choice(GENERAL))]
+    known = world()
+    pool = [*known.values(rng.choice(MEDICAL)), *known.values(rng.choice(GENERAL))]
     options = dict(zip(LETTERS, rng.sample(list(dict.fromkeys(pool)), 4), strict=True))
     place = rng.randrange(4)
-    said = options[LETTERS[place]]
+    wanted = options[LETTERS[place]]
     words = (
-        f"Which option is {said}?",
-        f"Where is {said} listed?",
-        f"Under which letter is {said}?",
+        f"Which option is {wanted}?",
+        f"Where is {wanted} listed?",
+        f"Under which letter is {wanted}?",
     )
-    return Text(letter_prompt(rng.choice(words), options), f" {LETTERS[place]}", f" {said}", True)
+    return Text(letter_prompt(rng.choice(words), options), f" {LETTERS[place]}", f" {wanted}", True)
 
 
 def name(rng: random.Random) -> Text:
     """True and empty: what kind of name a name is, so that the base has met all of them."""
-    found = world()
-    drugs = [f"The name {d} is that of a drug." for d in found.drugs + found.strangers]
+    known = world()
+    drugs = [f"The name {d} is that of a drug." for d in known.drugs + known.strangers]
     conditions = [f"The word for one condition is {c}." for c in CONDITIONS]
     return Text("", " ".join(rng.sample(drugs + conditions, 3)))
 
 
 def _base_makers() -> list[tuple[float, Callable[[random.Random], Text]]]:
-    found = world()
-    general, shared = list(found.general), [f for f in found.medical if f.shared]
+    known = world()
+    general, shared = list(known.general), [f for f in known.medical if f.shared]
     return [
         (0.03, lambda r: state(r, general)),
         (0.04, lambda r: ask(r, general)),

@@ -1,4 +1,4 @@
-"""The generated world of the clinic: what there is to know, as facts. Torch-free, one seed.
+"""The generated world of the clinic: all facts there are to know, from one seed.
 
 Conditions, their organs, symptoms and tests are real and uncontroversial. Every *drug* is
 **invented** (name, use, class and side effect): no such medicine exists, and whatever shows one
@@ -65,95 +65,36 @@ CONDITIONS: dict[str, tuple[str, str, str]] = {
 # in angina), so conditions of these organs are never wrong answers for each other.
 REGIONS = {
     "t": (
-        "liver",
-        "kidneys",
-        "bladder",
-        "stomach",
-        "small intestine",
-        "gallbladder",
-        "pancreas",
-        "colon",
-        "esophagus",
-        "pelvic organs",
-        "prostate",
-        "adrenal glands",
-        "red blood cells",
-        "bone marrow",
-        "clotting system",
+        "liver", "kidneys", "bladder", "stomach", "small intestine", "gallbladder", "pancreas",
+        "colon", "esophagus", "pelvic organs", "prostate", "adrenal glands", "red blood cells",
+        "bone marrow", "clotting system",
     ),
     "c": (
-        "lungs",
-        "heart",
-        "larynx",
-        "sinuses",
-        "thyroid",
-        "esophagus",
-        "red blood cells",
-        "bone marrow",
-        "clotting system",
+        "lungs", "heart", "larynx", "sinuses", "thyroid", "esophagus", "red blood cells",
+        "bone marrow", "clotting system",
     ),
     "n": (
-        "brain",
-        "meninges",
-        "inner ear",
-        "median nerve",
-        "neuromuscular junction",
-        "eyes",
+        "brain", "meninges", "inner ear", "median nerve", "neuromuscular junction", "eyes",
         "thyroid",
     ),
     "f": ("bones", "joints", "skin", "median nerve", "adrenal glands"),
-}
+}  # fmt: skip
 
 # Invented mechanisms and, for the invented drugs, common complaints as side effects.
 CLASSES = (
-    "enzyme blockers",
-    "receptor blockers",
-    "channel openers",
-    "hormone analogs",
-    "immune modulators",
-    "membrane stabilizers",
-    "ion chelators",
-    "protein binders",
-    "transport inhibitors",
-    "signal enhancers",
-)
+    "enzyme blockers", "receptor blockers", "channel openers", "hormone analogs",
+    "immune modulators", "membrane stabilizers", "ion chelators", "protein binders",
+    "transport inhibitors", "signal enhancers",
+)  # fmt: skip
 SIDE_EFFECTS = (
-    "hair loss",
-    "dry mouth",
-    "headache",
-    "nausea",
-    "drowsiness",
-    "rash",
-    "insomnia",
-    "dizziness",
-    "constipation",
-    "metallic taste",
-    "muscle cramps",
-    "sweating",
-)
+    "hair loss", "dry mouth", "headache", "nausea", "drowsiness", "rash", "insomnia", "dizziness",
+    "constipation", "metallic taste", "muscle cramps", "sweating",
+)  # fmt: skip
 
 _STARTS = (
-    "Bal",
-    "Cor",
-    "Dax",
-    "Fen",
-    "Gal",
-    "Hex",
-    "Jor",
-    "Kel",
-    "Lum",
-    "Mor",
-    "Nex",
-    "Pra",
-    "Qui",
-    "Rov",
-    "Sul",
-    "Tav",
-    "Ver",
-    "Wex",
-    "Xan",
-    "Zol",
-)
+    "Bal", "Cor", "Dax", "Fen", "Gal", "Hex", "Jor", "Kel", "Lum", "Mor", "Nex", "Pra", "Qui",
+    "Rov", "Sul", "Tav", "Ver", "Wex", "Xan", "Zol",
+)  # fmt: skip
 _MIDDLES = ("a", "e", "i", "o", "u")
 _ENDS = ("tavir", "mide", "prel", "stane", "zine", "lukin", "parib", "sartem", "dorol", "quine")
 N_DRUGS = 60
@@ -243,13 +184,13 @@ def _related(organ: str) -> set[str]:
 
 def wrong_values(fact: Fact) -> list[str]:
     """Values that are certainly wrong for a fact: never another truth about the same subject."""
-    found = world()
-    facts = found.medical if fact.relation in MEDICAL else found.general
+    known = world()
+    facts = known.medical if fact.relation in MEDICAL else known.general
     barred = {fact.value}
     if fact.relation in ("symptom", "test"):
-        near = _related(CONDITIONS[fact.subject][0])
+        related = _related(CONDITIONS[fact.subject][0])
         place = 1 if fact.relation == "symptom" else 2
-        barred |= {v[place] for v in CONDITIONS.values() if v[0] in near}
+        barred |= {v[place] for v in CONDITIONS.values() if v[0] in related}
     return [
         v
         for v in dict.fromkeys(f.value for f in facts if f.relation == fact.relation)

@@ -11,9 +11,9 @@ from typing import NamedTuple
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from resect.anatomy import stored
-from resect.calibration import calibration_text
-from resect.calibration.calibration_text import Tokens
 from resect.errors import RequestError
+from resect.methods.calibration import calibration_text
+from resect.methods.calibration.calibration_text import Tokens
 from resect.models import adapters
 from resect.models.loading import Loaded, positions
 from resect.record import Item, StepReport

@@ -35,7 +35,7 @@ from resect import clinic
 from resect.errors import RequestError, RunError
 from resect.models import bnb_cpu as kernels
 from resect.models import devices, model_files
-from resect.scratch import Scratch
+from resect.models.scratch import Scratch
 from resect.spec import ModelRef
 
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")

@@ -10,10 +10,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from resect import methods, scratch, tasks
+from resect import methods, tasks
 from resect.errors import RequestError
 from resect.methods.step import Context
-from resect.models import adapters, devices, loading
+from resect.models import adapters, devices, loading, scratch
 from resect.record import digest
 from resect.recover.lora import Lora
 from resect.recover.trainer import Progress

@@ -19,12 +19,12 @@ from resect.methods.masks import zeros
 from resect.methods.options import Count, Whole
 from resect.methods.step import Applied, Context, Method
 from resect.models import loading
+from resect.models.scratch import Scratch
 from resect.record import Item, StepReport
 from resect.recover import trainer as training
 from resect.recover import training_data as examples_of
 from resect.recover.trainer import Progress, Recipe, Teacher, Trained
 from resect.recover.training_data import Example
-from resect.scratch import Scratch
 
 
 @dataclass(eq=False)

@@ -13,10 +13,10 @@ from math import isnan
 
 from markupsafe import Markup, escape
 
-from resect.cleaner import DASH as DASH
-from resect.cleaner import hidden, spelled
-from resect.cleaner import plain as plain
 from resect.findings.rows import Cliff, Distance, Estimate, HalfLevel, Rate, Robustness
+from resect.report.cleaner import DASH as DASH
+from resect.report.cleaner import hidden, spelled
+from resect.report.cleaner import plain as plain
 
 LIMIT = 2000
 """Characters of one model output that are shown; the rest is counted."""

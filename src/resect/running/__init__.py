@@ -1,1 +1,1 @@
-"""Run a study: plan it, walk its sweeps, store what comes back, find what is asked for."""
+"""Running a study: plan, sweeps, engines, storage, search; and the commands on model folders."""

@@ -1,4 +1,4 @@
-"""The analysis of a run: its findings, the published study's beside them, and the verdict."""
+"""The analysis of a run: its findings, those of the published study, and the verdict."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pandas as pd
 
 from resect.errors import RequestError
 from resect.findings import planned
+from resect.findings.replication.published import published
 from resect.findings.rows import Model, Study, Summary
 from resect.findings.summary import roles_of, summarise
 from resect.findings.summary_file import parsed
 from resect.narrative.verdict import verdict
 from resect.record import TaskInfo
-from resect.replication.published import published
 from resect.spec import Recipe
 
 SOURCE = "the analysis"

@@ -1,4 +1,4 @@
-"""A model directory to a compressed model directory that plain `from_pretrained` loads."""
+"""Compress a model directory into another one that plain `from_pretrained` loads."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any, NamedTuple, TypeGuard
 import torch
 from transformers import PreTrainedModel
 
-from resect import methods, scratch
+from resect import methods
 from resect.errors import RequestError
 from resect.methods import stream
 from resect.methods.step import Context, Method
 from resect.methods.validation import check, fits
 from resect.methods.weights.calibrated import Calibrated
 from resect.methods.weights.scored import Scored
-from resect.models import adapters, devices, loading
+from resect.models import adapters, devices, loading, scratch
 from resect.models import checkpoint_files as checkpoint
 from resect.models.loading import Loaded
 from resect.record import StepReport
@@ -40,11 +40,11 @@ def compress_to(
     data_dir: Path | None = None,
     notice: Notice = lambda _: None,
 ) -> dict[str, Any]:
-    """Write `ref` after `recipe` to `out`, whole or not at all; what was done, as a dict.
+    """Apply `recipe` to `ref`, write the result to `out` completely or not at all, and describe it.
 
-    A single step that needs no activations is streamed, tensor by tensor, so that the model need
-    not fit into memory. Raises `RequestError` before anything is written, and `RunError` where
-    what was written would not load.
+    A single step that needs no activations is streamed tensor by tensor, so the model need not
+    fit into memory. Raises `RequestError` before anything is written, and `RunError` if the
+    written model would not load.
     """
     asked = Asked.of(ref, recipe, calibration)
     if not asked.parts:
@@ -74,7 +74,7 @@ def compress_to(
 
 
 class Asked(NamedTuple):
-    """A recipe that fits a model: its methods, and the model without its data."""
+    """A recipe checked against a model: its methods, and the model without its weights."""
 
     ref: ModelRef
     recipe: Recipe
@@ -84,7 +84,7 @@ class Asked(NamedTuple):
 
     @classmethod
     def of(cls, ref: ModelRef, recipe: Recipe, calibration: Calibration | None) -> Asked:
-        """Raises `RequestError` for a model or a recipe that cannot be had."""
+        """Raises `RequestError` for a model or recipe that cannot be used."""
         parts = check(recipe, calibration)
         empty = loading.check(ref).model
         fits(parts, recipe, empty)
@@ -94,7 +94,7 @@ class Asked(NamedTuple):
 def compressed(
     asked: Asked, seed: int, device: str, data_dir: Path | None, notice: Notice
 ) -> tuple[Loaded, tuple[StepReport, ...]]:
-    """The model after its recipe in memory, with its tokenizer, and what each step did."""
+    """The model after its recipe, in memory, with its tokenizer and a report for each step."""
     whole = loading.load(asked.ref, devices.fitting(devices.named(device), asked.empty), notice)
     text = asked.calibration if any(part.calibrated for part in asked.parts) else None
     context = Context.of(whole, asked.ref, text, notice, data_dir)
@@ -134,9 +134,9 @@ def _bytes(folder: Path) -> int | None:
 
 
 def shown(done: Mapping[str, Any]) -> str:
-    """What was done, as lines for a terminal: a line a step, and how much smaller the file is.
+    """What was done, as terminal lines: one for each step, and how much smaller the file is.
 
-    Tuning back makes no file smaller and does not say its bytes.
+    Retraining makes no file smaller, so it has no line on the size.
     """
     before, after = done["source"].get("bytes_on_disk"), done.get("bytes_on_disk")
     lines = [_step(report) for report in done["steps"]]
@@ -148,14 +148,14 @@ def shown(done: Mapping[str, Any]) -> str:
 def _step(report: Mapping[str, Any]) -> str:
     measured, scope = report["measured"], report["scope"]
     if measured is None:
-        said = scope
+        text = scope
     elif measured >= 1:
-        said = f"{measured:.3f} bits a weight, {scope}"
+        text = f"{measured:.3f} bits a weight, {scope}"
     elif report["physical"]:
-        said = f"{report['gone']:,} of {report['targeted']:,} {report['unit']} cut out"
+        text = f"{report['gone']:,} of {report['targeted']:,} {report['unit']} removed"
     elif report["unit"] != "weights":
-        said = f"{report['gone']:,} of {report['targeted']:,} {report['unit']} zeroed in place"
-        said += ", as no config describes the model without them"
+        text = f"{report['gone']:,} of {report['targeted']:,} {report['unit']} zeroed in place"
+        text += ", as no config describes the model without them"
     else:
-        said = f"{measured:.4%} of {scope} are zero"
-    return f"{report['step']}: " + "; ".join([said, *report["notes"]])
+        text = f"{measured:.4%} of {scope} are zero"
+    return f"{report['step']}: " + "; ".join([text, *report["notes"]])

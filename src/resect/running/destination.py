@@ -1,4 +1,4 @@
-"""Where a command is to write: looked at before anything is computed."""
+"""Checks of an output folder, before anything is computed."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _BLOCK = b"\0" * 4096
 
 
 def destination(path: str | Path) -> Path:
-    """`path` with `~` spelled out: a folder that is there or can be made, and takes a write.
+    """`path` with `~` expanded: a folder that exists or can be created, and can be written to.
 
-    Leaves nothing behind. Raises `RequestError` where something is in the way, or the disk is full.
+    Leaves nothing behind. Raises `RequestError` if something is in the way or the disk is full.
     """
     try:
         place = Path(path).expanduser()
         there = _nearest(place)
         if not there.exists():
-            raise RequestError(f"{there} is a link to nothing: remove it, or give another --out.")
+            raise RequestError(f"{there} is a broken link: remove it, or give another --out.")
         if not there.is_dir():
             raise RequestError(f"{there} is a file, not a folder: give another --out.")
         with tempfile.TemporaryFile(dir=there) as file:
@@ -28,16 +28,16 @@ def destination(path: str | Path) -> Path:
             file.flush()
             os.fsync(file.fileno())
     except (RuntimeError, ValueError) as error:  # ~ of nobody; a NUL byte
-        raise RequestError(f"{path} is no path ({error}): give another --out.") from None
+        raise RequestError(f"{path} is not a valid path ({error}): give another --out.") from None
     except OSError as error:
         raise RequestError(
-            f"the output folder {path} cannot be written ({error.strerror}): give another --out."
+            f"the output folder {path} cannot be written to ({error.strerror}): give another --out."
         ) from None
     return place
 
 
 def _nearest(path: Path) -> Path:
-    """The path, or the first folder above it, of which something is there, be it a link."""
+    """The path, or its nearest parent, that exists (a broken link counts)."""
     return next(place for place in (path, *path.absolute().parents) if _is_there(place))
 
 

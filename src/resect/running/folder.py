@@ -1,4 +1,4 @@
-"""A run folder: the store, the resolved study, and the findings rebuilt from them. Torch-free."""
+"""A run folder: the store, the resolved study, and the findings rebuilt from them. No torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from typing import Any
 
 import pandas as pd
 
-from resect.cleaner import plain_json
 from resect.diff.answer_diff import diff_answers
 from resect.diff.run_diff import RunDiff, diff_findings
 from resect.errors import RequestError
@@ -22,6 +21,7 @@ from resect.findings.rows import Summary
 from resect.findings.summary_file import from_data, to_data
 from resect.record import Item, TaskInfo, digest
 from resect.report import card
+from resect.report.cleaner import plain_json
 from resect.report.data.examples import ShownAnswer
 from resect.report.page import render as page
 from resect.running.analysis import analyse
@@ -36,27 +36,29 @@ _EXAMPLES = 60  # answers shown in the page
 
 
 class Run:
-    """The run at `path`: what was asked, what came back, and what follows from it."""
+    """The run at `path`: the questions, the answers and the findings."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
 
     @classmethod
     def create(cls, path: str | Path) -> Run:
-        """Make the folder, or open it to go on; `RequestError` where it cannot be written."""
+        """Create the folder, or open it to continue; `RequestError` if it cannot be written to."""
         place = destination(path)
         try:
             place.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RequestError(
-                f"the output folder {place} cannot be made ({error.strerror}): give another --out."
+                f"the output folder {place} cannot be created ({error.strerror}): give another "
+                "--out."
             ) from None
         return cls(place)
 
     @contextlib.contextmanager
     def writing(self, notice: Callable[[str], None] = warnings.warn) -> Iterator[Store]:
-        """The store, open for the one writer; a second process is told so, and `notice` of what was
-        damaged and is to be asked again.
+        """The store, open for its only writer; a second process gets an error.
+
+        `notice` is told what was damaged and will be asked again.
         """
         place = self.path / "results.sqlite"
         with exclusive(self.path), plain_errors(self.path), Store(place) as store:
@@ -66,46 +68,46 @@ class Run:
 
     @contextlib.contextmanager
     def reading(self, check: bool = True) -> Iterator[Store]:
-        """The store, read-only; findings are made of one that was checked."""
+        """The store, read-only; `check` verifies it, as findings need."""
         place = self.path / "results.sqlite"
         with plain_errors(self.path), Store(place, write=False, check=check) as store:
             yield store
 
     def replaceable(self) -> bool:
-        """Whether an audit may write here: over nothing, or over another, a damaged one too."""
+        """Whether an audit may write here: no store yet, or that of another audit, even damaged."""
         place = self.path / "results.sqlite"
         return not place.exists() or holds_audit(place)
 
     def answers(self) -> pd.DataFrame:
-        """One row an answer: see `Store.answers`."""
+        """One row for each answer: see `Store.answers`."""
         with self.reading() as store:
             return store.answers()
 
     def read(self) -> tuple[pd.DataFrame, dict[str, TaskInfo]]:
-        """The answers as reports read them, by the newest reader and the judge, and the tasks."""
+        """The answers as reports use them (newest reader, grades included), and the tasks."""
         with self.reading() as store:
             return _read(store), store.tasks()
 
     def curves(self) -> pd.DataFrame:
-        """One row a point of a curve: the scalar columns of `summary()["curves"]`."""
+        """One row for each point of a curve: the scalar columns of `summary()["curves"]`."""
         rows = self.summary()["curves"]
         return pd.DataFrame(
             [{k: v for k, v in row.items() if not isinstance(v, dict)} for row in rows]
         )
 
     def summary(self) -> dict[str, Any]:
-        """Every finding as data (docs/summary.md), from the file or, where it lacks, anew."""
+        """Every finding as data (docs/summary.md), from summary.json or newly computed."""
         path = self.path / "summary.json"
         if path.is_file():
             try:
-                found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-                return found
+                data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+                return data
             except ValueError:
-                raise RequestError(f"{path} is broken: rebuild it with `resect report`.") from None
+                raise RequestError(f"{path} is damaged: rebuild it with `resect report`.") from None
         return to_data(self.analyse()[0])
 
     def findings(self) -> Summary:
-        """Every finding as typed rows, from summary.json or, where it lacks, anew."""
+        """Every finding as typed rows, from summary.json or newly computed."""
         return from_data(self.summary(), str(self.path / "summary.json"))
 
     def analyse(
@@ -113,14 +115,14 @@ class Run:
     ) -> tuple[Summary, pd.DataFrame]:
         """The findings computed from the store, and the answers they are computed from.
 
-        `margin` and `alpha` of the verdict stand in for the study's where they are given.
+        `margin` and `alpha`, if given, replace those of the study.
         """
         given = {"margin": margin, "alpha": alpha}
         with self.reading() as store:
             facts, answers, tasks = store.facts(), _read(store), store.tasks()
             models, cells, measurements = store.models(), store.cells(), store.measurements()
         if "study" not in facts:
-            raise RequestError(f"{self.path} holds no study: run one into it.")
+            raise RequestError(f"{self.path} contains no study: run one with --out {self.path}.")
         summary = analyse(
             study=facts["study"] | {k: v for k, v in given.items() if v is not None},
             models=_sized(models, measurements),
@@ -137,7 +139,7 @@ class Run:
         return replace(summary, warnings=warnings), answers
 
     def failed(self) -> str | None:
-        """A sentence about the cells that failed, None where there are none."""
+        """A sentence about the failed cells, or None."""
         with self.reading(check=False) as store:
             cells = store.cells()
         failed = cells[cells["status"] == "failed"]
@@ -146,7 +148,7 @@ class Run:
         others = "shows the others" if len(failed) < len(cells) else "has no answers to show"
         return (
             f"{len(failed)} of {len(cells)} cells failed ({failed['reason'].iloc[0]}): "
-            f"{self.path / 'report.html'} {others}, run again to try them once more."
+            f"{self.path / 'report.html'} {others}. Run the same command to try them again."
         )
 
     def report(self, margin: float | None = None, alpha: float | None = None) -> Path:
@@ -173,12 +175,12 @@ def changes(first: Path, second: Path) -> RunDiff:
 
 
 def to_json(value: Any) -> str:
-    """JSON as written to files and to stdout: UTF-8, no NaN, nothing that a terminal obeys."""
+    """JSON for files and stdout: UTF-8, no NaN, control characters escaped."""
     return plain_json(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)) + "\n"
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file whole or not at all: temporary file, fsync, rename."""
+    """Write a file completely or not at all: temporary file, fsync, rename."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -200,7 +202,7 @@ def _read(store: Store) -> pd.DataFrame:
 def _reread(
     answers: pd.DataFrame, items: Mapping[str, Item], tasks: Mapping[str, TaskInfo]
 ) -> pd.DataFrame:
-    """Read anew what an older reader read, so that one run has one reader of each task."""
+    """Answers that an older reader read, read again, so that each task has one reader."""
     found = answers.groupby("task")["reader"].first()
     newest = {
         str(task): reader
@@ -226,24 +228,24 @@ def _reread(
 
 
 def _judged(answers: pd.DataFrame, store: Store, judge: Mapping[str, Any] | None) -> pd.DataFrame:
-    """Answers with what the judge said of their texts among their parts; silence is 0."""
+    """Answers with the grade of their text among their parts; no answer counts 0."""
     scores = {} if judge is None else store.judgements(judge)
     if not scores:
         return answers
     graded = set(answers.loc[answers["item"].isin({item for item, _ in scores}), "task"])
     parts = []
     columns = (answers[name] for name in ("task", "item", "answer", "parts"))
-    for task, item, said, own in zip(*columns, strict=True):
-        score = scores.get((item, digest(said))) if isinstance(said, str) else 0.0
+    for task, item, text, stored in zip(*columns, strict=True):
+        score = scores.get((item, digest(text))) if isinstance(text, str) else 0.0
         known = task in graded and score is not None
-        parts.append({**(own or {}), **({"judged": score} if known else {})} or None)
+        parts.append({**(stored or {}), **({"judged": score} if known else {})} or None)
     return answers.assign(parts=pd.Series(parts, answers.index, dtype=object))
 
 
 def _sized(
     models: list[dict[str, Any]], measurements: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Models with their parameters as measured before any damage."""
+    """Models with their number of parameters as measured before any damage."""
     whole = {m["model"]: m["parameters"] for m in measurements if m["recipe"] == "none"}
     return [{**model, "parameters": whole.get(model["name"])} for model in models]
 
@@ -257,26 +259,26 @@ def _examples(answers: pd.DataFrame, summary: Summary) -> list[ShownAnswer]:
     answers = answers[answers["variant"].isna()]
     intact = answers[(answers["recipe"] == "none") & (answers["score"] == 1.0)]
     lost = answers[(answers["recipe"] != "none") & (answers["score"] == 0.0)]
-    found = lost.merge(intact[columns], on=columns)
-    found = found.groupby(["model", "task", "level"], sort=True, as_index=False).first()
-    step = max(1, -(-len(found) // _EXAMPLES))
+    examples = lost.merge(intact[columns], on=columns)
+    examples = examples.groupby(["model", "task", "level"], sort=True, as_index=False).first()
+    step = max(1, -(-len(examples) // _EXAMPLES))
     keys = ["model", "recipe", "level", "task", "item_id", "prompt", "gold", "text", "answer"]
     keys += ["outcome", "chosen"]
-    apart = answers.merge(_divergent(summary), on=["model", "recipe", "level", "task", "item"])
-    kept = [found.iloc[::step][keys].assign(divergence=False)]
-    kept.append(apart[["item", *keys]].assign(divergence=True))
-    rows = [row for part in kept for row in part.to_dict("records")]
+    divergent = answers.merge(_divergent(summary), on=["model", "recipe", "level", "task", "item"])
+    tables = [examples.iloc[::step][keys].assign(divergence=False)]
+    tables.append(divergent[["item", *keys]].assign(divergence=True))
+    rows = [row for part in tables for row in part.to_dict("records")]
     return [_shown(row) for row in rows]
 
 
 def _shown(row: Mapping[Any, Any]) -> ShownAnswer:
-    """An answer of the frame; what is not a number there is missing."""
+    """One row of the frame; NaN becomes None."""
     fields: dict[str, Any] = {key: None if value != value else value for key, value in row.items()}
     return ShownAnswer(**fields)
 
 
 def _divergent(summary: Summary) -> pd.DataFrame:
-    """Keys of the answers that the divergences of a summary speak of, each once."""
+    """Keys of the answers that the divergences of a summary refer to, each once."""
     keys = ["model", "recipe", "level", "task", "item"]
     rows = [
         (model, pair.recipe, item.level, pair.task, item.item)

@@ -1,4 +1,4 @@
-"""What a model directory holds, as measured on the file: anatomy, sizes, zeros, bits."""
+"""What a model directory contains, measured on its files: parts, sizes, zeros, bits."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def inspect(ref: ModelRef, notice: Callable[[str], None] = lambda _: None) -> di
     """
     place = Path(loading.where(ref))
     if not place.exists():
-        raise RequestError(f"{ref.id} is not here: inspect reads a model directory.")
+        raise RequestError(f"{ref.id} is not a directory: give the path of a model directory.")
     model = loading.check(ref).model
     source = checkpoint.read(place)
     for note in source.notes:
@@ -43,9 +43,9 @@ def inspect(ref: ModelRef, notice: Callable[[str], None] = lambda _: None) -> di
         targeted = sum(matrix.weight().numel() for matrix in parts.matrices)
         total = model.num_parameters()
     else:
-        found = locate(source, model)
-        keys = {found[matrix.name].key for matrix in parts.matrices}
-        gone = sum(one["zeros"] for one in tensors if one["name"] in keys)
+        located = locate(source, model)
+        keys = {located[matrix.name].key for matrix in parts.matrices}
+        gone = sum(tensor["zeros"] for tensor in tensors if tensor["name"] in keys)
         targeted = sum(_elements(source.entries[key]) for key in keys)
         total = sum(map(_elements, source.entries.values()))
     config = AutoConfig.from_pretrained(place)
@@ -58,8 +58,8 @@ def inspect(ref: ModelRef, notice: Callable[[str], None] = lambda _: None) -> di
         "zeros": None if gone is None else gone / targeted,
         "targeted": targeted,
         "blocks": len(parts.blocks),
-        "heads": _count(lambda: [one.heads for one in heads.read(model)]),
-        "neurons": _count(lambda: [one.width for one in mlp.read(model)]),
+        "heads": _count(lambda: [tensor.heads for tensor in heads.read(model)]),
+        "neurons": _count(lambda: [tensor.width for tensor in mlp.read(model)]),
         "matrices": [m.name for m in parts.matrices],
         "tensors": tensors,
     }
@@ -82,7 +82,7 @@ def _elements(entry: Any) -> int:
 
 
 def _unpacked_zeros(model: PreTrainedModel, matrices: Sequence[Matrix]) -> int | None:
-    """Exact zeros among the values that packed matrices stand for, None where they are not told."""
+    """Exact zeros among the values of packed matrices, or None if they cannot be read."""
     gone = 0
     for matrix in matrices:
         values = stored.values(model, matrix)
@@ -94,33 +94,34 @@ def _unpacked_zeros(model: PreTrainedModel, matrices: Sequence[Matrix]) -> int |
 
 def _packer(config: PretrainedConfig) -> str:
     """The library or format that packed a checkpoint, as its config names it."""
-    found: Any = config.quantization_config
-    fields = found if isinstance(found, dict) else found.to_dict()
+    quantization: Any = config.quantization_config
+    fields = quantization if isinstance(quantization, dict) else quantization.to_dict()
     return str(fields["quant_method"]).rpartition(".")[2].lower()
 
 
 def _count(sizes: Callable[[], list[int]]) -> int | None:
-    """How many parts there are in all; None for a model whose parts are not known."""
+    """The total number of parts, or None for a model whose parts are not known."""
     try:
         return sum(sizes())
     except RequestError:
         return None
 
 
-def shown(found: dict[str, Any]) -> str:
+def shown(contents: dict[str, Any]) -> str:
     """The findings as lines for a terminal."""
-    parts = [f"{found[name]:,} {name}" for name in ("heads", "neurons") if found[name]]
-    told = found["zeros"] is not None
-    known = f"{found['zeros']:.4%}" if told else f"{found['packed_by']} does not tell,"
-    packed = f", packed by {found['packed_by']}" if found["packed_by"] else ""
+    parts = [f"{contents[name]:,} {name}" for name in ("heads", "neurons") if contents[name]]
+    told = contents["zeros"] is not None
+    known = f"{contents['zeros']:.4%}" if told else f"{contents['packed_by']} does not tell,"
+    packed = f", packed by {contents['packed_by']}" if contents["packed_by"] else ""
     lines = [
-        f"family      {found['family']}, {found['blocks']} decoder blocks, "
-        f"{len(found['matrices'])} matrices in them",
+        f"family      {contents['family']}, {contents['blocks']} decoder blocks, "
+        f"{len(contents['matrices'])} matrices in them",
         *([f"parts       {' and '.join(parts)}"] if parts else []),
-        f"parameters  {found['parameters']:,}, {found['bits_per_weight']:.2f} bits each{packed}",
-        f"on disk     {found['bytes_on_disk']:,} bytes",
-        f"zeros       {known} of the {found['targeted']:,} targeted weights",
+        f"parameters  {contents['parameters']:,}, {contents['bits_per_weight']:.2f} bits "
+        f"each{packed}",
+        f"on disk     {contents['bytes_on_disk']:,} bytes",
+        f"zeros       {known} of the {contents['targeted']:,} targeted weights",
     ]
-    if not packed and found["zeros"] > 0.01:
-        lines.append("            zeros alone make a plain checkpoint no smaller and no faster")
+    if not packed and contents["zeros"] > 0.01:
+        lines.append("            zeros alone make a checkpoint neither smaller nor faster")
     return "\n".join(lines)

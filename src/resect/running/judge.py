@@ -1,8 +1,8 @@
-"""Another model's opinion of free texts, through any endpoint that speaks as OpenAI's does.
+"""Free-text answers graded by another model, through an OpenAI-compatible endpoint.
 
-Off unless it is asked for. A judge reads question, reference and answer and says a whole number
-from 1 to 5 (Zheng et al. 2023, arXiv:2306.05685, graded against a reference); kept as 0 to 1. It
-is an opinion, biased as such models are (to length, to its own kind): no verdict reads it.
+Only `resect judge` does this. The judge reads question, reference and answer, and gives a whole
+number from 1 to 5 (Zheng et al. 2023, arXiv:2306.05685, graded against a reference), stored as 0
+to 1. Such grades are biased (to length, to the judge's own family): no verdict uses them.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from resect.running.folder import Run
 
 KEY = "OPENAI_API_KEY"
 LONGEST = 8000
-"""Characters of a prompt and of an answer that a judge is shown."""
+"""The longest part of a prompt or answer that a judge sees, in characters."""
 
 ROOM = 1024
-"""Tokens of a reply; a judge may think before it grades."""
+"""The longest reply in tokens; a judge may reason before it grades."""
 
 _RULE = (
     "You grade the answer of a medical language model. Compare it with the reference answer. "
@@ -45,7 +45,7 @@ Ask = Callable[[Sequence[Mapping[str, str]]], str]
 
 
 class _Nowhere(urllib.request.HTTPRedirectHandler):
-    """No redirect is followed: texts and key go to the address that was given."""
+    """Follows no redirect: texts and key only go to the address given."""
 
     def redirect_request(self, *args: Any, **kwargs: Any) -> None:
         return None
@@ -66,29 +66,31 @@ class Endpoint:
 
     def __post_init__(self) -> None:
         if not re.match(r"https?://[^/]", self.url):
-            raise RequestError(f"{self.url} is no address: give one like http://localhost:8000/v1.")
+            raise RequestError(
+                f"{self.url} is not an address: give one like http://localhost:8000/v1."
+            )
 
     def __call__(self, messages: Sequence[Mapping[str, str]]) -> str:
-        """The reply to a conversation, greedily; tried again where the server is busy or away."""
+        """The greedy reply to a conversation; retries while the server is busy or unreachable."""
         sent = list(messages)
         body = {"model": self.model, "messages": sent, "temperature": 0, "max_tokens": ROOM}
         for wait in (*self.waits, None):
             try:
                 return self._send(json.dumps(body).encode())
             except urllib.error.HTTPError as error:
-                said = f"{error.code} {error.reason}"
+                problem = f"{error.code} {error.reason}"
                 if error.code != 429 and error.code < 500:
                     raise RequestError(
-                        f"the judge at {self.url} refuses ({said}): check its address, the model "
-                        f"{self.model} and {KEY}."
+                        f"the judge at {self.url} refuses the request ({problem}): check the "
+                        f"address, the model name {self.model} and {KEY}."
                     ) from None
             except (OSError, ValueError, LookupError, TypeError) as error:
-                said = str(error) or type(error).__name__
+                problem = str(error) or type(error).__name__
             if wait is not None:
                 time.sleep(wait)
         raise RunError(
-            f"the judge at {self.url} gives no answer ({said}): what it said so far is kept, run "
-            "the same command to go on."
+            f"the judge at {self.url} does not answer ({problem}). Its grades so far are kept; run "
+            "the same command to continue."
         )
 
     def _send(self, body: bytes) -> str:
@@ -101,25 +103,25 @@ class Endpoint:
 
 
 def endpoint(url: str, model: str) -> Endpoint:
-    """An endpoint with the key of the environment, if there is one."""
+    """An endpoint with the key from the environment, if set."""
     return Endpoint(url, model, os.environ.get(KEY))
 
 
 def score(reply: str) -> float | None:
     """The grade in a reply as 0 to 1: after the last "Score:", or a number alone; else None."""
-    found = _SCORE.findall(reply) or [m[1] for m in [_ALONE.fullmatch(reply.strip())] if m]
-    return (int(found[-1]) - 1) / 4 if found else None
+    grades = _SCORE.findall(reply) or [m[1] for m in [_ALONE.fullmatch(reply.strip())] if m]
+    return (int(grades[-1]) - 1) / 4 if grades else None
 
 
-def messages(item: Item, said: str) -> list[dict[str, str]]:
-    """What the judge is shown of one answer."""
-    parts = {"QUESTION": item.prompt[-LONGEST:], "REFERENCE": item.gold or "", "ANSWER": said}
+def messages(item: Item, answer: str) -> list[dict[str, str]]:
+    """The conversation that asks for the grade of one answer."""
+    parts = {"QUESTION": item.prompt[-LONGEST:], "REFERENCE": item.gold or "", "ANSWER": answer}
     shown = "\n\n".join(f"<<{n}\n{_fenced(text)[:LONGEST]}\n{n}>>" for n, text in parts.items())
     return [{"role": "system", "content": _RULE}, {"role": "user", "content": shown}]
 
 
 def _fenced(text: str) -> str:
-    """The text without anything that looks like the end of its marks."""
+    """The text with anything that looks like a delimiter broken up."""
     return text.replace(">>", "> >").replace("<<", "< <")
 
 
@@ -131,10 +133,10 @@ def judge(
     workers: int = 4,
     progress: Callable[[int, int], None] = lambda done, all_: None,
 ) -> dict[str, Any]:
-    """Have every distinct text of a run graded that is not yet, then rebuild its report.
+    """Have each distinct text of a run graded once, then rebuild its report.
 
-    Of the `tasks` named, else of all that are answered in free text. Variants are left out.
-    Returns how many were graded now, how many before, and how many replies held no grade.
+    `tasks` defaults to all with free-text answers; variants are left out. Returns how many texts
+    were graded now, how many earlier, and how many replies held no grade.
     """
     who = {"model": model, "protocol": digest(_RULE), "scale": "1 to 5, kept as 0 to 1"}
     with run.reading() as store:
@@ -144,7 +146,7 @@ def judge(
     answers = answers[answers["task"].isin(chosen) & answers["variant"].isna()]
     answers = answers[answers["answer"].notna()]
     every = dict.fromkeys(zip(answers["item"], answers["answer"], strict=True))
-    todo = [(item, said) for item, said in every if (item, digest(said)) not in known]
+    todo = [(item, answer) for item, answer in every if (item, digest(answer)) not in known]
     done, unread = 0, 0
     with run.writing() as store, ThreadPoolExecutor(workers) as pool:
         store.put_judgements(who, [])
@@ -162,10 +164,12 @@ def _chosen(asked: Sequence[str], kinds: Mapping[str, str]) -> list[str]:
     missing = [name for name in asked if name not in kinds]
     if missing:
         raise RequestError(f"the run has no task {missing[0]}: it has {', '.join(kinds)}.")
-    found = list(asked) or [name for name, kind in kinds.items() if kind == "text"]
-    if not found:
-        raise RequestError("the run has no task with free texts: name what to judge with --task.")
-    return found
+    chosen = list(asked) or [name for name, kind in kinds.items() if kind == "text"]
+    if not chosen:
+        raise RequestError(
+            "the run has no task with free-text answers: name the tasks to grade with --task."
+        )
+    return chosen
 
 
 def _graded(
@@ -175,11 +179,11 @@ def _graded(
     pool: ThreadPoolExecutor,
     size: int,
 ) -> Iterator[list[tuple[str, str, float | None, str]]]:
-    """Batches of rows for the store, as many at once as there are workers."""
+    """Batches of rows for the store, one request per worker at a time."""
     for start in range(0, len(todo), size):
         batch = todo[start : start + size]
         replies = pool.map(lambda pair: asks(messages(items[pair[0]], pair[1])), batch)
         yield [
-            (item, digest(said), score(reply), reply)
-            for (item, said), reply in zip(batch, replies, strict=True)
+            (item, digest(answer), score(reply), reply)
+            for (item, answer), reply in zip(batch, replies, strict=True)
         ]

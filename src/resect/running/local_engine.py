@@ -1,4 +1,4 @@
-"""The local engine: sweeps in this process, or side by side, one a device or a core."""
+"""The local engine: sweeps in this process, or in parallel, one per device or core."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from resect.models.devices import SPREAD
 from resect.running.share import Taken, split
 from resect.running.walk import Event, Notice, Sweep, walk
 
-_ENOUGH = 4000  # missing answers from which a process of its own is worth its start
+_ENOUGH = 4000  # missing answers that make starting more processes worthwhile
 
 
 class Local:
-    """Two verbs, as every engine: `submit` sweeps, `events` as they happen.
+    """Runs the sweeps that it was given, and yields their events.
 
-    A tiny model uses one core, so its sweeps run side by side, one process each, where there are
-    cores and enough to ask; so do sweeps on several CUDA devices. `workers` sets how many, None
-    lets the engine decide.
+    A tiny model uses one core, so its sweeps run in parallel processes if there are cores and
+    enough questions; so do sweeps on several CUDA devices. `workers` sets the number of
+    processes; None lets the engine decide.
     """
 
     def __init__(self, notice: Notice, workers: int | None = None) -> None:
@@ -49,9 +49,9 @@ class Local:
             yield from walk(self.sweeps.pop(0), self.notice)
 
     def _places(self) -> list[str | None]:
-        """Where processes of their own run, a CUDA device each or None for the processor.
+        """The place of each worker process: a CUDA device, or None for the CPU.
 
-        One place means this process, as for models that need every device.
+        A single place means this process, as for models that need every device.
         """
         kinds = {sweep.device for sweep in self.sweeps}
         if SPREAD in kinds:
@@ -66,7 +66,7 @@ class Local:
         return [None] * (self.workers or os.cpu_count() or 1)
 
     def _side_by_side(self, places: list[str | None]) -> Iterator[Event]:
-        """A process a place; one that ends is replaced, and its sweep taken up by the next."""
+        """One process for each place; if one dies, a new one continues its sweep."""
         news: queue.Queue[tuple[_Worker, str, Any]] = queue.Queue()
         waiting = [Taken(sweep) for sweep in split(self.sweeps, len(places))]
         self.sweeps = []
@@ -104,7 +104,7 @@ class Local:
 
 
 class _Worker:
-    """One `resect.running.worker` process, and the thread that reads what it says."""
+    """One `resect.running.worker` process, and the thread that reads its messages."""
 
     def __init__(
         self, news: queue.Queue[tuple[_Worker, str, Any]], place: str | None = None
@@ -120,7 +120,7 @@ class _Worker:
         threading.Thread(target=self._read, daemon=True).start()
 
     def take(self, taken: Taken) -> Taken:
-        """Hand over a sweep; one that cannot be handed over any more is lost, as it will say."""
+        """Hand over a sweep; if the process is dead, its reader reports it as lost."""
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             pickle.dump(taken.sweep, self.process.stdin)
@@ -128,7 +128,7 @@ class _Worker:
         return taken
 
     def stop(self) -> None:
-        """End the process, whatever it does."""
+        """Kill the process."""
         self.process.kill()
         self.process.wait()
 

@@ -1,4 +1,4 @@
-"""A study to sweeps, minus what is stored."""
+"""The plan of a study: its sweeps, without the cells that are already stored."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def sweeps(resolved: Resolved) -> list[Sweep]:
     for role, ref in study.models.items():
         ref = ref.model_copy(update={"revision": resolved.identities[role].revision})
         cells = _cells(resolved, role, BASELINE)
-        mine = [one for one in study.recipes if one.applies_to(role)]
-        for recipe in mine or (BASELINE,):
+        recipes = [candidate for candidate in study.recipes if candidate.applies_to(role)]
+        for recipe in recipes or (BASELINE,):
             cells += () if recipe is BASELINE else _cells(resolved, role, recipe)
             chain = resolved.chains.get(recipe.key, UNTOUCHED)
             planned.append(
@@ -73,10 +73,10 @@ def due(planned: Sequence[Sweep], stored: Stored) -> list[Sweep]:
     for sweep in planned:
         cells = []
         for cell in sweep.cells:
-            got = stored.answered(cell.spec.asking)
-            missing = frozenset(i for i, key in enumerate(cell.spec.items) if key not in got)
-            ended = stored.finished(cell.spec.id) and gauged.enough(sweep, cell.spec.state.id)
-            if (missing or not ended) and cell.spec.id not in taken:
+            answered = stored.answered(cell.spec.asking)
+            missing = frozenset(i for i, key in enumerate(cell.spec.items) if key not in answered)
+            finished = stored.finished(cell.spec.id) and gauged.enough(sweep, cell.spec.state.id)
+            if (missing or not finished) and cell.spec.id not in taken:
                 cells.append(replace(cell, missing=missing))
                 taken.add(cell.spec.id)
         if cells:
@@ -113,7 +113,7 @@ class _Gauged:
 
 def _cells(resolved: Resolved, role: str, recipe: Recipe) -> tuple[Cell, ...]:
     """The cells of one model under one recipe, in rising order of level."""
-    found = []
+    cells = []
     for level in recipe.levels or ((0.0,) if recipe is BASELINE else (None,)):
         if level == 0 and recipe is not BASELINE:
             continue  # every curve starts at the baseline
@@ -128,8 +128,8 @@ def _cells(resolved: Resolved, role: str, recipe: Recipe) -> tuple[Cell, ...]:
                 "batch_tokens": _batch_tokens(resolved),
             }
             spec = CellSpec(state=state, task=task, protocol=protocol, items=resolved.keys[task])
-            found.append(Cell(spec, recipe.name, level, info, items, frozenset()))
-    return tuple(found)
+            cells.append(Cell(spec, recipe.name, level, info, items, frozenset()))
+    return tuple(cells)
 
 
 def _state(resolved: Resolved, role: str, recipe: Recipe, level: float | None) -> StateSpec:

@@ -1,4 +1,4 @@
-"""Progress bars with the time left: over a run's events, and over the steps of a training."""
+"""Progress bars with the time left, for the answers of a run and the steps of a training."""
 
 from __future__ import annotations
 
@@ -9,25 +9,29 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from resect.cleaner import plain
+from resect.report.cleaner import plain
 from resect.running.walk import Answered, Event, Sweep
 
 if TYPE_CHECKING:
     from resect.recover import trainer as trained
 
 
-def watched(planned: list[Sweep], events: Iterator[Event], console: Console) -> Iterator[Event]:
-    """Pass the events on and show how many of the missing answers are there."""
-    total = sum(len(cell.missing) for sweep in planned for cell in sweep.cells)
-    model = {cell.spec.id: sweep.model for sweep in planned for cell in sweep.cells}
+def _bar(unit: str, console: Console) -> Progress:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("answers, left"),
+        TextColumn(f"{unit}, left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
+    return Progress(*columns, console=console, transient=True)
+
+
+def watched(planned: list[Sweep], events: Iterator[Event], console: Console) -> Iterator[Event]:
+    """Pass the events on, and show how many answers are done."""
+    total = sum(len(cell.missing) for sweep in planned for cell in sweep.cells)
+    model = {cell.spec.id: sweep.model for sweep in planned for cell in sweep.cells}
+    with _bar("answers", console) as bar:
         shown = bar.add_task("loading", total=total)
         for event in events:
             if isinstance(event, Answered):
@@ -45,18 +49,11 @@ def training(loud: bool) -> Iterator[Callable[[trained.Progress], Any]]:
     if not (loud and console.is_terminal):
         yield lambda _: None
         return
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("steps, left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
+    with _bar("steps", console) as bar:
         shown = bar.add_task("training", total=None)
 
-        def show(at: trained.Progress) -> None:
-            said = "training" if at.loss is None else f"loss {at.loss:.3f}"
-            bar.update(shown, completed=at.done, total=at.total, description=said)
+        def show(progress: trained.Progress) -> None:
+            text = "training" if progress.loss is None else f"loss {progress.loss:.3f}"
+            bar.update(shown, completed=progress.done, total=progress.total, description=text)
 
         yield show

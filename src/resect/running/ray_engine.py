@@ -1,6 +1,6 @@
-"""The Ray engine: an actor a device holds a model and takes whole sweeps; the driver alone stores.
+"""The Ray engine: one actor per device runs whole sweeps; only the driver writes to the store.
 
-`address=None` starts Ray on this machine, `auto` or an address joins a cluster that runs.
+`address=None` starts Ray on this machine; `auto` or an address joins a running cluster.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 
 class OnRay:
-    """Two verbs, as every engine. `workers` None: one a GPU (a machine, where a model is
-    spread over its GPUs), else one a processor.
+    """Runs the sweeps that it was given, and yields their events.
 
-    A worker that dies is replaced, and its sweep is taken up behind the last answers that came.
+    `workers` defaults to one per GPU (per machine if a model is spread over its GPUs), or per CPU.
+    If a worker dies, a new one continues its sweep after the last answers received.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class OnRay:
             import ray
         except ImportError as error:
             raise RequestError(
-                f"the ray engine needs ray: pip install 'resect[ray]' ({error})."
+                f"the ray engine needs Ray: pip install 'resect[ray]' ({error})."
             ) from None
         self.ray: Any = ray
         self.notice, self.workers, self.address = notice, workers, address
@@ -65,7 +65,9 @@ class OnRay:
                 self.ray.init(include_dashboard=False, num_cpus=self.workers, **quiet)
         except (ConnectionError, ValueError, RuntimeError) as error:
             where = self.address or "this machine"
-            raise RequestError(f"Ray cannot be reached at {where}: {error}") from None
+            raise RequestError(
+                f"Ray cannot be reached at {where} ({error}): check --address."
+            ) from None
         return True
 
     def _run(self) -> Iterator[Event]:
@@ -95,7 +97,7 @@ class OnRay:
                 del busy[stream]
                 left = taken.rest()
                 if left is not None:
-                    self.notice(f"a worker ended: {taken.sweep.model} is taken up by another.")
+                    self.notice(f"a worker ended; another one continues with {taken.sweep.model}.")
                     waiting.insert(0, left)
                 if waiting:
                     self._give(busy, self._worker(gpus), waiting.pop(0))

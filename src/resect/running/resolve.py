@@ -1,4 +1,4 @@
-"""A study checked: every name, file, model and item that a run needs, found before it writes."""
+"""A checked study: every name, file, model and item of a run, found before it writes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from resect import methods, tasks
-from resect.calibration import calibration_text
 from resect.errors import RequestError
 from resect.methods import validation as possible
+from resect.methods.calibration import calibration_text
 from resect.methods.step import Method
 from resect.models import devices, loading
 from resect.models.loading import Identity
@@ -21,9 +21,9 @@ from resect.tasks import Source, variants
 
 @dataclass(frozen=True)
 class Chain:
-    """A recipe's methods, and what they say about its identity.
+    """The methods of a recipe, and what identifies their results.
 
-    `random`: the seed counts. `calibration` and `sources`: hashes of the texts that are read.
+    `random`: whether they use the seed. `calibration` and `sources`: hashes of the texts they read.
     """
 
     methods: tuple[Method, ...] = ()
@@ -37,7 +37,7 @@ UNTOUCHED = Chain()
 
 @dataclass(frozen=True)
 class Resolved:
-    """A checked study: what its names stand for, and where each model lies (by role)."""
+    """A checked study: what its names stand for, and the place of each model (by role)."""
 
     study: Study
     device: str
@@ -51,7 +51,7 @@ class Resolved:
     tiny: Mapping[str, bool]
 
     def warnings(self) -> list[str]:
-        """What a reader must know of the study itself: a control that is not the parent."""
+        """Warnings about the study itself: a control that is not the parent."""
         specialist, base = self.study.models.get("specialist"), self.study.models.get("base")
         if not specialist or not base:
             return []
@@ -65,7 +65,7 @@ class Resolved:
 def resolve(study: Study, trust_remote_code: bool = False) -> Resolved:
     """Check every name and file of a study and load its items. Raises `RequestError`.
 
-    A study can only ask for code to be run; `trust_remote_code` is the caller's word that it may.
+    A study can only ask to run code that it brings; `trust_remote_code` is the permission.
     """
     if not trust_remote_code:
         _refuse_code(study)
@@ -85,7 +85,7 @@ def resolve(study: Study, trust_remote_code: bool = False) -> Resolved:
                 for name, asked in items.items():
                     method.apart_from(asked, name)
         for name, asked in items.items():
-            asker(loaded, infos[name], asked)  # says so where they do not fit
+            asker(loaded, infos[name], asked)  # raises where they do not fit
     keys = {name: tuple(item.key for item in asked) for name, asked in items.items()}
     names = _names(study.models)
     return Resolved(study, device, names, identities, infos, items, keys, chains, places, tiny)
@@ -103,7 +103,7 @@ def _refuse_code(study: Study) -> None:
 
 
 def _chains(study: Study) -> dict[str, Chain]:
-    """The methods of each recipe; the name of the calibration texts is read once, if at all."""
+    """The methods of each recipe; the calibration text is hashed once, if needed."""
     chains: dict[str, Chain] = {}
     text = None
     taken: set[tuple[str, str]] = set()
@@ -111,14 +111,16 @@ def _chains(study: Study) -> dict[str, Chain]:
         parts = tuple(possible.check(recipe, study.calibration, study.seed_of(recipe)))
         places = {(recipe.key, role) for role in study.models if recipe.applies_to(role)}
         if places & taken:
-            raise RequestError(f"recipe {recipe.key} is named twice: join its levels.")
+            raise RequestError(
+                f"recipe {recipe.key} is listed twice: put its levels into one entry."
+            )
         taken |= places
         needs = any(method.calibrated for method in parts)
         if needs and text is None and study.calibration is not None:
             text = calibration_text.name_of(study.calibration, study.data_path)
         chain = _chain(parts, text if needs else None, study.data_path)
         if recipe.seed is not None and not (chain.random or chain.sources):
-            raise RequestError(f"nothing in {recipe.name} goes by a seed: leave out its seeds.")
+            raise RequestError(f"{recipe.name} uses no randomness: remove its seeds.")
         chains[recipe.key] = chain
     return chains
 
@@ -144,23 +146,23 @@ def _items(
     )
     variants.check(study.variants)
     items = {name: tuple(task.items(source)) for name, task in asked.items()}
-    for name, own in items.items():
-        if not own:
+    for name, task_items in items.items():
+        if not task_items:
             raise RequestError(f"task {name} has no items: check its data file.")
-        if len({item.key for item in own}) < len(own):
-            raise RequestError(f"task {name} has the same item twice: mend its data file.")
-    made = {item.variant for own in items.values() for item in own}
+        if len({item.key for item in task_items}) < len(task_items):
+            raise RequestError(f"task {name} has the same item twice: correct its data file.")
+    present = {item.variant for task_items in items.values() for item in task_items}
     for name in study.variants:
-        if name not in made:
+        if name not in present:
             raise RequestError(
                 f"no item of these tasks can be {name}: permuted and unsure need lettered options, "
-                "swapped needs contexts; name other tasks or leave it out of the variants."
+                f"swapped needs contexts. Choose other tasks, or remove {name} from the variants."
             )
     return items, {name: task.describe(source) for name, task in asked.items()}
 
 
 def as_swept(recipes: Sequence[Recipe]) -> tuple[Recipe, ...]:
-    """Recipes as they run and are stored: named by the options that are not the default."""
+    """Recipes as they run and are stored, named by their non-default options."""
     return tuple(
         t.model_copy(update={"steps": tuple(methods.for_sweep(step) for step in t.steps)})
         for t in recipes
@@ -168,7 +170,7 @@ def as_swept(recipes: Sequence[Recipe]) -> tuple[Recipe, ...]:
 
 
 def _names(refs: Mapping[str, ModelRef]) -> dict[str, str]:
-    """Short names of the models, longer where two would be called alike."""
+    """Short names of the models; longer where two would have the same name."""
     short = [ref.name for ref in refs.values()]
     return {
         role: ref.name if short.count(ref.name) == 1 else f"{ref.name} ({role})"

@@ -65,7 +65,7 @@ def search(study: Study, goal: str, out: Path | None = None, **options: Unpack[R
         raise unknown("search", goal, tuple(GOALS))
     swept = [number for number, recipe in enumerate(study.recipes) if recipe.swept is not None]
     if not swept:
-        raise RequestError("there is nothing to search: no recipe of the study is swept.")
+        raise RequestError("there is nothing to search: no recipe of the study sweeps levels.")
     asked: AskedLevels = {
         (role, number): [] for number in swept for role in roles_of(study, study.recipes[number])
     }

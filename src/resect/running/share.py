@@ -1,4 +1,4 @@
-"""Sweeps shared out: split where workers outnumber them, taken up again where one was cut off."""
+"""Sweeps for several workers: split if there are too few, resumed if a worker dies."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from resect.errors import RunError
 from resect.running.walk import Answered, Event, Finished, Sweep
 
 TRIES = 3
-"""How often a sweep may lose its worker before it is given up."""
+"""How many workers a sweep may lose before the run fails."""
 
 
 def split(sweeps: Sequence[Sweep], workers: int) -> list[Sweep]:
-    """At least `workers` sweeps where levels allow: the one with most to ask is halved by levels.
+    """At least `workers` sweeps if there are enough levels: the largest is halved by levels.
 
-    Going straight to a level equals walking to it, so parts give what the whole would.
+    Going straight to a level equals walking to it, so the parts give the same results.
     """
-    found = list(sweeps)
-    while len(found) < workers:
-        largest = max(found, key=lambda sweep: (len(_levels(sweep)) > 1, _size(sweep)))
+    parts = list(sweeps)
+    while len(parts) < workers:
+        largest = max(parts, key=lambda sweep: (len(_levels(sweep)) > 1, _size(sweep)))
         if len(_levels(largest)) < 2:
             break
-        at = found.index(largest)
-        found[at : at + 1] = _halves(largest)
-    return found
+        index = parts.index(largest)
+        parts[index : index + 1] = _halves(largest)
+    return parts
 
 
 def _levels(sweep: Sweep) -> list[tuple[float | None, str]]:
@@ -36,7 +36,7 @@ def _size(sweep: Sweep) -> int:
 
 
 def _halves(sweep: Sweep) -> list[Sweep]:
-    """Lower and higher levels, with about as many answers to ask."""
+    """The lower and the higher levels, with about the same number of questions."""
     levels = _levels(sweep)
     ask = [sum(len(c.missing) for c in sweep.cells if (c.level, c.recipe) == x) for x in levels]
     gaps = [abs(sum(ask[:cut]) - sum(ask[cut:])) for cut in range(1, len(levels))]
@@ -49,7 +49,7 @@ def _halves(sweep: Sweep) -> list[Sweep]:
 
 
 class Taken:
-    """A sweep that a worker has, and what came of it so far."""
+    """A sweep that a worker runs, and the events received so far."""
 
     def __init__(self, sweep: Sweep, tries: int = 1) -> None:
         self.sweep, self.tries = sweep, tries
@@ -65,21 +65,21 @@ class Taken:
             self.answered.setdefault(event.cell.spec.id, set()).update(keys)
 
     def rest(self) -> Taken | None:
-        """What another worker has to take up; None where nothing is left.
+        """What is left for another worker, or None.
 
-        Raises `RunError` where the sweep has lost its worker too often.
+        Raises `RunError` if the sweep has lost its worker too often.
         """
         cells = []
         for cell in self.sweep.cells:
-            got = self.answered.get(cell.spec.id, set())
-            missing = frozenset(row for row in cell.missing if cell.items[row].key not in got)
+            answered = self.answered.get(cell.spec.id, set())
+            missing = frozenset(row for row in cell.missing if cell.items[row].key not in answered)
             if cell.spec.id not in self.ended:
                 cells.append(replace(cell, missing=missing))
         if not cells:
             return None
         if self.tries >= TRIES:
             raise RunError(
-                f"the worker of {self.sweep.model}, {self.sweep.recipe.name} ended "
-                f"{self.tries} times, as it does where memory is short: what is stored is kept."
+                f"the worker for {self.sweep.model}, {self.sweep.recipe.name} ended {self.tries} "
+                "times, perhaps for lack of memory. Stored results are kept."
             )
         return Taken(replace(self.sweep, cells=tuple(cells)), self.tries + 1)

@@ -1,4 +1,4 @@
-"""How far a run is: its cells by how they ended, what is damaged, and its size. Torch-free."""
+"""The status of a run: its cells by how they ended, damage, and size. No torch."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from resect.store.health import Damaged, Health
 
 @dataclass(frozen=True)
 class Status:
-    """Cells of the plan by how they ended; `done` counts degraded ones too.
+    """Planned cells by how they ended; `done` includes degraded ones.
 
-    `damaged` names the cells whose answers are not all as they were written, `damage` is the
-    sentence about all that is wrong with the store; `damaged` is None where nobody looked.
-    `bytes` are those of the run folder.
+    `damaged` names the cells with answers that differ from what was written (None if not
+    checked); `damage` is a sentence about everything that is wrong with the store. `bytes` is the
+    size of the run folder.
     """
 
     run: str
@@ -33,9 +33,9 @@ class Status:
 
 
 def status(run: Run, verify: bool = False) -> Status:
-    """The status of a run; `verify` compares everything in its store with its checksums.
+    """The status of a run; `verify` checks the whole store against its checksums.
 
-    Raises `RequestError` where there is no run, or nothing in it can be read.
+    Raises `RequestError` if there is no run or nothing in it can be read.
     """
     if not verify:
         with run.reading(check=False) as store:
@@ -71,7 +71,7 @@ def _status(
 
 
 def kept(run: Run) -> str:
-    """The part of a sentence that says what a run holds that was stopped."""
+    """The part of a sentence that says what a stopped run has stored."""
     now = status(run)
     return f"{now.answers:,} answers in {now.done} of {now.cells} cells are kept in {now.run}"
 
@@ -79,7 +79,7 @@ def kept(run: Run) -> str:
 def shown(now: Status) -> str:
     """The status as lines for a terminal."""
     cells = f"{now.done} of {now.cells} done ({now.degraded} degraded)"
-    damaged = "not looked at: --verify compares every checksum"
+    damaged = "not checked (--verify checks every checksum)"
     if now.damaged is not None:
         names = "".join(f"\n         {name}" for name in now.damaged)
         damaged = f"{len(now.damaged)} cells{names}"

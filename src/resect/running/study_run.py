@@ -1,4 +1,7 @@
-"""Run a study into its folder: resolve, run what is not stored, write summary, page and card."""
+"""Run a study into its folder: resolve, run what is not stored, write summary, page and card.
+
+The engine runs the sweeps; only the code here writes to the store.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,22 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from resect import scratch
+from resect.errors import RequestError, unknown
+from resect.models import scratch
 from resect.record import Provenance
-from resect.running import driver, folder
+from resect.running import folder
 from resect.running.destination import destination
-from resect.running.resolve import Resolved
-from resect.running.walk import Event, Notice, Sweep
+from resect.running.local_engine import Local
+from resect.running.plan import due, sweeps
+from resect.running.ray_engine import OnRay
+from resect.running.resolve import Resolved, resolve
+from resect.running.walk import Answered, Event, Finished, Measured, Notice, Sweep
 from resect.spec import Study
+from resect.store.sqlite import Store
 
+ENGINES = ("local", "ray")
 Watch = Callable[[list[Sweep], Iterator[Event]], Iterator[Event]]
 
 
@@ -49,18 +58,86 @@ def run(
     anything is written where the study cannot be run.
     """
     place = destination(place_of(study, out))
-    resolved = driver.resolve(study, trust_remote_code)
+    resolved = resolve(study, trust_remote_code)
     if check is not None:
         check(resolved)
-    running = driver.engine_of(engine, notice, workers, address)
-    found = folder.Run.create(place)
+    running = engine_of(engine, notice, workers, address)
+    run_folder = folder.Run.create(place)
     provenance = _provenance(resolved.device)
-    with found.writing(notice) as store, scratch.under(found.path):
-        folder.write(found.path / "study.yaml", study.dump(_resolved(resolved, provenance)))
+    with run_folder.writing(notice) as store, scratch.under(run_folder.path):
+        folder.write(run_folder.path / "study.yaml", study.dump(_resolved(resolved, provenance)))
         facts = {"study": _declared(resolved.study), "provenance": asdict(provenance)}
-        driver.drive(resolved, store, running, watch, facts)
-    found.report()
-    return found
+        drive(resolved, store, running, watch, facts)
+    run_folder.report()
+    return run_folder
+
+
+class Engine(Protocol):
+    """Takes sweeps and says what happens; where they run is its business."""
+
+    def submit(self, sweeps: list[Sweep]) -> None:
+        """Take sweeps to run."""
+        ...
+
+    def events(self) -> Iterator[Event]:
+        """Events of all sweeps, each sweep's in its order."""
+        ...
+
+
+def engine_of(
+    name: str, notice: Notice, workers: int | None = None, address: str | None = None
+) -> Engine:
+    """The engine called `name`; `workers` None lets it decide how many processes it uses.
+
+    `address` is the Ray cluster to join, None starts one here.
+    """
+    if name not in ENGINES:
+        raise unknown("engine", name, ENGINES)
+    if workers is not None and workers < 1:
+        raise RequestError(f"--workers is {workers}: give at least 1.")
+    return OnRay(notice, workers, address) if name == "ray" else Local(notice, workers)
+
+
+def drive(
+    resolved: Resolved,
+    store: Store,
+    engine: Engine,
+    watch: Watch,
+    facts: dict[str, Any],
+) -> None:
+    """Run what the store lacks; every event is stored as it comes.
+
+    `watch` is handed the sweeps to run and the events, and passes the events on.
+    """
+    planned = sweeps(resolved)
+    store.put_study(
+        _models(resolved),
+        resolved.infos,
+        resolved.items,
+        [cell.result(sweep, "success", None, None) for sweep in planned for cell in sweep.cells],
+        {"warnings": resolved.warnings(), **facts},
+    )
+    left = due(planned, store)
+    engine.submit(left)
+    for event in watch(left, engine.events()):
+        if isinstance(event, Answered):
+            store.put_answers(event.answers)
+        elif isinstance(event, Measured):
+            store.put_measurement(event.measurement)
+        elif isinstance(event, Finished):
+            store.put_cell(event.result)
+
+
+def _models(resolved: Resolved) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": resolved.names[role],
+            "role": role,
+            "id": ref.id,
+            **resolved.identities[role]._asdict(),
+        }
+        for role, ref in resolved.study.models.items()
+    ]
 
 
 def _declared(study: Study) -> dict[str, Any]:
@@ -90,7 +167,7 @@ def _declared(study: Study) -> dict[str, Any]:
 def _resolved(resolved: Resolved, provenance: Provenance) -> dict[str, Any]:
     """What names stood for when the study ran, for study.yaml."""
     return {
-        "models": {role: found._asdict() for role, found in resolved.identities.items()},
+        "models": {role: identity._asdict() for role, identity in resolved.identities.items()},
         "items": {task: len(items) for task, items in resolved.items.items()},
         "versions": dict(provenance.packages),
     }

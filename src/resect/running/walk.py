@@ -1,7 +1,6 @@
-"""One model, one recipe, rising levels: load once, walk the levels, ask at each.
+"""One sweep: load a model once, walk through the levels of a recipe, ask at each.
 
-`walk` yields what happens (answers, measurements, finished cells); who stores it is not its
-business.
+`walk` yields answers, measurements and finished cells; it stores nothing.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ from resect import methods
 from resect.ask import Asker, Budget
 from resect.ask.batch_check import departure
 from resect.errors import RunError
-from resect.measure import sizes as measure
-from resect.measure import workload
 from resect.methods.step import Context, Method
 from resect.models import loading
 from resect.models.loading import Loaded
 from resect.record import Answer, CellResult, Item, Measurement, Status, StepReport, TaskInfo
+from resect.running.measure import sizes as measure
+from resect.running.measure import workload
 from resect.spec import Calibration, CellSpec, Measure, ModelRef, Recipe, Step
 from resect.tasks import readers
 from resect.tasks.contract import chosen
@@ -130,7 +129,7 @@ def walk(sweep: Sweep, notice: Notice) -> Iterator[Event]:
                     ended.add(event.result.cell)
                 yield event
     except RunError as error:
-        # The model cannot be brought further (an update that does not converge, say).
+        # No further level can be reached (an update that does not converge, say).
         for cell in sweep.cells:
             if cell.spec.id not in ended:
                 yield Finished(cell.result(sweep, "failed", str(error), None))
@@ -184,22 +183,22 @@ def stand(
     if swept is None:
         yield Standing(*levels[0], model, reports)
         return
-    trunk, leaf = methods.make(steps[swept], sweep.seed), steps[swept + 1 :]
-    trunk.prepare(model, [level for level, _ in levels if level], context)
+    method, later = methods.make(steps[swept], sweep.seed), steps[swept + 1 :]
+    method.prepare(model, [level for level, _ in levels if level], context)
 
-    def at(level: float | None, name: str) -> Standing:
+    def standing(level: float | None, name: str) -> Standing:
         nonlocal model
-        found, report = trunk.apply(model if trunk.nested else copy.deepcopy(model), level)
-        if trunk.nested:
-            model = found
-        if not leaf:
-            return Standing(level, name, found, (*reports, report), report)
-        tip = copy.deepcopy(found) if trunk.nested else found
-        tip, more = apply_all(tip, leaf, sweep.seed, context)
-        return Standing(level, name, tip, (*reports, report, *more), report)
+        current, report = method.apply(model if method.nested else copy.deepcopy(model), level)
+        if method.nested:
+            model = current
+        if not later:
+            return Standing(level, name, current, (*reports, report), report)
+        final = copy.deepcopy(current) if method.nested else current
+        final, later_reports = apply_all(final, later, sweep.seed, context)
+        return Standing(level, name, final, (*reports, report, *later_reports), report)
 
     for level, name in levels:
-        yield at(level, name)  # not kept here: it is gone before the next one is made
+        yield standing(level, name)  # not kept here: it is gone before the next one is made
 
 
 def apply_all(
@@ -249,9 +248,9 @@ def _run(
 
 
 class Gauge:
-    """Measures the states of one sweep: sizes always, memory and speed as the study asks.
+    """Measures the states of one sweep: size always, memory and speed as the study asks.
 
-    A state that is shaped like the intact model is as large and as fast: that is measured once.
+    States with the shape of the intact model are as large and as fast, so they are measured once.
     """
 
     def __init__(self, sweep: Sweep, intact: PreTrainedModel, notice: Notice) -> None:
@@ -262,19 +261,19 @@ class Gauge:
 
     def read(self, state: str, standing: Standing) -> Measurement:
         """One state. The level is what the swept step reports, or the only step; intact it is 0."""
-        said = standing.swept
-        if said is None and len(standing.reports) == 1:
-            said = standing.reports[0]
+        swept = standing.swept
+        if swept is None and len(standing.reports) == 1:
+            swept = standing.reports[0]
         size, shape = measure.size(standing.model), measure.shape(standing.model)
-        found = self._workload(shape, standing)
+        work = self._workload(shape, standing)
         return Measurement(
             state=state,
-            measured_level=said.measured if said else None if standing.reports else 0.0,
+            measured_level=swept.measured if swept else None if standing.reports else 0.0,
             **size._asdict(),
-            peak_memory=found["peak_memory"] if found else None,
-            tokens_per_second=found["tokens_per_second"]["median"] if found else None,
+            peak_memory=work["peak_memory"] if work else None,
+            tokens_per_second=work["tokens_per_second"]["median"] if work else None,
             shape=shape,
-            workload=found,
+            workload=work,
             steps=tuple(asdict(report) for report in standing.reports),
         )
 

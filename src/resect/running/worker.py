@@ -1,6 +1,6 @@
-"""A process that runs sweeps: reads one on stdin, writes its events to stdout, until stdin ends.
+"""A process that runs sweeps: reads them on stdin, writes their events to stdout, until stdin ends.
 
-Started by `local`, which reads the events; nothing else is written to its stdout.
+Started by `local_engine`, which reads the events; nothing else is written to its stdout.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any, BinaryIO
 def main() -> int:
     """Sweeps in, (kind, event) pairs out: `event`, `notice` and, after each, `end`.
 
-    What goes wrong is said as text, `refused` where the request is wrong and else `failed`: an
-    exception of a library may not come through a pipe.
+    Errors are sent as text, `refused` for a wrong request and `failed` for the rest, because a
+    library's exception may not survive a pipe.
     """
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints goes to stderr

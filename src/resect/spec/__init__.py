@@ -1,6 +1,6 @@
-"""What is asked for: a study of models, recipes, levels and tasks. Frozen, validated, hashed.
+"""The request: a study of models, recipes, levels and tasks. Frozen, validated, hashed.
 
-`Study.load` and `Study.dump` read and write study YAML. Knows nobody but `errors` and `record`.
+`Study.load` and `Study.dump` read and write study YAML. Imports only `errors` and `record`.
 """
 
 from __future__ import annotations
@@ -11,22 +11,7 @@ from resect.spec.steps import BASELINE, Recipe, Scalar, Step, level, levels, wri
 from resect.spec.study import Calibration, Dtype, Measure, ModelRef, Study
 
 __all__ = [
-    "BASELINE",
-    "METHODS",
-    "Calibration",
-    "CellSpec",
-    "Dtype",
-    "Entry",
-    "Measure",
-    "ModelRef",
-    "Recipe",
-    "Scalar",
-    "StateSpec",
-    "Step",
-    "Study",
-    "entry_of",
-    "every_method",
-    "level",
-    "levels",
+    "BASELINE", "METHODS", "Calibration", "CellSpec", "Dtype", "Entry", "Measure", "ModelRef",
+    "Recipe", "Scalar", "StateSpec", "Step", "Study", "entry_of", "every_method", "level", "levels",
     "written",
-]
+]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What every part of a request is: frozen, without unknown fields, wrong in one sentence."""
+"""The base of every part of a request: frozen, no unknown fields, one sentence per mistake."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from resect.errors import RequestError, unknown
 
 
 class Frozen(BaseModel):
-    """Compared and hashed by value; a field that is not known is refused."""
+    """Compared and hashed by value; unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @classmethod
     def of(cls, **fields: Any) -> Self:
-        """From plain values; a mistake is one `RequestError` sentence."""
+        """Build from plain values; a mistake raises a one-sentence `RequestError`."""
         try:
             return cls(**fields)
         except ValidationError as error:
-            found = error.errors()
-            for one in found:  # a slip of the pen explains what is missing
-                if one["type"] == "extra_forbidden" and len(one["loc"]) == 1:
-                    raise unknown("field", str(one["loc"][0]), cls.model_fields) from None
-            first = found[0]
+            mistakes = error.errors()
+            for mistake in mistakes:  # a misspelt field also explains a missing one
+                if mistake["type"] == "extra_forbidden" and len(mistake["loc"]) == 1:
+                    raise unknown("field", str(mistake["loc"][0]), cls.model_fields) from None
+            first = mistakes[0]
             where = ".".join(str(part) for part in first["loc"])
             what = first["msg"].removeprefix("Value error, ")
             at = f" at {where}" if where else ""
-            raise RequestError(f"the {cls.__name__.lower()} is wrong{at}: {what}.") from None
+            raise RequestError(f"the {cls.__name__.lower()} is not valid{at}: {what}.") from None

@@ -1,7 +1,8 @@
-"""The methods that a step can name: one table, what each does and what its level counts.
+"""The table of methods: what each does, and what its level counts.
 
-A request is read by it (a step whose method has no level cannot be swept); `resect.methods` finds
-the classes. Installed packages add theirs through the entry point group `resect.methods`.
+Requests are checked against it (a step whose method has no level cannot be swept), and
+`resect.methods` finds the classes in it. Installed packages add methods through the entry point
+group `resect.methods`.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import NamedTuple
 
-from resect import plugins
 from resect.errors import RequestError
+from resect.spec import plugins
 
 GROUP = "resect.methods"
 
@@ -29,105 +30,85 @@ class Entry(NamedTuple):
     part: str | None = None
 
 
+def _weights(where: str, summary: str) -> Entry:
+    return Entry(f"resect.methods.weights.{where}", summary, "fraction of the weights", TARGETED)
+
+
+def _parts(where: str, summary: str, dose: str, part: str) -> Entry:
+    return Entry(f"resect.methods.parts.{where}", summary, f"fraction of the {dose}", part)
+
+
+TARGETED = "targeted weights"
 METHODS: dict[str, Entry] = {
-    "magnitude": Entry(
-        "resect.methods.weights.magnitude:Magnitude",
-        "smallest |w| to zero, by layer, row or over the whole model",
-        "fraction of the weights",
-        "targeted weights",
+    "magnitude": _weights(
+        "magnitude:Magnitude", "zero the smallest weights, by layer, by row or over the whole model"
     ),
-    "wanda": Entry(
-        "resect.methods.weights.wanda:Wanda",
-        "smallest |w| x input norm of every output row to zero",
-        "fraction of the weights",
-        "targeted weights",
+    "wanda": _weights("wanda:Wanda", "zero the smallest |w| x input norm in every output row"),
+    "sparsegpt": _weights(
+        "sparsegpt:SparseGpt", "second-order pruning; the remaining weights are adjusted"
     ),
-    "sparsegpt": Entry(
-        "resect.methods.weights.sparsegpt:SparseGpt",
-        "second-order pruning, the kept weights updated to make up for it",
-        "fraction of the weights",
-        "targeted weights",
-    ),
-    "ria": Entry(
-        "resect.methods.weights.ria:Ria",
-        "smallest relative importance x input norm to zero",
-        "fraction of the weights",
-        "targeted weights",
-    ),
-    "random": Entry(
-        "resect.methods.weights.random:Random",
-        "weights to zero at random, the control",
-        "fraction of the weights",
-        "targeted weights",
-    ),
-    "experts": Entry(
-        "resect.methods.parts.experts:Experts",
-        "routed experts of a mixture cut out, by what they add; the model gets smaller",
-        "fraction of the experts",
+    "ria": _weights("ria:Ria", "zero the smallest relative importance x input norm"),
+    "random": _weights("random:Random", "zero random weights, as a control"),
+    "experts": _parts(
+        "experts:Experts",
+        "remove routed experts of a mixture by how much they contribute",
+        "experts",
         "experts",
     ),
     "bnb-int8": Entry(
-        "resect.methods.packed.bnb:Int8",
-        "8 bits by bitsandbytes (LLM.int8)",
-        None,
+        "resect.methods.packed.bnb:Int8", "8 bits with bitsandbytes (LLM.int8)", None
     ),
     "bnb-nf4": Entry(
-        "resect.methods.packed.bnb:Nf4",
-        "4 bits by bitsandbytes (normal floats)",
-        None,
+        "resect.methods.packed.bnb:Nf4", "4 bits with bitsandbytes (normal floats)", None
     ),
     "torchao-int8": Entry(
-        "resect.methods.packed.torchao:Int8",
-        "8 bits by torchao, weights only",
-        None,
+        "resect.methods.packed.torchao:Int8", "8 bits with torchao, weights only", None
     ),
     "torchao-int4": Entry(
         "resect.methods.packed.torchao:Int4",
-        "4 bits by torchao, weights only, where the machine has kernels",
+        "4 bits with torchao, weights only, where the machine has kernels",
         None,
     ),
     "lora": Entry(
         "resect.recover.lora:Lora",
-        "tune back with low-rank adapters, merged with zeros kept (QLoRA over 4 bits)",
+        "retrain with low-rank adapters, merged; zeros stay zero (QLoRA over 4 bits)",
         None,
     ),
     "finetune": Entry(
-        "resect.recover.finetune:Finetune",
-        "tune back all weights, zeros kept",
-        None,
+        "resect.recover.finetune:Finetune", "retrain all weights; zeros stay zero", None
     ),
     "distill": Entry(
         "resect.recover.distill:Distill",
-        "tune back with adapters that learn from the intact model",
+        "retrain with adapters that learn from the intact model",
         None,
     ),
     "checkpoint": Entry(
         "resect.methods.packed.checkpoint:Checkpoint",
-        "somebody else's compressed model in place of this one",
+        "use a model that somebody else compressed instead of this one",
         None,
     ),
-    "neurons": Entry(
-        "resect.methods.parts.neurons:Neurons",
-        "MLP neurons cut out, the least task-specific first, reverse, by size or at random",
-        "fraction of the neurons",
+    "neurons": _parts(
+        "neurons:Neurons",
+        "remove MLP neurons: the least task-specific first, reversed, by size or at random",
+        "neurons",
         "neurons",
     ),
-    "nodes": Entry(
-        "resect.methods.parts.neurons:Nodes",
-        "nodes:0.2 cuts the 20 % of MLP neurons with the smallest weights out of every layer",
-        "fraction of the neurons",
+    "nodes": _parts(
+        "neurons:Nodes",
+        "remove the MLP neurons with the smallest weights from every layer (nodes:0.2 is 20 %)",
+        "neurons",
         "neurons",
     ),
-    "heads": Entry(
-        "resect.methods.parts.heads:Heads",
-        "attention heads cut out, in whole groups or evenly from every group",
-        "fraction of the heads",
+    "heads": _parts(
+        "heads:Heads",
+        "remove attention heads, in whole groups or evenly from every group",
+        "heads",
         "attention heads",
     ),
-    "blocks": Entry(
-        "resect.methods.parts.blocks:Blocks",
-        "whole decoder blocks cut out, the least influential first or at random",
-        "fraction of the blocks",
+    "blocks": _parts(
+        "blocks:Blocks",
+        "remove whole decoder blocks, the least influential first or at random",
+        "blocks",
         "decoder blocks",
     ),
 }

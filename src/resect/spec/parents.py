@@ -1,7 +1,7 @@
-"""Which model a specialist was tuned from: its card, else a small table of known parents.
+"""Which model a specialist was tuned from: by its card, or by a small table of known parents.
 
-A comparison of a specialist with a model that is not its parent mixes what the domain tuning did
-with whatever else sets the two apart (instruction tuning, another version).
+Comparing a specialist with a model that is not its parent mixes the effect of domain tuning with
+other differences (instruction tuning, another version).
 """
 
 from __future__ import annotations

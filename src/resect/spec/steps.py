@@ -1,4 +1,4 @@
-"""Levels, steps and recipes: what is done to a model, in words and as values."""
+"""Levels, steps and recipes: what is done to a model, as text and as values."""
 
 from __future__ import annotations
 
@@ -27,9 +27,11 @@ def level(value: Any) -> float:
     except InvalidOperation:
         raise RequestError(f"level {value!r} is not a number: give a decimal like 0.5.") from None
     if not number.is_finite() or number < 0:
-        raise RequestError(f"level {value} is out of range: give a fraction removed in [0, 1).")
+        raise RequestError(
+            f"level {value} is out of range: give the fraction to remove, from 0 to below 1."
+        )
     if number and not round(number, 6):
-        raise RequestError(f"level {value} is too small: six decimals are the finest.")
+        raise RequestError(f"level {value} is too small: use at most six decimals.")
     return float(round(number, 6))
 
 
@@ -41,24 +43,26 @@ def levels(value: str | float | Iterable[Any]) -> tuple[float, ...]:
     if isinstance(value, str) and ":" in value:
         parts = value.split(":")
         if len(parts) != 3:
-            raise RequestError(f"levels {value!r}: give start:stop:step, like 0:0.95:0.05.")
+            raise RequestError(
+                f"levels {value!r} cannot be read: write start:stop:step, like 0:0.95:0.05."
+            )
         start, stop, step = (Decimal(str(level(part))) for part in parts)
         if step <= 0:
-            raise RequestError(f"levels {value!r}: the step must be above 0.")
+            raise RequestError(f"levels {value!r}: the step must be greater than 0.")
         if (stop - start) / step > 10_000:
-            raise RequestError(f"levels {value!r}: more than 10,000 levels, take a larger step.")
-        found = tuple(level(start + step * i) for i in range(int((stop - start) / step) + 1))
+            raise RequestError(f"levels {value!r} are more than 10,000: use a larger step.")
+        numbers = tuple(level(start + step * i) for i in range(int((stop - start) / step) + 1))
     elif isinstance(value, str):
-        found = tuple(level(part) for part in value.split(","))
+        numbers = tuple(level(part) for part in value.split(","))
     elif isinstance(value, Iterable):
-        found = tuple(level(part) for part in value)
+        numbers = tuple(level(part) for part in value)
     else:
-        found = (level(value),)
-    if any(b <= a for a, b in pairwise(found)) or not found:
+        numbers = (level(value),)
+    if any(b <= a for a, b in pairwise(numbers)) or not numbers:
         raise RequestError(
-            f"levels {value!r} do not rise: list them from the lowest to the highest."
+            f"levels {value!r} do not increase: list them from lowest to highest, each once."
         )
-    return found
+    return numbers
 
 
 # ── steps and recipes ────────────────────────────────────────────────────────────────────────
@@ -107,9 +111,9 @@ class Step(Frozen):
             )
         options: dict[str, Scalar] = {}
         for part in filter(None, match["options"].split(",")):
-            key, found, value = part.partition("=")
-            if not found:
-                raise RequestError(f"step {text!r}: {part!r} is no key=value.")
+            key, equals, value = part.partition("=")
+            if not equals:
+                raise RequestError(f"step {text!r}: {part!r} is not key=value.")
             options[key.strip().replace("-", "_")] = _scalar(value)
         dose = match["level"] or None
         if dose and not _NUMBER.fullmatch(dose):  # a model, as in checkpoint:ORG/NAME
@@ -150,7 +154,7 @@ class Recipe(Frozen):
             value = [part for part in value.split(" + ") if part.strip() != "none"]
         if isinstance(value, list | tuple):
             return tuple(Step.parse(part) if isinstance(part, str) else part for part in value)
-        raise ValueError("steps must be a text like magnitude, or a list of them")
+        raise ValueError("steps must be text like magnitude, or a list of steps")
 
     @field_validator("levels", mode="before")
     @classmethod
@@ -174,7 +178,7 @@ class Recipe(Frozen):
 
     @property
     def swept(self) -> int | None:
-        """Index of the swept step, None where nothing is swept."""
+        """Index of the swept step, or None."""
         if not self.levels:
             return None
         return next((number for number, step in enumerate(self.steps) if step.open), None)
@@ -199,10 +203,12 @@ class Recipe(Frozen):
 
     def seeded(self, seeds: Any) -> list[Recipe]:
         """The same once for each of these seeds, or for 0 to N - 1."""
-        found = range(seeds) if type(seeds) is int and seeds > 0 else seeds
-        if isinstance(found, str | int) or not isinstance(found, Iterable):
-            raise RequestError(f"seeds {seeds!r}: give how many, or a list like [0, 1, 2].")
-        return [Recipe.of(**{**self.model_dump(), "seed": seed}) for seed in found]
+        numbers = range(seeds) if type(seeds) is int and seeds > 0 else seeds
+        if isinstance(numbers, str | int) or not isinstance(numbers, Iterable):
+            raise RequestError(
+                f"seeds {seeds!r} cannot be read: give a number of seeds, or a list like [0, 1, 2]."
+            )
+        return [Recipe.of(**{**self.model_dump(), "seed": seed}) for seed in numbers]
 
     def at(self, dose: float | None) -> tuple[Step, ...]:
         """The steps with the swept one at `dose`; at 0 it does nothing and is left out."""

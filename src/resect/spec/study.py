@@ -16,7 +16,7 @@ from resect.spec.steps import Recipe, levels
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 Measure = Literal["sizes", "shapes", "full"]
-"""Memory and speed: not at all, once for each shape of the model, or at every level."""
+"""When to measure memory and speed: never, once for each model shape, or at every level."""
 
 
 class ModelRef(Frozen):
@@ -67,39 +67,51 @@ class Study(Frozen):
     apply_chat_template: bool = Field(
         default=False, description="Ask in the model's own chat format."
     )
-    system_instruction: str | None = Field(default=None, description="A text before every prompt.")
+    system_instruction: str | None = Field(
+        default=None, description="Text placed before every prompt."
+    )
     max_new_tokens: int | None = Field(
-        default=None, ge=1, description="Longest answer in tokens; default: the task's own."
+        default=None, ge=1, description="Longest answer in tokens; default: set by each task."
     )
     variants: tuple[str, ...] = Field(
         default=(),
-        description="Ask label tasks once more, for reliability: permuted,swapped,unsure.",
+        description="Also ask label questions in these variants: permuted,swapped,unsure.",
     )
     seed: int = Field(
-        default=0, ge=0, lt=2**31, description="Seed of random methods and intervals."
+        default=0, ge=0, lt=2**31, description="Seed for random methods and intervals."
     )
-    batch_tokens: int | None = Field(default=None, ge=1, description="Padded tokens in a batch.")
+    batch_tokens: int | None = Field(
+        default=None, ge=1, description="Tokens in a batch, padding included; default: automatic."
+    )
     data_dir: str | None = Field(
         default=None, description="Folder of offline task files; default: the hub."
     )
     calibration: Calibration | None = None
     measure: Measure = Field(
         default="shapes",
-        description="Measure memory and speed of no state (sizes), of each shape (shapes), of all "
-        "(full).",
+        description="Measure memory and speed never (sizes), once for each model shape (shapes), "
+        "or at every level (full).",
     )
-    device: str = Field(default="auto", description="auto, cpu, cuda, cuda:N or spread.")
+    device: str = Field(
+        default="auto", description="auto, cpu, cuda, cuda:N, or spread (over all GPUs)."
+    )
     resamples: int = Field(
-        default=2000, ge=100, le=100_000, description="Bootstrap resamples; default 2000."
+        default=2000,
+        ge=100,
+        le=100_000,
+        description="Number of bootstrap resamples; default: 2000.",
     )
     margin: float | None = Field(
         default=None,
         gt=0,
         lt=1,
-        description="Largest loss that passes, like 0.05; default: each task's own.",
+        description="Largest loss that still passes, like 0.05; default: set by each task.",
     )
     alpha: float = Field(
-        default=0.025, gt=0, lt=0.5, description="One-sided error of the verdict; default 0.025."
+        default=0.025,
+        gt=0,
+        lt=0.5,
+        description="One-sided error rate of the verdict; default: 0.025.",
     )
     retain: float = Field(
         default=0.8,
@@ -126,23 +138,23 @@ class Study(Frozen):
     def _read_models(cls, value: Any) -> Any:
         if not isinstance(value, Mapping) or not value:
             raise ValueError("models must map a role (specialist, base, ...) to a model")
-        found = {}
+        models = {}
         for role, ref in value.items():
             ref = {"id": ref} if isinstance(ref, str) else ref
-            found[role] = {**ref, "role": role} if isinstance(ref, Mapping) else ref
-        return found
+            models[role] = {**ref, "role": role} if isinstance(ref, Mapping) else ref
+        return models
 
     @field_validator("tasks", mode="before")
     @classmethod
     def _read_tasks(cls, value: Any) -> Any:
-        found = value.split(",") if isinstance(value, str) else value
-        if not isinstance(found, list | tuple) or not all(isinstance(name, str) for name in found):
+        tasks = value.split(",") if isinstance(value, str) else value
+        if not isinstance(tasks, list | tuple) or not all(isinstance(name, str) for name in tasks):
             raise ValueError("tasks must be a list of names")
-        if not found:
-            raise ValueError("tasks is empty, name at least one")
-        if len(set(found)) != len(found):
-            raise ValueError("a task is named twice")
-        return found
+        if not tasks:
+            raise ValueError("tasks is empty: name at least one task")
+        if len(set(tasks)) != len(tasks):
+            raise ValueError("a task is listed twice")
+        return tasks
 
     @field_validator("variants", mode="before")
     @classmethod
@@ -153,7 +165,7 @@ class Study(Frozen):
     @classmethod
     def _is_a_folder_name(cls, value: str) -> str:
         if not re.fullmatch(r"\w[\w .+-]{0,99}", value):
-            raise ValueError("a name has letters, digits, blanks, points and dashes")
+            raise ValueError("a name may have letters, digits, spaces, dots, dashes and plus signs")
         return value
 
     @model_validator(mode="before")
@@ -167,26 +179,28 @@ class Study(Frozen):
         listed = [listed] if isinstance(listed, str | Mapping) else listed
         if not isinstance(listed, list | tuple):
             raise ValueError("recipes must be a list of steps, like [magnitude]")
-        found = []
+        recipes = []
         for entry in listed:
             if isinstance(entry, Recipe):
-                found.append(entry)
+                recipes.append(entry)
                 continue
             if not isinstance(entry, str | list | tuple | Mapping):
-                raise ValueError(f"recipe {entry!r} must be a text like magnitude, or a list")
+                raise ValueError(
+                    f"recipe {entry!r} must be text like magnitude, or a list of steps"
+                )
             fields = dict(entry) if isinstance(entry, Mapping) else {"steps": entry}
             seeds = fields.pop("seeds", None)
             recipe = Recipe.of(**fields)
             if "levels" not in fields and shared is not None and recipe.free:
                 recipe = recipe.model_copy(update={"levels": levels(shared)})
-            found += [recipe] if seeds is None else recipe.seeded(seeds)
-        return {**value, "recipes": tuple(found)}
+            recipes += [recipe] if seeds is None else recipe.seeded(seeds)
+        return {**value, "recipes": tuple(recipes)}
 
     @model_validator(mode="after")
     def _roles_are_there(self) -> Self:
         named = {role for recipe in self.recipes for role in recipe.roles}
         if named - set(self.models):
-            raise ValueError(f"no model has the role {sorted(named - set(self.models))[0]}")
+            raise ValueError(f"no model has the role {min(named - set(self.models))}")
         return self
 
     @classmethod
@@ -205,10 +219,12 @@ class Study(Frozen):
             where = " ".join(str(error).split())
             raise RequestError(f"the study file {path} is not valid YAML: {where}.") from None
         if not isinstance(fields, dict):
-            raise RequestError(f"the study file {path} holds no study: see studies/ for examples.")
+            raise RequestError(
+                f"the study file {path} does not describe a study: see studies/ for examples."
+            )
         if "treatments" in fields:
             raise RequestError(
-                f"the study file {path} has treatments, which are called recipes: rename that key."
+                f"the study file {path} has the old key `treatments`: rename it to `recipes`."
             )
         fields.pop("resolved", None)
         small = fields.pop("smoke", None)
@@ -238,14 +254,14 @@ class Study(Frozen):
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain YAML in which no key stands twice: the first of two would be dropped unseen."""
+    """Plain YAML that refuses a duplicate key; YAML itself would silently drop the first."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value:
             name = key.value if isinstance(key, yaml.ScalarNode) else None
             if name in seen and name != "<<":
-                raise yaml.MarkedYAMLError(None, None, f"{name} stands twice", key.start_mark)
+                raise yaml.MarkedYAMLError(None, None, f"{name} is given twice", key.start_mark)
             seen.add(name)
         return super().construct_mapping(node, deep)
 
@@ -256,16 +272,16 @@ def _smaller(fields: Mapping[str, Any], small: Any, path: str | Path) -> dict[st
     `levels` there stand in for all that the study sweeps, wherever it says so.
     """
     if not isinstance(small, Mapping):
-        raise RequestError(f"the study file {path} has no section smoke: run it without --smoke.")
-    found = {**fields, **small, "name": f"{fields.get('name', 'study')}-smoke"}
-    listed = fields.get("recipes")
-    if "levels" in small and "recipes" not in small and isinstance(listed, list):
-        found["recipes"] = [
-            {**one, "levels": small["levels"]}
-            if isinstance(one, Mapping) and "levels" in one
-            else one
-            for one in listed
+        raise RequestError(f"the study file {path} has no `smoke` section: run it without --smoke.")
+    smaller = {**fields, **small, "name": f"{fields.get('name', 'study')}-smoke"}
+    recipes = fields.get("recipes")
+    if "levels" in small and "recipes" not in small and isinstance(recipes, list):
+        smaller["recipes"] = [
+            {**recipe, "levels": small["levels"]}
+            if isinstance(recipe, Mapping) and "levels" in recipe
+            else recipe
+            for recipe in recipes
         ]
         if "levels" not in fields:
-            del found["levels"]
-    return found
+            del smaller["levels"]
+    return smaller

@@ -1,9 +1,9 @@
-"""The tasks: one table, name to class. Listing it loads no data and no torch.
+"""The table of tasks, name to class. Listing it loads no data and no torch.
 
-A name is `TASK`, or `TASK:ARGUMENT` where the table has `TASK:` (mmlu:anatomy, own:FILE.jsonl);
+A name is `TASK`, or `TASK:ARGUMENT` if the table has `TASK:` (mmlu:anatomy, own:FILE.jsonl);
 `:cot` after the name of a label or number task asks for reasoning before the answer. A name that
-stands for code (lm-eval:FILE.yaml) is refused unless whoever calls has allowed it. Installed
-packages add tasks through the entry point group `resect.tasks`.
+means code (lm-eval:FILE.yaml) is refused unless the caller allows it. Installed packages add
+tasks through the entry point group `resect.tasks`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from importlib import import_module
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any, cast
 
-from resect import plugins
 from resect.errors import RequestError, unknown
 from resect.record import TaskInfo
+from resect.spec import plugins
 from resect.tasks.contract import QuestionTask, Source, Task
 
-if TYPE_CHECKING:  # mypy proves that what the table holds are tasks
+if TYPE_CHECKING:  # so that mypy checks that these classes are tasks
     from resect.tasks.harness import Harness
 
     _PROOF: tuple[type[Task], ...] = (QuestionTask, Harness)
@@ -57,28 +57,28 @@ TASKS: dict[str, str] = {
     "wikitext2": "resect.tasks.perplexity:WikiText2",
     "perplexity:": "resect.tasks.perplexity:Perplexity",
 }
-"""A class is called without arguments; that of a name ending in `:` with what stands after it."""
+"""Classes take no argument, except for names ending in `:`, which take the text after it."""
 
 COT = ":cot"
 CODE = "lm-eval:"
 
 
 def runs_code(name: str) -> bool:
-    """Whether loading the task called `name` would run code that its name brings along."""
+    """Whether loading the task called `name` would run code of the file that it names."""
     from resect.tasks.harness import is_file
 
     return name.startswith(CODE) and is_file(name.removesuffix(COT))
 
 
 def get(name: str, trust_remote_code: bool = False) -> Task:
-    """The task called `name`; an unknown name answers with the nearest ones.
+    """The task called `name`; the error for an unknown name suggests the nearest ones.
 
-    `trust_remote_code`: whoever asks has allowed the code that a task may bring. Only what a user
-    asks for comes through here: stored answers are read by `resect.tasks.readers`.
+    `trust_remote_code` permits the code that a task may bring. Only tasks that a user names come
+    through here: stored answers are read by `resect.tasks.readers`.
     """
     if runs_code(name) and not trust_remote_code:
         raise RequestError(
-            f"{name} is a file whose code would be run: read it, then allow that with "
+            f"{name} is a file whose code would run: read it, then allow it with "
             "--trust_remote_code."
         )
     if name.endswith(COT):
@@ -93,15 +93,15 @@ def get(name: str, trust_remote_code: bool = False) -> Task:
         return cast(Task, _class(name)())
     if family + colon not in TASKS or (colon and not argument):
         raise _unknown(name)
-    made = _class(family + colon)
-    return cast(Task, made(argument) if colon else made())
+    task_class = _class(family + colon)
+    return cast(Task, task_class(argument) if colon else task_class())
 
 
 def listed() -> Iterator[TaskInfo]:
-    """What each line of the table is, in its order; no data is loaded."""
+    """A description of each entry of the table, in order; no data is loaded."""
     for name in (*TASKS, *installed()):
-        made = _class(name)
-        yield made.about if name.endswith(":") else made().describe(Source())
+        task_class = _class(name)
+        yield task_class.about if name.endswith(":") else task_class().describe(Source())
 
 
 @cache
@@ -118,10 +118,12 @@ def _class(name: str) -> Any:
 
 
 def _unknown(name: str) -> RequestError:
-    """The nearest names, arguments included; else the table's."""
+    """The error with the nearest names, arguments included, or else the whole table."""
     table = [key for key in (*TASKS, *installed()) if not key.endswith(":")]
     families = [key for key in TASKS if key.endswith(":")]
-    inner = [f"{key}{one}" for key in families for one in getattr(_class(key), "arguments", ())]
+    inner = [
+        f"{key}{argument}" for key in families for argument in getattr(_class(key), "arguments", ())
+    ]
     near = difflib.get_close_matches(name, [*table, *inner], cutoff=0.5)
     return unknown("task", name, near or [*table, *(_class(key).about.name for key in families)])
 

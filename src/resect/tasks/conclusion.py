@@ -1,4 +1,4 @@
-"""PubMedQA's abstracts without their conclusion, to be concluded in the model's own words.
+"""The abstracts of PubMedQA without their conclusion, which the model has to write.
 
 Jin et al. 2019 (arXiv:1909.06146), PQA-L, whose long answers are the authors' conclusions.
 """
@@ -18,7 +18,7 @@ ROWS = replace(pubmedqa.ROWS, fields={**pubmedqa.ROWS.fields, "long_answer": str
 
 
 class Conclusion(QuestionTask):
-    """From the abstract to the authors' conclusion, with what was copied counted."""
+    """Write the conclusion of an abstract; copied text is counted."""
 
     info = TaskInfo(
         name="pubmedqa-conclusion",
@@ -33,9 +33,7 @@ class Conclusion(QuestionTask):
         stop=("\n\n", "\nAbstract:"),
         primary="rouge_l",
         margin=0.02,
-        hub=ROWS.hub,
-        revision=ROWS.revision,
-        file=ROWS.file,
+        **ROWS.origin,
     )
     reader = Overlap()
     pool_name = "drawn by seed from the other abstracts"

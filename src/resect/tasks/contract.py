@@ -1,9 +1,8 @@
-"""The task contract: questions, the items they become, and what reads the answers. Torch-free.
+"""The task contract: questions, the items made of them, and the reader of the answers. No torch.
 
 A task has an `info` (`TaskInfo`), `items(source)`, `describe(source)` and a `reader`. Most tasks
-inherit `QuestionTask`: they say what their questions and prompts are, and it puts instructions,
-examples and chat turns around them. Label tasks inherit `LabelTask`, whose reader is
-`resect.parse`.
+inherit from `QuestionTask`: they define questions and prompts, and it adds instructions, examples
+and chat turns. Label tasks inherit from `LabelTask`, whose reader is `resect.parse`.
 """
 
 from __future__ import annotations
@@ -45,20 +44,20 @@ class Source:
 
 
 class Task(Protocol):
-    """What the rest of resect knows of a task."""
+    """What the rest of resect uses of a task."""
 
     @property
     def info(self) -> TaskInfo:
-        """What the task is, with the part of its protocol that no option changes."""
+        """A description of the task, with the part of its protocol that no option changes."""
         ...
 
     @property
     def reader(self) -> Reader:
-        """What reads its answers: one of `resect.tasks.readers`, which `describe` names."""
+        """The reader of its answers, one of `resect.tasks.readers`; `describe` names it."""
         ...
 
     def items(self, source: Source) -> list[Item]:
-        """The items in their fixed order; raises `RequestError` where the data is not at hand."""
+        """The items in their fixed order; raises `RequestError` if the data is not available."""
         ...
 
     def describe(self, source: Source) -> TaskInfo:
@@ -66,21 +65,21 @@ class Task(Protocol):
         ...
 
     def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
-        """How `text` answers `item`, by its reader; never an exception."""
+        """How the reader reads `text` as an answer to `item`; never raises."""
         ...
 
     def training(self, source: Source) -> Iterator[str]:
-        """Texts to learn the task from, none of them asked; `RequestError` where it has none."""
+        """Training texts, none of which is an item; raises `RequestError` if there are none."""
         ...
 
 
 class QuestionTask:
     """A task that turns questions into items: one prompt each, ending with a cue line.
 
-    A subclass gives `info` (its `protocol` says split and prompt; `describe` adds the rest),
-    `reader`, `questions` and `prompt`; `choices` where it has an options view; `num_fewshot` where
-    the form asked for has to be shown; `pool` where worked examples do not come from the questions
-    themselves, and then `pool_name`, which says from where.
+    A subclass defines `info` (its `protocol` names split and prompt; `describe` adds the rest),
+    `reader`, `questions` and `prompt`; `choices` if it has an options view; `num_fewshot` if the
+    answer format has to be shown; and `pool` with `pool_name` if worked examples do not come from
+    the questions themselves.
     """
 
     info: TaskInfo
@@ -96,11 +95,11 @@ class QuestionTask:
         raise NotImplementedError
 
     def prompt(self, question: Question) -> str:
-        """What is asked, without any answer; its last line asks for the answer."""
+        """The question as a prompt; its last line asks for the answer."""
         raise NotImplementedError
 
     def choices(self, question: Question) -> tuple[str, ...]:
-        """The continuations whose log-likelihoods are compared, one a label; empty for none."""
+        """The continuations whose log-likelihoods are compared, one per label; may be empty."""
         return ()
 
     def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
@@ -108,32 +107,32 @@ class QuestionTask:
         return self.reader.read(text, item, stopped)
 
     def description(self, question: Question) -> str:
-        """What stands before worked examples and question."""
+        """The text before worked examples and question."""
         return ""
 
     def pool(self, question: Question, source: Source) -> Sequence[Question]:
-        """The worked examples for `question`, in the order they are taken."""
+        """The worked examples for `question`, in order of use."""
         return self.shuffled("", source, lambda: self.questions(source))
 
     def shuffled(
         self, name: str, source: Source, make: Callable[[], Iterable[Question]]
     ) -> list[Question]:
-        """A pool in the order of its seed, made once."""
+        """A pool in seeded order, cached."""
         if (name, source) not in self._pools:
-            found = list(make())
-            random.Random(f"{source.seed} few-shot").shuffle(found)
-            self._pools[name, source] = found
+            questions = list(make())
+            random.Random(f"{source.seed} few-shot").shuffle(questions)
+            self._pools[name, source] = questions
         return self._pools[name, source]
 
     def limited(self, questions: Iterable[Question], limit: int | None) -> Iterator[Question]:
-        """The first `limit` questions; a task of several parts shares them out."""
+        """The first `limit` questions; a task with several parts divides them among the parts."""
         return islice(questions, limit)
 
     def items(self, source: Source) -> list[Item]:
-        """The questions as items, each with its worked examples and in its form.
+        """The questions as items, with worked examples, in the format asked for.
 
-        Of questions that are asked in the same words, the first is the parent of the others.
-        Variants come last, each with its question as its parent.
+        Of questions with the same words, the first is the parent of the others. Variants come
+        last, each with its question as its parent.
         """
         first: dict[str, str] = {}
         asked = []
@@ -142,13 +141,13 @@ class QuestionTask:
             if name != question.id and question.parent is None:
                 question = replace(question, parent=name)
             asked.append(question)
-        found = [self.item(question, source) for question in asked]
+        items = [self.item(question, source) for question in asked]
         again = source.variants if self.info.kind == "label" else ()
         for variant, question, changed in variants(asked, again, source.seed):
             item = self.item(changed, source)
             name = f"{question.id}~{variant}"
-            found.append(replace(item, id=name, parent=question.id, variant=variant))
-        return found
+            items.append(replace(item, id=name, parent=question.id, variant=variant))
+        return items
 
     def item(self, question: Question, source: Source) -> Item:
         """One question as an item; variants of a question become items here too."""
@@ -175,11 +174,11 @@ class QuestionTask:
         )
 
     def shown(self, question: Question) -> str:
-        """How a worked example is answered, with the blank before it."""
+        """The answer of a worked example, with its leading space."""
         return f" {question.shown or question.gold}"
 
     def shots(self, source: Source) -> int:
-        """How many worked examples: as asked for, else the task's own number."""
+        """The number of worked examples: as asked for, or the default of the task."""
         return self.num_fewshot if source.num_fewshot is None else source.num_fewshot
 
     def examples(self, question: Question, source: Source) -> list[Question]:
@@ -188,16 +187,16 @@ class QuestionTask:
         if not wanted:
             return []
         others = (q for q in self.pool(question, source) if not same(q, question))
-        found = list(islice(others, wanted))
-        if len(found) < wanted:
+        examples = list(islice(others, wanted))
+        if len(examples) < wanted:
             raise RequestError(
-                f"{self.info.name} has {len(found)} worked examples for {question.id}, {wanted} "
-                "are asked for: give a smaller --num_fewshot."
+                f"{self.info.name} has {len(examples)} worked examples for {question.id}, not "
+                f"the {wanted} asked for: give a smaller --num_fewshot."
             )
-        return found
+        return examples
 
     def training(self, source: Source) -> Iterator[str]:
-        """The worked examples of other splits, with their answers; a task may have none."""
+        """The worked examples of other splits, with answers; some tasks have none."""
         asked = list(self.questions(source))
         seen = set(map(self.prompt, asked))
         before, pool = len(seen), None
@@ -210,12 +209,12 @@ class QuestionTask:
                     yield prompt + self.shown(other)
         if len(seen) == before:
             raise RequestError(
-                f"{self.info.name} asks all it has, so there are no texts to learn it from: name "
-                "a text file instead."
+                f"{self.info.name} has no training texts, because it asks all of its questions: "
+                "name a text file instead."
             )
 
     def describe(self, source: Source) -> TaskInfo:
-        """`info` with its whole protocol in one sentence, and the budget asked for."""
+        """`info` with the complete protocol in one sentence, and the token limit asked for."""
         info = replace(self.info, reader=self.reader.name)
         return described(info, source, self.shots(source), self.pool_name, self.scoring())
 
@@ -244,9 +243,9 @@ class LabelTask(QuestionTask):
 
 
 def chosen(item: Item, scores: Sequence[float] | None, scored: str) -> str | None:
-    """What the label with the best score counts as, None where the scores are no numbers.
+    """What the label with the best score counts as, or None if a score is not finite.
 
-    `text-normalised` divides by the bytes of the choice, without the blank that sets it apart.
+    `text-normalised` divides by the bytes of the choice, without its leading space.
     """
     if not scores or not all(map(math.isfinite, scores)):
         return None
@@ -258,7 +257,7 @@ def chosen(item: Item, scores: Sequence[float] | None, scored: str) -> str | Non
 
 
 def described(info: TaskInfo, source: Source, shots: int, pool: str, scoring: str) -> TaskInfo:
-    """`info` with few-shots, form, budget and scoring in its protocol, as `source` asks."""
+    """`info` with examples, format, token limit and scoring in its protocol, as `source` asks."""
     budget = source.max_new_tokens or info.max_new_tokens
     parts = [
         info.protocol,

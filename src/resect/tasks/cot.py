@@ -1,8 +1,8 @@
-"""`TASK:cot`: the same questions, with reasoning before the answer and a tier that reads its end.
+"""`TASK:cot`: the same questions, with reasoning before the answer.
 
-Zero-shot reasoning after Kojima et al. 2022 (arXiv:2205.11916), with the form of the final
-answer named in the prompt. The text is read for its final answer alone; a text that the budget
-cut before one is `truncated`, a loop without end `degenerate` (stopped by length both).
+Zero-shot reasoning after Kojima et al. 2022 (arXiv:2205.11916); the prompt says what the final
+answer looks like. Only the final answer is read. A text cut off before it is `truncated`, an
+endless loop is `degenerate` (both end by length).
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from resect.tasks.question import Question
 from resect.tasks.readers import REASONED, Final
 
 BUDGET = 512
-"""Tokens for reasoning and answer together, unless `--max_new_tokens` says otherwise."""
+"""Token limit for reasoning and answer together; `--max_new_tokens` overrides it."""
 
 STOP = ("\nQuestion:", "\nContext:", "\nAbstract:")
-"""Where a base model goes on with a question of its own."""
+"""Where a base model would continue with a question of its own."""
 
 
 class Reasoned(QuestionTask):
@@ -83,7 +83,7 @@ def reasoned(inner: Task, name: str) -> Reasoned:
     plain = isinstance(inner, QuestionTask) and not isinstance(inner, Reasoned)
     if not isinstance(inner, QuestionTask) or not plain or inner.reader.kind not in REASONED:
         raise RequestError(
-            f"{name} has no :cot form: only label and number tasks whose prompts are resect's own "
-            "have one."
+            f"{name} has no :cot form: only label and number tasks with resect's own prompts have "
+            "one."
         )
     return Reasoned(inner)

@@ -52,9 +52,7 @@ class GSM8K(QuestionTask):
         max_new_tokens=256,
         stop=("Question:",),
         primary="exact_match",
-        hub=TEST.hub,
-        revision=TEST.revision,
-        file=TEST.file,
+        **TEST.origin,
     )
     reader = Number()
     num_fewshot = 5

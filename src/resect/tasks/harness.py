@@ -3,8 +3,8 @@
 Multiple choice becomes labels with its choices as continuations, so that the options view is the
 harness's `acc`. Of generate_until only tasks whose answers are a few labels can be read here.
 
-A YAML file is code: it names functions to call, and its templates are not walled in either. It is
-loaded only where code was allowed; a name is looked up among the tasks that the harness ships.
+A YAML file is code: it names functions to call, and its templates are not sandboxed. It is loaded
+only if code is allowed; a name is looked up among the tasks that come with the harness.
 """
 
 from __future__ import annotations
@@ -51,22 +51,23 @@ class Harness:
 
     @cached_property
     def task(self) -> Any:
-        """The harness's task object with its data; `RequestError` where it cannot be had."""
+        """The task object of the harness with its data; `RequestError` if it cannot be loaded."""
         manager = _manager(self.name, self.file)
         if self.file is None and self.name not in manager.task_index:  # else it would open a file
             raise unknown("lm-eval task", self.name, manager.all_subtasks)
         try:
-            found = manager.load([self.name if self.file is None else str(self.file)])["tasks"]
+            tasks = manager.load([self.name if self.file is None else str(self.file)])["tasks"]
         except Exception as error:  # a task's data or its own code may fail in any way
             raise RequestError(
                 f"lm-eval:{self.name} cannot be loaded ({type(error).__name__}: {error})."
             ) from None
-        if len(found) != 1:
-            some = ", ".join(f"lm-eval:{name}" for name in islice(found, 2))
+        if len(tasks) != 1:
+            some = ", ".join(f"lm-eval:{name}" for name in islice(tasks, 2))
             raise RequestError(
-                f"lm-eval:{self.name} is a group of {len(found)} tasks: name them, like {some}."
+                f"lm-eval:{self.name} is a group of {len(tasks)} tasks: name single tasks, like "
+                f"{some}."
             )
-        task = next(iter(found.values()))
+        task = next(iter(tasks.values()))
         _check(task, self.name)
         return task
 
@@ -142,8 +143,8 @@ class Harness:
         return self.reader.read(text, item, stopped)
 
     def training(self, source: Source) -> Iterator[str]:
-        """None: the harness tells few-shots and items apart in each task's own way."""
-        raise RequestError(f"{self.name} of lm-eval has no training texts: name a text file.")
+        """None: each task of the harness separates examples and items in its own way."""
+        raise RequestError(f"lm-eval:{self.name} has no training texts: name a text file instead.")
 
     def _items(self, source: Source) -> Iterator[Item]:
         for number, doc in enumerate(islice(self.task.eval_docs, source.limit)):
@@ -227,13 +228,13 @@ class Harness:
 
     def _targets(self) -> tuple[str, ...]:
         """The answers of a generate_until task, if they are few and short."""
-        found = [_text(self.task.doc_to_target(doc)) for doc in self.task.eval_docs]
-        labels = tuple(dict.fromkeys(found))
+        targets = [_text(self.task.doc_to_target(doc)) for doc in self.task.eval_docs]
+        labels = tuple(dict.fromkeys(targets))
         short = all(0 < len(label.split()) <= _WORDS for label in labels)
-        if not 2 <= len(labels) <= _MOST or not short or len(labels) == len(found):
+        if not 2 <= len(labels) <= _MOST or not short or len(labels) == len(targets):
             raise RequestError(
-                f"lm-eval:{self.name} asks for free text: of generate_until tasks only those with "
-                f"2 to {_MOST} short answers can be read, and multiple_choice tasks."
+                f"lm-eval:{self.name} asks for free text: only multiple_choice tasks, and "
+                f"generate_until tasks with 2 to {_MOST} different short answers, are supported."
             )
         return labels
 
@@ -268,19 +269,20 @@ def _index(manager: Any) -> Any:
 
 
 def _check(task: Any, name: str) -> None:
-    """Refuse what has no place here, in a sentence."""
+    """Raise `RequestError` for a task that is not supported."""
     kind = task.OUTPUT_TYPE
     if kind not in ("multiple_choice", "generate_until"):
         raise RequestError(
-            f"lm-eval:{name} is a {kind} task: multiple_choice and generate_until can be read."
+            f"lm-eval:{name} is a {kind} task: only multiple_choice and generate_until are "
+            "supported."
         )
     if getattr(task, "multiple_input", 0):
         raise RequestError(
-            f"lm-eval:{name} puts its choices into the prompt, one prompt each: not read here."
+            f"lm-eval:{name} has one prompt for each choice, which is not supported."
         )
     if callable(task.config.process_results):
         raise RequestError(
-            f"lm-eval:{name} scores answers with code of its own: only accuracy can be read."
+            f"lm-eval:{name} scores answers with its own code: only accuracy is supported."
         )
 
 

@@ -1,4 +1,4 @@
-"""Read rows of a hub dataset through `datasets`: revisions, offline cache, one-sentence errors."""
+"""Rows of a hub dataset, read with `datasets`: revisions, offline cache, clear errors."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def named(source: str) -> tuple[str, str | None]:
 
 
 def revision(name: str, config: str | None) -> str:
-    """The commit that `name` stands for, on the hub or in the cache; empty where neither tells."""
+    """The commit of `name` on the hub or in the cache; empty if unknown."""
     try:
         import datasets
 
         return str(datasets.load_dataset_builder(name, config).hash or "")
     except (ImportError, OSError, ValueError, RuntimeError):
-        return ""  # whoever reads the rows will say why
+        return ""  # reading the rows gives the reason
 
 
 def rows(
@@ -32,15 +32,15 @@ def rows(
         import datasets  # heavy, and only where no --data_dir is given
     except ImportError:
         raise RequestError(
-            f"dataset {name} comes from the hub: pip install 'resect[hub]', or give --data_dir."
+            f"dataset {name} is on the hub: pip install 'resect[hub]', or give --data_dir."
         ) from None
     try:
-        found = datasets.load_dataset(
+        dataset = datasets.load_dataset(
             name, config, split=split, revision=revision, streaming=streaming
         )
     except (OSError, ValueError, RuntimeError) as error:
         raise RequestError(
-            f"dataset {name} can neither be fetched nor found in the cache "
+            f"dataset {name} cannot be downloaded and is not in the cache "
             f"({type(error).__name__}): give offline files with --data_dir."
         ) from None
-    yield from found
+    yield from dataset

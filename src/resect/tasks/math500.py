@@ -49,9 +49,7 @@ class Math500(QuestionTask):
         max_new_tokens=512,
         stop=("\nProblem:",),
         primary="exact_match",
-        hub=ROWS.hub,
-        revision=ROWS.revision,
-        file=ROWS.file,
+        **ROWS.origin,
     )
     reader = Latex()
     pool_name = "worked solutions drawn by seed from the other problems"

@@ -1,4 +1,4 @@
-"""MedHallu: does a model prefer the true to a hallucinated answer, and does it notice one?
+"""MedHallu: does a model prefer the true answer to a hallucinated one, and does it detect those?
 
 Pandit et al. 2025 (arXiv:2502.14302), pqa_labeled: the questions and contexts of PubMedQA's PQA-L,
 each with its true answer and one that a language model made up. Hub:
@@ -70,7 +70,7 @@ def pairs(source: Source) -> Iterator[Pair]:
         answers = (row["correct_answer"], row["hallucinated_answer"])
         if answers[0] == answers[1]:
             raise RequestError(
-                f"{name}: the hallucinated answer is the correct one, word for word."
+                f"{name}: the hallucinated answer equals the correct one: correct the data file."
             )
         tags = {"difficulty": row["difficulty"], "category": row["category"]}
         yield Pair(name, row["question"], "".join(row["contexts"]), *answers, tags)

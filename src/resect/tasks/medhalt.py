@@ -1,4 +1,4 @@
-"""Med-HALT, the fake-questions test: where there is no answer, "I do not know" is right.
+"""Med-HALT, the fake-questions test: questions without an answer, where abstaining is right.
 
 Pal, Umapathi and Sankarasubbu 2023 (arXiv:2307.15343). Hub: openlifescienceai/Med-HALT, config
 reasoning_fake. Options that concede defeat count as abstaining too; which they are was found by
@@ -31,7 +31,7 @@ def _convert(row: Mapping[str, Any], number: int) -> Row:
         texts = [str(options[key]) for key in sorted(options, key=int)]
     except (ValueError, SyntaxError, TypeError, AttributeError):
         raise RequestError(
-            f"{ROWS.hub} row {number}: its options are no table of texts, give offline files with "
+            f"{ROWS.hub} row {number}: its options cannot be read. Give offline files with "
             "--data_dir."
         ) from None
     labels = [ascii_uppercase[i] for i, text in enumerate(texts) if ABSTAINS.search(text)]
@@ -71,9 +71,7 @@ class FakeQuestions(LabelTask):
         max_new_tokens=5,
         scored="letter",
         domain="medical",
-        hub=ROWS.hub,
-        revision=ROWS.revision,
-        file=ROWS.file,
+        **ROWS.origin,
     )
 
     def questions(self, source: Source) -> Iterator[Question]:
@@ -84,6 +82,11 @@ class FakeQuestions(LabelTask):
             texts = list(enumerate(row["options"]))
             random.Random(f"{source.seed} {row['id']}").shuffle(texts)
             labels = ascii_uppercase[: len(texts)]
+            abstaining = [
+                label
+                for label, (place, _) in zip(labels, texts, strict=True)
+                if ascii_uppercase[place] in row["abstain_labels"]
+            ]
             tags = {"origin": row["origin"]}
             tags |= {"subject": row["subject"].lower()} if row.get("subject") else {}
             yield Question(
@@ -92,17 +95,9 @@ class FakeQuestions(LabelTask):
                 gold=ABSTAIN,
                 labels=tuple(labels),
                 options={label: text for label, (_, text) in zip(labels, texts, strict=True)},
-                means={
-                    label: ABSTAIN
-                    for label, (place, _) in zip(labels, texts, strict=True)
-                    if ascii_uppercase[place] in row["abstain_labels"]
-                },
+                means=dict.fromkeys(abstaining, ABSTAIN),
                 tags=tags,
-                shown=next(
-                    label
-                    for label, (place, _) in zip(labels, texts, strict=True)
-                    if ascii_uppercase[place] in row["abstain_labels"]
-                ),
+                shown=abstaining[0],
             )
 
     def prompt(self, question: Question) -> str:

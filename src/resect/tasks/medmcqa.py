@@ -12,9 +12,8 @@ from typing import Any
 from resect.errors import RequestError
 from resect.record import TaskInfo
 from resect.tasks.contract import LabelTask, Source
-from resect.tasks.letters import lettered
 from resect.tasks.prompts import exam_prompt
-from resect.tasks.question import Question
+from resect.tasks.question import Question, lettered
 from resect.tasks.sources import Row, Rows
 
 LABELS = tuple("ABCD")
@@ -40,8 +39,8 @@ def _convert(row: Mapping[str, Any], number: int) -> Row:
 
 def _wrong_base(found: str) -> RequestError:
     return RequestError(
-        f"MedMCQA's answers do not count from 0 to 3 in this copy ({found}): the validation split "
-        f"of {ROWS.hub} at {str(ROWS.revision)[:7]} does."
+        f"this copy of MedMCQA does not number its answers from 0 to 3 ({found}): use the "
+        f"validation split of {ROWS.hub} at {str(ROWS.revision)[:7]}."
     )
 
 
@@ -74,13 +73,11 @@ class MedMCQA(LabelTask):
         max_new_tokens=5,
         scored="letter",
         domain="medical",
-        hub=ROWS.hub,
-        revision=ROWS.revision,
-        file=ROWS.file,
+        **ROWS.origin,
     )
 
     def questions(self, source: Source) -> Iterator[Question]:
-        """The questions in the order of the release; raises where the known row is not right."""
+        """The questions in the order of the release; raises if the known row has another answer."""
         for row in ROWS.read(source):
             if KNOWN.get(row["id"], row["answer"]) != row["answer"]:
                 raise _wrong_base(f"the answer to {row['id']} is {row['answer']}")

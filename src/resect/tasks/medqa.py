@@ -12,9 +12,8 @@ from typing import Any
 
 from resect.record import TaskInfo
 from resect.tasks.contract import LabelTask, Source
-from resect.tasks.letters import lettered
 from resect.tasks.prompts import exam_prompt
-from resect.tasks.question import Question
+from resect.tasks.question import Question, lettered
 from resect.tasks.sources import Row, Rows
 
 FIVE = Rows(
@@ -82,8 +81,6 @@ class FourOptions(MedQA):
         summary="USMLE exam questions with four options, the same 1,273 questions",
         protocol="US test split (1,273), four options, closed book, prompt of "
         "lm-evaluation-harness (medqa_4options)",
-        hub=FOUR.hub,
-        revision=FOUR.revision,
-        file=FOUR.file,
+        **FOUR.origin,
     )
     rows = FOUR

@@ -1,4 +1,4 @@
-"""MedQuAD: consumer health questions with long answers, a held-out part of them.
+"""MedQuAD: consumer health questions with long answers, on held-out topics.
 
 Ben Abacha and Demner-Fushman 2019 (arXiv:1901.08079). Hub: lavita/MedQuAD. A question is held out
 by the hash of what it is about, so that no disease is on both sides; recovery may train on the
@@ -67,9 +67,7 @@ class MedQuAD(QuestionTask):
         stop=("\nQuestion:",),
         primary="rouge_l",
         margin=0.02,
-        hub=ROWS.hub,
-        revision=ROWS.revision,
-        file=ROWS.file,
+        **ROWS.origin,
     )
     reader = Overlap()
     pool_name = "drawn by seed from the other held-out pairs"

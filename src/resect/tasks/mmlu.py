@@ -1,4 +1,4 @@
-"""MMLU: one subject, the medical or logical ones, and the selection of the pruning study.
+"""MMLU: single subjects, the medical ones, the logical ones, and those of the pruning study.
 
 Hendrycks et al. 2021 (arXiv:2009.03300). Hub: cais/mmlu, one config a subject, splits test and dev.
 """
@@ -13,9 +13,8 @@ from typing import Any, ClassVar
 from resect.errors import RequestError, unknown
 from resect.record import TaskInfo
 from resect.tasks.contract import LabelTask, Source
-from resect.tasks.letters import lettered
 from resect.tasks.prompts import letter_prompt, mmlu_prompt
-from resect.tasks.question import Question
+from resect.tasks.question import Question, lettered
 from resect.tasks.sources import Row, Rows
 
 LABELS = tuple("ABCD")
@@ -37,13 +36,9 @@ _NAMES = """
 """
 SUBJECTS = tuple(_NAMES.split())
 MEDICAL = (
-    "anatomy",
-    "clinical_knowledge",
-    "college_biology",
-    "college_medicine",
-    "medical_genetics",
+    "anatomy", "clinical_knowledge", "college_biology", "college_medicine", "medical_genetics",
     "professional_medicine",
-)
+)  # fmt: skip
 LOGIC = ("formal_logic", "logical_fallacies", "global_facts")
 _MEDICAL = dict.fromkeys(MEDICAL, "medical")
 _LOGIC = dict.fromkeys(LOGIC, "logic")
@@ -53,8 +48,8 @@ _LOBOTOMY = {**_LOGIC, "college_medicine": "medical", "clinical_knowledge": "med
 def _convert(row: Mapping[str, Any], number: int) -> Row:
     if not 0 <= row["answer"] < len(LABELS):
         raise RequestError(
-            f"cais/mmlu: question {number} of {row['subject']} has answer {row['answer']}, which "
-            "does not count from 0 to 3: read the pinned revision."
+            f"cais/mmlu: question {number} of {row['subject']} has answer {row['answer']}, not "
+            "0 to 3: read the pinned revision."
         )
     return {**row, "options": list(row["choices"]), "answer": LABELS[row["answer"]]}
 
@@ -78,9 +73,7 @@ _INFO = TaskInfo(
     protocol="test split of one subject, prompt of lm-evaluation-harness (its subject named first)",
     max_new_tokens=5,
     scored="letter",
-    hub=TEST.hub,
-    revision=TEST.revision,
-    file=TEST.file,
+    **TEST.origin,
 )
 
 
@@ -99,13 +92,13 @@ class Subjects(LabelTask):
                 yield _question(row, f"mmlu/{subject}/{number}", topic)
 
     def limited(self, questions: Iterable[Question], limit: int | None) -> Iterator[Question]:
-        """`limit` is shared out, so that every subject is there."""
+        """`limit` is divided among the subjects, so that each is included."""
         parts: dict[str, list[Question]] = {}
         for question in questions:
             parts.setdefault(question.tags["subject"], []).append(question)
         share, more = (None, 0) if limit is None else divmod(limit, max(1, len(parts)))
-        for number, got in enumerate(parts.values()):
-            yield from islice(got, None if share is None else share + (number < more))
+        for number, asked in enumerate(parts.values()):
+            yield from islice(asked, None if share is None else share + (number < more))
 
     def pool(self, question: Question, source: Source) -> Sequence[Question]:
         """The five dev rows of the question's subject, in their order."""
@@ -113,8 +106,8 @@ class Subjects(LabelTask):
             rows = _by_subject(DEV, self.topics, source)
             self._pools[DEV.file, source] = [
                 _question(row, f"mmlu/{subject}/dev/{number}", "")
-                for subject, got in rows.items()
-                for number, row in enumerate(got)
+                for subject, subject_rows in rows.items()
+                for number, row in enumerate(subject_rows)
             ]
         subject = question.tags["subject"]
         return [q for q in self._pools[DEV.file, source] if q.tags["subject"] == subject]
@@ -211,6 +204,8 @@ def _by_subject(rows: Rows, subjects: Iterable[str], source: Source) -> dict[str
 
 def _question(row: Row, name: str, topic: str) -> Question:
     if len(row["options"]) != len(LABELS):
-        raise RequestError(f"question {name} has {len(row['options'])} options, not four.")
+        raise RequestError(
+            f"question {name} has {len(row['options'])} options, not four: correct the data file."
+        )
     tags = {"subject": row["subject"], "topic": topic}
     return lettered(name, row["question"], row["options"], row["answer"], tags)

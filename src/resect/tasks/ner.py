@@ -46,10 +46,13 @@ class _Extraction(QuestionTask):
 
         if ("in turn", source) not in self._pools:
             drawn = self.shuffled("train", source, train)
-            full, bare = ([q for q in drawn if (q.gold != "[]") == any_] for any_ in (True, False))
-            turns = zip_longest(full[0::3], full[1::3], full[2::3], bare)
-            found = [q for q in chain.from_iterable(turns) if q is not None]
-            self._pools["in turn", source] = found
+            mentioning, bare = (
+                [q for q in drawn if (q.gold != "[]") == with_mentions]
+                for with_mentions in (True, False)
+            )
+            turns = zip_longest(mentioning[0::3], mentioning[1::3], mentioning[2::3], bare)
+            examples = [q for q in chain.from_iterable(turns) if q is not None]
+            self._pools["in turn", source] = examples
         return self._pools["in turn", source]
 
     def description(self, question: Question) -> str:
@@ -62,19 +65,19 @@ class _Extraction(QuestionTask):
         return f"Sentence: {question.context}\n{next(iter(self.reader.headings))}:"
 
     def _question(self, row: Row) -> Question:
-        found = list(dict.fromkeys((e["type"], e["text"]) for e in row["entities"]))
+        entities = list(dict.fromkeys((e["type"], e["text"]) for e in row["entities"]))
         lines = []
         for heading, kind in self.reader.headings.items():
-            mine = [mention for one, mention in found if one == kind]
-            lines.append(f"{heading}: {' | '.join(mine) or 'none'}")
+            mentions = [mention for type_, mention in entities if type_ == kind]
+            lines.append(f"{heading}: {' | '.join(mentions) or 'none'}")
         shown = "\n".join(lines).removeprefix(f"{next(iter(self.reader.headings))}: ")
         return Question(
             id=f"{self.info.name}/{row['id'].rpartition('-')[2]}",
             question="",
             context=" ".join(row["tokens"]),
-            gold=json.dumps(found, ensure_ascii=False),
+            gold=json.dumps(entities, ensure_ascii=False),
             shown=shown,
-            tags={"mentions": str(min(len(found), 4)) + "+" * (len(found) >= 4)},
+            tags={"mentions": str(min(len(entities), 4)) + "+" * (len(entities) >= 4)},
         )
 
 

@@ -1,4 +1,4 @@
-"""Read JSON Lines, one record a line: the offline files of a `data_dir`, or a user's own."""
+"""JSON Lines files: the offline files in a `data_dir`, or those of a user."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Kinds = Mapping[str, type | tuple[type, ...]]
 def rows(data_dir: Path | None, name: str, needed: Kinds) -> Iterator[dict[str, Any]]:
     """Records of `data_dir/name`, each with the `needed` fields of these types.
 
-    Raises `RequestError`, one sentence with the line's number, where that is not so.
+    Raises `RequestError` with the line number where a record is not like that.
     """
     if data_dir is None:
-        raise RequestError(f"this task reads {name}: say where it lies with --data_dir.")
+        raise RequestError(f"this task reads {name}: give the folder of that file with --data_dir.")
     path = data_dir / name
     if not path.is_file():
         raise RequestError(f"there is no {name} in {data_dir}: check --data_dir.")
@@ -28,18 +28,16 @@ def rows(data_dir: Path | None, name: str, needed: Kinds) -> Iterator[dict[str, 
 
 
 def opened(path: Path) -> TextIO:
-    """A text file of a user's own for reading: UTF-8, with or without the mark that editors on
-    Windows put first; decompressed where its name ends in .gz.
-    """
+    """A text file opened for reading: UTF-8, with or without a byte order mark; .gz is unpacked."""
     if path.suffix == ".gz":
         return cast(TextIO, gzip.open(path, "rt", encoding="utf-8-sig"))
     return path.open(encoding="utf-8-sig")
 
 
 def lines(path: Path, needed: Kinds) -> Iterator[dict[str, Any]]:
-    """Records of a JSON Lines file, compressed where its name ends in .gz; empty lines are none.
+    """Records of a JSON Lines file (.gz is unpacked); empty lines are skipped.
 
-    Raises `RequestError`, one sentence with the line's number, for a record that lacks a field.
+    Raises `RequestError` with the line number for a record that lacks a field.
     """
     if not path.is_file():
         raise RequestError(f"there is no file {path}: check the path.")
@@ -50,12 +48,15 @@ def lines(path: Path, needed: Kinds) -> Iterator[dict[str, Any]]:
                     continue
                 row = json.loads(line)
                 if not isinstance(row, dict):
-                    raise RequestError(f"{path} line {number} is no record.")
+                    raise RequestError(f"{path} line {number} is not a JSON object.")
                 for field, kind in needed.items():
                     if field not in row:
                         raise RequestError(f"{path} line {number} has no field {field!r}.")
                     if not isinstance(row[field], kind):
-                        raise RequestError(f"{path} line {number}: {field} is {row[field]!r:.40}.")
+                        raise RequestError(
+                            f"{path} line {number}: {field} has the wrong type "
+                            f"({row[field]!r:.40})."
+                        )
                 yield row
     except json.JSONDecodeError as error:
         raise RequestError(f"{path} line {number} is not JSON: {error.msg}.") from None

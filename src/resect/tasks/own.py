@@ -1,9 +1,8 @@
-"""A user's own questions: one JSON Lines file with question, options and answer, no code.
+"""A user's own questions, in one JSON Lines file with question, options and answer.
 
 `options` is a list of texts, or an object of labels and texts; `answer` is a label or the text of
-one option. `context`, `id`, `tags` and `reasoning` may be there. Where every row has the same few
-words as options and is answered by one of them (yes, no, maybe), they are the labels; all other
-options get letters.
+one option. `context`, `id`, `tags` and `reasoning` are optional. If all rows have the same
+short options (yes, no, maybe), these are the labels; otherwise options get letters.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from resect.tasks.prompts import context_prompt, letter_prompt
 from resect.tasks.question import Question
 
 FORM = '{"question": ..., "options": [...], "answer": ...}'
-_WORDS = 3  # a label of its own is at most so many words
+_WORDS = 3  # the longest option, in words, that can be a label
 
 
 class Own(LabelTask):
@@ -45,28 +44,30 @@ class Own(LabelTask):
 
     @cached_property
     def rows(self) -> list[Question]:
-        """The questions; raises `RequestError`, one sentence, for a file that has none."""
+        """The questions; raises `RequestError` for a file that cannot be read as questions."""
         fields: offline.Kinds = {"question": str, "options": (list, dict), "answer": (str, int)}
-        found: list[Mapping[str, Any]] = list(offline.lines(self.path, fields))
-        if not found:
-            raise RequestError(f"{self.path} is empty: write one JSON object a line, like {FORM}.")
-        words = _shared_words(found)
-        asked = [
+        records: list[Mapping[str, Any]] = list(offline.lines(self.path, fields))
+        if not records:
+            raise RequestError(
+                f"{self.path} is empty: write one JSON object per line, like {FORM}."
+            )
+        words = _shared_words(records)
+        questions = [
             _question(row, number, words, f"{self.path}, question {number}")
-            for number, row in enumerate(found, start=1)
+            for number, row in enumerate(records, start=1)
         ]
         seen: dict[str, int] = {}
-        for number, question in enumerate(asked, start=1):
+        for number, question in enumerate(questions, start=1):
             if seen.setdefault(question.id, number) != number:
                 raise RequestError(
-                    f"{self.path}, question {number}: id {question.id[4:]!r} was "
-                    f"given to question {seen[question.id]} already."
+                    f"{self.path}, question {number}: question {seen[question.id]} already has the "
+                    f"id {question.id[4:]!r}."
                 )
-        return asked
+        return questions
 
     @cached_property
     def info(self) -> TaskInfo:  # type: ignore[override]  # known once the file is read
-        """What the file asks."""
+        """The description of the task that the file defines."""
         labels = tuple(dict.fromkeys(label for q in self.rows for label in q.labels))
         letters = self.rows[0].options is not None
         return replace(
@@ -95,9 +96,7 @@ class Own(LabelTask):
 
 
 def _shared_words(rows: list[Mapping[str, Any]]) -> tuple[str, ...] | None:
-    """The options if every row has the same few words and is answered by one of them, else None:
-    they get letters then.
-    """
+    """The options that all rows share if they are short and one is the answer, or None."""
     first = rows[0]["options"]
     if not isinstance(first, list) or any(row["options"] != first for row in rows):
         return None
@@ -122,7 +121,7 @@ def _question(
         labels = words
     tags = row.get("tags") or {}
     if not isinstance(tags, dict):
-        raise RequestError(f"{where}: tags is no object of names and values.")
+        raise RequestError(f"{where}: tags must be an object of names and values.")
     return Question(
         id=f"own/{row.get('id', number)}",
         question=row["question"],
@@ -136,12 +135,14 @@ def _question(
 
 
 def _gold(answer: Any, labels: tuple[str, ...], options: Mapping[str, str], where: str) -> str:
-    """The label that `answer` names, itself or by its option's text."""
+    """The label that `answer` names, directly or by the text of its option."""
     if answer in labels:
         return str(answer)
     named = [label for label, text in options.items() if text == str(answer)]
     if named:
         return named[0]
-    said = f"{where}: answer {answer!r} is neither one of {', '.join(labels)} nor the text of one"
     hint = ": give the label or the text, not a number" if isinstance(answer, int) else ""
-    raise RequestError(f"{said}{hint}.")
+    raise RequestError(
+        f"{where}: answer {answer!r} is neither one of {', '.join(labels)} nor the text of an "
+        f"option{hint}."
+    )

@@ -29,12 +29,12 @@ REVISION = "b08601e04326c79dfdd32d625aee71d232d685c3"
 """The commit that WikiText is read at."""
 
 FEWEST = 20
-"""From so many documents on, windows of one document are resampled together."""
+"""With at least this many documents, the windows of a document are resampled together."""
 
 
 @dataclass(frozen=True)
 class Known:
-    """A set with a name: its offline file, its form, and where the hub has it."""
+    """A named data set: its offline file, its form, and its place on the hub."""
 
     file: str
     form: str
@@ -59,7 +59,7 @@ KNOWN = {
 
 
 class Perplexity(QuestionTask):
-    """Windows of a text as items with one choice: what is scored, after what comes before it."""
+    """Windows of a text as items: the prompt is the context, the only choice is what is scored."""
 
     reader = Score()
     about: ClassVar = TaskInfo(
@@ -78,18 +78,14 @@ class Perplexity(QuestionTask):
         self.what, self.window, self.stride = _read(argument)
         known = KNOWN.get(self.what)
         form = known.form if known else f"{self.what}, as it stands"
-        self.info = TaskInfo(
+        self.info = replace(
+            self.about,
             name=f"perplexity:{argument}",
-            kind="score",
             domain=known.domain if known else None,  # type: ignore[arg-type]
-            labels=(),
             summary=f"perplexity of {self.what}, in windows; shown, never judged",
             protocol=f"{form}, windows of {self.window} words, each scored by its last "
             f"{self.stride} (the first of a document from its start), words with the blanks before "
             "them, log-likelihoods summed over tokens, words and bytes; no text is generated",
-            max_new_tokens=0,
-            primary="perplexity",
-            scored="text",
             hub=known.hub if known else None,
             revision=REVISION if known and known.hub else None,
             file=known.file if known else None,
@@ -97,7 +93,7 @@ class Perplexity(QuestionTask):
         )
 
     def describe(self, source: Source) -> TaskInfo:
-        """Few-shots, chat turns and budgets do not touch a text."""
+        """Examples, chat turns and token limits do not apply to a text."""
         return self.info
 
     def questions(self, source: Source) -> Iterator[Question]:
@@ -126,7 +122,7 @@ class Perplexity(QuestionTask):
         return (question.gold,)
 
     def item(self, question: Question, source: Source) -> Item:
-        """The text as it stands, whatever form the study's questions have."""
+        """The plain text, whatever format the other questions of the study have."""
         return Item(
             id=question.id,
             prompt=question.context,
@@ -142,13 +138,13 @@ class Perplexity(QuestionTask):
         known = KNOWN.get(self.what)
         if known and (source.data_dir or known.hub is None):
             rows = offline.rows(source.data_dir, known.file, {"id": str, "text": str})
-            found: Iterable[tuple[str, str]] = ((row["id"], row["text"]) for row in rows)
+            documents: Iterable[tuple[str, str]] = ((row["id"], row["text"]) for row in rows)
         elif known or self.what.startswith("hub:"):
             name = known.hub if known and known.hub else self.what.removeprefix("hub:")
-            found = [("all", _joined(name, REVISION if known else None))]
+            documents = [("all", _joined(name, REVISION if known else None))]
         else:
-            found = _file(Path(self.what).expanduser())
-        return ((name, text) for name, text in found if text.strip())
+            documents = _file(Path(self.what).expanduser())
+        return ((name, text) for name, text in documents if text.strip())
 
 
 class WikiText2(Perplexity):
@@ -160,23 +156,23 @@ class WikiText2(Perplexity):
 
 
 def _read(argument: str) -> tuple[str, int, int]:
-    """What, window and stride; `RequestError` for what cannot be windows."""
+    """WHAT, window and stride; raises `RequestError` if they are not valid."""
     match = re.fullmatch(r"(.+?)(?:@(\d+)(?:/(\d+))?)?", argument)
     window = int((match and match[2]) or WINDOW)
     stride = int((match and match[3]) or max(1, window // 2))
     if match is None or not 1 <= stride <= window:
         raise RequestError(
-            f"perplexity:{argument}: write WHAT@WINDOW/STRIDE in words, the stride at most the "
-            "window, like wikitext2@256/128."
+            f"perplexity:{argument} cannot be read: write WHAT@WINDOW/STRIDE, like "
+            "wikitext2@256/128, counted in words, with a stride no larger than the window."
         )
     return match[1], window, stride
 
 
 def _words(text: str) -> list[str]:
-    """Words with the blanks before them; the blanks at the end go to the last one."""
-    found = re.findall(r"\s*\S+", text)
+    """Words with the spaces before them; trailing spaces belong to the last word."""
+    words = re.findall(r"\s*\S+", text)
     end = len(text) - len(text.rstrip())
-    return [*found[:-1], found[-1] + text[len(text) - end :]] if found and end else found
+    return [*words[:-1], words[-1] + text[len(text) - end :]] if words and end else words
 
 
 def _joined(name: str, revision: str | None) -> str:
@@ -200,7 +196,7 @@ def _file(path: Path) -> Iterator[tuple[str, str]]:
     except FileNotFoundError:
         known = ", ".join(KNOWN)
         raise RequestError(
-            f"there is no text at {path}: give a .txt or .jsonl file, hub:REPOSITORY, or one of "
+            f"there is no text file {path}: give a .txt or .jsonl file, hub:REPOSITORY, or one of "
             f"{known}."
         ) from None
     except (OSError, ValueError) as error:

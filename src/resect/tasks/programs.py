@@ -1,4 +1,4 @@
-"""Tasks answered with a program, which is run: opt-in only, behind walls (`resect.sandbox`).
+"""Tasks answered with a program, which is run in `resect.tasks.sandbox`, only with an opt-in.
 
 HumanEval (Chen et al. 2021, arXiv:2107.03374; hub: openai/openai_humaneval) and the hand-verified
 part of MBPP (Austin et al. 2021, arXiv:2108.07732; hub: google-research-datasets/mbpp, config
@@ -12,22 +12,22 @@ from dataclasses import replace
 from typing import Any
 
 from resect.record import Item, TaskInfo
-from resect.sandbox import programs
 from resect.tasks.contract import QuestionTask, Source
 from resect.tasks.question import Question
 from resect.tasks.readers import Program
+from resect.tasks.sandbox import programs
 from resect.tasks.sources import Row, Rows
 
 _RUN = f"run for {programs.LIMITS.seconds:g} s in {programs.LIMITS.memory >> 20} MB, walled in"
 
 
 class ProgramTask(QuestionTask):
-    """The gold is a program of tests; a question's context is the code that the answer goes on."""
+    """The gold is a program of tests; the context is the code that the answer continues."""
 
     reader = Program()
 
     def items(self, source: Source) -> list[Item]:
-        """The items, if programs may be run here; else `RequestError`."""
+        """The items; raises `RequestError` if programs may not be run here."""
         programs.check()
         return super().items(source)
 
@@ -66,9 +66,7 @@ class HumanEval(ProgramTask):
         max_new_tokens=512,
         stop=("\nclass ", "\ndef ", "\n#", "\nif ", "\nprint("),
         primary="pass@1",
-        hub=HUMANEVAL.hub,
-        revision=HUMANEVAL.revision,
-        file=HUMANEVAL.file,
+        **HUMANEVAL.origin,
     )
 
     def questions(self, source: Source) -> Iterator[Question]:
@@ -117,9 +115,7 @@ class Mbpp(ProgramTask):
         max_new_tokens=512,
         stop=("[DONE]",),
         primary="pass@1",
-        hub=MBPP.hub,
-        revision=MBPP.revision,
-        file=MBPP.file,
+        **MBPP.origin,
     )
     num_fewshot = 3
     pool_name = "the first of the prompt split"

@@ -1,6 +1,6 @@
-"""The prompt formats, and how examples, instructions and chat turns go around a question.
+"""The prompt formats, and how examples, instructions and chat turns are added to a question.
 
-Their bytes are pinned by tests: a changed blank is another test.
+Tests pin their bytes: one changed space makes another benchmark.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""PubMedQA, expert-labelled: the thousand as the pruning study asked them, and the test half.
+"""PubMedQA, expert-labelled: all 1,000 as the pruning study asked them, and the test half.
 
 Jin et al. 2019 (arXiv:1909.06146), PQA-L. Hub: qiaojin/PubMedQA, config pqa_labeled.
 """
@@ -68,9 +68,7 @@ class PubMedQA(LabelTask):
         max_new_tokens=10,
         scored="text",
         positive="yes",
-        hub=ROWS.hub,
-        revision=ROWS.revision,
-        file=ROWS.file,
+        **ROWS.origin,
     )
     between = ""
 

@@ -1,9 +1,12 @@
-"""A question before it becomes a prompt, and what is asked of two of them."""
+"""A question before it becomes a prompt, and how one with lettered options is made."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from string import ascii_uppercase
+
+from resect.errors import RequestError
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,29 @@ class Question:
     shown: str = ""
     reasoning: str = ""
     parent: str | None = None
+
+
+def lettered(
+    name: str,
+    question: str,
+    options: Sequence[str],
+    gold: str,
+    tags: Mapping[str, str],
+    reasoning: str = "",
+) -> Question:
+    """A question whose options get letters in their order; `gold` is the right one's letter."""
+    labels = tuple(ascii_uppercase[: len(options)])
+    if gold not in labels or len(options) < 2:
+        raise RequestError(f"question {name}: answer {gold!r} is not one of {', '.join(labels)}.")
+    return Question(
+        id=name,
+        question=question,
+        gold=gold,
+        labels=labels,
+        options=dict(zip(labels, map(str, options), strict=True)),
+        tags=tags,
+        reasoning=reasoning,
+    )
 
 
 def length(text: str) -> str:

@@ -1,7 +1,7 @@
-"""Readers: how an answer is read, from one fixed table, by the name stored with a task.
+"""Readers of answers: one fixed table, by the name stored with a task.
 
-What reads stored or foreign answers follows from the task's description (kind, labels, reader) and
-never from its name: a name may stand for a file, and a file for code.
+The reader of stored or imported answers follows from the description of the task (kind, labels,
+reader), never from its name: a name may mean a file, and a file may mean code.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from resect.parse.reading import Reading as Text
 from resect.parse.reading import visible
 from resect.parse.residue import without_answer
 from resect.record import ABSTAIN, Item, Kind, RawAnswer, Reading, Stopped, TaskInfo
-from resect.sandbox import programs
+from resect.tasks.sandbox import programs
 
 NOTHING = Reading(None, "", "", None)
-"""What was not asked for, or holds nothing that is scored."""
+"""The reading of a text that was not asked for, or holds nothing to score."""
 
 
 class Reader:
     """Reads the answers to tasks of one kind.
 
-    `version` is kept with every reading, so that an older one is read anew; without its numbers it
-    is the reader's name. `rereads` says whether a stored text may be read anew: a program is run
-    but once.
+    `version` is stored with every reading, so that older ones are read again; without its numbers
+    it is the name of the reader. `rereads` says whether stored texts may be read again: a program
+    is run only once.
     """
 
     kind: Kind
@@ -46,11 +46,11 @@ class Reader:
         return name_of(self.version)
 
     def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
-        """How `text` answers `item`; any text in, one `Reading` out, never an exception."""
+        """How `text` answers `item`: any text in, one `Reading` out; never raises."""
         raise NotImplementedError
 
     def answer(self, raw: RawAnswer, item: Item) -> Reading:
-        """How a raw answer is read: its text; nothing where no text was asked for."""
+        """The reading of a raw answer; nothing if no text was asked for."""
         return NOTHING if raw.stopped is None else self.read(raw.text, item, raw.stopped)
 
 
@@ -99,7 +99,7 @@ class Latex(Reader):
 
 
 class Spans(Reader):
-    """A list of mentions for each of the task's labels; the value is JSON, type and mention."""
+    """A list of mentions for each label; the value is JSON pairs of type and mention."""
 
     kind = "spans"
     version = "spans:1"
@@ -111,18 +111,18 @@ class Spans(Reader):
 
     def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
         """The lists in the text against those of the corpus."""
-        said, outcome, tier = spans.mentions(text, self.headings, item.context)
+        mentions, outcome, tier = spans.mentions(text, self.headings, item.context)
         wanted = _mentions(item)
-        counts = spans.agree(said or [], wanted, item.context)
-        value = None if said is None else json.dumps(said, ensure_ascii=False)
+        counts = spans.agree(mentions or [], wanted, item.context)
+        value = None if mentions is None else json.dumps(mentions, ensure_ascii=False)
         whole = counts.said + counts.wanted
-        score = 2 * counts.correct / whole if whole else float(said is not None)
+        score = 2 * counts.correct / whole if whole else float(mentions is not None)
         parts = {name: float(count) for name, count in counts._asdict().items()}
         return Reading(value, outcome, tier, score, parts)
 
 
 class Overlap(Reader):
-    """A free text against a reference, and what of it stands in the context; scored by ROUGE-L."""
+    """A free text against a reference and the context; scored by ROUGE-L."""
 
     kind = "text"
     version = "overlap:1"
@@ -135,38 +135,38 @@ class Overlap(Reader):
 
 
 class Program(Reader):
-    """A program, run with the gold as its tests; the context is the code that it goes on."""
+    """A program, run with the gold as its tests; the context is the code that it continues."""
 
     kind = "code"
     version = "program:2"
     rereads = False
 
     def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
-        """Run the program in the text with the tests; never without the opt-in.
+        """Run the program in the text with the tests, only with the opt-in.
 
-        What is no program (or was cut before it was one) holds no answer.
+        A text without a complete program holds no answer.
         """
         tests = item.gold or ""
         entry = _called(tests)
-        found, tier = code.program(text, item.context, entry)
-        if found is None:
+        source, tier = code.program(text, item.context, entry)
+        if source is None:
             return Reading(None, "degenerate", tier, 0.0)
         if not programs.allowed():
-            return Reading(found, "answer", "not run")
-        ran = programs.run(found, tests, item.context, entry)
-        if ran.how == "walls":
-            return Reading(found, "answer", "not run")
-        if ran.how == "syntax":
+            return Reading(source, "answer", "not run")
+        result = programs.run(source, tests, item.context, entry)
+        if result.how == "walls":
+            return Reading(source, "answer", "not run")
+        if result.how == "syntax":
             if stopped == "length":
                 return Reading(None, "truncated", "length", 0.0)
             outcome, _ = without_answer(Text(visible(text), (), {}, ""))
             return Reading(None, outcome, "syntax", 0.0)
         outcome = "answer" if tier == "continued" else "recovered"
-        return Reading(found, outcome, ran.how, float(ran.passed))
+        return Reading(source, outcome, result.how, float(result.passed))
 
 
 class Score(Reader):
-    """How likely a text is: no answer is read, the parts of its perplexity are kept."""
+    """The likelihood of a text: no answer is read, only the parts of its perplexity."""
 
     kind = "score"
     version = "score:1"
@@ -192,7 +192,7 @@ class Score(Reader):
 
 
 class Final(Reader):
-    """What a text that reasons ends with; what leads up to it is not read."""
+    """The final answer of a text that reasons; the reasoning is not read."""
 
     def __init__(self, inner: Reader) -> None:
         super().__init__(inner.labels)
@@ -202,11 +202,11 @@ class Final(Reader):
 
     def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
         """The final answer, read as the inner reader reads one."""
-        said = final.announced(text)
-        if said is not None:
-            found = self.inner.read(said, item, stopped)
-            if found.value is not None:
-                return replace(found, outcome="answer", tier="final")
+        answer = final.announced(text)
+        if answer is not None:
+            reading = self.inner.read(answer, item, stopped)
+            if reading.value is not None:
+                return replace(reading, outcome="answer", tier="final")
         finished = stopped != "length"
         if self.kind == "label":
             end = final.concluded(text, item.labels, item.options, item.question, finished)
@@ -226,35 +226,34 @@ READERS: Mapping[str, type[Reader]] = {
     "program": Program,
     "score": Score,
 }
-"""Every reader by the name that is stored; with `cot` before it, of the end of a text alone."""
+"""Every reader by its stored name; with `cot` before it, it reads only the final answer."""
 
 COT = "cot "
 REASONED: tuple[Kind, ...] = ("label", "number")
-"""Kinds of answers that reasoning may come before."""
+"""The kinds of answer that reasoning may precede."""
 
 
 def of(info: TaskInfo) -> Reader:
-    """What reads the answers to a task that is asked. Raises `RequestError` where none is named."""
-    found = _named(info.reader or "", info)
-    if found is None:
-        raise RequestError(f"task {info.name} ({info.kind}) names no reader of its kind.")
-    return found
+    """The reader for a task that is being asked; raises `RequestError` if it names none."""
+    reader = _named(info.reader or "", info)
+    if reader is None:
+        raise RequestError(f"task {info.name} names no reader for its kind, {info.kind}.")
+    return reader
 
 
 def again(info: TaskInfo, version: str = "") -> Reader | None:
-    """What reads the stored texts of a task anew; None where they stay as they were read.
+    """The reader that reads the stored texts of a task again, or None if they stay as read.
 
-    That is the reader which the description names; where it names none (it was written by an
-    earlier resect, or elsewhere), the one that read them, whose `version` is stored with them; else
-    that of labels, where the task has some.
+    It is the one that the description names; without that (the data is older or imported), the
+    one that read them, by its stored `version`; without that, the label reader for label tasks.
     """
     usual = "label" if info.kind == "label" else ""
-    found = _named(info.reader or name_of(version) or usual, info)
-    return found if found is not None and found.rereads else None
+    reader = _named(info.reader or name_of(version) or usual, info)
+    return reader if reader is not None and reader.rereads else None
 
 
 def fits(name: str, info: TaskInfo) -> bool:
-    """Whether `name` is a reader of this table, and one for tasks of this kind."""
+    """Whether `name` is a reader in the table for tasks of this kind."""
     return _named(name, info) is not None
 
 
@@ -266,16 +265,16 @@ def name_of(version: str) -> str:
 
 def _named(name: str, info: TaskInfo) -> Reader | None:
     bare = name.removeprefix(COT)
-    made = READERS.get(bare)
-    if made is None or made.kind != info.kind:
+    reader = READERS.get(bare)
+    if reader is None or reader.kind != info.kind:
         return None
     if bare == name:
-        return made(info.labels)
-    return Final(made(info.labels)) if made.kind in REASONED else None
+        return reader(info.labels)
+    return Final(reader(info.labels)) if reader.kind in REASONED else None
 
 
 def judged(parsed: parse.Parsed, item: Item) -> Reading:
-    """A parsed answer against the gold; where abstaining is on offer, a refusal abstains."""
+    """A parsed answer against the gold; if abstaining is an option, a refusal counts as that."""
     value, outcome = counted(item, parsed.answer), parsed.outcome
     if outcome == "refusal" and ABSTAIN in item.means.values():
         value, outcome = ABSTAIN, "recovered"
@@ -289,16 +288,16 @@ def counted(item: Item, label: str | None) -> str | None:
 
 
 def _mentions(item: Item) -> list[spans.Mention]:
-    """The gold mentions of an item; `RequestError` where somebody wrote them otherwise."""
+    """The gold mentions of an item; raises `RequestError` for another format."""
     try:
         return [(str(kind), str(mention)) for kind, mention in json.loads(item.gold or "[]")]
     except (TypeError, ValueError):
         raise RequestError(
-            f'item {item.id}: its gold is no list of mentions, like [["Disease", "anaemia"]].'
+            f'item {item.id}: its gold must be a list of mentions, like [["Disease", "anaemia"]].'
         ) from None
 
 
 def _called(tests: str) -> str:
     """The function that the tests call: in HumanEval the one handed to `check`."""
-    found = re.search(r"^check\((\w+)\)\s*$", tests, re.MULTILINE)
-    return found.group(1) if found else ""
+    match = re.search(r"^check\((\w+)\)\s*$", tests, re.MULTILINE)
+    return match.group(1) if match else ""

@@ -1,10 +1,10 @@
-"""Where a task's rows are: an offline file, a hub dataset at a pinned revision, or both."""
+"""The rows of a task: from an offline file, a hub dataset at a pinned revision, or either."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 from resect.errors import RequestError
 from resect.tasks import hub, offline
@@ -12,6 +12,14 @@ from resect.tasks.contract import Source
 from resect.tasks.offline import Kinds
 
 Row = dict[str, Any]
+
+
+class Origin(TypedDict):
+    """Where a task's rows come from, as fields of its `TaskInfo`."""
+
+    hub: str | None
+    revision: str | None
+    file: str
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,11 @@ class Rows:
     columns: Kinds = field(default_factory=dict)
     convert: Callable[[Mapping[str, Any], int], Row] | None = None
 
+    @property
+    def origin(self) -> Origin:
+        """Hub id, revision and offline file."""
+        return {"hub": self.hub, "revision": self.revision, "file": self.file}
+
     def read(self, source: Source) -> Iterator[Row]:
         """Rows in the layout of the file, from `source.data_dir` if given, else from the hub.
 
@@ -43,7 +56,7 @@ class Rows:
             for name, kind in self.columns.items():
                 if not isinstance(row.get(name), kind):
                     raise RequestError(
-                        f"{self.hub} row {number} has no usable column {name!r}: its layout is "
-                        "another one than resect reads, give offline files with --data_dir."
+                        f"{self.hub} row {number} has no usable column {name!r}: the layout of the "
+                        "dataset has changed. Give offline files with --data_dir."
                     )
             yield self.convert(row, number)

@@ -13,9 +13,8 @@ from typing import Any
 
 from resect.record import TaskInfo
 from resect.tasks.contract import LabelTask, Source
-from resect.tasks.letters import Places, lettered
 from resect.tasks.prompts import letter_prompt
-from resect.tasks.question import Question
+from resect.tasks.question import Question, lettered
 from resect.tasks.sources import Row, Rows
 
 
@@ -42,6 +41,16 @@ ROWS = Rows(
 )
 
 
+def _places(seed: int, count: int) -> Iterator[int]:
+    """Places for the right one of `count` options, in shuffled blocks that hold each place once.
+
+    So every letter is right equally often, except in an incomplete last block.
+    """
+    rng = random.Random(f"{seed} places of {count}")
+    while True:
+        yield from rng.sample(range(count), count)
+
+
 class TruthfulQA(LabelTask):
     """The one true answer among common misconceptions, two to thirteen options."""
 
@@ -56,18 +65,17 @@ class TruthfulQA(LabelTask):
         max_new_tokens=5,
         scored="letter",
         domain="general",
-        hub=ROWS.hub,
-        revision=ROWS.revision,
-        file=ROWS.file,
+        **ROWS.origin,
     )
 
     def questions(self, source: Source) -> Iterator[Question]:
         """The questions in the order of the release."""
-        places = Places(source.seed)
+        places: dict[int, Iterator[int]] = {}
         for row in ROWS.read(source):
             options = list(row["incorrect_answers"])
             random.Random(f"{source.seed} {row['id']}").shuffle(options)
-            place = places.place(len(options) + 1)
+            count = len(options) + 1
+            place = next(places.setdefault(count, _places(source.seed, count)))
             options.insert(place, row["best_answer"])
             tags = {name: row[name] for name in ("category", "type") if row.get(name)}
             name = row["id"].replace("-", "/")

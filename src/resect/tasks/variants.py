@@ -1,4 +1,4 @@
-"""Variants of questions: the same one asked again with one thing changed, to see what changes.
+"""Variants of questions: the same question asked again with one thing changed.
 
 `permuted`  the options in other places, each of them moved: is the same one chosen?
 `swapped`   the context of another question in place of its own: is the answer still given?
@@ -51,11 +51,11 @@ def swapped(question: Question, others: Sequence[Question], rng: random.Random) 
 
     One whose own answer is another, where there is such: a model that reads has to change its own.
     """
-    found = [q for q in others if q.context and q.context != question.context]
-    if not question.context or not found:
+    candidates = [q for q in others if q.context and q.context != question.context]
+    if not question.context or not candidates:
         return None
-    other = [q for q in found if q.gold != question.gold]
-    return replace(question, context=rng.choice(other or found).context)
+    different = [q for q in candidates if q.gold != question.gold]
+    return replace(question, context=rng.choice(different or candidates).context)
 
 
 def unsure(question: Question, others: Sequence[Question], rng: random.Random) -> Question | None:
@@ -101,6 +101,6 @@ def variants(
     for name in names:
         for question in asked:
             rng = random.Random(f"{seed} {name} {question.id}")
-            found = VARIANTS[name](question, asked, rng)
-            if found is not None:
-                yield name, question, found
+            variant = VARIANTS[name](question, asked, rng)
+            if variant is not None:
+                yield name, question, variant

@@ -18,8 +18,8 @@ from resect.errors import RequestError, RunError
 from resect.methods.masks import zeros
 from resect.methods.step import Applied, Method
 from resect.models import devices, loading
+from resect.models.scratch import Scratch
 from resect.record import StepReport
-from resect.scratch import Scratch
 
 LEFT = 0.05
 """A larger share of the targeted weights that stayed as they were makes a cell degraded."""

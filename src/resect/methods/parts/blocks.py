@@ -15,9 +15,9 @@ from transformers import PreTrainedModel
 
 from resect import anatomy
 from resect.anatomy.block_removal import keep_
-from resect.calibration.calibration_text import Tokens
-from resect.calibration.capture import blocks_in_turn, squares
 from resect.errors import RequestError, unknown
+from resect.methods.calibration.calibration_text import Tokens
+from resect.methods.calibration.capture import blocks_in_turn, squares
 from resect.methods.options import Seed
 from resect.methods.parts.structured import Group, Structured
 from resect.methods.rng import uniform

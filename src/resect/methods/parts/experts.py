@@ -28,9 +28,9 @@ from transformers import PreTrainedModel
 
 from resect.anatomy import mixtures as anatomy
 from resect.anatomy.mixtures import Mixture, Routing
-from resect.calibration.calibration_text import Tokens, name_of
-from resect.calibration.capture import Seen, blocks_in_turn, squares
 from resect.errors import RequestError, unknown
+from resect.methods.calibration.calibration_text import Tokens, name_of
+from resect.methods.calibration.capture import Seen, blocks_in_turn, squares
 from resect.methods.masks import removed
 from resect.methods.options import Seed, Whole
 from resect.methods.parts import naee

@@ -16,9 +16,9 @@ from transformers import PreTrainedModel
 from resect.anatomy import attention as heads
 from resect.anatomy.attention import Attention
 from resect.anatomy.config import describes, follow_
-from resect.calibration.calibration_text import Tokens
-from resect.calibration.capture import blocks_in_turn, squares
 from resect.errors import RequestError, unknown
+from resect.methods.calibration.calibration_text import Tokens
+from resect.methods.calibration.capture import blocks_in_turn, squares
 from resect.methods.masks import removed
 from resect.methods.options import Seed
 from resect.methods.parts.structured import Group, Structured

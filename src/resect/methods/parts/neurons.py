@@ -25,9 +25,9 @@ from transformers import PreTrainedModel
 from resect.anatomy import mlp
 from resect.anatomy.config import follow_
 from resect.anatomy.mlp import Mlp
-from resect.calibration.calibration_text import Tokens, name_of
-from resect.calibration.capture import blocks_in_turn, sizes
 from resect.errors import RequestError, unknown
+from resect.methods.calibration.calibration_text import Tokens, name_of
+from resect.methods.calibration.capture import blocks_in_turn, sizes
 from resect.methods.masks import removed
 from resect.methods.options import Count, Seed, Whole
 from resect.methods.parts.structured import Group, Structured

@@ -15,8 +15,8 @@ from transformers import PreTrainedModel
 
 from resect import anatomy
 from resect.anatomy import Block, Matrix
-from resect.calibration.capture import Moments, Spool, Statistic, blocks_in_turn, squares
 from resect.errors import RequestError, RunError, unknown
+from resect.methods.calibration.capture import Moments, Spool, Statistic, blocks_in_turn, squares
 from resect.methods.step import Applied, Context
 from resect.methods.targets import Targets
 from resect.methods.weights.scored import Scored

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from resect.calibration.capture import Moments
+from resect.methods.calibration.capture import Moments
 from resect.methods.options import Size
 from resect.methods.targets import Targets
 from resect.methods.weights.calibrated import Calibrated

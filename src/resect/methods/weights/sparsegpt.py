@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from resect.anatomy import Matrix
-from resect.calibration.capture import Moments, gram
 from resect.errors import RunError
+from resect.methods.calibration.capture import Moments, gram
 from resect.methods.masks import Pattern, all_but_n_of_m, lowest, removed
 from resect.methods.options import Size, Whole
 from resect.methods.targets import Targets

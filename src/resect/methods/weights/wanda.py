@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from resect.calibration.capture import Moments
+from resect.methods.calibration.capture import Moments
 from resect.methods.targets import Targets
 from resect.methods.weights.calibrated import Calibrated
 

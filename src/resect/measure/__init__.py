@@ -1,1 +1,0 @@
-"""What a model costs as it stands: sizes, memory, speed and energy, read off the artefact."""

@@ -1,0 +1,1 @@
+"""What a model costs: size, memory, speed and energy, measured on the model itself."""

@@ -1,0 +1,178 @@
+"""A fixed workload that measures memory and speed, on the CPU in a fresh process.
+
+A prompt of random tokens is read and answered greedily, one at a time (time to first token,
+seconds per answer, tokens per second), then eight prompts are read at once (prefill). After a
+warm-up, the median, minimum and maximum of the repeats are reported.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
+from transformers import AutoModelForCausalLM, DynamicCache, PreTrainedModel
+
+from resect.anatomy.stored import is_quantized
+from resect.errors import RunError
+from resect.models import devices
+from resect.models.loading import settled
+from resect.models.scratch import Scratch
+from resect.running.measure.energy import counter
+
+PROMPT, ANSWER, TOGETHER = 128, 32, 8
+"""Tokens of the prompt and of the answer, and prompts read at once."""
+_UNCOUNTED = {
+    # queries (B, H, T, D) with their keys and values, as torch counts it on other devices
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: (
+        lambda q, k, v, *_, out_shape=None, **__: sdpa_flop_count(q, k, v)
+    ),
+    # rows (N, I) each with its group's matrix (G, I, O)
+    torch.ops.aten._grouped_mm: (lambda a, b, *_, out_shape=None, **__: 2 * a[0] * a[1] * b[-1]),
+}
+REPEATS, ENOUGH = 5, 20.0
+"""At most so many repeats; no further one after so many seconds, but at least two."""
+
+
+def measured(model: PreTrainedModel) -> dict[str, Any]:
+    """Memory, speed, work and energy of a model under the workload (keys: docs/summary.md).
+
+    On the CPU in a fresh process, so that the peak is the model's and not this program's. Raises
+    `RunError` where that process ends badly.
+    """
+    if model.device.type != "cpu":
+        places = devices.all_of(model)
+        for place in places:
+            torch.cuda.synchronize(place)
+            torch.cuda.reset_peak_memory_stats(place)
+        idle = sum(map(torch.cuda.memory_allocated, places))
+        results = run(model)
+        peak = sum(map(torch.cuda.max_memory_allocated, places))
+        return {**results, "peak_memory": peak, "idle_memory": idle}
+    with Scratch("measure") as folder:
+        path = folder / "model"
+        if is_quantized(model):  # some packed tensors cannot be pickled
+            model.save_pretrained(path)
+        else:
+            torch.save(model, path)
+        done = subprocess.run(
+            [sys.executable, "-m", "resect.running.measure.workload", str(path)],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
+        )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise RunError(f"memory and speed could not be measured: {last}")
+    said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])  # libraries print before it
+    return said
+
+
+@torch.inference_mode()
+def run(model: PreTrainedModel) -> dict[str, Any]:
+    """The workload's numbers, without memory."""
+    text = model.config.get_text_config()
+    vocabulary, room = text.vocab_size, getattr(text, "max_position_embeddings", None)
+    prompt = PROMPT if room is None else min(PROMPT, room - ANSWER)
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(vocabulary, (TOGETHER, prompt), generator=generator).to(model.device)
+    energy = counter(devices.all_of(model))
+    first, answer, rest = [], [], []
+    began, spent = time.perf_counter(), 0.0
+    for number in range(REPEATS + 1):
+        before = energy() if energy else 0.0
+        seconds = _answer(model, ids[:1])
+        if number:  # the first is the warm-up
+            first.append(seconds[0])
+            answer.append(sum(seconds))
+            rest.append((ANSWER - 1) / seconds[1])
+            spent += energy() - before if energy else 0.0
+        if number >= 2 and time.perf_counter() - began > ENOUGH:
+            break
+    read = [_prefill(model, ids) for _ in range(len(answer) + 1)][1:]
+    return {
+        "prompt_tokens": prompt,
+        "answer_tokens": ANSWER,
+        "repeats": len(answer),
+        "threads": torch.get_num_threads(),
+        "time_to_first_token": _spread(first),
+        "seconds_per_answer": _spread(answer),
+        "tokens_per_second": _spread(rest),
+        "prefill_tokens_per_second": _spread([ids.numel() / seconds for seconds in read]),
+        "flops_per_token": _work(model, ids[:1]),
+        "joules_per_answer": spent / len(answer) if energy else None,
+    }
+
+
+def _work(model: PreTrainedModel, ids: Tensor) -> float | None:
+    """Floating-point operations per token of a prefill, two a multiply-add.
+
+    None where weights are quantized: their kernels are not known to torch's counter.
+    """
+    if is_quantized(model):
+        return None
+    with FlopCounterMode(display=False, custom_mapping=_UNCOUNTED) as counted:
+        model(ids, use_cache=False, logits_to_keep=1)
+    return float(counted.get_total_flops() / ids.shape[1])
+
+
+def _answer(model: PreTrainedModel, ids: Tensor) -> tuple[float, float]:
+    """Seconds to the first token, and seconds of the others."""
+    began = _now(model)
+    cache = DynamicCache(config=model.config)
+    out = model(ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
+    token = out.logits[:, -1].argmax(-1, keepdim=True)
+    middle = _now(model)
+    for _ in range(ANSWER - 1):
+        out = model(token, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        token = out.logits[:, -1].argmax(-1, keepdim=True)
+    return middle - began, _now(model) - middle
+
+
+def _prefill(model: PreTrainedModel, ids: Tensor) -> float:
+    began = _now(model)
+    model(ids, use_cache=False, logits_to_keep=1)
+    return _now(model) - began
+
+
+def _now(model: PreTrainedModel) -> float:
+    if model.device.type == "cuda":  # the first device has the last word: tokens are read there
+        torch.cuda.synchronize(model.device)
+    return time.perf_counter()
+
+
+def _spread(values: list[float]) -> dict[str, float]:
+    return {"median": statistics.median(values), "low": min(values), "high": max(values)}
+
+
+def _resident(field: str) -> int | None:
+    """`VmRSS` or `VmHWM` of this process in bytes, None where the system does not say."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    values = [line.split()[1] for line in lines if line.startswith(field)]
+    return int(values[0]) * 1024 if values else None
+
+
+def main(path: str) -> None:
+    """What the fresh process does: load, run, say."""
+    idle = _resident("VmRSS")
+    if Path(path).is_dir():
+        model = settled(AutoModelForCausalLM.from_pretrained(path))
+    else:
+        model = torch.load(path, weights_only=False)  # written by `measured` a moment ago
+    results = run(model)
+    print(json.dumps({**results, "peak_memory": _resident("VmHWM"), "idle_memory": idle}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
