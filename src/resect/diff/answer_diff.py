@@ -1,18 +1,18 @@
-"""The same questions asked in two runs: which right answers were lost and gained in every cell.
+"""Two runs on the same questions: the right answers that each cell lost and gained.
 
 Shapes: N items of a task, the items of both runs together.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from resect.findings.estimates import finite
 from resect.findings.frame import Key, TaskFrame, cells_of, frames
 from resect.findings.paired_test import asked_both, versus
 from resect.findings.rows import Level
@@ -99,17 +99,15 @@ def diff_answers(first: Run, second: Run, models: Mapping[str, str]) -> AnswerDi
         for key in frame.codes:
             which, model = key.model.split("/", 1)
             twin = key._replace(model=f"{SECOND if which == FIRST else FIRST}/{model}")
-            name = CellName(
-                model=model, recipe=key.recipe, seed=key.seed, level=key.level, view=key.view,
-                task=task,
-            )  # fmt: skip
+            name = CellName(**key._replace(model=model)._asdict(), task=task)
             if twin not in frame.codes:
                 only[which].append(name)
             elif which == FIRST:
                 cells.append(_cell(name, frame, given, key, twin))
     tests = [cell.p for cell in cells if cell.p is not None]
+    adjusted = iter(holm(tests))
     return AnswerDiff(
-        cells=_corrected(cells, holm(tests)),
+        cells=tuple(c if c.p is None else replace(c, p_holm=next(adjusted)) for c in cells),
         family=len(tests),
         only_first=tuple(only[FIRST]),
         only_second=tuple(only[SECOND]),
@@ -117,24 +115,18 @@ def diff_answers(first: Run, second: Run, models: Mapping[str, str]) -> AnswerDi
     )
 
 
-def _corrected(cells: Sequence[CellDiff], adjusted: Sequence[float]) -> tuple[CellDiff, ...]:
-    """The cells with the adjusted p-values of those that have a p, in their order."""
-    rest = iter(adjusted)
-    return tuple(cell if cell.p is None else replace(cell, p_holm=next(rest)) for cell in cells)
-
-
 def _tasks(
     first: Mapping[str, TaskInfo], second: Mapping[str, TaskInfo]
 ) -> tuple[dict[str, TaskInfo], list[str]]:
     """Tasks of both runs, and those that only share their name: other labels or another metric."""
-    shared = {name: info for name, info in first.items() if name in second}
-    alike = {
-        name: info
-        for name, info in shared.items()
-        if (info.kind, info.labels, info.primary)
-        == (second[name].kind, second[name].labels, second[name].primary)
-    }
-    return alike, [name for name in shared if name not in alike]
+    alike, unlike = {}, []
+    for name in (name for name in first if name in second):
+        what = [(info.kind, info.labels, info.primary) for info in (first[name], second[name])]
+        if what[0] == what[1]:
+            alike[name] = first[name]
+        else:
+            unlike.append(name)
+    return alike, unlike
 
 
 @dataclass(frozen=True)
@@ -189,26 +181,20 @@ def _cell(name: CellName, frame: TaskFrame, given: _Given, left: Key, right: Key
     asked = asked_both(frame, left, right)
     alike, same = given.alike(left, right, asked)
     cell = CellDiff(
-        model=name.model, recipe=name.recipe, seed=name.seed, level=name.level, view=name.view,
-        task=name.task,
+        **asdict(name),
         n=int(asked.sum()),
         only_first=int((frame.codes[left] != sk.MISSING).sum() - asked.sum()),
         only_second=int((frame.codes[right] != sk.MISSING).sum() - asked.sum()),
         same=int(alike.sum()),
         changed=int((~same).sum()),
-    )  # fmt: skip
+    )
     if not frame.skilled or not asked.any():
         return cell
     test = versus(frame, right, left)
     return replace(
         cell,
         metric=test.metric, lost=test.only_b, gained=test.only_a,
-        first=_finite(test.accuracy_b), second=_finite(test.accuracy_a),
-        difference=_finite(test.difference), low=_finite(test.low), high=_finite(test.high),
-        p=_finite(test.p), design_effect=_finite(test.design_effect),
+        first=finite(test.accuracy_b), second=finite(test.accuracy_a),
+        difference=finite(test.difference), low=finite(test.low), high=finite(test.high),
+        p=finite(test.p), design_effect=finite(test.design_effect),
     )  # fmt: skip
-
-
-def _finite(value: float) -> float | None:
-    """The value in Python's own type, None where it is not finite."""
-    return float(value) if math.isfinite(value) else None

@@ -68,9 +68,6 @@ KEYS: Mapping[type, tuple[str, ...]] = {
 OTHER = tuple(dict.fromkeys(field for key in KEYS.values() for field in key if field != "value"))
 """What names a row of a list that no type describes, as another version may write."""
 
-MODELS = ("model", "a", "b", "keeps", "loses")
-"""Fields that hold the name of a model."""
-
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 """A number in a sentence."""
 
@@ -138,18 +135,6 @@ def names_in(first: Sequence[Plain], second: Sequence[Plain], section: str) -> l
     known = set.intersection(*written) if written else set()
     row_type = row_types().get(section)
     return [field for field in (KEYS[row_type] if row_type else OTHER) if field in known]
-
-
-def renamed(value: Plain, names: Mapping[str, str]) -> Plain:
-    """The same findings with other names of models."""
-    if isinstance(value, Mapping):
-        return {
-            key: names.get(entry, entry)
-            if key in MODELS and isinstance(entry, str)
-            else renamed(entry, names)
-            for key, entry in value.items()
-        }
-    return [renamed(entry, names) for entry in value] if isinstance(value, list | tuple) else value
 
 
 def _named(entries: Sequence[Plain], fields: Sequence[str]) -> dict[tuple[Name, int], Plain]:
