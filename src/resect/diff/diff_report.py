@@ -11,13 +11,13 @@ from itertools import groupby
 from resect.diff.answer_diff import AnswerDiff, CellDiff
 from resect.diff.row_names import Plain
 from resect.diff.run_diff import FindingDiff, ModelPair, RunDiff
-from resect.diff.same_summary import Difference
+from resect.diff.same_summary import Difference, Kind
 from resect.report import formatting as text
 
 SENTENCE = re.compile(r"(?<=\.) (?=[A-Z])")
 """Where one sentence ends and another begins."""
 
-RUNS = ("first", "second")
+RUNS: tuple[Kind, ...] = ("first", "second")
 
 MOST = 10
 """Lines of a part; the rest is counted."""

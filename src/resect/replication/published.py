@@ -222,7 +222,7 @@ def _level_rows(read: ReadCurve) -> Iterator[PublishedLevel]:
 
 def _area_row(read: ReadCurve) -> PublishedArea:
     """Trapezoid areas over the levels, in units of the level as published."""
-    fields: dict[str, float | None] = {}
+    fields: dict[str, Any] = {}
     for prefix, metric in (
         ("", read.metric), ("accuracy_", "accuracy"), ("f1_labels_", "f1_labels"),
         ("skill_", "skill"),
