@@ -5,7 +5,7 @@ Shapes: N items of a task, the items of both runs together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
