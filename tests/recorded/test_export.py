@@ -65,7 +65,7 @@ def test_the_answers_alone_say_what_their_tasks_are(asked_again, tmp_path):
     back = audit(tmp_path / "out" / "answers.csv", tmp_path / "back").summary()
     assert same_summary(findings(asked_again.summary()), findings(back))
     (tmp_path / "out" / "answers.tasks.json").write_text("[]")
-    with pytest.raises(RequestError, match=r"answers\.tasks\.json: it should be a valid"):
+    with pytest.raises(RequestError, match=r"answers\.tasks\.json: it should be a JSON object"):
         audit(tmp_path / "out", tmp_path / "other")
 
 

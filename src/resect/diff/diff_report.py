@@ -56,7 +56,7 @@ def _findings(findings: FindingDiff, most: int | None) -> list[str]:
     only, values = findings.only, findings.values
     shown = [line for pair in findings.models for line in _model(pair)]
     if not (findings.verdicts or only or values or findings.reordered):
-        shown.append("the same findings")
+        shown.append("The findings are the same.")
     shown += _part("Asked differently", _by_row(findings.asked, most), most)
     words = [row for row in findings.verdicts if row.field != "headline"]
     headlines = [
@@ -68,7 +68,7 @@ def _findings(findings: FindingDiff, most: int | None) -> list[str]:
     if findings.reordered:
         shown += ["", f"In another order: {', '.join(findings.reordered)}"]
     listed = _by_row(values, None) if most is None else _numbers(values, findings.shared)
-    return shown + _part("What else differs in rows of both runs", listed, most)
+    return shown + _part("Other differences in rows of both runs", listed, most)
 
 
 def _part(title: str, listed: Sequence[str], most: int | None) -> list[str]:
@@ -84,9 +84,9 @@ def _model(pair: ModelPair) -> list[str]:
     """How the two models of a pair are known to be the same, where that must be told."""
     first, second = text.plain(pair.first), text.plain(pair.second)
     if pair.by == "role":
-        return [f"{second} is compared with {first}: each is the only {pair.role} without a "
-                "namesake in the other run."]  # fmt: skip
-    return [f"{first} has other weights in the second run."] if pair.weights == "other" else []
+        return [f"{second} is compared with {first}: each is the only {pair.role} whose name is "
+                "not in the other run."]  # fmt: skip
+    return [f"The weights of {first} differ between the runs."] if pair.weights == "other" else []
 
 
 # ── findings ────────────────────────────────────────────────────────────────────────────────────
@@ -198,14 +198,16 @@ def _answers(answers: AnswerDiff, most: int | None) -> list[str]:
 def _alike(cells: Sequence[CellDiff]) -> str:
     """How many answers are the same, in one line."""
     total, same = sum(cell.n for cell in cells), sum(cell.same for cell in cells)
-    clause = f"the same answers to {same:,} of {total:,} items in {_many(len(cells), 'cell')}"
+    clause = (
+        f"The answers to {same:,} of {total:,} items in {_many(len(cells), 'cell')} are the same"
+    )
     if same == total:
-        return clause
+        return f"{clause}."
     changed = sum(cell.changed for cell in cells)
     lost, gained = sum(cell.lost or 0 for cell in cells), sum(cell.gained or 0 for cell in cells)
     return (
-        f"{clause}, the same in other words or scores to {total - same - changed:,}, other ones to "
-        f"{changed:,}; right answers lost {lost:,}, gained {gained:,}"
+        f"{clause}, {total - same - changed:,} have the same label in other words or with other "
+        f"scores, {changed:,} have another label. Right answers: {lost:,} lost, {gained:,} gained."
     )
 
 
@@ -218,10 +220,10 @@ def _missing(answers: AnswerDiff) -> list[str]:
     ):
         parts = [f"{_many(items, 'more item')} in these cells"] if items else []
         parts += [_many(len(cells), "more cell")] if cells else []
-        shown += [f"only in the {run}: {' and '.join(parts)}"] if parts else []
+        shown += [f"Only in the {run}: {' and '.join(parts)}"] if parts else []
     if answers.unlike_tasks:
         names = ", ".join(map(text.plain, answers.unlike_tasks))
-        shown.append(f"not compared, because their labels or metrics differ: {names}")
+        shown.append(f"Not compared, because their labels or metrics differ: {names}")
     return shown
 
 

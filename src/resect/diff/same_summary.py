@@ -78,10 +78,13 @@ def load(value: SummarySource) -> Mapping[str, Plain]:
     path = path / "summary.json" if path.is_dir() else path
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RequestError(f"no readable summary at {path} ({error}).") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise RequestError(
+            f"there is no readable summary at {path} ({error}): give a run folder or its "
+            "summary.json."
+        ) from None
     if not isinstance(data, dict):
-        raise RequestError(f"no readable summary at {path} (it is no object).")
+        raise RequestError(f"{path} is no readable summary: give a run folder or its summary.json.")
     return data
 
 

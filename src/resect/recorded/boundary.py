@@ -23,6 +23,16 @@ LONGEST = 16 << 20
 MOST_LABELS = 100
 """Labels of a task or an item at most: codes of labels are stored in one byte."""
 
+_WORDS = {
+    "a valid string": "text",
+    "a valid number": "a number",
+    "a valid integer": "a whole number",
+    "a valid dictionary": "a JSON object",
+    "a valid list": "a list",
+    "a valid tuple": "a list",
+}
+"""What pydantic says was expected, and the plain words for it."""
+
 Kind = TypeVar("Kind")
 
 
@@ -43,7 +53,7 @@ def lines(file: File) -> Iterator[tuple[str, dict[str, Any]]]:
             continue
         row = _json(text, file, where)
         if not isinstance(row, dict):
-            raise RequestError(f"{where} is not a JSON object: write one object a line.")
+            raise RequestError(f"{where} is not a JSON object: write one object per line.")
         yield where, row
 
 
@@ -87,6 +97,8 @@ def _fault(error: ValidationError) -> str:
     if fault["type"] == "missing":
         return f"{field} is missing"
     _, should, rest = fault["msg"].partition(" should ")
+    for phrase, plain in _WORDS.items():
+        rest = rest.replace(phrase, plain)
     return f"{field} should {rest}" if should else f"{field} {fault['msg'].partition(', ')[2]}"
 
 

@@ -50,7 +50,7 @@ def checked(rows: Sequence[Recorded]) -> list[Recorded]:
             dose = "" if row.level is None else f" at {row.level:g}"
             raise RequestError(
                 f"{where} of {row.task} is answered twice by {row.model} under {row.recipe}{dose}: "
-                "keep one answer an item."
+                "keep one answer per item."
             )
         seen.add(key)
         whole.append(row)

@@ -174,8 +174,8 @@ def _clustered(task: str, asked: dict[str, Item]) -> tuple[dict[str, Item], list
     if not twins:
         return clustered, []
     other = sum(item.gold != clustered[str(item.parent)].gold for item in twins)
-    golds = f"({other} of them with another gold answer)" if other else "and with equal gold"
+    golds = f"({other} of them with another gold answer)" if other else "with the same gold answer"
     return clustered, [
-        f"{task}: {len(twins)} questions stand in it again, word for word {golds}; equal questions "
-        "are resampled together, so they do not count twice."
+        f"{task}: {len(twins)} questions repeat an earlier one word for word {golds}; repeats are "
+        "resampled together with it, so they do not count twice."
     ]

@@ -84,7 +84,7 @@ def _newest(samples: Sequence[str]) -> tuple[set[str], list[str]]:
     for name in samples:
         times[str(PurePosixPath(name).parent), _task(name)].append(name)
     notes = [
-        f"{folder}: {task} ran {len(names)} times, the newest is read."
+        f"{folder}: {task} ran {len(names)} times; only the newest run is read."
         for (folder, task), names in times.items()
         if len(names) > 1
     ]
@@ -153,8 +153,8 @@ def _text(sample: Sample, source: str) -> dict[str, Any]:
     """Fields of the row of a document that was answered in free text."""
     if sample.has_several_targets:
         raise RequestError(
-            f"{source}: document {sample.doc_id} has a list of right answers: not read, give "
-            "it one gold answer."
+            f"{source}: document {sample.doc_id} has a list of right answers, which is not "
+            "supported: give it one."
         )
     reading = sample.filtered_resps
     reading = reading[0] if isinstance(reading, list) and reading else reading

@@ -70,11 +70,11 @@ def _document(sample: Sample, delimiter: str, source: str) -> Scored:
         asked, scores = asked[: len(scores) // 2], scores[: len(scores) // 2]
     choices = tuple(text.removeprefix(delimiter) for text in asked)
     if len(choices) != len(scores):
-        raise RequestError(f"{where} has {len(scores)} scores of {len(choices)} choices.")
+        raise RequestError(f"{where} has {len(scores)} scores for {len(choices)} choices.")
     if len(choices) > len(LETTERS):
-        raise RequestError(f"{where} has more than {len(LETTERS)} choices: not read.")
+        raise RequestError(f"{where} has more than {len(LETTERS)} choices: leave it out.")
     if sample.has_several_targets and str(sample.target) not in choices:
-        raise RequestError(f"{where} has several right choices: not read.")
+        raise RequestError(f"{where} has several right choices: leave it out, or give it one.")
     return Scored(tuple(scores), choices, gold=0)
 
 

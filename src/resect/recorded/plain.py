@@ -83,7 +83,10 @@ def _row(row: Mapping[str, Any], where: str, source: str) -> Recorded:
     if labels and gold.strip():
         label = named(gold, (*labels, *recorded.means.values()))
         if label is None:
-            raise RequestError(f"{where}: gold {gold!r} is none of the labels {', '.join(labels)}.")
+            raise RequestError(
+                f"{where}: gold {gold!r} is none of the labels {', '.join(labels)}: write one of "
+                "them."
+            )
         gold = label
     return replace(
         recorded,

@@ -27,7 +27,7 @@ def roles(
         if len(several) > 1:
             raise RequestError(
                 f"{' and '.join(several)} are all called {role}: name one with --{role}, or audit "
-                "them apart."
+                "them separately."
             )
     place = {role: i for i, role in enumerate(PAIR)}
     return dict(sorted(named.items(), key=lambda pair: place.get(pair[1], len(PAIR))))

@@ -20,9 +20,9 @@ from resect.store.migrations import migrate
 
 _WORDS = {
     "item_sets": "lists of items",
-    "cells": "how cells ended",
+    "cells": "results of cells",
     "plan": "the plan",
-    "facts": "the study's facts",
+    "facts": "the description of the study",
 }
 _SHOWN = 5
 """Damaged cells that a sentence names."""
@@ -81,8 +81,8 @@ class Damaged(RequestError):
         how = (
             "audit the same data into this folder again to rebuild it"
             if health.audit
-            else f"run `resect run {path.parent}/study.yaml --out {path.parent}`, which asks again "
-            "what is lost"
+            else f"run `resect run {path.parent}/study.yaml --out {path.parent}`, which asks for "
+            "the lost answers again"
         )
         super().__init__(f"{path} is damaged ({health}): {how}.")
         self.health = health
@@ -212,6 +212,6 @@ def _name(row: checksums.Row) -> str:
 def mended(path: Path, health: Health) -> str:
     """The notice that a damaged store was repaired."""
     return (
-        f"{path} was damaged ({health}): what is lost is asked again, and the damaged file is kept "
-        f"as {path.name}.damaged."
+        f"{path} was damaged ({health}): lost answers are asked for again, and the damaged file "
+        f"is kept as {path.name}.damaged."
     )
