@@ -9,18 +9,28 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields as fields_of
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from resect.errors import RequestError
 from resect.record import TaskInfo
-from resect.recorded import files, lm_eval_files
+from resect.recorded import boundary, files, lm_eval_files
 from resect.recorded.describe import LETTERS, LONGEST_LABEL, SHORT_LIST
 from resect.recorded.lm_eval_files import Results, Sample, Subject, TaskConfig
 from resect.recorded.lm_eval_names import RESULTS, SAMPLES, readings, subject_of
 from resect.recorded.lm_eval_scored import Scored, accuracies, differing, scored
-from resect.recorded.row import Recorded, RecordedStudy
+from resect.recorded.row import ROW, Recorded, RecordedStudy
+
+DOCUMENT = (
+    "gold", "labels", "options", "choices", "tags", "recorded", "score", "means", "parent",
+    "variant", "context", "stopped",
+)  # fmt: skip
+"""Fields of a row that stand in the document of a sample that resect exported."""
+
+OTHER = tuple(field.name for field in fields_of(Recorded) if field.name not in DOCUMENT)
+"""The other fields of a row."""
 
 
 def matches(names: list[str]) -> bool:
@@ -121,11 +131,16 @@ def _answers(
             source=file.name,
             **own,
         )
-        if info:  # resect exported it: the item as it was
-            document = dict(lm_eval_files.document(sample, file.name))
-            row = replace(row, task=info.name, **document)
-        rows.append(row)
+        rows.append(_exported(row, sample, info) if info else row)
     return rows, computed
+
+
+def _exported(row: Recorded, sample: Sample, info: TaskInfo) -> Recorded:
+    """A row of a file that resect exported: the item as its document has it."""
+    fields = {name: getattr(row, name) for name in OTHER}
+    fields |= {name: sample.doc[name] for name in DOCUMENT if sample.doc.get(name) is not None}
+    fields |= {"task": info.name, "item": sample.doc.get("id")}
+    return boundary.value(ROW, fields, f"{row.source}: document {sample.doc_id}")
 
 
 def _choices(documents: Sequence[Scored], delimiter: str) -> Iterator[dict[str, Any]]:

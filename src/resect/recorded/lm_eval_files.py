@@ -8,11 +8,11 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from resect.errors import RequestError
-from resect.record import Stopped, TaskInfo
+from resect.record import TaskInfo
 from resect.recorded import boundary
 from resect.recorded.describe import exported
 from resect.recorded.files import File
-from resect.recorded.row import Finite, Level, Name, Number, Tags, Texts, Words
+from resect.recorded.row import Level, Name, Number
 
 LONGEST_TARGET = 10_000
 """Characters of a target that is parsed to see whether it is a list of answers."""
@@ -94,24 +94,6 @@ class Sample(Foreign):
         return isinstance(target, list)
 
 
-class Document(Foreign):
-    """The document of a sample that resect exported: the item as it was."""
-
-    item: Annotated[str, Field(alias="id")]
-    gold: str
-    labels: Words
-    options: Texts | None
-    tags: Tags
-    recorded: str | None
-    choices: Words
-    score: Finite | None
-    means: Texts = Field(default_factory=dict)
-    parent: str | None = None
-    variant: str | None = None
-    context: str = ""
-    stopped: Stopped = None
-
-
 class Subject(NamedTuple):
     """Who answered, and the words that this was inferred from ("" where it was said)."""
 
@@ -159,8 +141,7 @@ class Results(Foreign):
     model_name: Name | None = None
 
 
-_SAMPLE, _RESULTS = TypeAdapter(Sample), TypeAdapter(Results)
-_DOCUMENT, _SUBJECT = TypeAdapter(Document), TypeAdapter(Subject)
+_SAMPLE, _RESULTS, _SUBJECT = TypeAdapter(Sample), TypeAdapter(Results), TypeAdapter(Subject)
 
 
 def results(file: File) -> Results:
@@ -181,11 +162,6 @@ def samples(file: File) -> list[Sample]:
     if not documents:
         raise RequestError(f"{file.name} has no rows: leave the file out, or record it again.")
     return list(documents.values())
-
-
-def document(sample: Sample, source: str) -> Document:
-    """The document of a sample in a file that resect exported."""
-    return boundary.value(_DOCUMENT, sample.doc, f"{source}: document {sample.doc_id}")
 
 
 def subject(config: Config, name: str) -> Subject:

@@ -14,14 +14,14 @@ from resect.record import TaskInfo
 from resect.recorded import boundary, files
 from resect.recorded.align import named
 from resect.recorded.describe import exported
-from resect.recorded.row import Recorded, RecordedStudy
+from resect.recorded.row import ROW, Recorded, RecordedStudy
 from resect.store.formulas import unguarded
 
 ENDINGS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz")
 ANSWERS, ASIDE, TASKS = "answers.csv", ("cells.csv", "measurements.csv"), "answers.tasks.json"
 """What `resect export` writes: the answers, what no audit reads, and what the tasks are."""
 
-_ROW, _TASKS = TypeAdapter(Recorded), TypeAdapter(dict[str, Any])
+_TASKS = TypeAdapter(dict[str, Any])
 
 
 def matches(names: list[str]) -> bool:
@@ -75,7 +75,7 @@ def _records(file: files.File) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _row(row: Mapping[str, Any], where: str, source: str) -> Recorded:
     recipe = "none" if "level" not in row else "compressed"
-    recorded = boundary.value(_ROW, {"recipe": recipe, **row, "source": source}, where)
+    recorded = boundary.value(ROW, {"recipe": recipe, **row, "source": source}, where)
     if recorded.text is None and not recorded.option_scores:
         raise RequestError(f"{where} has neither text nor option_scores: give one of them.")
     labels = recorded.labels or tuple(recorded.options or ())

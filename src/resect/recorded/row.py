@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter
 from pydantic_core import from_json
 
 from resect.record import Stopped, TaskInfo
@@ -87,6 +87,10 @@ class Recorded:
     context: str = ""
     stopped: Stopped = None
     source: str = ""
+
+
+ROW = TypeAdapter(Recorded)
+"""Makes a `Recorded` row of plain data, which may be of any shape."""
 
 
 @dataclass(frozen=True)
