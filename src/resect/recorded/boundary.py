@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
@@ -32,6 +33,12 @@ _WORDS = {
     "a valid tuple": "a list",
 }
 """What pydantic says was expected, and the plain words for it."""
+
+_ASIDE = re.compile(r" or instance of \w+| after validation|, unable to parse.*")
+"""What pydantic says besides."""
+
+_KIND = re.compile(r"int|str|(dict|tuple|list|constrained|function).*")
+"""What pydantic adds to a field's name: which of several kinds it tried."""
 
 Kind = TypeVar("Kind")
 
@@ -93,12 +100,12 @@ def value(kind: TypeAdapter[Kind], data: Any, where: str) -> Kind:
 def _fault(error: ValidationError) -> str:
     """The first fault of a value, as in `labels.1 should be a valid string`."""
     fault = error.errors(include_url=False)[0]
-    field = ".".join(map(str, fault["loc"])) or "it"
+    field = ".".join(x for x in map(str, fault["loc"]) if not _KIND.fullmatch(x)) or "it"
     if fault["type"] == "missing":
         return f"{field} is missing"
     _, should, rest = fault["msg"].partition(" should ")
     for phrase, plain in _WORDS.items():
-        rest = rest.replace(phrase, plain)
+        rest = _ASIDE.sub("", rest.replace(phrase, plain))
     return f"{field} should {rest}" if should else f"{field} {fault['msg'].partition(', ')[2]}"
 
 
