@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from resect.errors import RequestError
-from resect.recorded import audit, fill
+from resect.recorded import audit, boundary, files, fill
 
 spec = importlib.util.spec_from_file_location(
     "fuzz_recorded", Path(__file__).parents[2] / "tools" / "fuzz" / "recorded.py"
@@ -33,6 +33,24 @@ def test_a_short_run():
     trials = list(fuzz.trials(150, seed=17))
     assert not [trial for trial in trials if trial.outcome not in ("read", "sentence")]
     assert {trial.outcome for trial in trials} == {"read", "sentence"}
+
+
+@pytest.mark.parametrize(
+    ("sample", "message"),
+    [
+        (fuzz.with_row(text="x" * 5000), "line 1 is longer than"),
+        ({"a.csv": b"model,text\nm," + b"x" * 5000 + b"\n"}, "field larger than field limit"),
+    ],
+)
+def test_a_line_or_a_cell_that_is_too_long(sample, message, tmp_path, monkeypatch):
+    monkeypatch.setattr(boundary, "LONGEST", 4000)
+    refused(fuzz.put(tmp_path / "in", sample), tmp_path, message)
+
+
+def test_a_folder_of_too_many_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "MOST_FILES", 3)
+    fuzz.put(tmp_path / "in", {f"{n}.jsonl": b"{}" for n in range(4)})
+    refused(tmp_path / "in", tmp_path, "holds more than 3 files")
 
 
 def refused(path, tmp_path, match):
