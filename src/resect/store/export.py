@@ -252,8 +252,7 @@ def _right(item: Item) -> int | None:
 
 
 def _head(number: int, row: Mapping[str, Any], item: Item, target: str) -> dict[str, Any]:
-    fields = asdict(item)
-    doc = {name: fields[name] for name in _DOC}
+    doc = {name: getattr(item, name) for name in _DOC}
     doc |= {name: row[name] for name in ("recorded", "score", "stopped")}
     shown = json.dumps(doc, indent=2, ensure_ascii=False)
     return {
