@@ -74,7 +74,9 @@ def test_a_level_that_nobody_has_is_named(tmp_path):
 def test_a_row_without_gold(tmp_path):
     refused(plain(tmp_path / "a.jsonl", [row(0), row(1, gold="")]), tmp_path / "o", "no gold")
     refused(
-        plain(tmp_path / "b.jsonl", [row(0), row(1, gold=...)]), tmp_path / "o", "line 2 has no"
+        plain(tmp_path / "b.jsonl", [row(0), row(1, gold=...)]),
+        tmp_path / "o",
+        "gold is missing",
     )
 
 

@@ -70,7 +70,7 @@ def test_the_answers_alone_say_what_their_tasks_are(asked_again, tmp_path):
     back = audit(tmp_path / "out" / "answers.csv", tmp_path / "back").summary()
     assert same_summary(findings(asked_again.summary()), findings(back))
     (tmp_path / "out" / "answers.tasks.json").write_text("[]")
-    with pytest.raises(RequestError, match=r"answers\.tasks\.json names no tasks"):
+    with pytest.raises(RequestError, match=r"answers\.tasks\.json: it should be a JSON object"):
         audit(tmp_path / "out", tmp_path / "other")
 
 
@@ -85,7 +85,7 @@ def row(item, **fields):
         ({"variant": "permuted"}, "of no question, which has no answer"),
         ({"variant": "permuted", "parent": "q9"}, "of q9, which has no answer"),
         ({"variant": "permutted", "parent": "q1"}, "permuted"),
-        ({"stopped": "bored"}, "stopped is eos, stop or length, not 'bored'"),
+        ({"stopped": "bored"}, "stopped should be 'eos', 'stop' or 'length'"),
     ],
 )
 def test_a_variant_of_nothing_is_refused(tmp_path, again, message):
@@ -152,11 +152,13 @@ def test_perplexity_is_left_out_with_a_notice(tiny_pair, tmp_path, capsys):
         assert main(["export", str(ours.path), "--to", to, "--out", str(out), "--json"]) == 0
         said = capsys.readouterr()
         assert json.loads(said.out)
-        assert said.err == f"{name}: left out, as {to} needs gold answers; parquet holds it.\n"
+        assert said.err == (
+            f"{name} is left out, because {to} needs gold answers: parquet holds it.\n"
+        )
         back = audit(out, tmp_path / f"back-{to}").summary()
         assert [task["name"] for task in back["tasks"]] == ["clinic-logic"]
     alone = run(study(tiny_pair, tasks=[name]), tmp_path / "alone")
-    with alone.reading() as store, pytest.raises(RequestError, match="take parquet"):
+    with alone.reading() as store, pytest.raises(RequestError, match="export it with --to parquet"):
         export(store, "csv", tmp_path / "none")
     assert not (tmp_path / "none").exists()
 

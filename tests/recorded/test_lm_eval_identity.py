@@ -9,8 +9,8 @@ import pytest
 
 from resect.errors import RequestError
 from resect.recorded import fill, lm_eval
+from resect.recorded.lm_eval_files import Results
 from resect.recorded.lm_eval_names import subject_of
-from resect.recorded.lm_eval_scored import several
 
 TIME = "2024-01-01T00-00-00.000000"
 
@@ -36,7 +36,8 @@ def put(folder, rows, model_args="pretrained=o/M", time=TIME, results=None):
 
 
 def subject(arguments="pretrained=o/M", folder="run"):
-    said = {f"{folder}/results_{TIME}.json": {"config": {"model_args": arguments}}}
+    results = Results.model_validate({"config": {"model_args": arguments}})
+    said = {f"{folder}/results_{TIME}.json": results}
     return subject_of(f"{folder}/samples_mc_{TIME}.jsonl", said, Path("x"))[0]
 
 
@@ -109,13 +110,13 @@ def test_what_was_inferred_is_said_and_the_intact_id_is_kept(tmp_path):
         put(tmp_path / f"M-wanda-{level}", rows, model_args=f"pretrained=cut/M-wanda-{level}")
     found = lm_eval.read(tmp_path)
     (note,) = found.notes
-    assert "M-wanda-0.3 read as wanda at 0.3 of M" in note
+    assert "M-wanda-0.3 is read as wanda at 0.3 of M" in note
     assert "M-wanda-0.5 at 0.5" in note
     assert found.ids == {"M": "o/M"}
     place = tmp_path / "other" / "M-wanda-0.5"
     put(place, rows, model_args="")
     (note,) = lm_eval.read(tmp_path / "other").notes
-    assert note.startswith("folder M-wanda-0.5 read as wanda at 0.5 of M;")
+    assert note.startswith("folder M-wanda-0.5 is read as wanda at 0.5 of M:")
 
 
 @pytest.mark.parametrize("own", [{"acc": 1.0}, {}])
@@ -164,7 +165,8 @@ def test_targets_that_are_lists(tmp_path):
     put(tmp_path / "M", [document(0, ["a", "b"], "[0, 1]", [-1, -2])])
     with pytest.raises(RequestError, match="document 0 has several right choices"):
         lm_eval.read(tmp_path)
-    assert not several("[INST] yes")
+    put(tmp_path / "M", [{**row, "target": "[INST] yes"}])
+    assert lm_eval.read(tmp_path).rows[0].gold == "[INST] yes"
 
 
 def test_only_the_newest_samples_are_read(tmp_path, monkeypatch):

@@ -151,15 +151,15 @@ def test_csv_is_told_by_the_end_of_the_name(tmp_path):
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"text": ["yes"]}, "line 2: text is a list"),
-        ({"text": {"a": 1}}, "line 2: text is an object"),
-        ({"gold": True}, "line 2: gold is true or false"),
-        ({"item": False}, "line 2: item is true or false"),
-        ({"level": True}, "line 2: True is no number"),
-        ({"score": math.nan}, "line 2: score nan is not finite"),
+        ({"text": ["yes"]}, "line 2: text should be text"),
+        ({"text": {"a": 1}}, "line 2: text should be text"),
+        ({"gold": True}, "line 2: gold should be text"),
+        ({"item": False}, "line 2: item should be text"),
+        ({"level": True}, "line 2: level should be a number"),
+        ({"score": math.nan}, "line 2: score should be a finite number"),
         ({"gold": "maybe", "labels": ["yes", "no"]}, "line 2: gold 'maybe' is none of the labels"),
-        ({"labels": ["yes", None]}, "line 2: labels is missing"),
-        ({"text": "\ud800"}, "line 2 has half of a surrogate pair"),
+        ({"labels": ["yes", None]}, "line 2: labels.1 should be text"),
+        ({"text": "\ud800"}, "line 2 cannot be read as JSON .*hex escape"),
     ],
 )
 def test_what_is_no_text(tmp_path, change, match):

@@ -31,7 +31,7 @@ def changes(cells=(), shared=20, **more):
 
 def test_identical_runs_take_two_lines():
     assert lines(changes([cell(), cell()])) == [
-        "the same findings", "", "the same answers to 20 of 20 items in 2 cells",
+        "The findings are the same.", "", "The answers to 20 of 20 items in 2 cells are the same.",
     ]  # fmt: skip
 
 
@@ -66,11 +66,11 @@ def test_verdicts_come_first_then_rows_then_numbers_then_answers():
         "Only in one run",
         "  curves: 2 only in the first, like m, magnitude, seed 0, 25 %",
         "",
-        "What else differs in rows of both runs",
+        "Other differences in rows of both runs",
         "  curves: 1 of 20 rows, n (up to 10), skill (up to 0.25), status (1 row)",
         "",
-        "the same answers to 15 of 20 items in 2 cells, the same in other words or scores to 0, "
-        "other ones to 5; right answers lost 4, gained 1",
+        "The answers to 15 of 20 items in 2 cells are the same, 0 have the same label in other "
+        "words or with other scores, 5 have another label. Right answers: 4 lost, 1 gained.",
         "",
         "Right answers changed in 1 of 2 cells, clearly (p at most 0.05 after Holm's correction "
         "over 2) in 0",
@@ -98,8 +98,8 @@ def test_models_paired_by_role_and_other_weights_are_said():
         ModelPair("c", "c", role="base", by="name", weights="other"),
     ]
     assert lines(changes(models=pairs))[:2] == [
-        "b is compared with a: each is the only specialist without a namesake in the other run.",
-        "c has other weights in the second run.",
+        "b is compared with a: each is the only specialist whose name is not in the other run.",
+        "The weights of c differ between the runs.",
     ]
 
 

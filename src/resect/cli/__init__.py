@@ -24,8 +24,8 @@ STOPPED = 130
 """The exit code of a command that Ctrl-C ended."""
 
 ORDER = (
-    "demo", "plan", "run", "eval", "report", "status", "diff", "export", "audit", "judge", "compress",
-    "recover", "inspect", "methods", "tasks",
+    "demo", "plan", "run", "eval", "report", "status", "diff", "export", "audit", "judge",
+    "compress", "recover", "inspect", "methods", "tasks",
 )  # fmt: skip
 """The commands in the order of the help."""
 app.registered_commands.sort(

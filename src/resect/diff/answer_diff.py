@@ -1,18 +1,17 @@
-"""The same questions asked in two runs: which right answers were lost and gained in every cell.
+"""Two runs on the same questions: the right answers that each cell lost and gained.
 
 Shapes: N items of a task, the items of both runs together.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from resect.findings.estimates import finite
 from resect.findings.frame import Key, TaskFrame, cells_of, frames
 from resect.findings.paired_test import asked_both, versus
 from resect.findings.rows import Level
@@ -94,21 +93,19 @@ def diff_answers(first: Run, second: Run, models: Mapping[str, str]) -> AnswerDi
     cells: list[CellDiff] = []
     only: dict[str, list[CellName]] = {FIRST: [], SECOND: []}
     for task, frame in frames(rows, tasks)[0].items():
-        given = _Given.of(frame, rows[rows["task"] == task])
+        given = _given(rows[rows["task"] == task])
         for key in frame.codes:
             which, model = key.model.split("/", 1)
             twin = key._replace(model=f"{SECOND if which == FIRST else FIRST}/{model}")
-            name = CellName(
-                model=model, recipe=key.recipe, seed=key.seed, level=key.level, view=key.view,
-                task=task,
-            )  # fmt: skip
+            name = CellName(**key._replace(model=model)._asdict(), task=task)
             if twin not in frame.codes:
                 only[which].append(name)
             elif which == FIRST:
                 cells.append(_cell(name, frame, given, key, twin))
     tests = [cell.p for cell in cells if cell.p is not None]
+    adjusted = iter(holm(tests))
     return AnswerDiff(
-        cells=_corrected(cells, holm(tests)),
+        cells=tuple(c if c.p is None else replace(c, p_holm=next(adjusted)) for c in cells),
         family=len(tests),
         only_first=tuple(only[FIRST]),
         only_second=tuple(only[SECOND]),
@@ -116,98 +113,75 @@ def diff_answers(first: Run, second: Run, models: Mapping[str, str]) -> AnswerDi
     )
 
 
-def _corrected(cells: Sequence[CellDiff], adjusted: Sequence[float]) -> tuple[CellDiff, ...]:
-    """The cells with the adjusted p-values of those that have a p, in their order."""
-    rest = iter(adjusted)
-    return tuple(cell if cell.p is None else replace(cell, p_holm=next(rest)) for cell in cells)
-
-
 def _tasks(
     first: Mapping[str, TaskInfo], second: Mapping[str, TaskInfo]
 ) -> tuple[dict[str, TaskInfo], list[str]]:
     """Tasks of both runs, and those that only share their name: other labels or another metric."""
-    shared = {name: info for name, info in first.items() if name in second}
-    alike = {
-        name: info
-        for name, info in shared.items()
-        if (info.kind, info.labels, info.primary)
-        == (second[name].kind, second[name].labels, second[name].primary)
-    }
-    return alike, [name for name in shared if name not in alike]
+    alike, unlike = {}, []
+    for name in (name for name in first if name in second):
+        what = [(info.kind, info.labels, info.primary) for info in (first[name], second[name])]
+        if what[0] == what[1]:
+            alike[name] = first[name]
+        else:
+            unlike.append(name)
+    return alike, unlike
 
 
-@dataclass(frozen=True)
-class _Given:
-    """What was answered in the cells of a task: columns of answers, None where there is nothing.
+def _given(rows: pd.DataFrame) -> dict[Key, pd.DataFrame]:
+    """What was answered in each cell of a task, by item; None where there is nothing.
 
-    `at[cell]` is (N,): where the answer to each item stands in them. `view` of its keys is text.
+    Of an item answered twice the first answer is read. The view of the keys is text.
     """
-
-    at: dict[Key, NDArray[np.intp]]
-    columns: dict[str, NDArray[np.object_]]
-
-    @classmethod
-    def of(cls, frame: TaskFrame, rows: pd.DataFrame) -> _Given:
-        place = {item: i for i, item in enumerate(frame.items)}
-        places = np.array([place.get(item, -1) for item in rows["item"].astype(str)], dtype=int)
-        at = {}
-        for cell, members in cells_of(rows):
-            known = members[places[members] >= 0][::-1]  # of repeated items the first is read
-            at[cell] = np.full(len(frame.items), -1, dtype=np.intp)
-            at[cell][places[known]] = known
-        names = ("text", "answer", "chosen", "option_scores")
-        columns = {n: rows[n].astype(object).where(rows[n].notna(), None).to_numpy() for n in names}
-        return cls(at, columns)
-
-    def alike(self, left: Key, right: Key, asked: Mask) -> tuple[Mask, Mask]:
-        """Which of the items `asked` got the very same answer, and which the same label."""
-        texts = left.view == "text"
-        label = self.columns["answer" if texts else "chosen"]
-        whole = self.columns["text" if texts else "option_scores"]
-        before, after = (self.at[key._replace(view="text")][asked] for key in (left, right))
-        pairs = list(zip(before, after, strict=True))
-        same = np.array([label[i] == label[j] for i, j in pairs], bool)
-        very = np.array([_alike(whole[i], whole[j]) for i, j in pairs], bool)
-        return same & very, same
+    names = ["text", "answer", "chosen", "option_scores"]
+    whole = rows[names].astype(object).where(rows[names].notna(), None)
+    whole.index = pd.Index(rows["item"].astype(str))
+    cells = {cell: whole.iloc[members] for cell, members in cells_of(rows)}
+    return {cell: answers[~answers.index.duplicated()] for cell, answers in cells.items()}
 
 
-def _alike(before: object, after: object) -> bool:
+def _alike(
+    before: pd.DataFrame, after: pd.DataFrame, items: list[str], view: View
+) -> tuple[Mask, Mask]:
+    """Which of the items got the very same answer in two cells, and which the same label."""
+    label, content = ("answer", "text") if view == "text" else ("chosen", "option_scores")
+    left, right = before.loc[items], after.loc[items]
+    same = np.array([x == y for x, y in zip(left[label], right[label], strict=True)], bool)
+    pairs = zip(left[content], right[content], strict=True)
+    return same & np.array([_close(x, y) for x, y in pairs], bool), same
+
+
+def _close(before: object, after: object) -> bool:
     """Whether two texts are the same, or two rows of option scores close."""
-    if not isinstance(before, Sequence) or not isinstance(after, Sequence):
+    if not isinstance(before, tuple | list) or not isinstance(after, tuple | list):
         return bool(before == after)
-    if isinstance(before, str) or isinstance(after, str):
-        return before == after
-    return len(before) == len(after) and all(
-        abs(x - y) <= TOLERANCE or x == y or (x != x and y != y)
-        for x, y in zip(before, after, strict=True)
+    return len(before) == len(after) and bool(
+        np.allclose(before, after, rtol=0, atol=TOLERANCE, equal_nan=True)
     )
 
 
-def _cell(name: CellName, frame: TaskFrame, given: _Given, left: Key, right: Key) -> CellDiff:
+def _cell(
+    name: CellName, frame: TaskFrame, given: Mapping[Key, pd.DataFrame], left: Key, right: Key
+) -> CellDiff:
     """One cell of both runs: how many answers are alike, and the paired table of right ones."""
     asked = asked_both(frame, left, right)
-    alike, same = given.alike(left, right, asked)
+    before, after = (given[key._replace(view="text")] for key in (left, right))
+    items = [item for item, both in zip(frame.items, asked, strict=True) if both]
+    alike, same = _alike(before, after, items, name.view)
     cell = CellDiff(
-        model=name.model, recipe=name.recipe, seed=name.seed, level=name.level, view=name.view,
-        task=name.task,
+        **asdict(name),
         n=int(asked.sum()),
         only_first=int((frame.codes[left] != sk.MISSING).sum() - asked.sum()),
         only_second=int((frame.codes[right] != sk.MISSING).sum() - asked.sum()),
         same=int(alike.sum()),
         changed=int((~same).sum()),
-    )  # fmt: skip
+    )
     if not frame.skilled or not asked.any():
         return cell
     test = versus(frame, right, left)
     return replace(
         cell,
         metric=test.metric, lost=test.only_b, gained=test.only_a,
-        first=_finite(test.accuracy_b), second=_finite(test.accuracy_a),
-        difference=_finite(test.difference), low=_finite(test.low), high=_finite(test.high),
-        p=_finite(test.p),
+        first=finite(test.accuracy_b), second=finite(test.accuracy_a),
+        difference=finite(test.difference), low=finite(test.low), high=finite(test.high),
+        p=finite(test.p),
     )  # fmt: skip
-
-
-def _finite(value: float) -> float | None:
-    """The value in Python's own type, None where it is not finite."""
-    return float(value) if math.isfinite(value) else None

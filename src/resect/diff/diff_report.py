@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
-from resect.diff.answer_diff import AnswerDiff, CellDiff, CellName
+from resect.diff.answer_diff import AnswerDiff, CellDiff
 from resect.diff.row_names import Plain
 from resect.diff.run_diff import FindingDiff, ModelPair, RunDiff
-from resect.diff.same_summary import Difference
+from resect.diff.same_summary import Difference, Kind
 from resect.report import formatting as text
 
 SENTENCE = re.compile(r"(?<=\.) (?=[A-Z])")
 """Where one sentence ends and another begins."""
 
-RUNS = ("first", "second")
+RUNS: tuple[Kind, ...] = ("first", "second")
 
 MOST = 10
 """Lines of a part; the rest is counted."""
@@ -26,6 +27,9 @@ FIELDS = 4
 
 LONGEST = 120
 """Characters of an example."""
+
+NAMING = ("model", "recipe", "seed", "level", "task", "view")
+"""Fields that name a cell, in the order in which they are shown."""
 
 CLEAR = 0.05
 """Two-sided error over all cells together (Holm) below which a change of answers is clear."""
@@ -52,18 +56,19 @@ def _findings(findings: FindingDiff, most: int | None) -> list[str]:
     only, values = findings.only, findings.values
     shown = [line for pair in findings.models for line in _model(pair)]
     if not (findings.verdicts or only or values or findings.reordered):
-        shown.append("the same findings")
+        shown.append("The findings are the same.")
     shown += _part("Asked differently", _by_row(findings.asked, most), most)
     words = [row for row in findings.verdicts if row.field != "headline"]
     headlines = [
         line for row in findings.verdicts if row.field == "headline" for line in _headline(row)
     ]
     shown += _part("Verdicts", headlines + _by_row(words, most), most)
-    shown += _part("Only in one run", _rows(only) if most is None else _only(only), most)
+    rows = [f"{_where(difference)}: {_field(difference)}" for difference in only]
+    shown += _part("Only in one run", rows if most is None else _only(only), most)
     if findings.reordered:
         shown += ["", f"In another order: {', '.join(findings.reordered)}"]
     listed = _by_row(values, None) if most is None else _numbers(values, findings.shared)
-    return shown + _part("What else differs in rows of both runs", listed, most)
+    return shown + _part("Other differences in rows of both runs", listed, most)
 
 
 def _part(title: str, listed: Sequence[str], most: int | None) -> list[str]:
@@ -79,9 +84,9 @@ def _model(pair: ModelPair) -> list[str]:
     """How the two models of a pair are known to be the same, where that must be told."""
     first, second = text.plain(pair.first), text.plain(pair.second)
     if pair.by == "role":
-        return [f"{second} is compared with {first}: each is the only {pair.role} without a "
-                "namesake in the other run."]  # fmt: skip
-    return [f"{first} has other weights in the second run."] if pair.weights == "other" else []
+        return [f"{second} is compared with {first}: each is the only {pair.role} whose name is "
+                "not in the other run."]  # fmt: skip
+    return [f"The weights of {first} differ between the runs."] if pair.weights == "other" else []
 
 
 # ── findings ────────────────────────────────────────────────────────────────────────────────────
@@ -118,19 +123,15 @@ def _headline(difference: Difference) -> list[str]:
     ]
 
 
-def _rows(only: Iterable[Difference]) -> list[str]:
-    return [f"{_where(difference)}: {_field(difference)}" for difference in only]
-
-
 def _only(only: Iterable[Difference]) -> list[str]:
     """A line for each list and field: how many rows only one run has, and the first of them."""
-    groups: dict[tuple[str, str], list[Difference]] = {}
+    groups: dict[tuple[str, str], list[Difference]] = defaultdict(list)
     for difference in only:
-        groups.setdefault((difference.section, difference.field), []).append(difference)
+        groups[difference.section, difference.field].append(difference)
     shown = []
     for (section, field), differences in groups.items():
-        kinds = [difference.kind for difference in differences]
-        counts = [f"{kinds.count(kind):,} only in the {kind}" for kind in RUNS if kind in kinds]
+        kinds = Counter(difference.kind for difference in differences)
+        counts = [f"{kinds[kind]:,} only in the {kind}" for kind in RUNS if kinds[kind]]
         example = _named(differences[0].row)
         example = example if len(example) <= LONGEST else f"{example[:LONGEST]}…"
         where = f"{section} {text.plain(field)}" if field else section
@@ -140,15 +141,12 @@ def _only(only: Iterable[Difference]) -> list[str]:
 
 def _numbers(values: Iterable[Difference], shared: Mapping[str, int]) -> list[str]:
     """A line for each list: in how many rows what differs, by how much at most."""
-    sections: dict[str, list[Difference]] = {}
+    sections: dict[str, dict[str, list[Difference]]] = defaultdict(lambda: defaultdict(list))
     for difference in values:
-        sections.setdefault(difference.section, []).append(difference)
+        sections[difference.section][difference.field].append(difference)
     shown = []
-    for section, differences in sections.items():
-        fields: dict[str, list[Difference]] = {}
-        for difference in differences:
-            fields.setdefault(difference.field, []).append(difference)
-        differing = len({_where(difference) for difference in differences})
+    for section, fields in sections.items():
+        differing = len({_where(row) for differences in fields.values() for row in differences})
         total = f" of {shared[section]:,}" if section in shared else ""
         shown.append(", ".join([f"{section}: {differing:,}{total} rows", *_fields(fields)]))
     return shown
@@ -200,52 +198,44 @@ def _answers(answers: AnswerDiff, most: int | None) -> list[str]:
 def _alike(cells: Sequence[CellDiff]) -> str:
     """How many answers are the same, in one line."""
     total, same = sum(cell.n for cell in cells), sum(cell.same for cell in cells)
-    clause = f"the same answers to {same:,} of {total:,} items in {_many(len(cells), 'cell')}"
+    clause = (
+        f"The answers to {same:,} of {total:,} items in {_many(len(cells), 'cell')} are the same"
+    )
     if same == total:
-        return clause
+        return f"{clause}."
     changed = sum(cell.changed for cell in cells)
     lost, gained = sum(cell.lost or 0 for cell in cells), sum(cell.gained or 0 for cell in cells)
     return (
-        f"{clause}, the same in other words or scores to {total - same - changed:,}, other ones to "
-        f"{changed:,}; right answers lost {lost:,}, gained {gained:,}"
+        f"{clause}, {total - same - changed:,} have the same label in other words or with other "
+        f"scores, {changed:,} have another label. Right answers: {lost:,} lost, {gained:,} gained."
     )
 
 
 def _missing(answers: AnswerDiff) -> list[str]:
     """What only one run asked."""
-    counts = {
-        "first": (sum(cell.only_first for cell in answers.cells), len(answers.only_first)),
-        "second": (sum(cell.only_second for cell in answers.cells), len(answers.only_second)),
-    }
     shown = []
-    for which, (items, cells) in counts.items():
+    for run, items, cells in (
+        ("first", sum(cell.only_first for cell in answers.cells), answers.only_first),
+        ("second", sum(cell.only_second for cell in answers.cells), answers.only_second),
+    ):
         parts = [f"{_many(items, 'more item')} in these cells"] if items else []
-        parts += [_many(cells, "more cell")] if cells else []
-        shown += [f"only in the {which}: {' and '.join(parts)}"] if parts else []
+        parts += [_many(len(cells), "more cell")] if cells else []
+        shown += [f"Only in the {run}: {' and '.join(parts)}"] if parts else []
     if answers.unlike_tasks:
         names = ", ".join(map(text.plain, answers.unlike_tasks))
-        shown.append(f"not compared, because their labels or metrics differ: {names}")
+        shown.append(f"Not compared, because their labels or metrics differ: {names}")
     return shown
 
 
 def _cell(cell: CellDiff) -> str:
-    where = _named(_name_of(cell))
-    counts = ""
+    where = _named({name: getattr(cell, name) for name in NAMING})
+    counts = holm = ""
     if cell.lost is not None:
         counts = f"{cell.lost} lost, {cell.gained} gained of {cell.n}, "
-    ends = ", ".join(_signed(end) for end in (cell.low, cell.high))
-    holm = ""
     if cell.p is not None and cell.p_holm is not None:
         holm = f", p {cell.p:.2g}, after Holm {cell.p_holm:.2g}"
+    ends = ", ".join(_signed(end) for end in (cell.low, cell.high))
     return f"{where}: {counts}{cell.metric} {_signed(cell.difference)} [{ends}]{holm}"
-
-
-def _name_of(cell: CellName) -> dict[str, Plain]:
-    """What names a cell, in the order of the words."""
-    return {
-        "model": cell.model, "recipe": cell.recipe, "seed": cell.seed, "level": cell.level,
-        "task": cell.task, "view": cell.view,
-    }  # fmt: skip
 
 
 # ── words ───────────────────────────────────────────────────────────────────────────────────────

@@ -68,9 +68,6 @@ KEYS: Mapping[type, tuple[str, ...]] = {
 OTHER = tuple(dict.fromkeys(field for key in KEYS.values() for field in key if field != "value"))
 """What names a row of a list that no type describes, as another version may write."""
 
-MODELS = ("model", "a", "b", "keeps", "loses")
-"""Fields that hold the name of a model."""
-
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 """A number in a sentence."""
 
@@ -122,9 +119,9 @@ def pair(first: Sequence[Plain], second: Sequence[Plain], section: str) -> Paire
     left, right = _named(first, fields), _named(second, fields)
     shared = [key for key in left if key in right]
     return Paired(
-        [(_shown(key[0], left[key]), left[key], right[key]) for key in shared],
-        [_shown(key[0], entry) for key, entry in left.items() if key not in right],
-        [_shown(key[0], entry) for key, entry in right.items() if key not in left],
+        [(*left[key], right[key][1]) for key in shared],
+        [name for key, (name, _) in left.items() if key not in right],
+        [name for key, (name, _) in right.items() if key not in left],
         shared == [key for key in right if key in left],
     )
 
@@ -140,41 +137,24 @@ def names_in(first: Sequence[Plain], second: Sequence[Plain], section: str) -> l
     return [field for field in (KEYS[row_type] if row_type else OTHER) if field in known]
 
 
-def renamed(value: Plain, names: Mapping[str, str]) -> Plain:
-    """The same findings with other names of models."""
-    if isinstance(value, Mapping):
-        return {
-            key: names.get(entry, entry)
-            if key in MODELS and isinstance(entry, str)
-            else renamed(entry, names)
-            for key, entry in value.items()
-        }
-    return [renamed(entry, names) for entry in value] if isinstance(value, list | tuple) else value
+def _named(
+    entries: Sequence[Plain], fields: Sequence[str]
+) -> dict[tuple[Name, int], tuple[Name, Plain]]:
+    """Entries and the names to show, by their name and how many of that name came before.
 
-
-def _named(entries: Sequence[Plain], fields: Sequence[str]) -> dict[tuple[Name, int], Plain]:
-    """Entries by their name and how many of that name came before."""
+    A row is named by its naming fields. A sentence is named by its words: one with other numbers
+    is the same sentence, changed, and is shown with its numbers. Anything else names itself.
+    """
     seen: Counter[Name] = Counter()
     named = {}
     for entry in entries:
-        name = _name(entry, fields)
-        named[name, seen[name]] = entry
+        shown: Name = (("entry", entry),)
+        if isinstance(entry, Mapping):
+            name = shown = tuple((field, entry[field]) for field in fields if field in entry)
+        elif isinstance(entry, str) and " " in entry:
+            name = (("entry", NUMBER.sub("#", entry)),)
+        else:
+            name = (("entry", str(entry) if isinstance(entry, list | tuple) else entry),)
+        named[name, seen[name]] = shown, entry
         seen[name] += 1
     return named
-
-
-def _name(entry: Plain, fields: Sequence[str]) -> Name:
-    """What names one entry: its naming fields, or itself where it is no row.
-
-    A sentence is named by its words: one with other numbers is the same sentence, changed.
-    """
-    if isinstance(entry, Mapping):
-        return tuple((field, entry[field]) for field in fields if field in entry)
-    if isinstance(entry, str) and " " in entry:
-        return (("entry", NUMBER.sub("#", entry)),)
-    return (("entry", str(entry) if isinstance(entry, list | tuple) else entry),)
-
-
-def _shown(name: Name, entry: Plain) -> Name:
-    """The name to be shown: a sentence with its numbers."""
-    return name if isinstance(entry, Mapping) else (("entry", entry),)

@@ -1,4 +1,4 @@
-"""What changed from one run to another: their findings, paired by what names them."""
+"""What changed from one run to another: their findings compared row by row."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from resect.diff.answer_diff import AnswerDiff
-from resect.diff.row_names import Plain, renamed
+from resect.diff.row_names import Plain
 from resect.diff.same_summary import Difference, SummarySource, compared, load
 
 VERDICTS = {"headline", "state", "passed_level", "word", "verdict", "verdict_holm", "first"}
@@ -21,7 +21,10 @@ FOREMOST = ("verdict", "verdicts", "choice")
 """Lists whose words stand first."""
 
 ASKED = {"schema", "study", "models", "tasks"}
-"""What was asked and not what was measured."""
+"""Sections that say what was asked, not what was measured."""
+
+MODELS = ("model", "a", "b", "keeps", "loses")
+"""Fields that hold the name of a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ class RunDiff:
 
 
 def diff_findings(first: SummarySource, second: SummarySource) -> FindingDiff:
-    """Every difference between the findings of two runs, sorted by how much it says.
+    """Every difference between the findings of two runs, the most important first.
 
     Models are paired by name; where names do not match, those that alone have a role in both
     runs are taken for one another.
@@ -121,61 +124,56 @@ def _foremost(difference: Difference) -> int:
 def same_models(first: Mapping[str, Plain], second: Mapping[str, Plain]) -> tuple[ModelPair, ...]:
     """Which model of the second run stands for which of the first, by name or else by role."""
     left, right = _models(first), _models(second)
-    pairs = [_pair(left[name], right[name], "name") for name in left if name in right]
-    spare_left = [model for name, model in left.items() if name not in right]
-    spare_right = [model for name, model in right.items() if name not in left]
+    pairs = [_pair(row, right[name], "name") for name, row in left.items() if name in right]
+    spare_left = [row for name, row in left.items() if name not in right]
+    spare_right = [row for name, row in right.items() if name not in left]
     for model in spare_left:
-        others = [other for other in spare_right if other.role == model.role]
-        alone = sum(other.role == model.role for other in spare_left) == 1
-        if model.role and alone and len(others) == 1:
+        role = model.get("role")
+        rivals = [row for row in spare_left if row.get("role") == role]
+        others = [row for row in spare_right if row.get("role") == role]
+        if role and len(rivals) == len(others) == 1:
             pairs.append(_pair(model, others[0], "role"))
     return tuple(pairs)
 
 
-@dataclass(frozen=True, slots=True)
-class _Model:
-    """What tells whether two models are the same."""
-
-    name: str
-    role: str | None
-    fingerprint: str | None
-
-
-def _models(summary: Mapping[str, Plain]) -> dict[str, _Model]:
-    """The models of a summary by name."""
-    models = {}
-    for row in _rows(summary, "models"):
-        role, fingerprint = row.get("role"), row.get("fingerprint")
-        models[str(row["name"])] = _Model(
-            str(row["name"]),
-            None if role is None else str(role),
-            None if fingerprint is None else str(fingerprint),
-        )
-    return models
-
-
-def _rows(summary: Mapping[str, Plain], section: str) -> list[Mapping[str, Plain]]:
-    entries = summary.get(section)
+def _models(summary: Mapping[str, Plain]) -> dict[str, Mapping[str, Plain]]:
+    """The rows of the models of a summary, by name."""
+    entries = summary.get("models")
     entries = entries if isinstance(entries, list | tuple) else ()
-    return [entry for entry in entries if isinstance(entry, Mapping)]
+    return {str(entry["name"]): entry for entry in entries if isinstance(entry, Mapping)}
 
 
-def _pair(first: _Model, second: _Model, by: Literal["name", "role"]) -> ModelPair:
+def _pair(
+    first: Mapping[str, Plain], second: Mapping[str, Plain], by: Literal["name", "role"]
+) -> ModelPair:
+    role, left, right = first.get("role"), first.get("fingerprint"), second.get("fingerprint")
     weights: Literal["same", "other"] | None = None
-    if first.fingerprint is not None and second.fingerprint is not None:
-        weights = "same" if first.fingerprint == second.fingerprint else "other"
-    return ModelPair(first.name, second.name, first.role, by, weights)
+    if left is not None and right is not None:
+        weights = "same" if left == right else "other"
+    names = str(first["name"]), str(second["name"])
+    return ModelPair(*names, None if role is None else str(role), by, weights)
 
 
 def renamed_models(summary: Mapping[str, Plain], names: Mapping[str, str]) -> dict[str, Plain]:
     """A summary in which models have the names of those they stand for."""
-    result = {key: renamed(value, names) for key, value in summary.items()}
+    result = {key: _renamed(value, names) for key, value in summary.items()}
     if "models" in result:
         result["models"] = [
-            {**row, "name": names.get(str(row["name"]), row["name"])}
-            for row in _rows(result, "models")
+            {**row, "name": names.get(name, name)} for name, row in _models(result).items()
         ]
     return result
+
+
+def _renamed(value: Plain, names: Mapping[str, str]) -> Plain:
+    """The same findings with other names of models."""
+    if isinstance(value, Mapping):
+        return {
+            key: names.get(entry, entry)
+            if key in MODELS and isinstance(entry, str)
+            else _renamed(entry, names)
+            for key, entry in value.items()
+        }
+    return [_renamed(entry, names) for entry in value] if isinstance(value, list | tuple) else value
 
 
 def _top(difference: Difference) -> str:

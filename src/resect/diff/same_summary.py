@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeGuard
 
-from resect.diff.row_names import NUMBER, Name, Plain, pair
+from resect.diff.row_names import NUMBER, Plain, pair
 from resect.errors import RequestError
 
 MACHINE = {
@@ -65,10 +65,9 @@ def compared(a: Mapping[str, Plain], b: Mapping[str, Plain], tolerance: float = 
     Floats may be `tolerance` apart (absolute). In the sentences of the verdict, which print the
     floats rounded, numbers may be one unit of their last digit apart.
     """
-    result = Compared([], Counter())
-    for section in (key for key in dict.fromkeys([*a, *b]) if key not in MACHINE):
-        _Walk(section, {}, tolerance, result).key(a, b, section, "")
-    return result
+    shared: Counter[str] = Counter()
+    differences = list(_differences(a, b, _Place("", {}, ""), tolerance, shared))
+    return Compared(differences, shared)
 
 
 def load(value: SummarySource) -> Mapping[str, Plain]:
@@ -79,60 +78,56 @@ def load(value: SummarySource) -> Mapping[str, Plain]:
     path = path / "summary.json" if path.is_dir() else path
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RequestError(f"no readable summary at {path} ({error}).") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise RequestError(
+            f"there is no readable summary at {path} ({error}): give a run folder or its "
+            "summary.json."
+        ) from None
     if not isinstance(data, dict):
-        raise RequestError(f"no readable summary at {path} (it is no object).")
+        raise RequestError(f"{path} is no readable summary: give a run folder or its summary.json.")
     return data
 
 
-@dataclass(frozen=True)
-class _Walk:
-    """A walk through one row of both summaries, writing what differs into `result`."""
+class _Place(NamedTuple):
+    """Where two values stand: the first fields of a `Difference`."""
 
     section: str
     row: Mapping[str, Plain]
-    tolerance: float
-    result: Compared
+    field: str
 
-    def key(self, a: Mapping[str, Plain], b: Mapping[str, Plain], key: str, field: str) -> None:
-        """Compare what two objects hold under a key."""
-        if key in a and key in b:
-            self.value(a[key], b[key], field)
-        elif key in a:
-            self._add("first", field, a[key], None)
-        else:
-            self._add("second", field, None, b[key])
+    def under(self, key: str) -> _Place:
+        """The place of what stands under a key."""
+        if not self.section:
+            return _Place(key, self.row, "")
+        return self._replace(field=f"{self.field}.{key}" if self.field else key)
 
-    def value(self, a: Plain, b: Plain, field: str) -> None:
-        """Compare two values, whatever they are."""
-        if isinstance(a, Mapping) and isinstance(b, Mapping):
-            for key in dict.fromkeys([*a, *b]):
-                if key not in MACHINE:
-                    self.key(a, b, key, f"{field}.{key}" if field else str(key))
-        elif isinstance(a, list | tuple) and isinstance(b, list | tuple):
-            self._rows(a, b, field)
-        elif not _equal(a, b, self.section, self.tolerance):
-            self._add("value", field, a, b)
 
-    def _rows(self, a: Sequence[Plain], b: Sequence[Plain], field: str) -> None:
-        section = f"{self.section}.{field}" if field else self.section
+def _differences(
+    a: Plain, b: Plain, place: _Place, tolerance: float, shared: Counter[str]
+) -> Iterator[Difference]:
+    """Every difference between two values; counts the rows that both lists have in `shared`."""
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        for key in (key for key in dict.fromkeys([*a, *b]) if key not in MACHINE):
+            inner = place.under(key)
+            if key in a and key in b:
+                yield from _differences(a[key], b[key], inner, tolerance, shared)
+            else:
+                yield Difference("first" if key in a else "second", *inner, a.get(key), b.get(key))
+    elif isinstance(a, list | tuple) and isinstance(b, list | tuple):
+        section = f"{place.section}.{place.field}" if place.field else place.section
         paired = pair(a, b, section)
-        self.result.shared[section] += len(paired.both)
+        shared[section] += len(paired.both)
         for name in paired.first:
-            self._into(section, name)._add("first", "", None, None)
+            yield Difference("first", section, {**place.row, **dict(name)}, "")
         for name in paired.second:
-            self._into(section, name)._add("second", "", None, None)
+            yield Difference("second", section, {**place.row, **dict(name)}, "")
         if not paired.in_order:
-            _Walk(section, self.row, self.tolerance, self.result)._add("order", "", None, None)
+            yield Difference("order", section, place.row, "")
         for name, x, y in paired.both:
-            self._into(section, name).value(x, y, "")
-
-    def _into(self, section: str, name: Name) -> _Walk:
-        return _Walk(section, {**self.row, **dict(name)}, self.tolerance, self.result)
-
-    def _add(self, kind: Kind, field: str, a: Plain, b: Plain) -> None:
-        self.result.differences.append(Difference(kind, self.section, self.row, field, a, b))
+            inner = _Place(section, {**place.row, **dict(name)}, "")
+            yield from _differences(x, y, inner, tolerance, shared)
+    elif not _equal(a, b, place.section, tolerance):
+        yield Difference("value", *place, a, b)
 
 
 def _equal(a: Plain, b: Plain, section: str, tolerance: float) -> bool:

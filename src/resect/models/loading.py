@@ -31,7 +31,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 from transformers.utils.hub import cached_file
 
-from resect import clinic
+from resect import clinic, network
 from resect.errors import RequestError, RunError
 from resect.models import bnb_cpu as kernels
 from resect.models import devices, model_files
@@ -69,6 +69,7 @@ def where(ref: ModelRef) -> str:
         return str(place)
     if not _HUB_ID.fullmatch(ref.id):
         raise RequestError(f"there is no model directory {ref.id}: check the path.")
+    network.prefer_cache()
     return ref.id
 
 

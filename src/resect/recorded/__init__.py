@@ -1,52 +1,36 @@
-"""Other people's answers as if they were ours: one file a format, a table of names.
+"""Answers that others recorded, read as if they were ours: a table of formats, one file each.
 
-`audit` reads them, fills an ordinary run folder and reports on it. Torch-free.
+`audit` reads them, fills an ordinary run folder and reports on it. Works without torch.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
-from typing import Protocol, cast
+from types import ModuleType
 
 from resect.errors import RequestError, unknown
-from resect.recorded import files, fill
-from resect.recorded.row import Found, Recorded
+from resect.recorded import files, fill, lm_eval, lobotomy, plain
+from resect.recorded.row import Recorded, RecordedStudy
 from resect.running.destination import destination
 from resect.running.folder import Run
 
+FORMATS: dict[str, ModuleType] = {"lobotomy": lobotomy, "lm-eval": lm_eval, "plain": plain}
+"""Formats in the order in which they are tried, from the most to the least particular names.
 
-class Format(Protocol):
-    """What a format's file offers."""
-
-    def matches(self, names: list[str]) -> bool:
-        """Whether files of these names look like this format."""
-        ...
-
-    def read(self, path: Path) -> Found:
-        """Everything below `path`; `RequestError` where a file is not as it should be."""
-        ...
+`matches(names)` says whether files of these names look like the format; `read(path)` returns the
+`RecordedStudy` below a path, or raises `RequestError` where a file is not as it should be.
+"""
 
 
-# In the order in which they are tried: from the most to the least particular names.
-FORMATS: dict[str, str] = {
-    "lobotomy": "resect.recorded.lobotomy",
-    "lm-eval": "resect.recorded.lm_eval",
-    "plain": "resect.recorded.plain",
-}
-
-
-def get(name: str) -> Format:
-    """The format called `name`; an unknown name answers with the nearest ones."""
+def get(name: str) -> ModuleType:
+    """The format called `name`; an unknown name is answered with the nearest ones."""
     if name not in FORMATS:
         raise unknown("format", name, FORMATS)
-    return cast(Format, import_module(FORMATS[name]))
+    return FORMATS[name]
 
 
 def recognise(path: Path) -> str:
     """Name of the format that the files below `path` are in, judged by their names."""
-    if not path.exists():
-        raise RequestError(f"there is nothing at {path}: give a folder, a file or an archive.")
     names = files.names(path)
     if not names:
         raise RequestError(f"{path} is empty: give the folder that holds the recorded answers.")
@@ -72,20 +56,32 @@ def audit(
     `specialist` and `base` name models of the data where it does not say who is which. All is
     read and checked before anything is written. Raises `RequestError`.
     """
-    place = Path(path).expanduser()
+    place = _place(path)
     title = place.resolve().name
     for ending in (*files.ARCHIVES, ".jsonl", ".csv", ".jsonl.gz", ".csv.gz"):
         title = title.removesuffix(ending)
     target = destination(out or Path("runs") / f"audit-{title}")
     name = format or recognise(place)
-    reader = get(name)
-    if not place.exists():
-        raise RequestError(f"there is nothing at {place}: give a folder, a file or an archive.")
-    asked = {"specialist": specialist, "base": base}
-    filled = fill.fill(reader.read(place), place, name, asked)
-    run = fill.write(filled, target)
+    study = get(name).read(place)
+    run = fill.write(
+        fill.fill(study, place, name, {"specialist": specialist, "base": base}), target
+    )
     run.report()
     return run
 
 
-__all__ = ["FORMATS", "Found", "Recorded", "audit", "get", "recognise"]
+def _place(path: str | Path) -> Path:
+    """What is to be read, with `~` spelled out."""
+    try:
+        place = Path(path).expanduser()
+        exists = place.exists()
+    except (OSError, RuntimeError, ValueError) as error:  # ~ of nobody; a name that is too long
+        raise RequestError(f"{path} cannot be read ({error}): give another path.") from None
+    if not exists:
+        raise RequestError(f"there is nothing at {place}: give a folder, a file or an archive.")
+    if not files.is_text(str(place.resolve())):
+        raise RequestError(f"the path {str(place)!a} is not UTF-8: rename the folder or file.")
+    return place
+
+
+__all__ = ["FORMATS", "Recorded", "RecordedStudy", "audit", "get", "recognise"]

@@ -1,4 +1,4 @@
-"""Rows of one item brought to one shape: its labels, in the order of the task, and their texts."""
+"""All rows of an item with the same labels and texts, in the order of the task's labels."""
 
 from __future__ import annotations
 
@@ -24,13 +24,8 @@ def aligned(rows: Sequence[Recorded], tasks: Mapping[str, TaskInfo]) -> list[Rec
     for row in ordered:
         key = (row.task, row.item)
         known[key] = _joined(known[key], row) if key in known else row
-    return [
-        row
-        if _same(row, whole)
-        else replace(row, **{name: getattr(whole, name) for name in SHARED})
-        for row in ordered
-        for whole in (known[row.task, row.item],)
-    ]
+    shared = {key: {n: getattr(whole, n) for n in SHARED} for key, whole in known.items()}
+    return [replace(row, **shared[row.task, row.item]) for row in ordered]
 
 
 def named(gold: str, labels: Sequence[str]) -> str | None:
@@ -66,10 +61,6 @@ def _reordered(row: Recorded, order: Sequence[int]) -> Recorded:
         if (values := getattr(row, name))
     }
     return replace(row, **moved)
-
-
-def _same(row: Recorded, whole: Recorded) -> bool:
-    return all(getattr(row, name) == getattr(whole, name) for name in SHARED)
 
 
 def _joined(first: Recorded, other: Recorded) -> Recorded:

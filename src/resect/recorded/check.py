@@ -1,4 +1,4 @@
-"""What must hold of recorded rows before anything is written, and what a reader should be told."""
+"""Checks of recorded rows before anything is written, and warnings about them."""
 
 from __future__ import annotations
 
@@ -30,51 +30,46 @@ def checked(rows: Sequence[Recorded]) -> list[Recorded]:
     """The rows with exact levels and the baseline named `none`; one sentence where one is wrong."""
     if not rows:
         raise RequestError("no answer was recorded: the files hold no rows.")
-    found = []
+    whole = []
     seen: set[tuple[object, ...]] = set()
     for row in rows:
+        where = f"{row.source}: item {row.item}"
         if not row.gold.strip():
             raise RequestError(
-                f"{row.source}: item {row.item} of {row.task} has no gold answer: add it, or "
-                "leave the item out everywhere."
+                f"{where} of {row.task} has no gold answer: add it, or leave the item out "
+                "everywhere."
             )
         level = None if row.level is None else exact(row.level)
-        baseline = level == 0 or row.recipe == "none"
         if row.recipe == "none" and level:
-            raise RequestError(
-                f"{row.source}: item {row.item} has recipe none and level {level:g}: name "
-                "the recipe."
-            )
+            raise RequestError(f"{where} has recipe none and level {level:g}: name the recipe.")
+        baseline = level == 0 or row.recipe == "none"
         row = replace(row, recipe="none", level=0.0) if baseline else replace(row, level=level)
-        _measured(row)
+        _measured(row, where)
         key = (row.model, row.recipe, row.level, row.task, row.item)
         if key in seen:
-            at = "" if row.level is None else f" at {row.level:g}"
+            dose = "" if row.level is None else f" at {row.level:g}"
             raise RequestError(
-                f"{row.source}: item {row.item} of {row.task} is answered twice by {row.model} "
-                f"under {row.recipe}{at}: keep one answer an item."
+                f"{where} of {row.task} is answered twice by {row.model} under {row.recipe}{dose}: "
+                "keep one answer per item."
             )
         seen.add(key)
-        found.append(row)
-    _doses(found)
-    _asked_again(found)
-    return found
+        whole.append(row)
+    _doses(whole)
+    _asked_again(whole)
+    return whole
 
 
-def _measured(row: Recorded) -> None:
+def _measured(row: Recorded, where: str) -> None:
     """One option score and one choice for each label, each label once."""
-    for count, what in (
-        (None if row.option_scores is None else len(row.option_scores), "option scores"),
-        (len(row.choices) or None, "choices"),
-    ):
-        if count is not None and count != len(row.labels):
-            raise RequestError(
-                f"{row.source}: item {row.item} has {count} {what} for {len(row.labels)} labels."
-            )
-    if len(set(row.labels)) < len(row.labels):
+    labels = row.labels
+    if row.option_scores is not None and len(row.option_scores) != len(labels):
         raise RequestError(
-            f"{row.source}: item {row.item} names a label twice: {', '.join(row.labels)}."
+            f"{where} has {len(row.option_scores)} option scores for {len(labels)} labels."
         )
+    if row.choices and len(row.choices) != len(labels):
+        raise RequestError(f"{where} has {len(row.choices)} choices for {len(labels)} labels.")
+    if len(set(labels)) < len(labels):
+        raise RequestError(f"{where} names a label twice: {', '.join(labels)}.")
 
 
 def _asked_again(rows: Sequence[Recorded]) -> None:
@@ -125,9 +120,9 @@ def bits(rows: Sequence[Recorded]) -> list[str]:
         if row.level and row.level >= 1 and not _QUANTIZER.search(row.recipe):
             levels[row.recipe].add(row.level)
     return [
-        f"{recipe}: its levels ({', '.join(f'{x:g}' for x in sorted(got))}) are read as bits "
+        f"{recipe}: its levels ({', '.join(f'{x:g}' for x in sorted(own))}) are read as bits "
         "per weight; fractions removed are written 0.5 for 50 %."
-        for recipe, got in levels.items()
+        for recipe, own in levels.items()
     ]
 
 
@@ -138,14 +133,14 @@ def gaps(rows: Sequence[Recorded]) -> list[str]:
         if row.level is not None and row.recipe != "none" and row.level < 1:
             levels[row.recipe].add(row.level)
     notes = []
-    for recipe, got in levels.items():
-        ordered = sorted(got)
-        if len(ordered) < 5:
-            continue
-        step = min(b - a for a, b in pairwise(ordered))
+    for recipe, own in levels.items():
+        ordered = sorted(own)
+        step = min((b - a for a, b in pairwise(ordered)), default=1.0)
         places = [round(x / step, 3) for x in ordered]
+        if len(ordered) < 5 or any(p != int(p) for p in places) or places[-1] > 2 * len(ordered):
+            continue
         lacking = [exact(i * step) for i in range(int(places[-1])) if i not in places]
-        if all(p == int(p) for p in places) and 0 < len(lacking) <= len(ordered) // 4:
+        if 0 < len(lacking) <= len(ordered) // 4:
             shown = ", ".join(f"{x:g}" for x in lacking)
             notes.append(
                 f"{recipe}: no model has answers at {shown}, though its levels rise by "

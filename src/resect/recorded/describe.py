@@ -1,4 +1,4 @@
-"""Recorded rows to tasks and items: labels nobody named, equal questions as one cluster."""
+"""Tasks and items from recorded rows: labels that no file gives, equal questions as one cluster."""
 
 from __future__ import annotations
 
@@ -8,17 +8,21 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
 from resect.errors import RequestError
 from resect.record import Item, TaskInfo
+from resect.recorded.boundary import MOST_LABELS
 from resect.recorded.row import Recorded
 from resect.tasks import readers
 
+Scoring = Literal["letter", "text", "text-normalised"]
+
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-MOST_LABELS, LONGEST_LABEL = 10, 20
+SHORT_LIST, LONGEST_LABEL = 10, 20
+"""Gold answers are labels where there are so few of them, each so short."""
 
 _EXPORTED = TypeAdapter(TaskInfo)
 _FIELDS = {field.name for field in dataclasses.fields(TaskInfo)}
@@ -35,15 +39,22 @@ def infos(rows: Sequence[Recorded], known: Mapping[str, TaskInfo]) -> dict[str, 
     for row in rows:
         if row.variant is None:
             by_task[row.task].append(row)
-    return {task: known.get(task) or _info(task, own) for task, own in by_task.items()}
+    tasks = {task: known.get(task) or _info(task, own) for task, own in by_task.items()}
+    for task, info in tasks.items():
+        if len(info.labels) > MOST_LABELS:
+            raise RequestError(
+                f"{by_task[task][0].source}: the items of {task} have {len(info.labels)} different "
+                f"labels, and at most {MOST_LABELS} can be compared: give the options of each "
+                "question the same labels, like A to D, and their texts as options."
+            )
+    return tasks
 
 
 def _info(task: str, rows: Sequence[Recorded]) -> TaskInfo:
     labels = _labels(rows)
     letters = bool(labels) and all(len(label) == 1 for label in labels)
     scored = any(row.option_scores is not None for row in rows)
-    plain = "letter" if letters and not any(row.options for row in rows) else "text"
-    way = next((row.scored for row in rows if row.scored), plain)
+    usual: Scoring = "letter" if letters and not any(row.options for row in rows) else "text"
     return TaskInfo(
         name=task,
         kind="label" if labels else "text",
@@ -52,7 +63,7 @@ def _info(task: str, rows: Sequence[Recorded]) -> TaskInfo:
         protocol="as recorded; prompt, few-shots and decoding are those of the recording"
         + ("; options view: recorded log-likelihoods" if scored else ""),
         max_new_tokens=0,
-        scored=way,  # type: ignore[arg-type]
+        scored=next((row.scored for row in rows if row.scored), usual),
         positive="yes" if "yes" in labels else None,
         reader="label" if labels else None,
     )
@@ -72,7 +83,9 @@ def exported(fields: Any, source: str) -> TaskInfo:
         if set(fields) - _FIELDS:
             raise ValueError("a field that is not known")
     except ValueError:  # pydantic's is one
-        raise RequestError(f"{source} does not describe its task as resect writes it.") from None
+        raise RequestError(
+            f"{source} does not describe its task as resect writes it: export it again."
+        ) from None
     if info.reader is not None and not readers.fits(info.reader, info):
         raise RequestError(
             f"{source}: {info.name} is a {info.kind} task read by {info.reader!r}, and this resect "
@@ -90,7 +103,7 @@ def labels_of(gold: Mapping[str, str], rows: Sequence[Recorded] = ()) -> tuple[s
     if all(len(target) == 1 and target in LETTERS for target in seen):
         last = LETTERS.index(max(seen)) + 1
         return tuple(LETTERS[: 4 if last < 4 and any(map(_shows, rows)) else max(last, 2)])
-    few = 2 <= len(seen) <= MOST_LABELS and len(gold) >= 2 * len(seen)
+    few = 2 <= len(seen) <= SHORT_LIST and len(gold) >= 2 * len(seen)
     if few and all(t.isalpha() and len(t) <= LONGEST_LABEL for t in seen):
         usual = [word for word in ("yes", "no", "maybe") if word in seen]
         return (*usual, *sorted(seen - set(usual)))
@@ -133,39 +146,36 @@ def items(
 
 
 def _item(row: Recorded, info: TaskInfo) -> Item:
+    shared = (
+        "prompt", "gold", "choices", "options", "question", "parent", "variant", "context"
+    )  # fmt: skip
     return Item(
         id=row.item,
-        prompt=row.prompt,
-        gold=row.gold,
         labels=row.labels or info.labels,
-        choices=row.choices,
-        options=row.options,
-        question=row.question,
         tags=dict(row.tags),
         means=dict(row.means),
-        parent=row.parent,
-        variant=row.variant,
-        context=row.context,
+        **{name: getattr(row, name) for name in shared},
     )
 
 
 def _clustered(task: str, asked: dict[str, Item]) -> tuple[dict[str, Item], list[str]]:
-    """Items with the first of their equals as `parent`: equal prompts and options. One that the
-    data names stays.
+    """Items with the first of their equals as `parent`, and a note where there are equals.
+
+    Equal are prompt and options. A parent that the data names stays.
     """
     first: dict[str, str] = {}
-    clustered = {}
+    clustered = dict(asked)
     for name, item in asked.items():
         content = json.dumps([item.prompt, dict(item.options or {})], ensure_ascii=False)
         parent = first.setdefault(content, name) if item.prompt else name
-        own = parent == name or item.parent is not None
-        clustered[name] = item if own else replace(item, parent=parent)
+        if parent != name and item.parent is None:
+            clustered[name] = replace(item, parent=parent)
     twins = [item for name, item in clustered.items() if item.parent != asked[name].parent]
     if not twins:
         return clustered, []
-    note = f"{task}: {len(twins)} questions stand in it again, word for word"
     other = sum(item.gold != clustered[str(item.parent)].gold for item in twins)
-    note += f" ({other} of them with another gold answer)" if other else " and with equal gold"
+    golds = f"({other} of them with another gold answer)" if other else "with the same gold answer"
     return clustered, [
-        f"{note}; equal questions are resampled together, so they do not count twice."
+        f"{task}: {len(twins)} questions repeat an earlier one word for word {golds}; repeats are "
+        "resampled together with it, so they do not count twice."
     ]

@@ -18,7 +18,7 @@ from resect.recorded.align import aligned
 from resect.recorded.check import bits, checked, gaps, identity
 from resect.recorded.describe import infos, items
 from resect.recorded.roles import control, roles
-from resect.recorded.row import Found, Recorded
+from resect.recorded.row import Recorded, RecordedStudy
 from resect.running import folder
 from resect.spec.parents import parent_of
 from resect.tasks import readers
@@ -46,40 +46,35 @@ class Filled(NamedTuple):
     facts: dict[str, Any]
 
 
-def fill(found: Found, path: Path, format: str, asked: Mapping[str, str | None]) -> Filled:
+def fill(study: RecordedStudy, path: Path, format: str, asked: Mapping[str, str | None]) -> Filled:
     """Check every row and lay it out as cells. Writes nothing; raises `RequestError`."""
-    rows = checked(found.rows)
-    role_of = roles(rows, found.ids, asked)
-    tasks = infos(rows, found.tasks)
+    rows = checked(study.rows)
+    role_of = roles(rows, study.ids, asked)
+    tasks = infos(rows, study.tasks)
     rows = aligned(rows, tasks)
-    asked_items, notes = items(rows, tasks)
-    cells = _cells(rows, found.sources, role_of, asked_items)
+    by_task, notes = items(rows, tasks)
+    cells = _cells(rows, study.sources, role_of, by_task)
+    unknown = {"revision": None, "fingerprint": None, "dtype": None}
+    ids = {name: study.ids.get(name, name) for name in role_of}
     models = [
-        {
-            "name": name,
-            "role": role,
-            "id": found.ids.get(name, name),
-            "revision": None,
-            "fingerprint": None,
-            "dtype": None,
-            "parent": parent_of(found.ids.get(name, name)),
-        }
+        {"name": name, "role": role, "id": ids[name], **unknown, "parent": parent_of(ids[name])}
         for name, role in role_of.items()
     ]
     recorded = {
         "format": format,
         "path": path.name or str(path),
-        "files": len(found.sources),
+        "files": len(study.sources),
         "answers": len(rows),
-        "digest": digest(sorted(found.sources.items())),
+        "digest": digest(sorted(study.sources.items())),
     }
+    warnings = [*control(role_of, study.ids), *study.notes, *notes, *bits(rows), *gaps(rows)]
     facts = {
         "study": _declared(path.resolve().name.partition(".")[0], models, rows, tasks, recorded),
         "provenance": _provenance(),
-        "warnings": [*control(role_of, found.ids), *found.notes, *notes, *bits(rows), *gaps(rows)],
-        "audit": {**recorded, "sources": dict(found.sources), "stated": list(found.stated)},
+        "warnings": warnings,
+        "audit": {**recorded, "sources": dict(study.sources), "stated": list(study.stated)},
     }
-    return Filled(models, tasks, asked_items, cells, facts)
+    return Filled(models, tasks, by_task, cells, facts)
 
 
 def write(filled: Filled, out: Path) -> folder.Run:
@@ -90,7 +85,7 @@ def write(filled: Filled, out: Path) -> folder.Run:
     sets: dict[str, Sequence[Item]] = {t: list(i.values()) for t, i in filled.items.items()}
     sets |= {cell.result.cell: cell.items for cell in filled.cells}
     with run.writing(notice=lambda _: None) as store:  # of damage: all is written anew
-        # nothing of an earlier audit stays beside the new store, should rendering it fail
+        # should rendering fail, nothing of an earlier audit may stay beside the new store
         for name in OUTPUTS:
             (run.path / name).unlink(missing_ok=True)
         plan = [cell.result for cell in filled.cells]
@@ -122,11 +117,11 @@ def _cells(
         key=lambda k: (order[k[0]], k[1] != "none", k[1], k[2] is None, k[2] or 0.0, tasks[k[3]]),
     ):
         model, recipe, level, task = key
-        by_item = groups[key]
-        names = [name for name in known[task] if name in by_item]
-        answers = tuple(by_item[name] for name in names)
+        names = [name for name in known[task] if name in groups[key]]
+        answers = tuple(groups[key][name] for name in names)
         asked = tuple(known[task][name] for name in names)
-        state = identity([sources[s] for s in {row.source for row in answers}], answers[0])
+        sources_of = sorted({row.source for row in answers})
+        state = identity([sources[source] for source in sources_of], answers[0])
         keys = tuple(item.key for item in asked)
         asking = digest([state, "recorded", task])
         result = CellResult(
@@ -142,7 +137,7 @@ def _cells(
             status="success",
             reason=None,
             items=keys,
-            spec={"recorded": sorted({row.source for row in answers})},
+            spec={"recorded": sources_of},
         )
         cells.append(Cell(result, answers, asked))
     return cells
@@ -198,17 +193,11 @@ def _declared(
     for row in rows:
         if row.recipe != "none":
             levels[row.recipe] |= set() if row.level is None else {row.level}
+    unique = {m["role"] if count[m["role"]] == 1 else m["name"]: m["id"] for m in models}
     return {
         "name": name,
-        "models": {
-            model["role"] if count[model["role"]] == 1 else model["name"]: {
-                "id": model["id"],
-                "revision": None,
-                "dtype": None,
-            }
-            for model in models
-        },
-        "recipes": [{"name": name, "levels": sorted(own)} for name, own in levels.items()],
+        "models": {key: {"id": i, "revision": None, "dtype": None} for key, i in unique.items()},
+        "recipes": [{"name": recipe, "levels": sorted(own)} for recipe, own in levels.items()],
         "tasks": list(tasks),
         "limit": None,
         "variants": [],

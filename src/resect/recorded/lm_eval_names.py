@@ -1,13 +1,16 @@
-"""Who an lm-eval folder speaks of: model, recipe and level from its results file and names."""
+"""The model, recipe and level that an lm-eval folder is about, from its results file and names."""
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from resect.errors import RequestError
+from resect.recorded import lm_eval_files
+from resect.recorded.lm_eval_files import Results, Subject
 from resect.spec.parents import short
 
 _TIME = r"\d{4}-\d\d-\d\dT[\d:.\-]+"
@@ -26,22 +29,10 @@ _DOSE = re.compile(
     rf"|[-_]*(?<![\d.])(?P<bits>[2-8])[-_]?bits?{_END}",
     re.IGNORECASE,
 )
+LONGEST_NAME = 1000
+"""Characters of a model's name; the patterns above take the square of it."""
+
 _SPARSITY = ("sparsity", "sparsity_ratio", "pruning_ratio", "compression_ratio")
-
-
-class Subject(NamedTuple):
-    """Who answered, and the words that this was inferred from ("" where it was said)."""
-
-    model: str
-    id: str
-    role: str | None
-    recipe: str
-    level: float | None
-    inferred: str = ""
-
-    def fields(self) -> dict[str, Any]:
-        """The fields of a `Recorded` row that this fills."""
-        return {name: getattr(self, name) for name in ("model", "role", "recipe", "level")}
 
 
 class Dose(NamedTuple):
@@ -57,34 +48,29 @@ class Dose(NamedTuple):
         return self.recipe if self.level is None else f"{self.recipe}-{self.level:g}bit"
 
 
-def subject_of(
-    name: str, results: Mapping[str, Mapping[str, Any]], path: Path
-) -> tuple[Subject, Mapping[str, Any]]:
-    """Who the sample file `name` speaks of, and its results file ({} where there is none)."""
+def subject_of(name: str, results: Mapping[str, Results], path: Path) -> tuple[Subject, Results]:
+    """Who the sample file `name` speaks of, and its results file (empty where there is none)."""
     stated = _results_of(name, results)
+    if stated.config.resect:
+        return lm_eval_files.subject(stated.config, name), stated
     place = path.resolve()
     place = place.parent if place.name == name else place  # a lone sample file
     folder = PurePosixPath(name).parent.name or place.name
-    config = stated.get("config") or {}
-    if not config.get("resect"):
-        arguments = _arguments(config.get("model_args"))
-        model = arguments.get("pretrained") or stated.get("model_name")
-        return _inferred(str(model or folder.replace("__", "/")), folder, arguments), stated
-    try:
-        fields = ("model", "id", "role", "recipe", "level")
-        return Subject(*(config["resect"][field] for field in fields)), stated
-    except (KeyError, TypeError):
+    arguments = _arguments(stated.config.model_args)
+    model = str(arguments.get("pretrained") or stated.model_name or folder.replace("__", "/"))
+    if len(model) > LONGEST_NAME:
         raise RequestError(
-            f"the results file of {name} does not name its model as resect writes it."
-        ) from None
+            f"the model of {name} has a name of {len(model)} characters: shorten it."
+        )
+    return _inferred(model, folder, arguments), stated
 
 
 def _inferred(model: str, folder: str, arguments: Mapping[str, Any]) -> Subject:
     """Who a model, a folder and the arguments name: a sparsity argument goes before the names."""
     bare, doses, words = short(model), [], f"model_args of {folder}"
-    given = next((arguments[key] for key in _SPARSITY if _is_on(arguments.get(key))), None)
-    if given is not None:
-        doses.append(_sparsity(str(given), words))
+    sparsity = next((arguments[key] for key in _SPARSITY if _is_on(arguments.get(key))), None)
+    if sparsity is not None:
+        doses.append(_sparsity(str(sparsity), words))
     else:
         for kind, text in (("model", short(model)), ("folder", folder)):
             if match := _DOSE.search(text):
@@ -99,41 +85,41 @@ def _inferred(model: str, folder: str, arguments: Mapping[str, Any]) -> Subject:
 
 def readings(subjects: Iterable[Subject]) -> list[str]:
     """One sentence for each model and recipe that was inferred from names or arguments."""
-    groups: dict[tuple[str, str], dict[str, Subject]] = {}
-    for who in subjects:
-        if who.inferred:
-            groups.setdefault((who.model, who.recipe), {}).setdefault(who.inferred, who)
+    groups: dict[tuple[str, str], dict[str, Subject]] = defaultdict(dict)
+    for subject in subjects:
+        if subject.inferred:
+            groups[subject.model, subject.recipe].setdefault(subject.inferred, subject)
     notes = []
     for (model, recipe), group in groups.items():
         first, *rest = group.values()
-        at = "" if first.level is None else f" at {first.level:g}"
-        at += " bits" if first.level is not None and first.level >= 1 else ""
-        others = [f"{who.inferred} at {who.level or 0:g}" for who in rest]
+        level = "" if first.level is None else f" at {first.level:g}"
+        level += " bits" if first.level is not None and first.level >= 1 else ""
+        others = [f"{subject.inferred} at {subject.level or 0:g}" for subject in rest]
         more = f" ({'; '.join(others)})" if others else ""
         notes.append(
-            f"{first.inferred} read as {recipe}{at} of {model}{more}; where that is wrong, "
+            f"{first.inferred} is read as {recipe}{level} of {model}{more}: where that is wrong, "
             "rename it or write the plain format."
         )
     return notes
 
 
-def _results_of(name: str, results: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+def _results_of(name: str, results: Mapping[str, Results]) -> Results:
     """The results file of the same run: same time, else the newest beside it or above it."""
     sample = PurePosixPath(name)
-    found = SAMPLES.fullmatch(sample.name)
-    time = found["time"] if found else ""
-    for folder in (sample.parent, *sample.parent.parents):
+    match = SAMPLES.fullmatch(sample.name)
+    time = match["time"] if match else ""
+    for folder in sample.parents:
         beside = {n: r for n, r in results.items() if PurePosixPath(n).parent == folder}
-        named = {str(r.get("model_name")) for r in beside.values() if r.get("model_name")}
+        named = {r.model_name for r in beside.values() if r.model_name}
         if len(named) > 1:
             raise RequestError(
                 f"{folder} holds results of two models ({', '.join(sorted(named))}): give each "
                 "a folder of its own."
             )
-        exact = [r for n, r in beside.items() if time in n]
-        if exact or beside:
-            return exact[0] if exact else beside[max(beside)]
-    return {}
+        if beside:
+            newest = beside[max(beside)]
+            return next((r for n, r in beside.items() if time in n), newest)
+    return Results()
 
 
 def _arguments(value: Any) -> dict[str, Any]:
@@ -141,7 +127,7 @@ def _arguments(value: Any) -> dict[str, Any]:
     if isinstance(value, dict):
         return value
     pairs = (part.partition("=") for part in str(value or "").split(","))
-    return {key.strip(): text for key, found, text in pairs if found}
+    return {key.strip(): text for key, equals, text in pairs if equals}
 
 
 def _is_on(value: Any) -> bool:
@@ -150,7 +136,7 @@ def _is_on(value: Any) -> bool:
 
 def _changes(arguments: Mapping[str, Any]) -> list[Dose]:
     """What the arguments of the model do to it: quantizers, adapters, deltas."""
-    found: dict[str, Dose] = {}
+    doses: dict[str, Dose] = {}
     for key, value in arguments.items():
         if not _is_on(value) or value in (0, "0"):
             continue
@@ -167,8 +153,8 @@ def _changes(arguments: Mapping[str, Any]) -> list[Dose]:
             dose = Dose(f"{'delta' if name == 'delta' else 'peft'} {word}", None)
         else:
             continue
-        found.setdefault(dose.recipe, dose)
-    return list(found.values())
+        doses.setdefault(dose.recipe, dose)
+    return list(doses.values())
 
 
 def _together(doses: list[Dose], changes: list[Dose]) -> tuple[str, float | None]:
@@ -188,14 +174,14 @@ def _together(doses: list[Dose], changes: list[Dose]) -> tuple[str, float | None
     return " + ".join(words) or "none", swept
 
 
-def _matched(found: re.Match[str], words: str) -> Dose:
-    if found["bits"]:
-        return Dose("quantized", float(found["bits"]), True)
-    method = (found["method"] or found["part"] or "compressed").lower()
+def _matched(match: re.Match[str], words: str) -> Dose:
+    if match["bits"]:
+        return Dose("quantized", float(match["bits"]), True)
+    method = (match["method"] or match["part"] or "compressed").lower()
     if method.startswith(("prun", "spars")) and method != "sparsegpt":
         method = "compressed"
-    number = next(n for n in found.group("number", "share", "hundredth", "percent") if n)
-    percent = bool(found["sign"] or found["hundredth"] or found["percent"])
+    number = next(n for n in match.group("number", "share", "hundredth", "percent") if n)
+    percent = bool(match["sign"] or match["hundredth"] or match["percent"])
     return Dose(method, _fraction(float(number), percent, words))
 
 

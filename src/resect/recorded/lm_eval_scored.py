@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from resect.errors import RequestError
+from resect.recorded.describe import LETTERS
+from resect.recorded.lm_eval_files import Sample
 
 METRICS = ("acc", "acc_norm", "acc_bytes")
 
@@ -20,55 +21,28 @@ class Scored(NamedTuple):
     gold: int
 
 
-def scored(
-    rows: Sequence[Mapping[str, Any]], delimiter: str, source: str, ours: bool
-) -> list[Scored]:
+def scored(samples: Sequence[Sample], delimiter: str, source: str, ours: bool) -> list[Scored]:
     """The documents of one file; `ours` where resect wrote it, whose targets are places."""
-    parts = [_choices(row, delimiter) for row in rows]
-    choices = [texts for _, texts in parts]
-    for row, texts in zip(rows, choices, strict=True):
-        if several(row["target"]) and str(row["target"]) not in texts:
-            raise RequestError(
-                f"{source}: document {row['doc_id']} has several right choices: not read."
-            )
-    found = [Scored(*part, gold=0) for part in parts]
-    right = _golds(rows, found, source, ours)
-    return [one._replace(gold=gold) for one, gold in zip(found, right, strict=True)]
+    documents = [_document(sample, delimiter, source) for sample in samples]
+    right = _golds(samples, documents, source, ours)
+    return [x._replace(gold=gold) for x, gold in zip(documents, right, strict=True)]
 
 
-def several(target: Any) -> bool:
-    """Whether a target is a list of answers, as lm-eval writes it or as text."""
-    if isinstance(target, str) and target.strip().startswith("["):
-        try:
-            return isinstance(ast.literal_eval(target.strip()), list)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            return False
-    return isinstance(target, list)
-
-
-def arguments(row: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """(context, continuation) of each request, from both layouts lm-eval has used."""
-    found = row["arguments"]
-    if isinstance(found, dict):
-        return [(part["arg_0"], part.get("arg_1")) for part in found.values()]
-    return [(part[0], part[1]) for part in found]
-
-
-def accuracies(found: Sequence[Scored]) -> dict[str, float]:
+def accuracies(documents: Sequence[Scored]) -> dict[str, float]:
     """lm-eval's own scores from the samples: the best sum, by character and by byte.
 
     A document with a score that is not finite has no answer, so it is not right.
     """
-    return {
-        name: sum(best(name, one) == one.gold for one in found) / len(found) for name in METRICS
-    }
+    right = {name: sum(best(name, x) == x.gold for x in documents) for name in METRICS}
+    return {name: count / len(documents) for name, count in right.items()}
 
 
-def best(metric: str, one: Scored) -> int | None:
+def best(metric: str, document: Scored) -> int | None:
     """Place of the best choice under a metric; None where a score is not finite."""
-    if not all(map(math.isfinite, one.scores)):
+    if not all(map(math.isfinite, document.scores)):
         return None
-    values = [s / _size(metric, c) for s, c in zip(one.scores, one.choices, strict=True)]
+    pairs = zip(document.scores, document.choices, strict=True)
+    values = [score / _size(metric, choice) for score, choice in pairs]
     return max(range(len(values)), key=values.__getitem__)
 
 
@@ -87,27 +61,33 @@ def differing(stated: Sequence[Mapping[str, Any]]) -> list[str]:
     return notes
 
 
-def _choices(row: Mapping[str, Any], delimiter: str) -> tuple[tuple[float, ...], tuple[str, ...]]:
-    asked = arguments(row)
-    scores = [float(answer[0][0]) for answer in row["resps"]]
-    if "acc_mutual_info" in (row.get("metrics") or ()):  # the second half has no context
+def _document(sample: Sample, delimiter: str, source: str) -> Scored:
+    """The choices and scores of one document; its gold answer is still to be read."""
+    where = f"{source}: document {sample.doc_id}"
+    asked = [str(text) for _, text in sample.arguments]
+    scores = [answer[0][0] for answer in sample.resps if isinstance(answer[0], tuple)]
+    if "acc_mutual_info" in (sample.metrics or ()):  # the second half has no context
         asked, scores = asked[: len(scores) // 2], scores[: len(scores) // 2]
-    choices = tuple(str(text).removeprefix(delimiter) for _, text in asked)
+    choices = tuple(text.removeprefix(delimiter) for text in asked)
     if len(choices) != len(scores):
-        raise ValueError(f"{len(scores)} answers to {len(choices)} requests")
-    return tuple(scores), choices
+        raise RequestError(f"{where} has {len(scores)} scores for {len(choices)} choices.")
+    if len(choices) > len(LETTERS):
+        raise RequestError(f"{where} has more than {len(LETTERS)} choices: leave it out.")
+    if sample.has_several_targets and str(sample.target) not in choices:
+        raise RequestError(f"{where} has several right choices: leave it out, or give it one.")
+    return Scored(tuple(scores), choices, gold=0)
 
 
 def _golds(
-    rows: Sequence[Mapping[str, Any]], found: Sequence[Scored], source: str, ours: bool
+    samples: Sequence[Sample], documents: Sequence[Scored], source: str, ours: bool
 ) -> list[int]:
     """The right places. A target of digits is a place or the text of a choice: one file has one
     reading, and where both are possible the rows' own `acc` says which.
     """
     readings = [
         [
-            _gold(row["target"], document.choices, text)
-            for row, document in zip(rows, found, strict=True)
+            _gold(x.target, document.choices, text)
+            for x, document in zip(samples, documents, strict=True)
         ]
         for text in ((False,) if ours else (False, True))
     ]
@@ -115,11 +95,11 @@ def _golds(
         [gold for gold in golds if gold is not None] for golds in readings if None not in golds
     ]
     if not whole:
-        lacking = rows[readings[0].index(None)]["doc_id"]
+        lacking = samples[readings[0].index(None)].doc_id
         raise RequestError(f"{source}: document {lacking} has no gold answer among its choices.")
     if all(golds == whole[0] for golds in whole):
         return whole[0]
-    fitting = [golds for golds in whole if all(map(_agrees, rows, found, golds))]
+    fitting = [golds for golds in whole if all(map(_agrees, samples, documents, golds))]
     if len(fitting) != 1:
         raise RequestError(
             f"{source}: its targets are digits, and so are its choices; the rows' acc does not "
@@ -132,16 +112,18 @@ def _gold(target: Any, choices: Sequence[str], text: bool) -> int | None:
     """Place of the right choice, None where there is none under this reading."""
     answer = str(target).strip()
     if answer.isascii() and answer.isdigit() and not (text and isinstance(target, str)):
-        return int(answer) if int(answer) < len(choices) else None
+        place = int(answer[:5])
+        return place if place < len(choices) else None
     bare = [choice.strip() for choice in choices]
     return bare.index(answer) if answer in bare else None
 
 
-def _agrees(row: Mapping[str, Any], one: Scored, gold: int) -> bool:
+def _agrees(sample: Sample, document: Scored, gold: int) -> bool:
     """Whether a document's own score is what this gold answer gives; True where it has none."""
-    metric = next((name for name in METRICS if row.get(name) in (0, 1)), None)
-    chosen = best(metric, one) if metric else None
-    return chosen is None or metric is None or (chosen == gold) == bool(row[metric])
+    scores = ((name, sample.score(name)) for name in METRICS)
+    metric, score = next((pair for pair in scores if pair[1] is not None), ("acc", None))
+    chosen = best(metric, document)
+    return score is None or chosen is None or (chosen == gold) == score
 
 
 def _size(metric: str, choice: str) -> int:

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from resect.errors import RequestError
 from resect.record import TaskInfo
-from resect.recorded import files
-from resect.recorded.row import Found, Recorded
+from resect.recorded import boundary, files
+from resect.recorded.row import Recorded, RecordedStudy
 
 RECIPE = "magnitude"
 TOPICS = {
@@ -29,9 +29,8 @@ ROLES = {"BioMistral-7B": "specialist", "Mistral-7B-v0.1": "base"}
 LETTERS, WORDS = ("A", "B", "C", "D"), ("yes", "no", "maybe")
 
 _NAME = re.compile(
-    r"(?:mmlu_(?P<a>.+)|(?P<b>.+)_(?P<task>[a-z0-9]+))_(?P<percent>\d+)_percent\.csv"
+    r"(?:mmlu_(?P<a>.+)|(?P<b>.+)_(?P<task>[a-z0-9]+))_(?P<percent>[0-9]{1,3})_percent\.csv"
 )
-_OPTIONS = re.compile(r"A\. (.*?)\nB\. (.*?)\nC\. (.*?)\nD\. (.*)", re.DOTALL)
 
 
 class Place(NamedTuple):
@@ -50,15 +49,15 @@ def matches(names: list[str]) -> bool:
 
 def place(name: str) -> Place | None:
     """Model, task and level from a file's name, None for other files."""
-    found = _NAME.fullmatch(PurePosixPath(name).name)
-    if not found:
+    match = _NAME.fullmatch(PurePosixPath(name).name)
+    if not match:
         return None
-    owner, _, model = (found["a"] or found["b"]).partition("_")
+    owner, _, model = (match["a"] or match["b"]).partition("_")
     full = f"{owner}/{model}" if model else owner
-    return Place(full, model or owner, found["task"] or "mmlu", int(found["percent"]) / 100)
+    return Place(full, model or owner, match["task"] or "mmlu", int(match["percent"]) / 100)
 
 
-def read(path: Path) -> Found:
+def read(path: Path) -> RecordedStudy:
     """All rows below `path`: the folder, one above it, or the archive."""
     rows: dict[str, list[Recorded]] = {}
     sources: dict[str, str] = {}
@@ -81,12 +80,12 @@ def read(path: Path) -> Found:
             unended.add(file.name)
     # by name, since an archive has an order of its own
     ordered = [row for name in sorted(rows) for row in rows[name]]
-    return Found(ordered, sources, TASKS, ids, notes=tuple(_short(sizes, unended)))
+    return RecordedStudy(ordered, sources, TASKS, ids, notes=tuple(_short(sizes, unended)))
 
 
 def _table(file: files.File) -> list[dict[str, str]]:
     """The rows of one file, which hold the columns needed and one model."""
-    table = files.table(file)
+    table = boundary.table(file)
     for column in ("prompt", "true_answer", "raw_response"):
         if column not in table[0]:
             raise RequestError(f"{file.name} has no column {column!r}.")
@@ -127,9 +126,14 @@ def _rows(file: files.File, where: Place) -> list[Recorded]:
 
 def _options(prompt: str) -> dict[str, str] | None:
     """The options as the prompt lists them, None where it does not."""
-    body = prompt.rpartition("\nOptions:\n")[2].removesuffix("\nAnswer:")
-    found = _OPTIONS.fullmatch(body)
-    return dict(zip(LETTERS, found.groups(), strict=True)) if found else None
+    rest = "\n" + prompt.rpartition("\nOptions:\n")[2].removesuffix("\nAnswer:")
+    parts = []
+    for letter in LETTERS:
+        before, mark, rest = rest.partition(f"\n{letter}. ")
+        if not mark:
+            return None
+        parts.append(before)
+    return None if parts[0] else dict(zip(LETTERS, [*parts[1:], rest], strict=True))
 
 
 def _question(prompt: str) -> str:

@@ -1,4 +1,4 @@
-"""Who is the specialist and who the base: as the data says, as was asked, else by known parents."""
+"""Which model is the specialist and which the base: as the data says, as asked, or by parent."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def roles(
         if len(several) > 1:
             raise RequestError(
                 f"{' and '.join(several)} are all called {role}: name one with --{role}, or audit "
-                "them apart."
+                "them separately."
             )
     place = {role: i for i, role in enumerate(PAIR)}
     return dict(sorted(named.items(), key=lambda pair: place.get(pair[1], len(PAIR))))
@@ -48,7 +48,7 @@ def _stated(rows: Sequence[Recorded]) -> dict[str, str | None]:
 def _asked_for(
     role_of: dict[str, str | None], ids: Mapping[str, str], asked: Mapping[str, str | None]
 ) -> dict[str, str | None]:
-    """The roles with those that were asked for, which nobody else keeps."""
+    """The roles with those that were asked for, each taken from the model that had it."""
     given: dict[str, str] = {}
     for role, name in asked.items():
         if name is None:

@@ -1,4 +1,4 @@
-"""A checksum of every row: made when it is written, compared before anything is made of it."""
+"""A checksum of every row: computed when the row is written, compared before it is used."""
 
 from __future__ import annotations
 
@@ -23,30 +23,27 @@ ORDER = {
     "judgements": "judge, item, said",
     "facts": "rowid",
 }
-"""The tables, each with what its own tree is ordered by (an index beside it may be damaged)."""
+"""The tables, each with the order of its own tree: an index beside it may be damaged."""
 
 _BROKEN = (sqlite3.DatabaseError, UnicodeDecodeError)
 
 
-def checksum(row: Iterable[Any]) -> int:
+def checksum(row: Row) -> int:
     """64 bits of a row without its checksum; texts count as their UTF-8 bytes."""
-    return _sum(tuple(value.encode() if isinstance(value, str) else value for value in row))
-
-
-def _sum(row: Row) -> int:
-    found = hashlib.blake2b(repr(row).encode(), digest_size=8).digest()
-    return int.from_bytes(found, "big", signed=True)
+    values = tuple(value.encode() if isinstance(value, str) else value for value in row)
+    code = hashlib.blake2b(repr(values).encode(), digest_size=8).digest()
+    return int.from_bytes(code, "big", signed=True)
 
 
 def put(db: sqlite3.Connection, table: str, rows: Iterable[Sequence[Any]]) -> None:
     """Write rows with their checksums, over those of the same key; columns as they are declared."""
     columns = _columns(db, table)
     kinds = list(columns.values())
-    ready = [tuple(map(_held, kinds, row)) for row in rows]
+    stored = [tuple(map(_stored, kinds, row)) for row in rows]
     names, marks = ", ".join([*columns, "checksum"]), ", ".join("?" * (len(columns) + 1))
     db.executemany(
         f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})",
-        [(*row, checksum(row)) for row in ready],
+        [(*row, checksum(row)) for row in stored],
     )
 
 
@@ -58,7 +55,7 @@ def read(db: sqlite3.Connection, table: str) -> Iterator[tuple[Row, bool]]:
     columns = ", ".join([*_columns(db, table), "checksum"])
     with as_bytes(db):
         for stored in _rows(db, table, columns):
-            yield stored[:-1], _sum(stored[:-1]) == stored[-1]
+            yield stored[:-1], checksum(stored[:-1]) == stored[-1]
 
 
 def _rows(db: sqlite3.Connection, table: str, columns: str) -> Iterator[Row]:
@@ -93,11 +90,11 @@ def seal(db: sqlite3.Connection) -> None:
         keys = order.split(", ")
         query = f"SELECT {', '.join([*keys, *names])} FROM {table}"
         with as_bytes(db):
-            found = db.execute(query).fetchall()
+            rows = db.execute(query).fetchall()
         where = " AND ".join(f"{key} = ?" for key in keys)
         db.executemany(
             f"UPDATE {table} SET checksum = ? WHERE {where}",
-            [(_sum(row[len(keys) :]), *map(text, row[: len(keys)])) for row in found],
+            [(checksum(row[len(keys) :]), *map(text, row[: len(keys)])) for row in rows],
         )
 
 
@@ -109,12 +106,13 @@ def text(value: Any) -> Any:
 def _columns(db: sqlite3.Connection, table: str) -> dict[str, str]:
     """Declared types of a table's columns, without the checksum."""
     rows = db.execute(f"PRAGMA table_info({table})")
-    found = {text(name): text(kind) for _, name, kind, *_ in rows}
-    return {name: kind for name, kind in found.items() if name != "checksum"}
+    columns = {text(name): text(kind) for _, name, kind, *_ in rows}
+    columns.pop("checksum", None)
+    return columns
 
 
-def _held(kind: str, value: Any) -> Any:
-    """A value as SQLite will give it back: without NaN, -0 and types of numpy's."""
+def _stored(kind: str, value: Any) -> Any:
+    """A value as SQLite will return it: without NaN, -0 and numpy types."""
     if value is None:
         return None
     if kind == "REAL":

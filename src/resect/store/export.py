@@ -15,7 +15,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -31,14 +31,19 @@ from resect.store.sqlite import Store
 
 FORMATS = ("csv", "parquet", "lm-eval")
 _CELL = ["model", "role", "recipe", "seed", "level"]
-_READ = ("answer", "outcome", "tier", "score", "chosen")
-_LISTED = ("options", "labels", "means", "choices", "option_scores", "tags")
+_DOC = (
+    "id", "question", "context", "gold", "labels", "options", "choices", "means", "parent",
+    "variant", "tags",
+)  # fmt: skip
+"""What a sample's document holds of its item."""
+
+_AS_JSON = ("options", "labels", "means", "choices", "option_scores", "tags")
 
 
 def export(store: Store, to: str, out: Path, notice: Callable[[str], None] = print) -> list[Path]:
-    """Write the run into the folder `out`; the files written. Raises `RequestError`.
+    """Write the run into the folder `out`, and return the files. Raises `RequestError`.
 
-    `notice` is told of tasks that the format cannot hold.
+    `notice` gets a sentence about tasks that the format cannot hold.
     """
     if to not in FORMATS:
         raise unknown("export format", to, FORMATS)
@@ -46,18 +51,20 @@ def export(store: Store, to: str, out: Path, notice: Callable[[str], None] = pri
         raise RequestError("parquet needs pyarrow: pip install 'resect[parquet]'.")
     answers = store.answers()
     if not len(answers):
-        raise RequestError("the run has no answers yet: nothing to export.")
+        raise RequestError("the run has no answers yet, so there is nothing to export.")
     if to != "parquet":
         answers = _with_gold(answers, store.tasks(), to, notice)
     try:
-        with _whole(out) as made:
+        with _whole(out) as folder:
             if to == "lm-eval":
-                written = list(_lm_eval(store, answers, made))
+                written = list(_lm_eval(store, answers, folder))
             else:
-                written = list(_tables(store, answers, to, made))
+                written = list(_tables(store, answers, to, folder))
     except OSError as error:
-        raise RequestError(f"{out} cannot be written ({error.strerror}): give another.") from None
-    return [out / path.relative_to(made) for path in written]
+        raise RequestError(
+            f"{out} cannot be written ({error.strerror}): give another --out."
+        ) from None
+    return [out / path.relative_to(folder) for path in written]
 
 
 @contextlib.contextmanager
@@ -65,17 +72,17 @@ def _whole(out: Path) -> Iterator[Path]:
     """A folder inside `out` whose files move up when all of them are written."""
     fresh = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(dir=out, prefix=".export."))
+    folder = Path(tempfile.mkdtemp(dir=out, prefix=".export."))
     try:
-        yield made
-        for path in sorted(made.rglob("*")):
-            place = out / path.relative_to(made)
+        yield folder
+        for path in sorted(folder.rglob("*")):
+            place = out / path.relative_to(folder)
             if path.is_dir():
                 place.mkdir(exist_ok=True)
             else:
                 os.replace(path, place)
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
         if fresh:
             with contextlib.suppress(OSError):  # it holds the export
                 out.rmdir()
@@ -84,38 +91,37 @@ def _whole(out: Path) -> Iterator[Path]:
 def _with_gold(
     answers: pd.DataFrame, infos: Mapping[str, TaskInfo], to: str, notice: Callable[[str], None]
 ) -> pd.DataFrame:
-    """The answers without those of perplexity, which no audit could read: it has no gold."""
+    """The answers without those of perplexity: it has no gold, so no audit could read them."""
     lacking = [name for name, info in infos.items() if info.kind == "score"]
-    kept = answers[~answers["task"].isin(lacking)]
+    scored = answers[~answers["task"].isin(lacking)]
     names = ", ".join(lacking)
-    if not len(kept):
-        raise RequestError(f"{to} needs gold answers, which {names} has not: take parquet.")
+    if not len(scored):
+        raise RequestError(
+            f"{to} needs gold answers, and {names} has none: export it with --to parquet."
+        )
     if lacking:
-        notice(f"{names}: left out, as {to} needs gold answers; parquet holds it.")
-    return kept
+        notice(f"{names} is left out, because {to} needs gold answers: parquet holds it.")
+    return scored
 
 
 def _tables(store: Store, answers: pd.DataFrame, to: str, out: Path) -> Iterator[Path]:
+    measurements = pd.json_normalize(store.measurements()).drop(columns="steps", errors="ignore")
     tables = {
-        "answers": _plain(store, answers),
-        "cells": store.cells(),
-        "measurements": pd.json_normalize(store.measurements()).drop(
-            columns="steps", errors="ignore"
-        ),
-    }
+        "answers": _plain(store, answers), "cells": store.cells(), "measurements": measurements
+    }  # fmt: skip
     for name, table in tables.items():
         path = out / f"{name}.{to}"
-        if name == "answers" or len(table.columns):
-            if to == "csv":
-                safe = guarded(table)
-                safe.to_csv(path, index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-            else:
-                table.to_parquet(path, index=False)
-            yield path
-    told = {name: asdict(info) for name, info in store.tasks().items()}
-    path = out / "answers.tasks.json"
-    path.write_text(json.dumps(told, indent=1, ensure_ascii=False), encoding="utf-8")
-    yield path
+        if name != "answers" and not len(table.columns):
+            continue
+        if to == "csv":
+            guarded(table).to_csv(
+                path, index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC
+            )
+        else:
+            table.to_parquet(path, index=False)
+        yield path
+    infos = {name: asdict(info) for name, info in store.tasks().items()}
+    yield _written(out / "answers.tasks.json", json.dumps(infos, indent=1, ensure_ascii=False))
 
 
 def _plain(store: Store, answers: pd.DataFrame) -> pd.DataFrame:
@@ -125,7 +131,6 @@ def _plain(store: Store, answers: pd.DataFrame) -> pd.DataFrame:
     several = _several_seeds(answers)
     for row in _records(answers):
         item = items[row["item"]]
-        doc = _doc(row, item)
         rows.append({
             **{name: row[name] for name in ("model", "role")},
             "recipe": _recipe(row, several),
@@ -134,21 +139,21 @@ def _plain(store: Store, answers: pd.DataFrame) -> pd.DataFrame:
             "item": item.id,
             "gold": item.gold,
             "text": row["text"] if row["outcome"] or row["text"] else None,
-            **{name: doc[name] for name in ("options", "labels", "means", "choices")},
-            **{name: doc[name] for name in ("parent", "variant")},
-            "option_scores": _value(row["option_scores"]),
+            **{name: getattr(item, name) for name in ("options", "labels", "means", "choices")},
+            **{name: getattr(item, name) for name in ("parent", "variant")},
+            "option_scores": row["option_scores"],
             "scored": infos[row["task"]].scored,
-            "tags": doc["tags"],
-            "recorded": doc["recorded"],
+            "tags": item.tags,
+            "recorded": row["recorded"],
             "prompt": item.prompt,
             "question": item.question,
             "context": item.context or None,
-            **{name: _value(row[name]) for name in _READ},
+            **{name: row[name] for name in ("answer", "outcome", "tier", "score", "chosen")},
             **{name: row[name] for name in ("seed", "status", "stopped", "tokens")},
         })  # fmt: skip
     table = pd.DataFrame(rows)
-    for name in _LISTED:
-        table[name] = [None if not v else json.dumps(v, ensure_ascii=False) for v in table[name]]
+    for name in _AS_JSON:
+        table[name] = [json.dumps(v, ensure_ascii=False) if v else None for v in table[name]]
     return table.dropna(axis="columns", how="all")
 
 
@@ -160,71 +165,63 @@ def _lm_eval(store: Store, answers: pd.DataFrame, out: Path) -> Iterator[Path]:
     several = _several_seeds(answers)
     for _, cell in answers.groupby(_CELL, dropna=False, sort=False):
         first = _records(cell.iloc[:1])[0]
-        who = {
+        subject = {
             "model": first["model"],
             "id": ids.get(first["model"], first["model"]),
             "role": first["role"],
             "recipe": _recipe(first, several),
-            "level": _value(first["level"]),
+            "level": first["level"],
         }
-        dose = "" if who["level"] is None else f"{who['level']:g}"
-        place = out / _file_name(f"{who['model']}__{who['recipe']}__{dose}")
+        dose = "" if subject["level"] is None else f"{subject['level']:g}"
+        place = out / _file_name(f"{subject['model']}__{subject['recipe']}__{dose}")
         place.mkdir(exist_ok=True)
         results: dict[str, Any] = {"results": {}, "configs": {}, "versions": {}, "n-shot": {}}
         # variants stand apart, so that the scores of a file are of its task's own questions
         for (task, variant), rows in cell.groupby(["task", "variant"], sort=False, dropna=False):
             called = f"{task}_{variant}" if isinstance(variant, str) else str(task)
-            for name, lines, scores in _views(_file_name(called), rows, items):
-                path = place / f"samples_{name}_{time}.jsonl"
-                path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-                yield path
-                _describe(results, name, infos[str(task)], scores)
+            for name, samples in _views(_file_name(called), rows, items):
+                lines = (f"{json.dumps(sample, ensure_ascii=False)}\n" for sample in samples)
+                yield _written(place / f"samples_{name}_{time}.jsonl", "".join(lines))
+                _describe(results, name, infos[str(task)], samples)
         results["config"] = {
-            "model": "resect", "model_args": {"pretrained": who["id"]}, "resect": who
+            "model": "resect", "model_args": {"pretrained": subject["id"]}, "resect": subject
         }  # fmt: skip
-        results["model_name"] = who["id"]
-        path = place / f"results_{time}.json"
-        path.write_text(json.dumps(results, indent=1, ensure_ascii=False), encoding="utf-8")
-        yield path
+        results["model_name"] = subject["id"]
+        text = json.dumps(results, indent=1, ensure_ascii=False)
+        yield _written(place / f"results_{time}.json", text)
 
 
 def _views(
     name: str, rows: pd.DataFrame, items: Mapping[str, Item]
-) -> Iterator[tuple[str, list[str], dict[str, float]]]:
-    """Name, sample lines and scores of each view that was asked."""
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Name and samples of each view that was asked."""
     texts, options = [], []
     for number, row in enumerate(_records(rows)):
         item = items[row["item"]]
-        doc = _doc(row, item)
         if row["outcome"] or row["text"]:
-            texts.append(_text_sample(number, row, item, doc))
+            texts.append(_text_sample(number, row, item))
         right = _right(item)
         if row["option_scores"] is not None and right is not None:
-            options.append(_option_sample(number, row, item, doc, right))
+            options.append(_option_sample(number, row, item, right))
     if texts:
-        yield name, [_line(x) for x in texts], {"exact_match": _mean(texts, "exact_match")}
+        yield name, texts
     if options:
-        scores = {metric: _mean(options, metric) for metric in ("acc", "acc_norm")}
-        yield f"{name}_options", [_line(x) for x in options], scores
+        yield f"{name}_options", options
 
 
-def _text_sample(
-    number: int, row: Mapping[str, Any], item: Item, doc: dict[str, Any]
-) -> dict[str, Any]:
+def _text_sample(number: int, row: Mapping[str, Any], item: Item) -> dict[str, Any]:
     return {
-        **_head(number, item, doc, str(item.gold)),
+        **_head(number, row, item, str(item.gold)),
         "arguments": {"gen_args_0": {"arg_0": item.prompt, "arg_1": {"do_sample": False}}},
         "resps": [[row["text"]]],
-        "filtered_resps": [_value(row["answer"]) or "[invalid]"],
+        "filtered_resps": [row["answer"] or "[invalid]"],
         "filter": "none",
         "metrics": ["exact_match"],
-        "exact_match": _value(row["score"]) or 0.0,
+        "exact_match": row["score"] or 0.0,
     }
 
 
-def _option_sample(
-    number: int, row: Mapping[str, Any], item: Item, doc: dict[str, Any], gold: int
-) -> dict[str, Any]:
+def _option_sample(number: int, row: Mapping[str, Any], item: Item, gold: int) -> dict[str, Any]:
     scores = row["option_scores"]
     choices = item.choices or tuple(f" {label}" for label in item.labels)
     sizes = [len(choice.removeprefix(" ")) or 1 for choice in choices]
@@ -233,7 +230,7 @@ def _option_sample(
     finite = all(map(math.isfinite, scores))  # else the model chose nothing
     best, best_normal = max(scores), max(normal)
     return {
-        **_head(number, item, doc, str(gold)),
+        **_head(number, row, item, str(gold)),
         "arguments": {
             f"gen_args_{i}": {"arg_0": item.prompt, "arg_1": choice} for i, (choice, _) in pairs
         },
@@ -254,7 +251,9 @@ def _right(item: Item) -> int | None:
     return next((i for i, x in enumerate(item.labels) if item.meaning(x) == item.gold), None)
 
 
-def _head(number: int, item: Item, doc: dict[str, Any], target: str) -> dict[str, Any]:
+def _head(number: int, row: Mapping[str, Any], item: Item, target: str) -> dict[str, Any]:
+    doc = {name: getattr(item, name) for name in _DOC}
+    doc |= {name: row[name] for name in ("recorded", "score", "stopped")}
     shown = json.dumps(doc, indent=2, ensure_ascii=False)
     return {
         "doc_id": number,
@@ -266,32 +265,16 @@ def _head(number: int, item: Item, doc: dict[str, Any], target: str) -> dict[str
     }
 
 
-def _doc(row: Mapping[str, Any], item: Item) -> dict[str, Any]:
-    return {
-        "id": item.id,
-        "question": item.question,
-        "context": item.context,
-        "gold": item.gold,
-        "labels": list(item.labels),
-        "options": None if item.options is None else dict(item.options),
-        "choices": list(item.choices),
-        "means": dict(item.means),
-        "parent": item.parent,
-        "variant": item.variant,
-        "tags": dict(item.tags),
-        "recorded": _value(row.get("recorded")),
-        "score": _value(row["score"]),
-        "stopped": _value(row["stopped"]),
-    }
-
-
 def _describe(
-    results: dict[str, Any], name: str, info: TaskInfo, scores: Mapping[str, float]
+    results: dict[str, Any], name: str, info: TaskInfo, samples: Sequence[Mapping[str, Any]]
 ) -> None:
-    results["results"][name] = {"alias": name, **{f"{k},none": v for k, v in scores.items()}}
+    """Write the mean scores of one file and what its task is into the results."""
+    metrics = samples[0]["metrics"]
+    means = {f"{m},none": float(sum(x[m] for x in samples)) / len(samples) for m in metrics}
+    results["results"][name] = {"alias": name, **means}
     results["configs"][name] = {
         "task": name,
-        "output_type": "multiple_choice" if "acc" in scores else "generate_until",
+        "output_type": "multiple_choice" if "acc" in metrics else "generate_until",
         "target_delimiter": " ",
         "metadata": {"version": info.version, "resect": {"info": asdict(info)}},
     }
@@ -310,24 +293,18 @@ def _recipe(row: Mapping[str, Any], several: set[str]) -> str:
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+    """The rows, with None for what pandas writes as a missing value."""
+    whole = table.astype(object).where(table.notna(), None)
+    return [{str(key): value for key, value in row.items()} for row in whole.to_dict("records")]
 
 
-def _value(value: Any) -> Any:
-    """None for what pandas writes as a missing value."""
-    return None if isinstance(value, float) and value != value else value
-
-
-def _mean(samples: list[dict[str, Any]], name: str) -> float:
-    return float(sum(sample[name] for sample in samples)) / len(samples)
-
-
-def _line(sample: Mapping[str, Any]) -> str:
-    return json.dumps(sample, ensure_ascii=False)
+def _written(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
 
 
 def _file_name(name: str) -> str:
-    """The name as one of a file or folder; of what had to be changed or cut a hash says which."""
+    """The name as that of a file or folder; a changed or shortened one ends with a hash."""
     plain = re.sub(r"[^\w.+-]+", "-", name, flags=re.ASCII)[-80:]
     return plain if plain == name else f"{plain}-{_hash(name)[:8]}"
 

@@ -1,7 +1,7 @@
-"""Cells that a spreadsheet would take for formulas, written so that it does not, and read back.
+"""CSV cells that a spreadsheet would compute: guarded when written, restored when read.
 
-A guarded cell has an apostrophe before it; the column `guarded` names the guarded cells of its row,
-so that nothing is lost. Numbers stay as they are.
+A guarded cell starts with an apostrophe. The column `guarded` names the guarded cells of its row,
+so nothing is lost. Numbers stay as they are.
 """
 
 from __future__ import annotations
@@ -20,15 +20,13 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 def guarded(table: pd.DataFrame) -> pd.DataFrame:
     """The table with no cell that a spreadsheet would compute; the column only where one was."""
-    numeric = pd.api.types.is_numeric_dtype
-    texts = {name: table[name] for name in table.columns if not numeric(table[name])}
-    at = pd.DataFrame({name: column.map(_is_formula) for name, column in texts.items()}, dtype=bool)
-    if not at.any(axis=None):
+    guard = table.map(_is_formula)
+    if not guard.any(axis=None):
         return table
-    found = table.copy()
-    for name, column in texts.items():
-        found[name] = column.where(~at[name], "'" + column.astype(str))
-    return found.assign(**{COLUMN: at.apply(lambda row: "|".join(row.index[row]), axis=1)})
+    result = table.copy()
+    for name in table.columns[guard.any()]:
+        result[name] = table[name].where(~guard[name], "'" + table[name].astype(str))
+    return result.assign(**{COLUMN: guard.apply(lambda row: "|".join(row.index[row]), axis=1)})
 
 
 def unguarded(row: Mapping[str, str]) -> dict[str, str]:

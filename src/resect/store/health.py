@@ -1,4 +1,4 @@
-"""What of a store is damaged, in which cells, and a store of what is whole."""
+"""What is damaged in a store, which cells that concerns, and a new store of the sound rows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,12 +20,18 @@ from resect.store.migrations import migrate
 
 _WORDS = {
     "item_sets": "lists of items",
-    "cells": "how cells ended",
+    "cells": "results of cells",
     "plan": "the plan",
-    "facts": "the study's facts",
+    "facts": "the description of the study",
 }
 _SHOWN = 5
 """Damaged cells that a sentence names."""
+
+_READ = {
+    "models": 0, "tasks": 0, "items": 0, "item_sets": 3, "cells": 5, "answers": 2,
+    "measurements": 0, "plan": 9, "judgements": 0, "facts": 1,
+}  # fmt: skip
+"""How many columns of each table say what is damaged."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +79,10 @@ class Damaged(RequestError):
 
     def __init__(self, path: Path, health: Health) -> None:
         how = (
-            "audit the same data into this folder again, and it is written anew"
+            "audit the same data into this folder again to rebuild it"
             if health.audit
-            else f"run `resect run {path.parent}/study.yaml --out {path.parent}`, which asks again "
-            "what is lost"
+            else f"run `resect run {path.parent}/study.yaml --out {path.parent}`, which asks for "
+            "the lost answers again"
         )
         super().__init__(f"{path} is damaged ({health}): {how}.")
         self.health = health
@@ -85,27 +91,51 @@ class Damaged(RequestError):
 def examine(db: sqlite3.Connection, known: str | None = None) -> Health:
     """Compare everything with its checksums; the schema of `db` is the newest.
 
-    `known` is what is known to be wrong with the file.
+    `known` is what is already known to be wrong with the file.
     """
-    whole = _Whole()
-    rows: Counter[str] = Counter()
-    count = 0
     broken = known or structure(db)
-    for table in checksums.ORDER:
+    whole: dict[str, list[checksums.Row]] = {table: [] for table in checksums.ORDER}
+    damaged: Counter[str] = Counter()
+    unknown: set[bytes] = set()  # cells whose end is damaged
+    for table, rows in whole.items():
         for row, good in checksums.read(db, table):
-            whole.take(table, row, good)
-            rows[table] += not good
-            count += good
-    rows["item_sets"] += len(whole.torn())
+            if good:
+                rows.append(row[: _READ[table]])
+            else:
+                damaged[table] += 1
+                unknown |= {row[0]} if table == "cells" else set()
+    lists = _lists(whole["item_sets"])
+    damaged["item_sets"] += sum(
+        digest([text(key) for key in keys]) != text(name) for name, keys in lists.items()
+    )
+    answers = {(asking, item) for asking, item in whole["answers"]}
+    cells = {row[0]: row for row in whole["cells"]}
+
+    def holds(cell: bytes) -> bool:
+        """Whether a planned cell is whole, or has no answers to be so."""
+        if cell not in cells:
+            return cell not in unknown
+        _, asking, _, items, status = cells[cell]
+        return status == b"failed" or all((asking, key) in answers for key in lists.get(items, ()))
+
+    plan = whole["plan"]
     return Health(
         structure=broken,
-        rows=dict(+rows),
-        cells=whole.damaged(),
-        ended=whole.ended(),
-        answers=len(whole.answers),
-        whole=count,
-        audit=whole.audit,
+        rows=dict(+damaged),
+        cells=tuple(dict.fromkeys(_name(row) for row in plan if not holds(row[1]))),
+        ended=Counter(text(cells[row[1]][4]) if row[1] in cells else "missing" for row in plan),
+        answers=len(answers),
+        whole=sum(map(len, whole.values())),
+        audit=(b"audit",) in whole["facts"],
     )
+
+
+def _lists(rows: Iterable[checksums.Row]) -> dict[bytes, list[bytes]]:
+    """The keys of each list of items, in their order."""
+    lists: dict[bytes, list[bytes]] = defaultdict(list)
+    for name, _, key in sorted(rows):
+        lists[name].append(key)
+    return lists
 
 
 def structure(db: sqlite3.Connection) -> str | None:
@@ -138,7 +168,7 @@ def mend(path: Path) -> None:
             os.fsync(whole.fileno())
         if not count:
             raise RequestError(
-                f"{path} is damaged, and nothing in it can be read: move it away, and run again."
+                f"{path} is damaged and nothing in it can be read: move it away, then run again."
             )
         shutil.copyfile(path, path.with_name(f"{path.name}.damaged"))
         for ending in ("-wal", "-shm", "-journal"):  # of the old file: the new one is whole
@@ -170,59 +200,6 @@ def _copy(old: sqlite3.Connection, path: Path) -> int:
     return count
 
 
-class _Whole:
-    """The rows that are as they were written, as far as cells need them."""
-
-    def __init__(self) -> None:
-        self.answers: set[tuple[bytes, bytes]] = set()
-        self.lists: dict[bytes, list[tuple[int, bytes]]] = defaultdict(list)
-        self.cells: dict[bytes, tuple[bytes, bytes, bytes]] = {}
-        self.plan: list[checksums.Row] = []
-        self.bad: set[bytes] = set()
-        self.audit = False
-
-    def take(self, table: str, row: checksums.Row, good: bool) -> None:
-        """Note a row; of damaged ones only which cell it says it is."""
-        if not good:
-            if table == "cells":
-                self.bad.add(row[0])
-        elif table == "answers":
-            self.answers.add(row[:2])
-        elif table == "item_sets":
-            self.lists[row[0]].append(row[1:3])
-        elif table == "cells":
-            self.cells[row[0]] = row[1], row[3], row[4]
-        elif table == "plan":
-            self.plan.append(row)
-        elif table == "facts":
-            self.audit |= row[0] == b"audit"
-
-    def torn(self) -> set[bytes]:
-        """Lists of items, named by the hash of their keys, that are not whole."""
-        return {
-            name
-            for name, rows in self.lists.items()
-            if digest([text(key) for _, key in sorted(rows)]) != text(name)
-        }
-
-    def damaged(self) -> tuple[str, ...]:
-        """Names of the planned cells that ended and whose answers are not all whole."""
-        return tuple(dict.fromkeys(_name(row) for row in self.plan if not self._holds(row[1])))
-
-    def ended(self) -> dict[str, int]:
-        """How many cells of the plan ended how."""
-        missing = (b"", b"", b"missing")
-        return dict(Counter(text(self.cells.get(row[1], missing)[2]) for row in self.plan))
-
-    def _holds(self, cell: bytes) -> bool:
-        """Whether a planned cell is whole, or has no answers to be so."""
-        if cell not in self.cells:
-            return cell not in self.bad
-        asking, items, status = self.cells[cell]
-        listed = self.lists.get(items, ())
-        return status == b"failed" or all((asking, key) in self.answers for _, key in listed)
-
-
 def _name(row: checksums.Row) -> str:
     """A row of the plan as a reader says which cell it is."""
     model, recipe, level, task = (text(row[number]) for number in (3, 5, 6, 8))
@@ -233,8 +210,8 @@ def _name(row: checksums.Row) -> str:
 
 
 def mended(path: Path, health: Health) -> str:
-    """The notice that a damaged store was gone on from."""
+    """The notice that a damaged store was repaired."""
     return (
-        f"{path} was damaged ({health}): what is lost is asked again, and the damaged file is kept "
-        f"as {path.name}.damaged."
+        f"{path} was damaged ({health}): lost answers are asked for again, and the damaged file "
+        f"is kept as {path.name}.damaged."
     )

@@ -1,4 +1,4 @@
-"""The write-ahead log beside a store: whether the end of it is lost."""
+"""The write-ahead log beside a store: whether its end is lost."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def _is_header(header: bytes) -> bool:
     magic = struct.unpack(">I", header[:4])[0]
     order = ">" if magic & 1 else "<"
     words = struct.unpack(f"{order}6I", header[:24])
-    one = two = 0
+    low = high = 0
     for first, second in zip(words[::2], words[1::2], strict=True):
-        one = (one + first + two) & 0xFFFFFFFF
-        two = (two + second + one) & 0xFFFFFFFF
-    return magic & ~1 == 0x377F0682 and struct.unpack(">2I", header[24:]) == (one, two)
+        low = (low + first + high) & 0xFFFFFFFF
+        high = (high + second + low) & 0xFFFFFFFF
+    return magic & ~1 == 0x377F0682 and struct.unpack(">2I", header[24:]) == (low, high)
 
 
 def _taken(index: Path) -> int:

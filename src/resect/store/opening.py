@@ -1,11 +1,12 @@
-"""A store opened: checked before it is read, mended before it is gone on with."""
+"""Open a store: check it before it is read, repair it before it is written."""
 
 from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from resect.errors import RequestError, RunError
@@ -25,12 +26,12 @@ def plain_errors(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         if _writing(error):
             raise RunError(
-                f"{path} cannot be written ({error}): what is stored is kept, make room or wait, "
-                "and run the same command to go on."
+                f"{path} cannot be written ({error}): nothing stored is lost; make room or "
+                "wait, then run the same command to go on."
             ) from None
         raise RequestError(
-            f"{path} is not a resect store, or is damaged beyond reading ({error}): move it away, "
-            "or give another."
+            f"{path} is not a resect store, or is too damaged to read ({error}): move it away, "
+            "or give another folder."
         ) from None
 
 
@@ -43,44 +44,44 @@ def to_read(path: Path, check: bool = True) -> sqlite3.Connection:
     if not path.is_file():
         raise RequestError(f"there is no run at {path.parent}: it has no {path.name}.")
     db = _connected(path, "ro")
-    try:
-        version = _version(db, path)
-        if version == 0 and not _tables(db):
-            raise RequestError(f"{path} holds no study: run one into its folder.")
-        if version < _NEWEST and as_declared(db, version):
-            with contextlib.closing(_connected(path, "rw")) as older:
-                _upgrade(older, path)
-        db.execute("BEGIN")
-        state = _state(db, path, check)
-    except sqlite3.DatabaseError as error:
-        db.close()
-        state = _beyond(path, error)
-    except BaseException:
-        db.close()
-        raise
+    state = _examined(db, path, partial(_to_be_read, check=check))
     if not state.sound:
-        db.close()
         raise health.Damaged(path, state)
     return db
 
 
 def to_write(path: Path) -> tuple[sqlite3.Connection, Health]:
-    """A connection for the one writer, and what was found damaged: that is left out by now."""
+    """A connection for the one writer, and what was damaged: the store no longer holds that."""
     db = _connected(path, "rwc")
-    try:
-        state = _examined(db, path)
-    except sqlite3.DatabaseError as error:
-        state = _beyond(path, error)
-    except BaseException:
-        db.close()
-        raise
+    state = _examined(db, path, _to_be_written)
     if not state.sound:
-        db.close()
         health.mend(path)
         db = _connected(path, "rwc")
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = NORMAL")
     return db, state
+
+
+def _examined(
+    db: sqlite3.Connection, path: Path, examine: Callable[[sqlite3.Connection, Path], Health]
+) -> Health:
+    """What is damaged in a store; closes the connection where something is, or `examine` fails."""
+    try:
+        state = examine(db, path)
+    except sqlite3.DatabaseError as error:
+        db.close()
+        if _writing(error):
+            raise
+        state = health.survey(path, str(error))
+        if not state.whole:  # nothing says that it is ours
+            raise
+        return state
+    except BaseException:
+        db.close()
+        raise
+    if not state.sound:
+        db.close()
+    return state
 
 
 def holds_audit(path: Path) -> bool:
@@ -107,16 +108,23 @@ def _tables(db: sqlite3.Connection) -> bool:
     return db.execute("SELECT 1 FROM sqlite_schema").fetchone() is not None
 
 
-def _state(db: sqlite3.Connection, path: Path, check: bool) -> Health:
-    """What is damaged in a store that is to be read."""
+def _to_be_read(db: sqlite3.Connection, path: Path, check: bool) -> Health:
+    """What is damaged in a store that is to be read; an older one is brought up first."""
+    version = _version(db, path)
+    if version == 0 and not _tables(db):
+        raise RequestError(f"{path} holds no study: run one into its folder.")
+    if version < _NEWEST and as_declared(db, version):
+        with contextlib.closing(_connected(path, "rw")) as older:
+            _upgrade(older, path)
+    db.execute("BEGIN")
     if not as_declared(db, _NEWEST):
         return _other(db, path)
     if not check:
         return Health()
     state = health.examine(db)
     if state.sound:
-        with lock.unwritten(path.parent) as still:
-            if still and log.cut_off(path):
+        with lock.unwritten(path.parent) as unwritten:
+            if unwritten and log.cut_off(path):
                 return replace(state, structure="its last writes are lost")
     return state
 
@@ -125,21 +133,11 @@ def _other(db: sqlite3.Connection, path: Path) -> Health:
     """What is damaged where the tables are not those that the header says, and are ours."""
     state = health.examine(db, "its header or its tables are not as they were declared")
     if not state.whole:
-        raise RequestError(f"{path} is not a resect store: move it away, or give another.")
+        raise RequestError(f"{path} is not a resect store: move it away, or give another folder.")
     return state
 
 
-def _beyond(path: Path, error: sqlite3.DatabaseError) -> Health:
-    """What is damaged in a store that SQLite refuses; the error is raised where it is another."""
-    if _writing(error):
-        raise error
-    state = health.survey(path, str(error))
-    if not state.whole:  # nothing says that it is ours
-        raise error
-    return state
-
-
-def _examined(db: sqlite3.Connection, path: Path) -> Health:
+def _to_be_written(db: sqlite3.Connection, path: Path) -> Health:
     """What is damaged in a store that is to be written to; an older one is brought up first."""
     version = _version(db, path)
     if version == 0 and not _tables(db):
@@ -164,5 +162,5 @@ def _upgrade(db: sqlite3.Connection, path: Path) -> None:
 
 
 def _writing(error: sqlite3.Error) -> bool:
-    """Whether the store could not be written or was held by another, and is none the worse."""
+    """Whether the store could not be written or was locked, which does not damage it."""
     return any(word in str(error) for word in _UNWRITABLE)

@@ -90,75 +90,58 @@ class Store:
         `plan` holds the cells asked for, in order: the one place that says which model, role,
         recipe and level a cell stands for. A cell may stand in several places.
         """
-        rows = [(item, n, name) for name, got in items.items() for n, item in enumerate(got)]
-        sets = {name: item_set(item.key for item in got) for name, got in items.items()}
+        sets = {name: item_set(item.key for item in listed) for name, listed in items.items()}
+        rows = [(i, n, sets[name]) for name, listed in items.items() for n, i in enumerate(listed)]
         with self.db:
             self.db.execute("DELETE FROM models")
-            self._put("models", [(model["name"], json.dumps(dict(model))) for model in models])
-            self._put("tasks", [(n, json.dumps(asdict(info))) for n, info in tasks.items()])
-            self._put(
-                "items",
-                [
-                    (i.key, i.id, i.gold, json.dumps(asdict(i), ensure_ascii=False))
-                    for i, _, _ in rows
-                ],
-            )
-            self._put("item_sets", [(sets[name], n, item.key) for item, n, name in rows])
+            put(self.db, "models", [(model["name"], json.dumps(dict(model))) for model in models])
+            put(self.db, "tasks", [(n, json.dumps(asdict(info))) for n, info in tasks.items()])
+            contents = ((i, json.dumps(asdict(i), ensure_ascii=False)) for i, _, _ in rows)
+            put(self.db, "items", [(i.key, i.id, i.gold, content) for i, content in contents])
+            put(self.db, "item_sets", [(name, n, item.key) for item, n, name in rows])
             self.db.execute("DELETE FROM plan")
-            self._put(
-                "plan",
-                [
-                    (n, *(getattr(cell, name) for name in _PLANNED), len(cell.items))
-                    for n, cell in enumerate(plan, start=1)
-                ],
-            )
-            self._put("facts", [(name, json.dumps(value)) for name, value in facts.items()])
+            planned = [
+                (n, *(getattr(cell, name) for name in _PLANNED), len(cell.items))
+                for n, cell in enumerate(plan, start=1)
+            ]
+            put(self.db, "plan", planned)
+            put(self.db, "facts", [(name, json.dumps(value)) for name, value in facts.items()])
 
     def put_answers(self, answers: Sequence[Answer]) -> None:
         """Keep a batch, all or nothing."""
-        rows = [
-            (
-                answer.asking,
-                answer.item,
-                answer.raw.text,
-                answer.raw.stopped,
-                answer.raw.tokens,
-                None if answer.raw.option_scores is None else json.dumps(answer.raw.option_scores),
-                answer.reading.value,
-                answer.reading.outcome,
-                answer.reading.tier,
-                answer.reading.score,
-                answer.reader,
-                answer.chosen,
-                answer.recorded,
-                json.dumps(dict(answer.reading.parts)) if answer.reading.parts else None,
-            )
-            for answer in answers
-        ]
+        rows = []
+        for answer in answers:
+            raw, reading = answer.raw, answer.reading
+            scores = None if raw.option_scores is None else json.dumps(raw.option_scores)
+            parts = json.dumps(dict(reading.parts)) if reading.parts else None
+            rows.append((
+                answer.asking, answer.item, raw.text, raw.stopped, raw.tokens, scores,
+                reading.value, reading.outcome, reading.tier, reading.score, answer.reader,
+                answer.chosen, answer.recorded, parts,
+            ))  # fmt: skip
         with self.db:
-            self._put("answers", rows)
+            put(self.db, "answers", rows)
 
     def put_cell(self, cell: CellResult) -> None:
         """Keep how a cell ended."""
+        spec = json.dumps({k: v for k, v in cell.spec.items() if k != "items"})
         row = (
-            cell.cell,
-            cell.asking,
-            cell.state,
-            item_set(cell.items),
-            cell.status,
-            cell.reason,
-            cell.seconds,
-            json.dumps({k: v for k, v in cell.spec.items() if k != "items"}),
-        )
+            cell.cell, cell.asking, cell.state, item_set(cell.items), cell.status, cell.reason,
+            cell.seconds, spec,
+        )  # fmt: skip
         with self.db:
-            self._put("cells", [row])
+            put(self.db, "cells", [row])
 
     def put_measurement(self, measurement: Measurement) -> None:
         """Keep what was measured of one state; sizes alone do not replace memory and speed."""
         with self.db:
             if measurement.workload is None:
-                measurement = replace(measurement, **self._workload(measurement.state))
-            self._put("measurements", [(measurement.state, json.dumps(asdict(measurement)))])
+                earlier = self._measurement(measurement.state) or {}
+                names = ("peak_memory", "tokens_per_second", "workload")
+                speed: dict[str, Any] = {name: earlier.get(name) for name in names}
+                measurement = replace(measurement, **speed)
+            row = (measurement.state, json.dumps(asdict(measurement)))
+            put(self.db, "measurements", [row])
 
     def put_judgements(
         self, judge: Mapping[str, Any], rows: Sequence[tuple[str, str, float | None, str]]
@@ -166,20 +149,15 @@ class Store:
         """Keep (item, hash of the text, score or None, reply) of the judge that reports read."""
         name = digest(dict(judge))
         with self.db:
-            self._put("facts", [("judge", json.dumps(dict(judge)))])
-            self._put("judgements", [(name, *row) for row in rows])
-
-    def _put(self, table: str, rows: Iterable[Sequence[Any]]) -> None:
-        put(self.db, table, rows)
+            put(self.db, "facts", [("judge", json.dumps(dict(judge)))])
+            put(self.db, "judgements", [(name, *row) for row in rows])
 
     # ── what planning asks ──
 
     def answered(self, asking: str) -> set[str]:
         """Keys of the items answered under `asking`."""
-        return {
-            row[0]
-            for row in self.db.execute("SELECT item FROM answers WHERE asking = ?", (asking,))
-        }
+        rows = self.db.execute("SELECT item FROM answers WHERE asking = ?", (asking,))
+        return {key for (key,) in rows}
 
     def finished(self, cell: str) -> bool:
         """Whether the cell ended well (a failed one is tried again)."""
@@ -188,18 +166,13 @@ class Store:
 
     def measured(self, state: str) -> Held | None:
         """What is held of a state, None where it was not measured."""
-        found = self._measurement(state)
-        return None if found is None else Held(found.get("shape"), bool(found.get("workload")))
+        info = self._measurement(state)
+        return None if info is None else Held(info.get("shape"), bool(info.get("workload")))
 
     def _measurement(self, state: str) -> dict[str, Any] | None:
         query = "SELECT info FROM measurements WHERE state = ?"
         row = self.db.execute(query, (state,)).fetchone()
         return None if row is None else json.loads(row[0])
-
-    def _workload(self, state: str) -> dict[str, Any]:
-        """What the workload showed of a state, if it was run."""
-        found = self._measurement(state) or {}
-        return {key: found.get(key) for key in ("peak_memory", "tokens_per_second", "workload")}
 
     # ── how far it is ──
 
@@ -222,21 +195,20 @@ class Store:
 
     def models(self) -> list[dict[str, Any]]:
         """The models of the run, as declared."""
-        return [
-            json.loads(row[0]) for row in self.db.execute("SELECT info FROM models ORDER BY rowid")
-        ]
+        rows = self.db.execute("SELECT info FROM models ORDER BY rowid")
+        return [json.loads(info) for (info,) in rows]
 
     def tasks(self) -> dict[str, TaskInfo]:
         """The tasks of the run, in the order of the plan."""
         query = """SELECT p.task, t.info FROM plan p JOIN tasks t ON t.name = p.task
                    GROUP BY p.task ORDER BY min(p.position)"""
-        found = {}
+        infos = {}
         for name, info in self.db.execute(query):
             stored = json.loads(info)
             stored.update(labels=tuple(stored["labels"]), stop=tuple(stored["stop"]))
             known = {key: value for key, value in stored.items() if key in _OF_TASK}
-            found[name] = TaskInfo(**known)
-        return found
+            infos[name] = TaskInfo(**known)
+        return infos
 
     def items(self) -> dict[str, Item]:
         """Items of the plan by key."""
@@ -263,15 +235,15 @@ class Store:
         frame["meant"] = [meant[key] for key in frame["item"]]
         for name, kind in (("option_scores", tuple), ("parts", dict)):
             # where only some rows have a value, pandas turns the others into NaN
-            found = [kind(json.loads(x)) if isinstance(x, str) else None for x in frame[name]]
-            frame[name] = pd.Series(found, index=frame.index, dtype=object)
+            values = [kind(json.loads(x)) if isinstance(x, str) else None for x in frame[name]]
+            frame[name] = pd.Series(values, index=frame.index, dtype=object)
         return frame
 
     def judgements(self, judge: Mapping[str, Any]) -> dict[tuple[str, str], float | None]:
         """(item, hash of the text) to the score that this judge gave."""
         query = "SELECT item, said, score FROM judgements WHERE judge = ?"
-        found = self.db.execute(query, (digest(dict(judge)),))
-        return {(item, said): score for item, said, score in found}
+        rows = self.db.execute(query, (digest(dict(judge)),))
+        return {(item, text): score for item, text, score in rows}
 
     def measurements(self) -> list[dict[str, Any]]:
         """Measurements of the plan, one row a model, recipe, seed and level, in order."""

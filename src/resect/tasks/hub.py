@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from resect import network
 from resect.errors import RequestError
 
 
@@ -19,6 +20,7 @@ def revision(name: str, config: str | None) -> str:
     try:
         import datasets
 
+        network.prefer_cache()
         return str(datasets.load_dataset_builder(name, config).hash or "")
     except (ImportError, OSError, ValueError, RuntimeError):
         return ""  # reading the rows gives the reason
@@ -34,6 +36,7 @@ def rows(
         raise RequestError(
             f"dataset {name} is on the hub: pip install 'resect[hub]', or give --data_dir."
         ) from None
+    network.prefer_cache()
     try:
         dataset = datasets.load_dataset(
             name, config, split=split, revision=revision, streaming=streaming

@@ -1,10 +1,12 @@
-"""What a recorded study claimed by its own metrics, and whether the claims survive."""
+"""What a recorded study claimed by its own metrics, and whether each claim holds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from enum import StrEnum
-from typing import NamedTuple
+
+import pandas as pd
 
 from resect.catalog import fragment
 from resect.findings.curves import say
@@ -60,27 +62,10 @@ MEASURES: Mapping[Measure, str] = {
 """What a published difference is held against."""
 
 
-class Lead(NamedTuple):
-    """The model that is ahead by the published area, the one behind, and their areas."""
-
-    ahead: str
-    behind: str
-    area_ahead: float
-    area_behind: float
-
-    @classmethod
-    def of(cls, row: PublishedComparison, a_ahead: bool) -> Lead:
-        """The two sides of a comparison, whichever of them is called ahead."""
-        if a_ahead:
-            return cls(row.a, row.b, row.area_a, row.area_b)
-        return cls(row.b, row.a, row.area_b, row.area_a)
-
-    @property
-    def percent(self) -> str:
-        """How far the one is ahead of the other, in percent of the other."""
-        if self.area_behind <= 0:
-            return "no base to compare with"
-        return f"{100 * (self.area_ahead / self.area_behind - 1):+.1f} %"
+def _percent(row: PublishedComparison, a_ahead: bool) -> str:
+    """How far the model that is called ahead is ahead, in percent of the other."""
+    ahead, behind = (row.area_a, row.area_b) if a_ahead else (row.area_b, row.area_a)
+    return f"{100 * (ahead / behind - 1):+.1f} %" if behind > 0 else "no base to compare with"
 
 
 def claims(published: Published, tasks: Mapping[str, TaskInfo]) -> Iterator[Claim]:
@@ -113,10 +98,11 @@ def _who_keeps_more(
 ) -> Claim:
     """Whether the model that is ahead by the published area is ahead by anything else."""
     a_ahead = (main.difference or 0.0) >= 0
-    lead = Lead.of(main, a_ahead)
+    sides = [(main.a, main.area_a), (main.b, main.area_b)]
+    (ahead, area_ahead), (behind, area_behind) = sides if a_ahead else sides[::-1]
     claim = (
-        f"on {main.task}, {lead.ahead} keeps more than {lead.behind} under {main.recipe}: area "
-        f"{lead.area_ahead:.4f} against {lead.area_behind:.4f} ({lead.percent}) by "
+        f"on {main.task}, {ahead} keeps more than {behind} under {main.recipe}: area "
+        f"{area_ahead:.4f} against {area_behind:.4f} ({_percent(main, a_ahead)}) by "
         f"{fragment(main.metric)}"
     )
     better = Better.A if a_ahead else Better.B
@@ -131,7 +117,7 @@ def _who_keeps_more(
     else:
         holds = Holds.DEPENDS if better in verdicts else Holds.NO
     reasons = "; ".join(_reason(name, row, a_ahead) for name, row in measured.items())
-    parts = [f"{lead.ahead} minus {lead.behind}: {reasons}"]
+    parts = [f"{ahead} minus {behind}: {reasons}"]
     if main.metric == "f1_observed":
         parts += _extra_class(main, rows, a_ahead, levels)
     elif holds is not Holds.YES:
@@ -168,7 +154,7 @@ def _extra_class(
         )
         for model in (main.a, main.b)
     }  # fmt: skip
-    percents = [Lead.of(row, a_ahead).percent for row in (main, fixed, accuracy)]
+    percents = [_percent(row, a_ahead) for row in (main, fixed, accuracy)]
     return [
         f"the advantage of {percents[0]} is {percents[1]} once F1 is averaged over the task's "
         f"labels and {percents[2]} in accuracy: unreadable texts were counted as one more class, "
@@ -213,27 +199,9 @@ def _bias(task: str, label: str, gold: float, rates: Sequence[AnswerRate]) -> Cl
     return _claim(task, claim, holds, why)
 
 
-class Change(NamedTuple):
-    """How far the share of a label moved on the same items, all numbers there."""
-
-    row: AnswerRate
-    share: float
-    value: float
-    low: float
-    high: float
-    is_above_right: bool
-
-    @classmethod
-    def of(cls, row: AnswerRate) -> Change | None:
-        """None where too few items were answered both intact and at the level."""
-        if row.share is None or row.change is None or row.low is None or row.high is None:
-            return None
-        above = (row.baseline or 0.0) + row.change > (row.right or 0.0)
-        return cls(row, row.share, row.change, row.low, row.high, above)
-
-
-def _changes(rows: Sequence[AnswerRate]) -> list[Change]:
-    return [change for row in rows if (change := Change.of(row)) is not None]
+def _changed(rows: Sequence[AnswerRate]) -> list[AnswerRate]:
+    """The levels at which enough items were answered both there and intact to see a change."""
+    return [row for row in rows if row.change is not None]
 
 
 def _move(rows: Sequence[AnswerRate]) -> Move:
@@ -241,28 +209,28 @@ def _move(rows: Sequence[AnswerRate]) -> Move:
 
     More is clearly more often than intact, and more often than the label is right.
     """
-    changes = _changes(rows)
-    more = any(c.low > 0 and c.value >= NOTICED and c.is_above_right for c in changes)
-    less = any(c.high < 0 and c.value <= -NOTICED for c in changes)
+    changes = pd.DataFrame(map(asdict, _changed(rows)))
+    if changes.empty:
+        return Move.UNKNOWN
+    above = changes.baseline + changes.change > changes.right
+    more = ((changes.low > 0) & (changes.change >= NOTICED) & above).any()
+    less = ((changes.high < 0) & (changes.change <= -NOTICED)).any()
     if more or less:
         return Move.BOTH if more and less else Move.MORE if more else Move.LESS
-    shown = bool(changes) and all(c.high < NOTICED for c in changes)
-    return Move.NEITHER if shown else Move.UNKNOWN
+    return Move.NEITHER if (changes.high < NOTICED).all() else Move.UNKNOWN
 
 
 def _rates(name: str, label: str, rows: Sequence[AnswerRate]) -> str:
     """How often one sweep says the label: intact, and where most and least often."""
-    start, changes = rows[0], _changes(rows)
-    if not changes:
+    start, changed = rows[0], _changed(rows)
+    if not changed:
         return f"{name} answers fewer than {MIN_ITEMS} items both intact and at any damaged level"
     text = f"{name} says {label} in {start.share:.3f} of its {start.answered} answers intact"
-    most = max(changes, key=lambda change: change.share)
-    least = min(changes, key=lambda change: change.share)
-    for word, change in (("most", most), ("least", least)):
+    for word, pick in (("most", max), ("least", min)):
+        row = pick(changed, key=lambda row: row.share or 0.0)
         text += (
-            f", {word} often in {change.share:.3f} of {change.row.answered} "
-            f"({say(change.row.level)}), {change.value:+.3f} [{change.low:+.3f}, "
-            f"{change.high:+.3f}] on the same items"
+            f", {word} often in {row.share:.3f} of {row.answered} ({say(row.level)}), "
+            f"{row.change:+.3f} [{row.low:+.3f}, {row.high:+.3f}] on the same items"
         )
     return text
 

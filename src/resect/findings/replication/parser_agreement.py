@@ -9,7 +9,7 @@ import pandas as pd
 from resect.findings.rows import ReaderAgreement
 
 SMALL = 0.005
-"""Smaller shares are not worth a word."""
+"""Smaller shares are left out of the sentence."""
 
 
 def agreement(task: str, answers: pd.DataFrame, labels: tuple[str, ...]) -> ReaderAgreement:

@@ -1,18 +1,18 @@
-"""As published: a recorded study's own readings and metrics, beside what they mean under ours.
+"""A recorded study by its own readings and metrics, beside the same by ours.
 
 The published study scored PubMedQA by the F1 of `yes` alone and MMLU by F1 averaged over the labels
 that were *observed* (in gold or predictions), so that its mark for an unreadable text is one more
-class; it summed the curve over the levels by trapezoids, not divided by their range.
+class. It summed the curve over the levels by trapezoids, without dividing by their range.
 
 Shapes: R + 1 rows of item weights (row 0 is the sample), N items, L levels, K labels.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple, TypedDict
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,13 +20,13 @@ import pandas as pd
 from resect.findings import planned
 from resect.findings.comparisons import word
 from resect.findings.curves import Curve, Sampled, axis, unordered
+from resect.findings.estimates import finite
 from resect.findings.frame import TaskFrame, frames
 from resect.findings.replication.answer_rates import answer_rates
 from resect.findings.replication.claims import claims
 from resect.findings.replication.parser_agreement import agreement
 from resect.findings.robustness import area
 from resect.findings.rows import (
-    Better,
     Published,
     PublishedArea,
     PublishedComparison,
@@ -36,11 +36,14 @@ from resect.findings.rows import (
 )
 from resect.record import TaskInfo
 from resect.stats import skill as sk
-from resect.stats.intervals import NOTHING, Floats, Interval, Weights, interval, item_weights
+from resect.stats.intervals import NOTHING, Floats, Weights, interval, item_weights
 
 POSITIVE, OBSERVED = "f1_positive", "f1_observed"
-COMPARED = (POSITIVE, OBSERVED, "f1_labels", "accuracy", "skill", "retention")
-"""Metrics whose areas are compared; of the last two over the range of the levels."""
+OVER_RANGE = ("skill", "retention")
+"""Metrics whose areas are divided by the range of the levels where models are compared."""
+
+COMPARED = (POSITIVE, OBSERVED, "f1_labels", "accuracy", *OVER_RANGE)
+"""Metrics whose areas are compared."""
 
 READERS: tuple[Reader, ...] = ("study", "ours")
 MOST_MARKS = 20
@@ -53,7 +56,6 @@ class ReadCurve(NamedTuple):
     curve: Curve
     reader: Reader
     values: dict[str, Floats]
-    retention: Floats | None
 
     @property
     def metric(self) -> str | None:
@@ -61,40 +63,25 @@ class ReadCurve(NamedTuple):
         return next((metric for metric in (POSITIVE, OBSERVED) if metric in self.values), None)
 
     @property
-    def subject(self) -> Subject:
-        """What a row about this curve is about."""
-        return Subject(
-            model=self.curve.model,
-            role=self.curve.role,
-            recipe=self.curve.recipe,
-            task=self.curve.frame.name,
-            reading=self.reader,
-        )
+    def subject(self) -> dict[str, Any]:
+        """The fields of a row that say which curve it is about."""
+        curve = self.curve
+        return {
+            "model": curve.model, "role": curve.role, "recipe": curve.recipe,
+            "task": curve.frame.name, "reading": self.reader,
+        }  # fmt: skip
 
-    def area(self, metric: str) -> Floats | None:
-        """Draws of the area (R + 1,) of a metric, in units of the level."""
-        values = self.retention if metric == "retention" else self.values.get(metric)
+    def area(self, metric: str | None, over_range: Collection[str] = ()) -> Floats | None:
+        """Draws of the area (R + 1,) of a metric; None where the curve has none.
+
+        In units of the level, for metrics in `over_range` divided by the range of the levels.
+        """
+        values = self.values.get(metric or "")
         if values is None or unordered(self.curve):
             return None
-        return area(axis(self.curve), values)
-
-    def compared_area(self, metric: str) -> Floats | None:
-        """The same as it is compared: of skill and retention over the range of the levels."""
-        draws = self.area(metric)
-        if draws is None or metric not in ("skill", "retention"):
-            return draws
         levels = axis(self.curve)
-        return np.asarray(draws / (levels[-1] - levels[0]))
-
-
-class Subject(TypedDict):
-    """The fields of a row that say which curve it is about."""
-
-    model: str
-    role: str
-    recipe: str
-    task: str
-    reading: Reader
+        draws = area(levels, values)
+        return np.asarray(draws / (levels[-1] - levels[0])) if metric in over_range else draws
 
 
 def published(
@@ -110,79 +97,74 @@ def published(
 
     Both readers use the item weights of the other findings, so all differences are paired.
     """
-    if not len(answers) or "recorded" not in answers or answers["recorded"].isna().all():
+    if "recorded" not in answers or answers["recorded"].isna().all():
         return None
-    whole = Published(areas=(), levels=(), comparisons=(), gold={}, readers=(), said=(), claims=())
+    curves: dict[str, dict[Reader, list[ReadCurve]]] = {}
+    readers = []
+    curves_of = partial(planned.curves_of, cells=cells, recipes=study.recipes, role_of=role_of)
     for name, info in tasks.items():
         rows = answers[(answers["task"] == name) & answers["recorded"].notna()]
-        if info.kind != "label" or not len(rows):
-            continue
-        curves = _curves(rows, info, cells, study, role_of, resamples, seed)
-        whole = _with_task(whole, info, rows, curves, planned.pairs(role_of))
+        if info.kind == "label" and len(rows):
+            curves[name] = _curves(rows, info, curves_of, resamples, seed)
+            readers.append(agreement(name, rows, info.labels))
+    every = [read for reads in curves.values() for reader in READERS for read in reads[reader]]
+    rates = [
+        rate
+        for name, reads in curves.items() if tasks[name].positive in tasks[name].labels
+        for read in reads["ours"]
+        for rate in answer_rates(read.curve, str(tasks[name].positive))
+    ]  # fmt: skip
+    whole = Published(
+        areas=tuple(map(_area_row, every)),
+        levels=tuple(row for read in every for row in _level_rows(read)),
+        comparisons=tuple(
+            row
+            for reads in curves.values()
+            for a, b in planned.pairs(role_of)
+            for row in _comparisons(reads, a, b)
+        ),
+        gold={name: _gold_shares(reads["study"]) for name, reads in curves.items()},
+        readers=tuple(readers),
+        said=tuple(rates),
+        claims=(),
+    )
     return replace(whole, claims=tuple(claims(whole, tasks)))
 
 
-def _with_task(
-    whole: Published,
-    info: TaskInfo,
-    answers: pd.DataFrame,
-    curves: Mapping[Reader, Sequence[ReadCurve]],
-    pairs: Sequence[tuple[str, str]],
-) -> Published:
-    """The findings so far with those of one more task."""
-    every = [curve for reader in READERS for curve in curves[reader]]
-    rates = [
-        rate
-        for read in curves["ours"] if info.positive in info.labels
-        for rate in answer_rates(read.curve, str(info.positive))
-    ]  # fmt: skip
-    compared = [row for a, b in pairs for row in _comparisons(curves, a, b)]
-    return replace(
-        whole,
-        areas=(*whole.areas, *map(_area_row, every)),
-        levels=(*whole.levels, *(row for curve in every for row in _level_rows(curve))),
-        comparisons=(*whole.comparisons, *compared),
-        gold={**whole.gold, info.name: _gold_shares(info, curves["study"])},
-        readers=(*whole.readers, agreement(info.name, answers, info.labels)),
-        said=(*whole.said, *rates),
-    )
-
-
-def _gold_shares(info: TaskInfo, curves: Sequence[ReadCurve]) -> dict[str, float]:
+def _gold_shares(curves: Sequence[ReadCurve]) -> dict[str, float]:
     """How often each label is right; empty where nothing was asked."""
-    gold = curves[0].curve.frame.gold if curves else np.zeros(0)
-    return {label: float(np.mean(gold == i)) for i, label in enumerate(info.labels) if len(gold)}
+    if not curves or not len(curves[0].curve.frame.gold):
+        return {}
+    frame = curves[0].curve.frame
+    return {label: float(np.mean(frame.gold == i)) for i, label in enumerate(frame.labels)}
 
 
 def _curves(
     answers: pd.DataFrame,
     info: TaskInfo,
-    cells: Sequence[planned.CellRow],
-    study: Study,
-    role_of: Mapping[str, str],
+    curves_of: Callable[[TaskFrame], list[Curve]],
     resamples: int,
     seed: int,
 ) -> dict[Reader, list[ReadCurve]]:
-    """The text curves of one task by both readers."""
+    """The text curves of one task, as each reader read them."""
     marks = [mark for mark in answers["recorded"].unique() if mark not in info.labels]
     recorded = answers.assign(
         answer=answers["recorded"], outcome="answer", chosen=None, option_scores=None
     )
     readings: dict[Reader, pd.DataFrame] = {"study": recorded, "ours": answers}
-    read: dict[Reader, list[ReadCurve]] = {}
+    curves = {}
     for reader, rows in readings.items():
         frame = frames(rows, {info.name: info})[0][info.name]
         weights = item_weights(frame.clusters, resamples, seed, info.name)
-        curves = planned.curves_of(frame, cells, study.recipes, role_of)
         classes = None
         if reader == "study" and len(marks) <= MOST_MARKS:
             wide = replace(info, labels=(*info.labels, *sorted(map(str, marks))))
             classes = frames(rows, {info.name: wide})[0][info.name]
-        read[reader] = [
+        curves[reader] = [
             _read(curve, reader, weights, info, classes)
-            for curve in curves if curve.view == "text"
+            for curve in curves_of(frame) if curve.view == "text"
         ]  # fmt: skip
-    return read
+    return curves
 
 
 def _read(
@@ -198,7 +180,9 @@ def _read(
         values[POSITIVE] = f1[info.labels.index(str(info.positive))]
     elif classes is not None:
         values[OBSERVED] = _observed(curve, weights, classes)
-    return ReadCurve(curve, reader, values, sampled.draws.retention)
+    if sampled.draws.retention is not None:
+        values["retention"] = sampled.draws.retention
+    return ReadCurve(curve, reader, values)
 
 
 def _observed(curve: Curve, weights: Weights, classes: TaskFrame) -> Floats:
@@ -228,9 +212,9 @@ def _level_rows(read: ReadCurve) -> Iterator[PublishedLevel]:
             **read.subject,
             level=level,
             metric=metric,
-            value=None if metric is None else _number(read.values[metric][0, i]),
-            accuracy=_number(read.values["accuracy"][0, i]),
-            skill=_number(read.values["skill"][0, i]),
+            value=None if metric is None else finite(read.values[metric][0, i]),
+            accuracy=finite(read.values["accuracy"][0, i]),
+            skill=finite(read.values["skill"][0, i]),
             no_answer=float(np.mean(codes[asked] == sk.NO_ANSWER)),
             prediction_share={x: float(np.mean(codes[asked] == code)) for code, x in labels},
         )
@@ -238,28 +222,16 @@ def _level_rows(read: ReadCurve) -> Iterator[PublishedLevel]:
 
 def _area_row(read: ReadCurve) -> PublishedArea:
     """Trapezoid areas over the levels, in units of the level as published."""
-    main = NOTHING if read.metric is None else _interval(read.area(read.metric))
-    accuracy, f1, skill = (
-        _interval(read.area(metric)) for metric in ("accuracy", "f1_labels", "skill")
-    )
-    return PublishedArea(
-        **read.subject,
-        metric=read.metric,
-        reason=unordered(read.curve),
-        area=main.value, low=main.low, high=main.high,
-        accuracy_area=accuracy.value, accuracy_low=accuracy.low, accuracy_high=accuracy.high,
-        f1_labels_area=f1.value, f1_labels_low=f1.low, f1_labels_high=f1.high,
-        skill_area=skill.value, skill_low=skill.low, skill_high=skill.high,
-    )  # fmt: skip
-
-
-def _interval(draws: Floats | None) -> Interval:
-    return NOTHING if draws is None else interval(draws)
-
-
-def _number(value: float) -> float | None:
-    """The value in Python's own type, None where it is not finite."""
-    return float(value) if math.isfinite(value) else None
+    fields: dict[str, Any] = {}
+    for prefix, metric in (
+        ("", read.metric), ("accuracy_", "accuracy"), ("f1_labels_", "f1_labels"),
+        ("skill_", "skill"),
+    ):  # fmt: skip
+        draws = read.area(metric)
+        ends = NOTHING if draws is None else interval(draws)
+        fields |= dict(zip((f"{prefix}area", f"{prefix}low", f"{prefix}high"), ends, strict=True))
+    reason = unordered(read.curve)
+    return PublishedArea(**read.subject, metric=read.metric, reason=reason, **fields)
 
 
 def _comparisons(
@@ -273,18 +245,17 @@ def _comparisons(
             if left is None or right is None or recipe == "none":
                 continue
             if left.curve.levels == right.curve.levels:
-                rows = (_comparison(left, right, metric) for metric in COMPARED)
-                yield from (row for row in rows if row is not None)
+                for metric in COMPARED:
+                    yield from _comparison(left, right, metric)
 
 
-def _comparison(left: ReadCurve, right: ReadCurve, metric: str) -> PublishedComparison | None:
-    """The area of `left` minus that of `right`; None where one of them has none."""
-    area_a, area_b = left.compared_area(metric), right.compared_area(metric)
+def _comparison(left: ReadCurve, right: ReadCurve, metric: str) -> Iterator[PublishedComparison]:
+    """The area of `left` minus that of `right`; nothing where one of them has none."""
+    area_a, area_b = (read.area(metric, over_range=OVER_RANGE) for read in (left, right))
     if area_a is None or area_b is None:
-        return None
+        return
     difference = interval(area_a - area_b)
-    verdict = word(difference)
-    return PublishedComparison(
+    yield PublishedComparison(
         task=left.curve.frame.name,
         recipe=left.curve.recipe,
         reading=left.reader,
@@ -293,9 +264,7 @@ def _comparison(left: ReadCurve, right: ReadCurve, metric: str) -> PublishedComp
         b=right.curve.model,
         area_a=float(area_a[0]),
         area_b=float(area_b[0]),
-        difference=difference.value,
-        low=difference.low,
-        high=difference.high,
+        **dict(zip(("difference", "low", "high"), difference, strict=True)),
         relative=float(area_a[0] / area_b[0] - 1) if area_b[0] > 0 else None,
-        verdict=None if verdict is None else Better(verdict),
+        verdict=word(difference),
     )
