@@ -96,7 +96,7 @@ def test_a_package_may_not_take_a_name_of_the_table(site: Path) -> None:
     )
     fresh()
     with pytest.raises(
-        RequestError, match="package resect-relative adds method wanda, which resect has"
+        RequestError, match="package resect-relative adds the method wanda, but resect already has"
     ):
         method_table.entry_of("another")
 

@@ -524,8 +524,8 @@ def test_walls_stand_for_somebody_who_is_not_root(folder):
     pythons = (sys.executable, "/usr/bin/python3")
     python = next(python for python in pythons if _reachable(python))
     source = folder / "src"
-    package = Path(walls.__file__).parents[1]
-    shutil.copytree(package / "sandbox", source / "resect" / "sandbox")
+    package = Path(walls.__file__).parents[2]
+    shutil.copytree(package / "tasks" / "sandbox", source / "resect" / "tasks" / "sandbox")
     shutil.copy(package / "errors.py", source / "resect")
     script = folder / "script.py"
     script.write_text(SCRIPT.format(source=str(source), target=str(folder / "evil")))

@@ -166,12 +166,7 @@ def evaluate(
 
 
 def _run(
-    study: Any,
-    out: Path | None,
-    as_json: bool,
-    quiet: bool,
-    goal: str | None = None,
-    **how: Any,
+    study: Any, out: Path | None, as_json: bool, quiet: bool, goal: str | None = None, **how: Any
 ) -> None:
     """Run a study and show it; `how` goes to `resect.run`."""
     from resect import api

@@ -12,14 +12,7 @@ from typing import Literal
 
 from resect.clinic import puzzles
 from resect.clinic.phrases import TEST_QUESTIONS
-from resect.clinic.texts import (
-    LETTERS,
-    TEST,
-    VALIDATION,
-    VERDICTS,
-    share_of_choice,
-    share_of_text,
-)
+from resect.clinic.texts import LETTERS, TEST, VALIDATION, VERDICTS, share_of_choice, share_of_text
 from resect.clinic.world import Fact, world, wrong_values
 from resect.record import Item
 from resect.tasks.prompts import context_prompt, letter_prompt

@@ -13,15 +13,7 @@ from dataclasses import dataclass
 from resect.clinic import puzzles
 from resect.clinic.general import CAPITALS, OPPOSITES, YOUNG
 from resect.clinic.phrases import STATEMENTS, TRAIN_QUESTIONS
-from resect.clinic.world import (
-    CONDITIONS,
-    GENERAL,
-    MEDICAL,
-    Fact,
-    fold,
-    world,
-    wrong_values,
-)
+from resect.clinic.world import CONDITIONS, GENERAL, MEDICAL, Fact, fold, world, wrong_values
 from resect.tasks.prompts import context_prompt, letter_prompt
 
 LETTERS = ("A", "B", "C", "D")

@@ -88,11 +88,7 @@ def model(name: str, revision: str | None, dtype: str, trust_remote_code: bool) 
 
 
 def evaluation(
-    name: str,
-    tasks: Sequence[str],
-    dtype: str,
-    trust_remote_code: bool,
-    fields: Mapping[str, Any],
+    name: str, tasks: Sequence[str], dtype: str, trust_remote_code: bool, fields: Mapping[str, Any]
 ) -> Study:
     """A study of one model without recipes; `fields` are the study fields given."""
     ref = {"id": name, "dtype": dtype, "trust_remote_code": trust_remote_code}
@@ -101,9 +97,7 @@ def evaluation(
 
 
 def _recipes(
-    listed: Sequence[Mapping[str, Any]],
-    methods: Sequence[str] | None,
-    levels: str | None,
+    listed: Sequence[Mapping[str, Any]], methods: Sequence[str] | None, levels: str | None
 ) -> list[Recipe]:
     """The recipes of the file, or of `methods`; `levels` apply to those that can be swept."""
     recipes = [Recipe.of(**fields) for fields in listed]

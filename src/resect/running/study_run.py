@@ -99,11 +99,7 @@ def engine_of(
 
 
 def drive(
-    resolved: Resolved,
-    store: Store,
-    engine: Engine,
-    watch: Watch,
-    facts: dict[str, Any],
+    resolved: Resolved, store: Store, engine: Engine, watch: Watch, facts: dict[str, Any]
 ) -> None:
     """Run what the store lacks; every event is stored as it comes.
 

@@ -160,10 +160,7 @@ def _levels(
 
 
 def stand(
-    sweep: Sweep,
-    loaded: Loaded,
-    levels: Sequence[tuple[float | None, str]],
-    notice: Notice,
+    sweep: Sweep, loaded: Loaded, levels: Sequence[tuple[float | None, str]], notice: Notice
 ) -> Iterator[Standing]:
     """The model at each (level, recipe name), the baseline `none` first.
 
