@@ -1,1 +1,1 @@
-"""What a model costs as it stands: sizes, memory, speed and energy, read off the artefact."""
+"""What a model costs: size, memory, speed and energy, measured on the model itself."""
