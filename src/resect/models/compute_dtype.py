@@ -74,8 +74,9 @@ def hand_on(model: nn.Module, successor: nn.Module) -> None:
     """Widen a model that was quantized from a widened one: modules of one name have one type."""
     successors = dict(successor.named_modules())
     for name, module in model.named_modules():
-        if _types(module) and name in successors:
-            vars(successors[name])[_TYPES] = dict(_types(module))
+        twin = successors.get(name)
+        if twin is not None and _types(module):
+            vars(twin)[_TYPES] = dict(_types(module))
     if any(map(_types, successors.values())):
         widen_(successor)
 

@@ -45,6 +45,7 @@ def fitting(device: str, model: PreTrainedModel) -> str:
     the weights alone need more memory than is free.
     """
     needed = sum(p.numel() * p.element_size() for p in model.parameters())
+    room: int | None
     if kind(device) == "cuda":
         free = [_free_on_gpu(number) for number in range(torch.cuda.device_count())]
         if device == "cuda" and len(free) > 1 and needed > _ROOM * free[0]:
@@ -55,7 +56,7 @@ def fitting(device: str, model: PreTrainedModel) -> str:
     packed = getattr(model.config, "quantization_config", None)  # its bytes on meta say nothing
     if room is not None and needed > room and not packed:
         raise RequestError(
-            f"{Path(model.name_or_path).name} does not fit: its weights need {needed / 1e9:.1f} GB "
+            f"{Path(str(model.name_or_path)).name} does not fit: its weights need {needed / 1e9:.1f} GB "
             f"in {str(model.dtype).removeprefix('torch.')}, and {room / 1e9:.1f} GB of memory are "
             f"free ({device}): use a smaller --dtype, another --device, or a smaller model."
         )
