@@ -55,10 +55,11 @@ def fitting(device: str, model: PreTrainedModel) -> str:
         room = _free_memory() if kind(device) == "cpu" else None
     packed = getattr(model.config, "quantization_config", None)  # its bytes on meta say nothing
     if room is not None and needed > room and not packed:
+        name, dtype = Path(str(model.name_or_path)).name, str(model.dtype).removeprefix("torch.")
         raise RequestError(
-            f"{Path(str(model.name_or_path)).name} does not fit: its weights need {needed / 1e9:.1f} GB "
-            f"in {str(model.dtype).removeprefix('torch.')}, and {room / 1e9:.1f} GB of memory are "
-            f"free ({device}): use a smaller --dtype, another --device, or a smaller model."
+            f"{name} does not fit: its weights need {needed / 1e9:.1f} GB in {dtype}, and "
+            f"{room / 1e9:.1f} GB of memory are free ({device}): use a smaller --dtype, another "
+            "--device, or a smaller model."
         )
     return device
 
