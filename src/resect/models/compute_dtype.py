@@ -76,7 +76,7 @@ def hand_on(model: nn.Module, successor: nn.Module) -> None:
     for name, module in model.named_modules():
         twin = successors.get(name)
         if twin is not None and _types(module):
-            vars(twin)[_TYPES] = dict(_types(module))
+            twin.__dict__[_TYPES] = dict(_types(module))
     if any(map(_types, successors.values())):
         widen_(successor)
 
