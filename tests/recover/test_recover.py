@@ -154,9 +154,8 @@ class TestZeros:
             delta = 2 * rows * columns * rank
             assert counted.get_total_flops() == products * 2 * 200 * rows * columns + delta
             merged = layer.weight + layer.get_delta_weight("default")
-            assert torch.allclose(
-                out.float(), x @ merged.float().mT, atol=1e-5 + 0.1 * products // 2
-            )
+            near = 1e-5 if dtype == torch.float32 else 0.1
+            assert torch.allclose(out.float(), x @ merged.float().mT, atol=near)
 
     @pytest.mark.parametrize("dropout", [0.0, 0.5])
     def test_dropout_is_of_the_adapters_input_alone(self, dropout):
@@ -376,7 +375,7 @@ class TestCommand:
         pruned = tmp_path / "p"
         assert main(["compress", str(source), "--step", "magnitude:0.5", "--out", str(pruned)]) == 0
         assert main(["recover", str(pruned), *arguments, "--out", str(tmp_path / "b")]) == 2
-        assert "together with its mask" in capsys.readouterr().err
+        assert "needs a mask to keep its zeros" in capsys.readouterr().err
         assert not (tmp_path / "b").exists()
 
     @pytest.mark.parametrize(

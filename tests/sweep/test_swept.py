@@ -69,7 +69,7 @@ def test_a_step_behind_a_checkpoint_or_an_adapter_is_swept(tmp_path):
 @pytest.mark.parametrize(
     ("second", "sentence"),
     [
-        ("magnitude,pattern=2:4", "rows that divide by 4"),
+        ("magnitude,pattern=2:4", "rows whose length divides by 4"),
         ({"steps": "random,include=*nothing*", "levels": "0.5"}, "no matrix matches"),
     ],
 )
