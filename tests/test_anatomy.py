@@ -61,7 +61,7 @@ def test_a_model_without_blocks_is_refused():
         ("jetmoe", {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
                     "kv_channels": 8, "num_key_value_heads": 2, "num_local_experts": 4},
          r"2 blocks found in JetMoeForCausalLM, but only \d% of their weights in linear layers or "
-         r"experts of a known kind: model.layers.0.mlp.input_linear.weight is none"),
+         r"experts of a known kind, and model.layers.0.mlp.input_linear.weight is not"),
     ],
 )  # fmt: skip
 def test_an_unknown_architecture_is_said(family, fields, sentence):

@@ -142,7 +142,7 @@ def copied(pair, folder):
         (other_config, "weights that its config asks for|is no model resect can load"),
         (broken_tokenizer, "is no model resect can load"),
         (no_tokenizer, "has no tokenizer"),
-        (too_short, "the model reads 8 positions, too few"),
+        (too_short, "the model reads 8 tokens, too few"),
         (lambda pair, folder: "./gone", "there is no model directory"),
         (lambda pair, folder: "", "there is no model directory"),
     ],

@@ -32,8 +32,8 @@ if WHEN_RUN:
 
 REFUSED = {
     ("deepseek_v3", "heads"): "no attention with query, key, value and output heads",
-    ("qwen3_5_moe_text", "blocks"): "without its blocks 1 has no block left that looks back",
-    ("nemotron_h", "blocks"): "without its blocks 2, 3 has no block left that looks back",
+    ("qwen3_5_moe_text", "blocks"): "without its blocks 1 has no block left that attends",
+    ("nemotron_h", "blocks"): "without its blocks 2, 3 has no block left that attends",
 }
 """Latent attention has no heads of its own; of these, the one block that attends would go."""
 
@@ -222,6 +222,21 @@ def test_a_hub_model_must_name_its_texts():
         methods.make(Step.parse("neurons")).fits(tiny.model("llama"), [0.5])
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "line"),
+    [
+        (1000, 1840, "weights on disk: 1,000 bytes before, 1,840 bytes after (84.0% larger)"),
+        (1000, 750, "weights on disk: 1,000 bytes before, 750 bytes after (25.0% smaller)"),
+        (9999, 9998, "weights on disk: 9,999 bytes before, 9,998 bytes after (the same size)"),
+        (None, 750, "weights on disk: 750 bytes"),
+        (None, None, ""),
+    ],
+)
+def test_the_size_before_and_after_is_one_line(before, after, line):
+    done = {"source": {"bytes_on_disk": before}, "bytes_on_disk": after, "steps": []}
+    assert compression.shown(done) == line
+
+
 def test_compress_says_what_it_cut_and_inspect_counts_what_is_left(tmp_path):
     source, ref = tmp_path / "whole", tmp_path / "cut"
     tiny.save(source, "llama", num_attention_heads=8, num_key_value_heads=8, head_dim=4)
@@ -231,7 +246,10 @@ def test_compress_says_what_it_cut_and_inspect_counts_what_is_left(tmp_path):
     said = compression.shown(done)
     assert "neurons: 24 of 96 neurons removed" in said
     assert "heads: 2 of 16 groups of attention heads zeroed in place" in said
-    assert "smaller" in said.splitlines()[-1]
+    before, after = done["source"]["bytes_on_disk"], done["bytes_on_disk"]
+    last = said.splitlines()[-1]
+    assert last.startswith(f"weights on disk: {before:,} bytes before, {after:,} bytes after (")
+    assert last.endswith("% smaller)")
     found = inspection.inspect(ModelRef.of(role="model", id=str(ref)))
     assert (found["neurons"], found["heads"], found["blocks"]) == (72, 16, 2)
     assert 0.4 < found["zeros"] < 0.7

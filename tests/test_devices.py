@@ -13,6 +13,7 @@ import tiny
 from lazy import WHEN_RUN
 
 from resect import methods
+from resect.cli import main
 from resect.errors import RequestError
 from resect.spec import ModelRef, Step
 
@@ -32,10 +33,10 @@ MIXED = ["magnitude:0.5", "wanda:0.5,inputs=pruned", "experts:0.5", "experts:0.5
 
 @pytest.fixture
 def two_gpus(monkeypatch):
-    """Two CUDA devices with 1 MB free each, as far as asking torch goes."""
+    """Two CUDA devices with 4 MB free each, as far as asking torch goes."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1_000_000, 2_000_000))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (4_000_000, 8_000_000))
 
 
 def test_a_model_that_fits_stays_on_one_device(two_gpus):
@@ -45,17 +46,55 @@ def test_a_model_that_fits_stays_on_one_device(two_gpus):
 def test_a_model_that_is_too_large_is_spread(two_gpus):
     large = loading.empty(tiny.config("llama", intermediate_size=8192))
     assert devices.fitting("cuda", large) == "spread"
-    assert devices.fitting("cuda:1", large) == "cuda:1"  # picked by number: as asked
+    assert devices.fitting("cuda:1", tiny.model("llama")) == "cuda:1"  # picked by number: as asked
     assert devices.fitting("cpu", large) == "cpu"
+
+
+def test_what_cannot_fit_is_one_sentence(two_gpus, monkeypatch):
+    model = loading.empty(tiny.config("llama", vocab_size=99999))
+    model.name_or_path = "/models/large"
+    monkeypatch.setattr(devices, "_free_memory", lambda: 10_000_000)
+    sentence = r"large does not fit: its weights need 0\.0 GB in float32, and 0\.0 GB of memory are"
+    for device in ("cuda", "cuda:1", "spread", "cpu"):
+        with pytest.raises(RequestError, match=sentence):
+            devices.fitting(device, model)
+    monkeypatch.setattr(devices, "_free_memory", lambda: None)  # a system that does not say
+    assert devices.fitting("cpu", model) == "cpu"
 
 
 def test_one_gpu_cannot_be_spread_over(two_gpus, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    assert devices.fitting("cuda", loading.empty(tiny.config("llama", vocab_size=99999))) == "cuda"
+    large = loading.empty(tiny.config("llama", intermediate_size=4800))
+    assert devices.fitting("cuda", large) == "cuda"
+
+
+def test_free_memory_is_the_systems_and_the_containers(tmp_path, monkeypatch):
+    monkeypatch.setattr(devices, "_MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(devices, "_GROUP", tmp_path)
+    assert devices._free_memory() is None
+    (tmp_path / "meminfo").write_text("MemTotal: 9000 kB\nHugePages_Total: 0\nMemAvailable: 5 kB\n")
+    assert devices._free_memory() == 5 * 1024
+    (tmp_path / "memory.current").write_text("3000\n")
+    (tmp_path / "memory.stat").write_text("anon 2000\ninactive_file 100\nactive_file 10\n")
+    (tmp_path / "memory.max").write_text("max\n")
+    assert devices._free_memory() == 5 * 1024
+    (tmp_path / "memory.max").write_text("4000\n")
+    assert devices._free_memory() == 4000 - 3000 + 110
+
+
+def test_a_model_that_cannot_fit_is_refused_before_it_is_loaded(tmp_path, monkeypatch, capsys):
+    source, out = tiny.save(tmp_path / "m"), tmp_path / "o"
+    monkeypatch.setattr(devices, "_free_memory", lambda: 1000)
+    monkeypatch.setattr(loading, "load", None)
+    steps = ["--step", "random:0.3", "--step", "magnitude:0.5"]
+    assert main(["compress", str(source), *steps, "--out", str(out)]) == 2
+    assert "m does not fit: its weights need" in capsys.readouterr().err
+    assert not out.exists()
+    assert main(["compress", str(source), *steps[2:], "--out", str(out)]) == 0  # streamed
 
 
 def test_spread_needs_a_gpu():
-    with pytest.raises(RequestError, match="no CUDA device"):
+    with pytest.raises(RequestError, match="has no CUDA device"):
         devices.named("spread")
 
 

@@ -165,8 +165,8 @@ def test_another_tokenizer_file_and_chat_templates_are_in_the_key(tmp_path):
         ("linked/elsewhere.safetensors", "leads out of the model's folder"),
         ("a\0b.safetensors", "not inside the folder"),
         ("a\ud800.safetensors", "not inside the folder"),
-        ("gone.safetensors", "'gone.safetensors', which is not there"),
-        ("x" * 5000 + ".safetensors", "which is not there"),
+        ("gone.safetensors", "'gone.safetensors', which is missing"),
+        ("x" * 5000 + ".safetensors", "which is missing"),
         ("config.json", "is no .safetensors file"),
         (7, "its weight_map names no files"),
         (None, "its weight_map names no files"),
@@ -240,7 +240,7 @@ def test_a_model_that_carries_an_adapter_is_not_cut(step, tmp_path, capsys):
     folder = carrying(tmp_path / "model")
     arguments = ["--step", step, "--out", str(tmp_path / "out")]
     assert main(["compress", str(folder), *arguments]) == 2
-    assert "merge the adapter that the model carries" in capsys.readouterr().err
+    assert "merge the adapter first" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

@@ -36,9 +36,9 @@ def compress(
         trust_remote_code=trust_remote_code,
     )
     place = Path(data_dir) if data_dir else None
-    asked = Asked.of(ref, recipe, calibration)
-    loaded, _ = compressed(asked, seed, device, place, warnings.warn)
-    return loaded.model
+    asked = Asked.of(ref, recipe, calibration, device)
+    found, _ = compressed(asked, seed, device, place, warnings.warn)
+    return found.model
 
 
 __all__ = ["Watch", "compress", "place_of", "run"]

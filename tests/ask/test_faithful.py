@@ -15,7 +15,7 @@ if WHEN_RUN:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     from resect.ask import batch_check as faithful
-    from resect.ask.batch_check import departure
+    from resect.ask.batch_check import batching_error
 
 
 # Architectures that keep their states in ways of their own.
@@ -37,16 +37,16 @@ def a_model(kind, **fields):
 def test_known_families_are_asked_rightly(family, monkeypatch):
     monkeypatch.setattr(faithful, "_EXACT", 1e-5)
     monkeypatch.setattr(faithful, "_BEGINNING", 3)
-    assert departure(tiny.model(family).eval()) is None
+    assert batching_error(tiny.model(family).eval()) is None
 
 
 def test_half_precision_is_no_departure():
-    assert departure(tiny.model("mistral").to(torch.bfloat16).eval()) is None
+    assert batching_error(tiny.model("mistral").to(torch.bfloat16).eval()) is None
 
 
 @pytest.mark.parametrize("kind", UNKNOWN)
 def test_what_is_asked_wrongly_is_found(kind):
-    assert departure(a_model(kind, **UNKNOWN[kind])).startswith(kind)
+    assert batching_error(a_model(kind, **UNKNOWN[kind])).startswith(kind)
 
 
 @pytest.mark.slow

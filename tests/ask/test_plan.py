@@ -135,7 +135,7 @@ def test_what_is_answered_is_not_asked_again_after_halving(monkeypatch):
 def test_one_prompt_too_large_is_a_failure_and_other_errors_are_not_swallowed(monkeypatch):
     model, tokenizer = tiny.model("llama"), tiny.tokenizer()
     scarce(monkeypatch, 20, MemoryError())
-    with pytest.raises(RunError, match="a prompt of 50 tokens alone"):
+    with pytest.raises(RunError, match="one prompt of 50 tokens"):
         gather(model, tokenizer, [item(0, "x" * 50), item(1, "y" * 50)], 2)
     scarce(monkeypatch, 0, RuntimeError("shapes cannot be multiplied"))
     with pytest.raises(RuntimeError, match="cannot be multiplied"):

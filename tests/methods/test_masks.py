@@ -77,8 +77,8 @@ def test_equal_to_a_full_sort_with_ties_by_position(weight, levels, size):
             Cutting(cut).zero_(walked)
             assert torch.equal(straight, expected)
             assert torch.equal(walked, expected), "walking differs from going straight"
-            left = [part.reshape(-1).clone() for part in Cutting(cut).left(weight)]
-            assert torch.equal(torch.cat(left[::-1]).view_as(weight), expected)
+            remaining = [part.reshape(-1).clone() for part in Cutting(cut).remaining(weight)]
+            assert torch.equal(torch.cat(remaining[::-1]).view_as(weight), expected)
             assert zeros(expected) == int((expected == 0).sum())
 
 
@@ -112,10 +112,10 @@ def test_tensors_as_on_a_device_are_cut_as_arrays(weight, level):
 
     with pieces_of(7), mock.patch.object(masks, "words", words):
         (cut,) = cuts(lambda: [weight], [count])
-        left = [part.reshape(-1).clone() for part in Cutting(cut).left(weight)]
+        remaining = [part.reshape(-1).clone() for part in Cutting(cut).remaining(weight)]
         assert zeros(weight) == int((weight == 0).sum())
         Cutting(cut).zero_(weight)
-    assert torch.equal(torch.cat(left[::-1]).view_as(weight), expected)
+    assert torch.equal(torch.cat(remaining[::-1]).view_as(weight), expected)
     assert torch.equal(weight, expected)
 
 

@@ -290,5 +290,5 @@ def test_activations_that_overflow_fail_the_run(text):
     model.model.layers[0].mlp.up_proj.weight.data.fill_(3e38)
     method = methods.make(Step.parse(f"{text},inputs=dense"))
     method.prepare(model, [0.5], Context(TEXT))
-    with pytest.raises(RunError, match=r"come to model.layers.0.mlp.down_proj are not finite"):
+    with pytest.raises(RunError, match=r"inputs of model.layers.0.mlp.down_proj are not finite"):
         method.apply(model, 0.5)

@@ -295,7 +295,7 @@ def test_experts_whose_scales_do_not_fit_are_one_sentence(published, tmp_path):
     name = next(name for name in tensors if name.endswith("_scales"))
     tensors[name] = tensors[name][:-1].contiguous()
     save_file(tensors, source / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(RequestError, match="its scales do not go together"):
+    with pytest.raises(RequestError, match=r"the scales of .* have another shape"):
         checkpoint.read(source)
 
 

@@ -21,7 +21,7 @@ if WHEN_RUN:
     from transformers import AutoModelForCausalLM
 
     from resect.methods.step import Context
-    from resect.models import adapters, loading
+    from resect.models import adapters, compute_dtype, loading
 
 pytestmark = pytest.mark.slow
 
@@ -36,6 +36,11 @@ def questions(tmp_path_factory) -> Path:
     rows = [{"question": f"What is number {i}?", "answer": f"thing {i % 5}"} for i in range(60)]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
+
+
+@pytest.fixture(autouse=True)
+def a_cpu_that_computes_bfloat16_fast(monkeypatch):
+    monkeypatch.setattr(compute_dtype, "_flags", lambda: frozenset({"avx512_bf16"}))
 
 
 def source(folder: Path, family: str = "llama") -> Path:
@@ -102,7 +107,7 @@ def test_a_packed_folder_is_tuned_whole_or_as_an_adapter(questions, tmp_path, ca
     capsys.readouterr()
     again = ["recover", str(tmp_path / "whole"), *asked[2:], "--out", str(tmp_path / "again")]
     assert main(again) == 2
-    assert "carries an adapter already" in capsys.readouterr().err
+    assert "has an adapter already" in capsys.readouterr().err
 
 
 def test_another_adapter_is_another_model(questions, tmp_path, monkeypatch):
@@ -114,7 +119,7 @@ def test_another_adapter_is_another_model(questions, tmp_path, monkeypatch):
     save_file({"other": torch.ones(2)}, place / "adapter_model.safetensors")
     assert loading.identify(ref(place))[0].fingerprint != first
     monkeypatch.setattr(loading, "find_spec", lambda _: None)
-    with pytest.raises(RequestError, match="carries an adapter: pip install"):
+    with pytest.raises(RequestError, match="has an adapter: pip install"):
         loading.check(ref(place))
 
 

@@ -63,6 +63,17 @@ def tuned(model, text, context=None):
     )
 
 
+def masked_layers(model) -> list[str]:
+    """Names of the layers whose adapters are masked."""
+    from peft import LoraConfig, get_peft_model
+
+    targets = ["up_proj", "down_proj"]
+    adapted = get_peft_model(copy.deepcopy(model), LoraConfig(r=2, target_modules=targets))
+    keep_zeros_(adapted)
+    modules = adapted.get_base_model().named_modules()
+    return [name for name, module in modules if "forward" in vars(module)]
+
+
 class TestZeros:
     @pytest.mark.parametrize("family", FAMILIES)
     @pytest.mark.parametrize("name", ["lora,rank=4", "finetune"])
@@ -113,6 +124,60 @@ class TestZeros:
         expected = own.double() + (own != 0) * 3 * (b @ a)
         merged = adapted.merge_and_unload().model.layers[0].mlp.up_proj.weight
         assert torch.allclose(merged.double(), expected, atol=1e-6)
+
+    def test_a_few_zeros_by_chance_are_no_mask(self, questions):
+        """They may learn, and that is no fault; those of a pruned matrix beside them may not."""
+        model = tiny.model("llama", intermediate_size=1024)
+        up, down = model.model.layers[0].mlp.up_proj.weight, model.model.layers[1].mlp.down_proj
+        up.data[0, 0] = 0
+        for step in ("lora,rank=4", "finetune"):
+            trained, (report,) = tuned(copy.deepcopy(model), f"{step},data={questions},{QUICK}")
+            assert trained.model.layers[0].mlp.up_proj.weight[0, 0] != 0
+            assert report.notes == ()
+        assert masked_layers(model) == []
+        down.weight.data[:, ::500] = 0
+        assert masked_layers(model) == ["model.layers.1.mlp.down_proj"]
+
+    def test_few_zeros_in_a_model_that_has_many_are_masked(self):
+        """A threshold over the whole model leaves some matrices with very few zeros."""
+        model = tiny.model("llama", intermediate_size=1024)
+        model.model.layers[0].mlp.up_proj.weight.data[0, 0] = 0
+        model.model.layers[1].mlp.up_proj.weight.data[:100] = 0
+        assert len(masked_layers(model)) == 2
+
+    def test_the_masked_product_is_one_product(self):
+        from peft import LoraConfig, get_peft_model
+        from torch.utils.flop_counter import FlopCounterMode
+
+        pruned, _ = tuned(tiny.model("llama"), "magnitude:0.6")
+        x, rank = torch.randn(1, 200, 32), 2
+        for dtype, products in ((torch.float32, 1), (torch.bfloat16, 2)):
+            config = LoraConfig(r=rank, init_lora_weights=False, target_modules=["up_proj"])
+            adapted = get_peft_model(copy.deepcopy(pruned).to(dtype), config)
+            keep_zeros_(adapted)
+            layer = adapted.base_model.model.model.layers[0].mlp.up_proj
+            with FlopCounterMode(display=False) as counted:
+                out = layer(x.to(dtype))
+            rows, columns = layer.weight.shape
+            delta = 2 * rows * columns * rank
+            assert counted.get_total_flops() == products * 2 * 200 * rows * columns + delta
+            merged = layer.weight + layer.get_delta_weight("default")
+            near = 1e-5 if dtype == torch.float32 else 0.1
+            assert torch.allclose(out.float(), x @ merged.float().mT, atol=near)
+
+    @pytest.mark.parametrize("dropout", [0.0, 0.5])
+    def test_dropout_is_of_the_adapters_input_alone(self, dropout):
+        from peft import LoraConfig, get_peft_model
+
+        model, _ = tuned(tiny.model("llama"), "magnitude:0.6")
+        config = LoraConfig(r=2, lora_dropout=dropout, target_modules=["up_proj"])
+        adapted = get_peft_model(model, config).train()  # B is zero: the adapter adds nothing yet
+        keep_zeros_(adapted)
+        layer = adapted.base_model.model.model.layers[0].mlp.up_proj
+        x = torch.randn(3, 32)
+        assert torch.allclose(layer(x), x @ layer.weight.mT, atol=1e-6)
+        torch.nn.init.ones_(layer.lora_B["default"].weight)
+        assert torch.allclose(layer(x), layer(x)) == (dropout == 0)
 
     def test_a_model_without_zeros_is_left_to_peft(self):
         from peft import LoraConfig, get_peft_model
@@ -238,7 +303,9 @@ class TestData:
     def test_columns_are_found_or_asked_for(self, tmp_path):
         path = tmp_path / "a.jsonl"
         path.write_text('{"ask": "x?", "reply": "y"}\n')
-        with pytest.raises(RequestError, match="no columns question and answer, it has ask, reply"):
+        with pytest.raises(
+            RequestError, match="the columns question and answer, it has ask, reply"
+        ):
             data.Source(str(path)).examples()
         found = data.Source(str(path), "ask", "reply").examples()
         assert found == [data.Example("Question: x?\nAnswer:", " y", "x?")]
@@ -316,19 +383,19 @@ class TestCommand:
         pruned = tmp_path / "p"
         assert main(["compress", str(source), "--step", "magnitude:0.5", "--out", str(pruned)]) == 0
         assert main(["recover", str(pruned), *arguments, "--out", str(tmp_path / "b")]) == 2
-        assert "together with its mask" in capsys.readouterr().err
+        assert "needs a mask to keep its zeros" in capsys.readouterr().err
         assert not (tmp_path / "b").exists()
 
     @pytest.mark.parametrize(
         ("method", "sentence"),
         [
-            ("magnitude:0.5", "does not tune back"),
+            ("magnitude:0.5", "does not train"),
             ("lora,rnk=4", "did you mean rank"),
             ("lora,held_out=2", "give a share"),
             ("lora,lr=0", "lr=0: give a number above 0"),
             ("lora,targets=*nothing*", "no matrix matches"),
             ("distill,hard=3", "hard=3: give a number of at most 1"),
-            ("finetune,epochs=0", "nothing to train"),
+            ("finetune,epochs=0", "there is nothing to train"),
         ],
     )
     def test_a_wrong_request(self, method, sentence, questions, tmp_path, capsys):

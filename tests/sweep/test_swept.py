@@ -44,7 +44,7 @@ def test_the_first_step_whose_level_is_open_is_swept(steps, swept):
 def test_what_is_wrong_with_levels_is_said_of_the_right_step():
     with pytest.raises(RequestError, match="'bnb-nf4' has no step that can be swept"):
         check(Recipe.of(steps="bnb-nf4", levels="0.5"), None)
-    with pytest.raises(RequestError, match="magnitude needs plain weights, which bnb-int8"):
+    with pytest.raises(RequestError, match="magnitude needs plain weights, but bnb-int8"):
         check(Recipe.of(steps="bnb-int8 + magnitude", levels="0.5"), None)
     with pytest.raises(RequestError, match="magnitude has no level"):
         check(Recipe.of(steps="checkpoint:x + magnitude"), None)
@@ -73,7 +73,7 @@ def test_a_step_behind_a_checkpoint_or_an_adapter_is_swept(tmp_path):
 @pytest.mark.parametrize(
     ("second", "sentence"),
     [
-        ("magnitude,pattern=2:4", "rows that divide by 4"),
+        ("magnitude,pattern=2:4", "rows whose length divides by 4"),
         ({"steps": "random,include=*nothing*", "levels": "0.5"}, "no matrix matches"),
     ],
 )

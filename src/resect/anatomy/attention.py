@@ -1,6 +1,6 @@
-"""Where the attention heads are: query, key, value and output of every block that attends.
+"""Where the attention heads are: query, key, value and output of every attention block.
 
-With grouped queries, H query heads share K heads of keys and values: query heads h of group k are
+With grouped queries, H query heads share K heads of keys and values: group k has the query heads
 k x H/K .. (k + 1) x H/K - 1. Legend: D hidden, h rows of one head.
 """
 
@@ -55,11 +55,11 @@ class Attention:
         keep_slices_([(self.out, 1, spread(heads, self.size))])
 
     def _keep_small_(self, owner: nn.Module, heads: Tensor, groups: Tensor) -> None:
-        """Sinks, and norms with weights for every head; a norm that all heads share stays."""
+        """Cut sinks, and norms with weights per head; a norm that all heads share stays."""
         rows, keys = self.query.weight().shape[0], self.key.weight().shape[0]
         for name, value in list(owner.named_parameters(recurse=False)):
             size = value.shape[0]
-            if owner is self.module or value.dim() > 1:  # one entry, or one row, for every head
+            if owner is self.module or value.dim() > 1:  # one entry, or one row, per head
                 kept = {self.heads: heads, self.groups: groups}
             else:
                 each = spread(heads, rows // self.heads), spread(groups, keys // self.groups)
@@ -68,7 +68,7 @@ class Attention:
                 keep_(owner, name, 0, kept[size])
 
     def silence_(self, heads: Tensor) -> None:
-        """Zero what the output projection reads of these query heads."""
+        """Zero the columns of the output projection that read these query heads."""
         weight = self.out.weight()
         weight[:, spread(heads, self.size).to(weight.device)] = 0
 
@@ -83,7 +83,7 @@ def read(model: PreTrainedModel) -> list[Attention]:
     config = model.config.get_text_config()
     heads = getattr(config, "num_attention_heads", None)
     groups = getattr(config, "num_key_value_heads", None) or heads
-    found = []
+    attentions = []
     for block in anatomy.read(model).blocks:
         names = dict(block.module.named_modules(prefix=block.name))
         together: dict[str, dict[str, Matrix]] = {}
@@ -93,25 +93,27 @@ def read(model: PreTrainedModel) -> list[Attention]:
         for stem, parts in together.items():
             if heads and groups and all(role in parts for role in _ROLES):
                 q, k, v, o = (parts[role] for role in _ROLES)
-                one = Attention(stem, names[stem], q, k, v, o, heads, groups)
-                found += [one] if _fits(one) else []
-    if not found:
+                attention = Attention(stem, names[stem], q, k, v, o, heads, groups)
+                attentions += [attention] if _fits(attention) else []
+    if not attentions:
         raise RequestError(
             f"no attention with query, key, value and output heads was found in "
             f"{type(model).__name__}."
         )
-    return found
+    return attentions
 
 
-def _fits(one: Attention) -> bool:
-    """Whether the matrices have the shapes of so many heads."""
-    of_heads = one.query.weight().shape[0], one.out.weight().shape[1]
-    of_groups = one.key.weight().shape[0], one.value.weight().shape[0], one.heads
-    return not any(n % one.heads for n in of_heads) and not any(n % one.groups for n in of_groups)
+def _fits(attention: Attention) -> bool:
+    """Whether the shapes of the matrices agree with the head counts."""
+    of_heads = attention.query.weight().shape[0], attention.out.weight().shape[1]
+    of_groups = attention.key.weight().shape[0], attention.value.weight().shape[0], attention.heads
+    return not any(n % attention.heads for n in of_heads) and not any(
+        n % attention.groups for n in of_groups
+    )
 
 
 def changes(attention: Attention, heads: int, groups: int) -> Changes:
-    """What a config says of so many heads; their size is said too, as it follows no more."""
+    """The config of so many heads; with their size, which no longer follows from the count."""
     return {
         "num_attention_heads": heads,
         "num_key_value_heads": groups,

@@ -1,7 +1,7 @@
-"""Which config describes a cut model: found by building it without data, not by its family.
+"""Find the config that describes a cut model, by building models without data.
 
-A change of the config fits if the model that it builds has the very tensors of the cut one, so that
-plain `from_pretrained` can load it.
+A change of the config fits if the model that it builds has exactly the tensors of the cut one, so
+that plain `from_pretrained` can load it. No list of model families is needed.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from resect.errors import RunError
 
 Changes = Mapping[str, Any]
-"""Fields of the text part of a config, and what they become."""
+"""Fields of the text part of a config, and their new values."""
 
 
 def built(model: PreTrainedModel, changes: Changes) -> PreTrainedModel | None:
     """The model without data (meta device) that its config builds after `changes`.
 
-    None where the config refuses them. It is read from its JSON form, as loading does.
+    None where the config refuses them. The config goes through its JSON form, as in loading.
     """
     config = copy.deepcopy(model.config)
     _write_(config, changes)
@@ -31,26 +31,26 @@ def built(model: PreTrainedModel, changes: Changes) -> PreTrainedModel | None:
         config = type(config).from_dict(config.to_dict())
         with torch.device("meta"):
             return type(model)(config)
-    except Exception:  # every config and model class refuses in a way of its own
+    except Exception:  # config and model classes raise errors of many kinds
         return None
 
 
 def describes(
     model: PreTrainedModel, changes: Changes, cut_: Callable[[PreTrainedModel], None]
 ) -> bool:
-    """Whether the config after `changes` builds what `cut_` leaves of the model."""
-    whole, small = built(model, {}), built(model, changes)
-    if whole is None or small is None:
+    """Whether the config after `changes` builds the model that `cut_` leaves."""
+    intact, built_small = built(model, {}), built(model, changes)
+    if intact is None or built_small is None:
         return False
-    cut_(whole)
-    return _shapes(whole) == _shapes(small)
+    cut_(intact)
+    return _shapes(intact) == _shapes(built_small)
 
 
 def follow_(model: PreTrainedModel, changes: Changes) -> None:
-    """Write `changes` to the config of a model that was cut so.
+    """Write `changes` to the config of a model that was cut, and to its modules.
 
-    Modules keep numbers of their own (widths, head counts, their place among the layers): those
-    become what the config builds. Raises `RunError` where the config builds something else.
+    Modules have attributes of their own (widths, head counts, layer indices), which become those of
+    the model that the config builds. Raises `RunError` where it builds other tensors.
     """
     small = built(model, changes)
     if small is None or _shapes(model) != _shapes(small):
@@ -58,15 +58,15 @@ def follow_(model: PreTrainedModel, changes: Changes) -> None:
             f"no config describes this cut of {type(model).__name__}: it could not be loaded again."
         )
     _write_(model.config, changes)
-    parts = dict(small.named_modules())
+    modules = dict(small.named_modules())
     for name, module in model.named_modules():
-        for key, value in plain(parts[name]).items():
+        for key, value in plain(modules[name]).items():
             if key in vars(module) and vars(module)[key] != value:
                 setattr(module, key, value)
 
 
 def plain(module: nn.Module) -> dict[str, Any]:
-    """A module's own numbers, flags and words; not what loading and training write there."""
+    """A module's numbers, flags and strings, without those that loading and training set."""
     return {
         key: value
         for key, value in vars(module).items()
@@ -76,9 +76,9 @@ def plain(module: nn.Module) -> dict[str, Any]:
 
 
 def fields(model: PreTrainedModel) -> dict[str, Any]:
-    """The fields of the text part of the config, as its JSON form has them."""
-    found: dict[str, Any] = model.config.get_text_config().to_dict()
-    return found
+    """The fields of the text part of the config, as in its JSON form."""
+    values: dict[str, Any] = model.config.get_text_config().to_dict()
+    return values
 
 
 def _write_(config: PreTrainedConfig, changes: Changes) -> None:

@@ -12,6 +12,8 @@ def decoder_blocks(model: nn.Module) -> list[tuple[str, nn.Module]]:
     lists = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.ModuleList) and len(m)]
     if not lists:
         kind = type(model).__name__
-        raise RequestError(f"no decoder blocks found in {kind}: it has no list of modules.")
+        raise RequestError(
+            f"no decoder blocks found in {kind}: give a decoder-only language model."
+        )
     name, chosen = max(lists, key=lambda pair: sum(p.numel() for p in pair[1].parameters()))
     return [(f"{name}.{number}", block) for number, block in enumerate(chosen)]

@@ -1,10 +1,10 @@
-"""The routed experts of a mixture: where they are, how tokens come to them, how some are cut out.
+"""The routed experts of a mixture: where they are, how tokens are routed, how experts are cut out.
 
-Found by structure inside the decoder blocks: a module holds the experts (as tensors with one slice
-an expert, or as one numbered child each) beside a router with one row an expert. Shared experts
-and dense layers have neither, and are left alone.
-Legend: E experts of a layer, T tokens, D hidden size, H what an expert reads and writes (D, but
-for mixtures with a latent projection), S tokens of one expert.
+Mixtures are found by structure inside the decoder blocks: a module has the experts (as tensors with
+one slice per expert, or as numbered children) beside a router with one row per expert. Shared
+experts and dense layers have neither, and stay as they are.
+Legend: E experts of a layer, T tokens, D hidden size, H input and output size of an expert (D,
+except in mixtures with a latent projection), S tokens of one expert.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from resect.anatomy.decoder import decoder_blocks
 from resect.anatomy.slicing import keep_
 from resect.errors import RequestError
 
-# What the number of experts, those a token takes, and routing groups are called.
+# Names of the number of experts, of experts per token, and of routing groups.
 _COUNT = ("num_experts", "num_local_experts", "n_routed_experts", "num_routed_experts")
 _TAKEN = ("top_k", "num_experts_per_tok", "num_experts_per_token")
 _GROUPS = ("num_group", "n_group")
@@ -35,15 +35,15 @@ _TAKEN_GROUPS = ("topk_group",)
 class Mixture:
     """The routed experts of one layer.
 
-    `module` (called `name`) holds `experts` and `router`, its children of the names `at`. A token
-    takes `taken` experts, out of the best `taken_groups` of `groups` equal routing groups, which
-    are compared by their best `pairs` of experts where the router says so. Experts are `together`
-    where they are called once, with the routing, and apart where they are called one by one.
+    `module` (called `name`) holds `experts` and `router` as the two `children` named so. A token
+    goes to `taken` experts out of the best `taken_groups` of `groups` equal routing groups, which
+    are compared by their best `pairs` of experts where the router does so. `together`: the experts
+    are called once, with the routing, and not one by one.
     """
 
     name: str
     module: nn.Module
-    at: tuple[str, str]
+    children: tuple[str, str]
     size: int
     taken: int
     groups: int
@@ -53,87 +53,91 @@ class Mixture:
 
     @property
     def experts(self) -> nn.Module:
-        """One tensor slice, or one child, an expert."""
-        return self.module.get_submodule(self.at[0])
+        """The module with one tensor slice, or one child, per expert."""
+        return self.module.get_submodule(self.children[0])
 
     @property
     def router(self) -> nn.Module:
-        """One row an expert."""
-        return self.module.get_submodule(self.at[1])
+        """The module with one row per expert."""
+        return self.module.get_submodule(self.children[1])
 
     @property
     def least(self) -> int:
-        """The fewest experts of a routing group that the router can do with."""
+        """The fewest experts of a routing group that the router works with."""
         return max(-(-self.taken // self.taken_groups), 2 if self.pairs else 1)
 
     def output(self, expert: int, hidden: Tensor) -> Tensor:
-        """What one expert makes of its tokens (S, H): (S, H), before the gate."""
-        if not self.together:
-            alone: Tensor = self.experts.get_submodule(str(expert))(hidden)
-            return alone
-        index = torch.full((len(hidden), 1), expert, device=hidden.device)
-        ones = torch.ones((len(hidden), 1), dtype=hidden.dtype, device=hidden.device)
-        together: Tensor = self.experts(hidden, index, ones)
-        return together
+        """The output (S, H) of one expert for its tokens (S, H), before the gate."""
+        output: Tensor
+        if self.together:
+            index = torch.full((len(hidden), 1), expert, device=hidden.device)
+            ones = torch.ones((len(hidden), 1), dtype=hidden.dtype, device=hidden.device)
+            output = self.experts(hidden, index, ones)
+        else:
+            output = self.experts.get_submodule(str(expert))(hidden)
+        return output
 
 
 def find(model: nn.Module) -> list[Mixture]:
     """The mixtures of all decoder blocks, in order; raises `RequestError` where there are none."""
-    found = list(_all(model))
-    kind = type(model).__name__
-    if not found:
+    mixtures = list(_all(model))
+    model_class = type(model).__name__
+    if not mixtures:
         raise RequestError(
-            f"{kind} has no routed experts that can be read here: give a mixture of experts."
+            f"{model_class} has no routed experts of a known kind: give a mixture of experts."
         )
-    sizes = sorted({mixture.size for mixture in found})
+    sizes = sorted({mixture.size for mixture in mixtures})
     if len(sizes) > 1:
         raise RequestError(
-            f"the layers of {kind} hold {sizes[0]} to {sizes[-1]} experts, and its config can "
-            "name one number only: prune one with the same number everywhere."
+            f"the layers of {model_class} have {sizes[0]} to {sizes[-1]} experts, but its config "
+            "has one number for all: give a model with the same number in every layer."
         )
-    return found
+    return mixtures
 
 
 def first(model: nn.Module) -> Mixture:
-    """The first mixture of a model that has some; the others route in the same way."""
+    """The first mixture of a model that has some; the others route the same way."""
     return next(_all(model))
 
 
 def _all(model: nn.Module) -> Iterator[Mixture]:
     config: Any = getattr(model, "config", None)
     config = config.get_text_config() if hasattr(config, "get_text_config") else config
-    for at, block in decoder_blocks(model):
-        for name, module in block.named_modules(prefix=at):
+    for block_name, block in decoder_blocks(model):
+        for name, module in block.named_modules(prefix=block_name):
             mixture = _mixture(name, module, config)
             if mixture is not None:
                 yield mixture
 
 
 def routers(block: nn.Module) -> set[nn.Module]:
-    """The routers inside a block, and what is in them."""
-    found = ((module, _places(module)) for module in block.modules())
+    """The routers inside a block, and the modules in them."""
+    places = ((module, _places(module)) for module in block.modules())
     return {
         part
-        for module, at in found
-        if at is not None
-        for part in module.get_submodule(at[1]).modules()
+        for module, place in places
+        if place is not None
+        for part in module.get_submodule(place[1]).modules()
     }
 
 
 def _mixture(name: str, module: nn.Module, config: Any) -> Mixture | None:
-    at = _places(module)
-    if at is None:
+    names = _places(module)
+    if names is None:
         return None
-    experts, router = (module.get_submodule(place) for place in at)
+    experts, router = (module.get_submodule(place) for place in names)
     taken, groups, taken_groups = (
         _read((router, module, config), names) for names in (_TAKEN, _GROUPS, _TAKEN_GROUPS)
     )
     if taken is None:
-        raise RequestError(f"{name} does not say how many experts a token takes.")
+        raise RequestError(
+            f"neither {name} nor the config says how many experts a token goes to: this model's "
+            "experts cannot be pruned."
+        )
     return Mixture(
         name=name,
         module=module,
-        at=at,
+        children=names,
         size=_number(experts),
         taken=taken,
         groups=groups or 1,
@@ -144,19 +148,19 @@ def _mixture(name: str, module: nn.Module, config: Any) -> Mixture | None:
 
 
 def _places(module: nn.Module) -> tuple[str, str] | None:
-    """Names of the children that hold experts and that route to them."""
+    """Names of the child that holds the experts and of the one that routes to them."""
     children = dict(module.named_children())
-    for at, child in children.items():
+    for experts, child in children.items():
         size = _number(child)
-        found = [name for name, other in children.items() if _rows(other) == size > 1]
-        found = [name for name in found if name in ("gate", "router")] or found
-        if len(found) == 1:
-            return at, found[0]
+        candidates = [name for name, other in children.items() if _rows(other) == size > 1]
+        candidates = [name for name in candidates if name in ("gate", "router")] or candidates
+        if len(candidates) == 1:
+            return experts, candidates[0]
     return None
 
 
 def _number(module: nn.Module) -> int:
-    """How many experts a module holds, 0 where it does not look like experts."""
+    """How many experts a module holds, 0 where it has none."""
     stacked = {p.shape[0] for p in module.parameters(recurse=False) if p.dim() == 3}
     if len(stacked) == 1 and _takes(module) >= 3:
         return stacked.pop()
@@ -191,15 +195,15 @@ def _read(places: tuple[Any, ...], names: tuple[str, ...]) -> int | None:
     return None
 
 
-# ── how tokens come to experts ──────────────────────────────────────────────────────────────────
+# ── how tokens are routed to experts ────────────────────────────────────────────────────────────
 
 
 class Routing(NamedTuple):
-    """How some tokens come to a layer's experts.
+    """How some tokens are routed to a layer's experts.
 
-    `inputs` (T, H) is what experts read; `gates` (T, E), fp32, what their outputs are multiplied
-    by, as the model does it (renormalised, scaled); `chosen` (T, E) who gets a token; `rest`
-    (T, D) what the module puts out without its routed experts.
+    `inputs` (T, H) are the experts' inputs; `gates` (T, E), fp32, the factors of their outputs as
+    the model applies them (renormalised, scaled); `chosen` (T, E) whether an expert gets a token;
+    `rest` (T, D) the module's output without its routed experts.
     """
 
     inputs: Tensor
@@ -210,30 +214,30 @@ class Routing(NamedTuple):
 
 @torch.no_grad()
 def route(mixture: Mixture, hidden: Tensor) -> Routing:
-    """Ask the model's own routing about hidden states (..., T, D); no expert is run.
+    """Route hidden states (..., T, D) by the model's own code; no expert is run.
 
-    Experts that are called together are told their routing, which is listened to. Those that are
-    called one by one are each replaced by a marker that puts out its own number, so that the
-    gates can be read from the module's output, whatever formula they come from.
+    Experts that are called together get their routing as arguments, which are recorded. Experts
+    that are called one by one are each replaced by a marker whose output identifies it, so that
+    the gates can be read from the module's output, whatever their formula.
     """
     if mixture.together:
-        return _listened(mixture, hidden)
-    return _marked(mixture, hidden)
+        return _route_together(mixture, hidden)
+    return _route_one_by_one(mixture, hidden)
 
 
-class _Listener(nn.Module):
-    """Stands for experts that are called together: keeps the call, puts out zeros."""
+class _Recorder(nn.Module):
+    """Replaces experts that are called together: records the call, returns zeros."""
 
     def forward(self, hidden: Tensor, *rest: Tensor, **named: Tensor) -> Tensor:
-        self.heard = (hidden, *rest, *named.values())
+        self.call = (hidden, *rest, *named.values())
         return torch.zeros_like(hidden)
 
 
-def _listened(mixture: Mixture, hidden: Tensor) -> Routing:
-    listener = _Listener()
-    with _instead(mixture, listener):
+def _route_together(mixture: Mixture, hidden: Tensor) -> Routing:
+    recorder = _Recorder()
+    with _replaced(mixture, recorder):
         rest = _first(mixture.module(hidden)).flatten(0, -2)
-    inputs, *routing = listener.heard[:3]
+    inputs, *routing = recorder.call[:3]
     index, weights = sorted(routing, key=torch.is_floating_point)
     empty = torch.zeros(len(index), mixture.size, device=index.device)
     gates = empty.scatter(1, index, weights.float())
@@ -242,7 +246,7 @@ def _listened(mixture: Mixture, hidden: Tensor) -> Routing:
 
 
 class _Marker(nn.Module):
-    """Stands for one expert: puts out `mark` in column `column` for each of its tokens."""
+    """Replaces one expert: returns `mark` in column `column` for each of its tokens."""
 
     def __init__(self, column: int | None, mark: float) -> None:
         super().__init__()
@@ -256,7 +260,7 @@ class _Marker(nn.Module):
         return out
 
 
-def _marked(mixture: Mixture, hidden: Tensor) -> Routing:
+def _route_one_by_one(mixture: Mixture, hidden: Tensor) -> Routing:
     inputs, size = hidden.flatten(0, -2), mixture.size
     width = inputs.shape[-1]
 
@@ -265,12 +269,12 @@ def _marked(mixture: Mixture, hidden: Tensor) -> Routing:
             _Marker(expert - columns.start if expert in columns else None, mark)
             for expert in range(size)
         ]
-        with _instead(mixture, nn.ModuleList(markers)):
+        with _replaced(mixture, nn.ModuleList(markers)):
             out = _first(mixture.module(hidden)).flatten(0, -2)
         return out, [marker.tokens for marker in markers]
 
     rest, _ = outputs(range(0), 0.0)
-    # A mark so large that what else is put out does not blur the gates, and that fits the type.
+    # So large that the rest of the output does not blur the gates, and still within the type.
     largest = 12 if rest.dtype == torch.float16 else 40
     mark = 2.0 ** min(largest, 10 + max(0, math.frexp(float(rest.abs().max()))[1]))
     gates = torch.zeros(len(inputs), size, device=inputs.device)
@@ -280,32 +284,34 @@ def _marked(mixture: Mixture, hidden: Tensor) -> Routing:
         gates[:, start : columns.stop] = ((out - rest).float() / mark)[:, : len(columns)]
     chosen = gates != 0
     if chosen.sum(0).tolist() != tokens:
-        raise RequestError(f"{mixture.name} routes its tokens in a way that cannot be read here.")
+        raise RequestError(
+            f"the routing of {mixture.name} is of an unknown kind: its experts cannot be pruned."
+        )
     return Routing(inputs, gates, chosen, rest)
 
 
 @contextmanager
-def _instead(mixture: Mixture, experts: nn.Module) -> Iterator[None]:
+def _replaced(mixture: Mixture, experts: nn.Module) -> Iterator[None]:
     before = mixture.experts
-    setattr(mixture.module, mixture.at[0], experts)
+    setattr(mixture.module, mixture.children[0], experts)
     try:
         yield
     finally:
-        setattr(mixture.module, mixture.at[0], before)
+        setattr(mixture.module, mixture.children[0], before)
 
 
 def _first(out: Any) -> Tensor:
-    found: Tensor = out[0] if isinstance(out, tuple) else out
-    return found
+    output: Tensor = out[0] if isinstance(out, tuple) else out
+    return output
 
 
 # ── cutting ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def cut_(model: nn.Module, kept: Mapping[str, Tensor]) -> None:
-    """Leave only the experts `kept` (rising indices, by mixture) and their router rows, in place.
+    """Keep only the experts `kept` (rising indices, by mixture) and their router rows, in place.
 
-    The same number everywhere, which the config and the modules are told.
+    Every mixture keeps the same number, which is written to the config and the modules.
     """
     mixtures = find(model)
     before, after = mixtures[0].size, len(kept[mixtures[0].name])
@@ -320,11 +326,11 @@ def cut_(model: nn.Module, kept: Mapping[str, Tensor]) -> None:
 
 
 def router_of(mixture: Mixture, kept: Tensor) -> Mixture:
-    """A mixture that routes as if only the experts `kept` were there; it has none to run.
+    """A mixture that routes as if it had only the experts `kept`; it cannot run them.
 
-    Routers are small, and copied; the original is not touched.
+    The router is copied; the original is not changed.
     """
-    experts: nn.Module = _Listener()
+    experts: nn.Module = _Recorder()
     if not mixture.together:
         experts = nn.ModuleList(nn.Identity() for _ in kept)
     module = copy.deepcopy(mixture.module, {id(mixture.experts): experts})
@@ -346,7 +352,7 @@ def _keep_experts_(experts: nn.Module, size: int, kept: Tensor) -> None:
 
 
 def _keep_routing_(mixture: Mixture, kept: Tensor) -> None:
-    """Rows and biases of the router, and corrections that some keep beside it."""
+    """Rows and biases of the router, and corrections that some models store beside it."""
     for module in (mixture.module, *mixture.router.modules()):
         _slice_(module, mixture.size, kept)
 

@@ -1,6 +1,6 @@
 """Where the neurons are: the MLPs of the decoder blocks and of every expert in them.
 
-A neuron is a row of gate and up and the column of down that reads it. Legend: W width, D hidden.
+A neuron is a row of gate and up, and the column of down that reads it. Legend: W width, D hidden.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ class Mlp(NamedTuple):
 
     @property
     def step(self) -> int:
-        """Widths that can be computed are multiples of it.
+        """A cut width must be a multiple of it.
 
-        Kernels that take all experts of a layer at once want rows of 16 bytes: 8 weights in 16 bit.
+        Kernels that run all experts of a layer at once need rows of 16 bytes: 8 weights in 16 bits.
         """
         return 8 if self.down.index else 1
 
 
 class Width(NamedTuple):
-    """Where a config says how wide an MLP is: `times` (shared experts side by side) a field."""
+    """The width of an MLP in the config: `times` the `value` of a field (shared experts add up)."""
 
     field: str
     value: int
@@ -51,7 +51,7 @@ class Width(NamedTuple):
 def read(model: PreTrainedModel) -> list[Mlp]:
     """The MLPs in the order of the model; raises `RequestError` where there is none.
 
-    Two or three matrices side by side make one, where the last is shaped like the others turned.
+    Two or three matrices of one module are an MLP if the last is shaped like the others transposed.
     """
     mlps = []
     for block in anatomy.read(model).blocks:
@@ -63,15 +63,15 @@ def read(model: PreTrainedModel) -> list[Mlp]:
             if len(ups) in (1, 2) and all(up.weight().shape == turned for up in ups):
                 mlps.append(Mlp(name, tuple(ups), down))
     if not mlps:
-        raise RequestError(f"no MLP with neurons to cut was found in {type(model).__name__}.")
+        raise RequestError(f"{type(model).__name__} has no MLP whose neurons can be cut.")
     return mlps
 
 
 def widths(model: PreTrainedModel) -> dict[str, Width]:
-    """The field of the config that each MLP's width follows, by the MLP's name.
+    """The field of the config that sets each MLP's width, by the MLP's name.
 
-    Fields are tried, large ones first: the right one changes only the widths. Raises
-    `RequestError` where a width follows none, for such a model could not be loaded after a cut.
+    Fields are tried, large values first: the right one changes only the widths. Raises
+    `RequestError` where no field sets a width: such a model could not be loaded after a cut.
     """
     now = {mlp.name: mlp.width for mlp in read(model)}
     followed: dict[str, Width] = {}
@@ -82,21 +82,23 @@ def widths(model: PreTrainedModel) -> dict[str, Width]:
             followed = _following(model, now, field, value) | followed
     if lost := [name for name in now if name not in followed]:
         raise RequestError(
-            f"no field of the config says how wide {lost[0]} is: neurons cut out of it would "
-            "leave a model that cannot be loaded."
+            f"no field of the config says how wide {lost[0]} is: with fewer neurons, the model "
+            "could not be loaded again."
         )
     return followed
 
 
 def _following(
-    model: PreTrainedModel, now: Mapping[str, int], field: str, value: int
+    model: PreTrainedModel, widths_now: Mapping[str, int], field: str, value: int
 ) -> dict[str, Width]:
     """The MLPs whose widths, and nothing else, change with a field of the config."""
-    small = built(model, {field: value - 1})
-    then = {} if small is None else _widths_of(small)
-    if then.keys() != now.keys():
+    smaller = built(model, {field: value - 1})
+    widths_then = {} if smaller is None else _widths_of(smaller)
+    if widths_then.keys() != widths_now.keys():
         return {}
-    changed = {n: Width(field, value, w // value) for n, w in now.items() if then[n] != w}
+    changed = {
+        n: Width(field, value, w // value) for n, w in widths_now.items() if widths_then[n] != w
+    }
 
     def cut_(whole: PreTrainedModel) -> None:
         keep_(whole, {n: torch.arange(w.times * (value - 1)) for n, w in changed.items()})

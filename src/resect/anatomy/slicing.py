@@ -1,4 +1,4 @@
-"""Cut parts out of a model's tensors in place: what stays is copied, the rest is freed."""
+"""Cut slices out of a model's tensors in place: what stays is copied, the rest is freed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def keep_(module: nn.Module, parameter: str, dim: int, index: Tensor) -> None:
     """Keep the slices `index` of a module's parameter or buffer along `dim`; None stays None.
 
-    A linear layer's feature counts follow its weight.
+    The feature counts of a linear layer follow its weight.
     """
     before = getattr(module, parameter, None)
     if before is None:
@@ -27,17 +27,6 @@ def keep_(module: nn.Module, parameter: str, dim: int, index: Tensor) -> None:
         setattr(module, parameter, after)
     if isinstance(module, nn.Linear) and parameter == "weight":
         module.out_features, module.in_features = after.shape
-
-
-def keep_outputs_(linear: nn.Linear, index: Tensor) -> None:
-    """Keep rows of a linear layer's weight (O, I), and their biases."""
-    keep_(linear, "weight", 0, index)
-    keep_(linear, "bias", 0, index)
-
-
-def keep_inputs_(linear: nn.Linear, index: Tensor) -> None:
-    """Keep columns of a linear layer's weight (O, I)."""
-    keep_(linear, "weight", 1, index)
 
 
 def keep_slices_(cuts: Sequence[tuple[Matrix, int, Tensor]]) -> None:
@@ -59,37 +48,39 @@ def _keep_linear_(cuts: Sequence[tuple[Matrix, int, Tensor]]) -> None:
     linear = first.owner
     assert isinstance(linear, nn.Linear)
     if dim == 1:
-        keep_inputs_(linear, index)
+        keep_(linear, "weight", 1, index)
         return
     size = linear.weight.shape[0]
-    parts = [_within(matrix.index[:1], size, index) for matrix, _, index in cuts]
-    keep_outputs_(linear, torch.cat(parts).sort().values)
+    positions = [_within(matrix.index[:1], size, index) for matrix, _, index in cuts]
+    rows = torch.cat(positions).sort().values
+    keep_(linear, "weight", 0, rows)
+    keep_(linear, "bias", 0, rows)
 
 
 def _keep_experts_(cuts: Sequence[tuple[Matrix, int, Tensor]]) -> None:
-    """Slices of a fused tensor (E, O, I) or, where transposed, (E, I, O), each expert its own."""
+    """Slices of a fused tensor (E, O, I) or, where transposed, (E, I, O), chosen per expert."""
     first, dim, _ = cuts[0]
     fused: nn.Parameter = getattr(first.owner, first.parameter)
     bias = getattr(first.owner, f"{first.parameter}_bias", None) if dim == 0 else None
-    along = 1 + (dim if not first.transposed else 1 - dim)
+    weight_axis = 1 + (dim if not first.transposed else 1 - dim)
     kept: dict[int, list[Tensor]] = {}
     for matrix, _, index in cuts:
         expert, *rest = matrix.index
         half = [part for part in rest if part != slice(None)]
         assert isinstance(expert, int)
-        kept.setdefault(expert, []).append(_within(half, fused.shape[along], index))
+        kept.setdefault(expert, []).append(_within(half, fused.shape[weight_axis], index))
     order = [torch.cat(kept[e]).sort().values.to(fused.device) for e in range(fused.shape[0])]
 
-    def cut(tensor: nn.Parameter, at: int) -> nn.Parameter:
-        rows = [row.index_select(at, order[e]) for e, row in enumerate(tensor.detach())]
+    def cut(tensor: nn.Parameter, axis: int) -> nn.Parameter:
+        rows = [row.index_select(axis, order[e]) for e, row in enumerate(tensor.detach())]
         return nn.Parameter(torch.stack(rows), requires_grad=tensor.requires_grad)
 
-    setattr(first.owner, first.parameter, cut(fused, along - 1))
+    setattr(first.owner, first.parameter, cut(fused, weight_axis - 1))
     if bias is not None:
         setattr(first.owner, f"{first.parameter}_bias", cut(bias, 0))
 
 
 def _within(part: Sequence[int | slice], size: int, index: Tensor) -> Tensor:
-    """Positions along a tensor's dimension of `size` of the indices of a part of it."""
-    whole = torch.arange(size)
-    return (whole[part[0]] if part else whole)[index.cpu()]
+    """Indices within one part of a tensor's dimension as positions in the whole of `size`."""
+    positions = torch.arange(size)
+    return (positions[part[0]] if part else positions)[index.cpu()]

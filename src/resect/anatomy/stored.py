@@ -1,7 +1,7 @@
-"""How a model's tensors are stored: their bytes, and the values that packed weights stand for.
+"""How a model's tensors are stored: their bytes, and the values of packed weights.
 
 bitsandbytes packs two weights into a byte and keeps tables beside them; torchao wraps several
-tensors into one. Both are told apart by what a tensor carries, not by class.
+tensors into one. They are recognised by the attributes of a tensor, not by its class.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ def is_quantized(model: nn.Module) -> bool:
 def sizes(model: nn.Module) -> dict[str, int]:
     """Bytes of every entry of the state dict, by name; a shared tensor counts once."""
     seen: set[tuple[int, int]] = set()
-    found = {}
+    bytes_of = {}
     for name, value in model.state_dict().items():
-        found[name] = 0
-        for tensor in _plain(value):
+        bytes_of[name] = 0
+        for tensor in _plain_tensors(value):
             key = (tensor.data_ptr(), tensor.numel())
             if tensor.numel() and key not in seen:
                 seen.add(key)
-                found[name] += tensor.numel() * tensor.element_size()
-    return found
+                bytes_of[name] += tensor.numel() * tensor.element_size()
+    return bytes_of
 
 
 def dense(module: nn.Module, parameter: str) -> Tensor | None:
-    """The values (O, I) that a weight stands for, None where that is not known.
+    """The values (O, I) of a weight, packed or not; None where its format is unknown.
 
-    Of 8-bit weights only the signs and zeros are meant: their scales are left out.
+    8-bit weights come without their scales: only their signs and zeros are right.
     """
     value = getattr(module, parameter, None)
     if value is None:
@@ -45,9 +45,9 @@ def dense(module: nn.Module, parameter: str) -> Tensor | None:
     if state is not None:
         from bitsandbytes.functional import dequantize_4bit
 
-        found: Tensor = dequantize_4bit(value.data, state)
-        return found
-    if hasattr(value, "dequantize") and type(value) is not nn.Parameter and _parts(value):
+        values: Tensor = dequantize_4bit(value.data, state)
+        return values
+    if hasattr(value, "dequantize") and type(value) is not nn.Parameter and _inner_names(value):
         return value.dequantize()
     if value.is_floating_point() or value.dtype == torch.int8:
         return value.data
@@ -55,25 +55,25 @@ def dense(module: nn.Module, parameter: str) -> Tensor | None:
 
 
 def values(model: nn.Module, matrix: Matrix) -> Tensor | None:
-    """The values of one matrix (O, I) of a model, None where they are not known (see `dense`).
+    """The values (O, I) of one matrix of a model, None where they are unknown (see `dense`).
 
-    `matrix` may come from the anatomy of the same model unquantized, on meta.
+    `matrix` may come from the anatomy of the same model, unquantized and on meta.
     """
-    found = dense(model.get_submodule(matrix.module), matrix.parameter)
-    return found[matrix.index] if found is not None and matrix.index else found
+    value = dense(model.get_submodule(matrix.module), matrix.parameter)
+    return value[matrix.index] if value is not None and matrix.index else value
 
 
-def _plain(value: Tensor) -> Iterator[Tensor]:
-    """The plain tensors inside a tensor that wraps others, else itself."""
-    parts = _parts(value)
-    if not parts:
+def _plain_tensors(value: Tensor) -> Iterator[Tensor]:
+    """The plain tensors inside a tensor that wraps others, else the tensor itself."""
+    names = _inner_names(value)
+    if not names:
         yield value
-    for name in parts:
+    for name in names:
         inner = getattr(value, name)
         if isinstance(inner, Tensor):
-            yield from _plain(inner)
+            yield from _plain_tensors(inner)
 
 
-def _parts(value: Tensor) -> list[str]:
+def _inner_names(value: Tensor) -> list[str]:
     flatten = getattr(value, "__tensor_flatten__", None)
     return list(flatten()[0]) if flatten else []

@@ -1,4 +1,4 @@
-"""Items to raw answers: one prefill gives option log-likelihoods and starts the greedy text."""
+"""Raw answers to items: one prefill gives option log-likelihoods and starts the greedy text."""
 
 from resect.ask.asker import Asker, Batch
 from resect.ask.batches import Budget, first_budget

@@ -1,8 +1,8 @@
-"""Asks items of a model, batch by batch: prefill, options, text; smaller batches where memory ends.
+"""Ask a model items in batches: prefill, options, text; smaller batches where memory runs out.
 
-The text is what `generate(do_sample=False)` gives for the prompt alone, without penalties that a
-generation config may ask for; an option's score is the sum of log-probabilities of its tokens
-after the prompt, as a plain forward pass gives it.
+The text is that of `generate(do_sample=False)` for the prompt alone, without the penalties that a
+generation config may have; the score of an option is the sum of the log-probabilities of its tokens
+after the prompt, as in a plain forward pass.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class Batch(NamedTuple):
 
 
 class Asker:
-    """Asks one set of items, of as many models (or states of one) as there are.
+    """Asks one set of items, of any number of models or states of one.
 
     Prompts are tokenized and batches planned once. `max_new_tokens` and `stop` bound the text (0:
-    none is asked for), `budget` the padded size of a batch, `positions` what the model can read at
-    once. A budget may be shared: what one asker finds too large, another does not try.
+    no text), `budget` the padded size of a batch, `positions` the prompt and answer. Askers may
+    share a budget: a size that was too large for one is not tried by another.
     """
 
     def __init__(
@@ -58,50 +58,56 @@ class Asker:
         self.lengths = [len(p.ids) + self.answer for p in self.prompts]
 
     def notes(self) -> list[str]:
-        """What was done otherwise than asked: makes a cell degraded, resumed or not."""
+        """Sentences on prompts that could not be asked as they are; they make a cell degraded."""
         cut, merged = sum(p.cut for p in self.prompts), sum(p.merged for p in self.prompts)
-        notes = [f"{cut} prompts were cut from the left to fit the model's positions"] * (cut > 0)
-        more = [f"in {merged} prompts an option changes the tokens before it"] * (merged > 0)
-        return notes + more
+        notes = []
+        if cut:
+            notes.append(f"{cut} prompts were cut from the left to fit the model's positions")
+        if merged:
+            notes.append(f"in {merged} prompts an option changes the tokens before it")
+        return notes
 
     def ask(self, model: PreTrainedModel, wanted: set[int] | None = None) -> Iterator[Batch]:
-        """Answers batch by batch; batches without a `wanted` row are left out, so that a resumed
+        """Answers, batch by batch. Batches without a `wanted` row are skipped, so that a resumed
         cell has the same batches. Raises `RunError` where the output is not a number, and where
-        a single prompt does not fit into memory.
+        one prompt alone does not fit into memory.
         """
-        left = set(range(len(self.prompts))) if wanted is None else set(wanted)
+        unanswered = set(range(len(self.prompts))) if wanted is None else set(wanted)
         for group in self.groups:
             shared: Rows | None = None
-            while not left.isdisjoint(group.rows):
+            while not unanswered.isdisjoint(group.rows):
                 for rows in plan_batches(group.rows, self.lengths, self.budget.tokens):
-                    if left.isdisjoint(rows):
+                    if unanswered.isdisjoint(rows):
                         continue
                     if group.shared and shared is None:
                         shared = self._try(group.rows[:1], partial(self._shared, model, group))
                     answers = self._try(rows, partial(self._answer, model, rows, shared))
                     if answers is None:
                         break  # the budget is smaller now: other batches
-                    left.difference_update(rows)
+                    unanswered.difference_update(rows)
                     yield Batch(rows, answers)
 
     def _try(self, rows: list[int], work: Callable[[], _Done]) -> _Done | None:
-        """What `work` on these rows gives; None where memory ran out and the budget was halved."""
+        """The result of `work` on these rows; None where memory ran out: the budget was halved."""
         try:
             return work()
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
-        torch.cuda.empty_cache()  # outside of the handler, which holds what the failed pass held
+        torch.cuda.empty_cache()  # not in the handler, where the error keeps the tensors alive
         longest = max(self.lengths[row] for row in rows)
         if len(rows) == 1:
             size = longest - self.answer
-            raise RunError(f"memory ran out at a prompt of {size} tokens alone.")
+            raise RunError(
+                f"memory ran out at one prompt of {size} tokens: use a smaller --dtype, or leave "
+                "out long prompts."
+            )
         self.budget.halve_below(longest * len(rows))
         return None
 
     @torch.inference_mode()
     def _shared(self, model: PreTrainedModel, group: Group) -> Rows:
-        """The beginning that a group shares, read by itself."""
+        """The beginning that a group shares, read once."""
         shared = Rows.empty(model, 1)
         shared.read(torch.tensor([self.prompts[group.rows[0]].ids[: group.shared]]))
         return shared
@@ -125,7 +131,7 @@ class Asker:
 
 
 def out_of_memory(error: Exception) -> bool:
-    """Whether torch gave up because memory ended, on a device or on the CPU."""
+    """Whether an error of torch means that memory ran out, on a GPU or on the CPU."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     signs = ("out of memory", "not enough memory", "DefaultCPUAllocator", "ALLOC_FAILED")

@@ -1,7 +1,7 @@
-"""Whether a model can be asked in batches: the same tokens read as `Asker` does and one by one.
+"""Check that a model can be asked in batches: tokens read as `Asker` does, and one text at a time.
 
-What a padded batch, a cache and a beginning read apart do to positions and states is each
-architecture's own; one that resect does not know could answer wrongly without a sign.
+Padding, caches and shared beginnings affect positions and states differently in each architecture;
+without this check, an unknown one could give wrong answers unnoticed.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from transformers import PreTrainedModel
 from resect.ask.kv_cache import Rows, filled
 
 _LENGTHS = (24, 17)  # tokens of the two rows
-_AFTER = 3  # read after the cache was filled
-_BEGINNING = 5  # of which both share so many
-_EXACT, _ROUGH = 1e-3, 5e-2  # of the largest log-probability: in fp32, in less
+_AFTER = 3  # tokens read after the cache was filled
+_BEGINNING = 5  # tokens that both rows share
+_EXACT, _ROUGH = 1e-3, 5e-2  # allowed share of the largest log-probability: in fp32, in 16 bits
 
 
 @torch.inference_mode()
-def departure(model: PreTrainedModel) -> str | None:
-    """In words, how far a batch is from plain forward passes of its rows; None where it is not.
+def batching_error(model: PreTrainedModel) -> str | None:
+    """A sentence on how far a batch is from plain forward passes of its rows; None where it is not.
 
-    Two rows of random tokens, one padded, then more of each out of the cache: a token, as texts
-    are written, and two at once, as options are read. And the same after a beginning that both
-    share, where the model allows that.
+    Two rows of random tokens, one of them padded, are read, and then more with the cache: one
+    token, as texts are generated, and two at once, as options are read. Then the same after a
+    shared beginning, where the model allows that.
     """
     generator = torch.Generator().manual_seed(0)
     size = model.config.get_text_config().vocab_size
@@ -34,24 +34,26 @@ def departure(model: PreTrainedModel) -> str | None:
     second[:_BEGINNING] = first[:_BEGINNING]
     sequences = [first, second]
     alone = [model(ids[None].to(model.device), use_cache=False).logits[0] for ids in sequences]
-    plain = torch.stack([one[-_AFTER - 1 :] for one in alone]).float().log_softmax(-1)
+    plain = torch.stack([logits[-_AFTER - 1 :] for logits in alone]).float().log_softmax(-1)
     name = model.config.model_type
     try:
-        found = list(_ways(model, sequences))
+        readings = list(_ways(model, sequences))
     except (RuntimeError, TypeError, ValueError) as error:
         return f"{name} cannot be asked in batches as other models are: {error}"
-    far = max(float((one - plain).abs().max()) for one in found)
+    deviation = max(float((logits - plain).abs().max()) for logits in readings)
     share = _EXACT if model.dtype == torch.float32 else _ROUGH
-    if not far > share * (1 + float(plain.abs().max())):  # not a number: said where it is asked
+    if not deviation > share * (
+        1 + float(plain.abs().max())
+    ):  # NaN is reported when items are asked
         return None
     return (
-        f"{name} in a batch is up to {far:.2g} nats from a plain pass of one "
-        "text: its answers are not those it would give alone"
+        f"{name} in a batch is up to {deviation:.2g} nats from a plain pass of one text: its "
+        "answers may differ from those it gives alone"
     )
 
 
 def _ways(model: PreTrainedModel, sequences: list[Tensor]) -> Iterator[Tensor]:
-    """Log-probabilities as `_read` gives them, read whole and after the shared beginning."""
+    """Log-probabilities of `_read`, without and with a shared beginning."""
     whole = Rows.empty(model, len(sequences))
     yield _read(whole, sequences, 0)
     if whole.can_spread(max(_LENGTHS) + _AFTER):
@@ -61,14 +63,14 @@ def _ways(model: PreTrainedModel, sequences: list[Tensor]) -> Iterator[Tensor]:
 
 
 def _read(rows: Rows, sequences: list[Tensor], skip: int) -> Tensor:
-    """Log-probabilities (2, 4, V) at the last tokens of each row, the last three out of the cache.
+    """Log-probabilities (2, 4, V) at the last tokens of each row, the last three with the cache.
 
-    In between copies of the rows read something else, which must not be seen in these.
+    In between, copies of the rows read other tokens, which must not affect these.
     """
     start = [ids[skip:-_AFTER].tolist() for ids in sequences]
     last = torch.stack([ids[-_AFTER:] for ids in sequences])
-    found = [rows.read(*filled(start, left=True))]
+    logits = [rows.read(*filled(start, left=True))]
     copies = rows.select(torch.tensor([1, 0], device=rows.mask.device))
     copies.read(last[:, 1:2])
-    found += [rows.read(last[:, :1]), rows.read(last[:, 1:], keep=2)]
-    return torch.cat(found, 1).log_softmax(-1)
+    logits += [rows.read(last[:, :1]), rows.read(last[:, 1:], keep=2)]
+    return torch.cat(logits, 1).log_softmax(-1)

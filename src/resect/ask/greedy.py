@@ -1,4 +1,4 @@
-"""Greedy text from a prefill: one token a step, finished rows leave.
+"""Greedy text from a prefill: one token per step; finished rows leave the batch.
 
 Legend: B rows still going, V vocabulary.
 """
@@ -16,11 +16,11 @@ from resect.ask.kv_cache import Rows
 from resect.errors import RunError
 from resect.record import Stopped
 
-_MARGIN = 8  # tokens before a stop string that may change how its first ones read
+_MARGIN = 8  # tokens before a stop string that may change how its first tokens decode
 
 
 class Text(NamedTuple):
-    """A text, why it ended, and its tokens (the end token too)."""
+    """A text, why it ended, and how many tokens it has (with the end token)."""
 
     text: str
     stopped: Stopped
@@ -28,7 +28,7 @@ class Text(NamedTuple):
 
 
 class Writer:
-    """Writes what `generate(do_sample=False)` would: up to `limit` tokens, an end or a stop."""
+    """Writes what `generate(do_sample=False)` would, up to `limit` tokens, an end or a stop."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, limit: int, stop: Sequence[str]) -> None:
         self.tokenizer = tokenizer
@@ -44,38 +44,38 @@ class Writer:
         if self.limit == 0:
             return [Text("", None, 0)] * len(last)
         ends = _ends(rows)
-        said: list[list[int]] = [[] for _ in range(len(last))]
+        tokens: list[list[int]] = [[] for _ in range(len(last))]
         alive = list(range(len(last)))
         while True:
             following = last.argmax(-1)
             top = last.gather(1, following[:, None])[:, 0]
-            # one look at the device a step: a token, or -1 for logits that are no numbers
+            # one transfer from the device per step: a token, or -1 for logits that are NaN
             for row, token in zip(alive, following.where(top.isfinite(), -1).tolist(), strict=True):
                 if token < 0:
                     raise RunError("the model's output is not a number")
-                said[row].append(token)
-            over = self._over([said[row] for row in alive], ends)
-            going = [number for number, done in enumerate(over) if not done]
-            if not going:
-                return self._texts(said, ends)
-            if len(going) < len(alive):
-                index = torch.tensor(going, device=last.device)
+                tokens[row].append(token)
+            finished = self._over([tokens[row] for row in alive], ends)
+            unfinished = [number for number, done in enumerate(finished) if not done]
+            if not unfinished:
+                return self._texts(tokens, ends)
+            if len(unfinished) < len(alive):
+                index = torch.tensor(unfinished, device=last.device)
                 rows, following = rows.select(index), following[index]
-                alive = [alive[number] for number in going]
+                alive = [alive[number] for number in unfinished]
             last = rows.read(following[:, None])[:, -1]
 
-    def _over(self, said: list[list[int]], ends: set[int]) -> list[bool]:
+    def _over(self, tokens: list[list[int]], ends: set[int]) -> list[bool]:
         """Whether each row is finished; only the end of a text is searched for stop strings."""
-        over = [row[-1] in ends or len(row) >= self.limit for row in said]
+        finished = [row[-1] in ends or len(row) >= self.limit for row in tokens]
         if not self.stop:
-            return over
-        tails = self._decode([row[-self.tail :] for row in said])
-        found = [any(stop in tail for stop in self.stop) for tail in tails]
-        return [done or hit for done, hit in zip(over, found, strict=True)]
+            return finished
+        tails = self._decode([row[-self.tail :] for row in tokens])
+        hits = [any(stop in tail for stop in self.stop) for tail in tails]
+        return [done or hit for done, hit in zip(finished, hits, strict=True)]
 
-    def _texts(self, said: list[list[int]], ends: set[int]) -> list[Text]:
+    def _texts(self, tokens: list[list[int]], ends: set[int]) -> list[Text]:
         texts = []
-        for row, text in zip(said, self._decode(said), strict=True):
+        for row, text in zip(tokens, self._decode(tokens), strict=True):
             stopped: Stopped = "eos" if row[-1] in ends else "length"
             cuts = [text.index(stop) for stop in self.stop if stop in text]
             if cuts:

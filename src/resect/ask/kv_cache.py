@@ -1,4 +1,4 @@
-"""Rows of a batch as a model has read them: its cache, and which places in it are filled.
+"""The rows of a batch that a model has read: its cache, and which places in it are padding.
 
 Legend: B rows, T places read so far, N tokens more, V vocabulary.
 """
@@ -17,7 +17,7 @@ from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 @dataclass
 class Rows:
-    """What a model has read. `mask` (B T) is 0 where a place only fills; `padded`: some do."""
+    """The rows that a model has read. `mask` (B T) is 0 at padding; `padded`: there is some."""
 
     model: PreTrainedModel
     cache: DynamicCache
@@ -26,14 +26,14 @@ class Rows:
 
     @classmethod
     def empty(cls, model: PreTrainedModel, count: int) -> Rows:
-        """`count` rows that nothing was read for."""
+        """`count` rows for which nothing was read yet."""
         mask = torch.ones(count, 0, dtype=torch.long, device=model.device)
         return cls(model, DynamicCache(config=model.config), mask)
 
     def read(self, ids: Tensor, real: Tensor | None = None, keep: int = 1) -> Tensor:
-        """Read N more tokens of every row; logits in fp32 of the last `keep` (0: all) (B keep V).
+        """Read N more tokens of every row; fp32 logits (B keep V) of the last `keep` (0: all).
 
-        `real` (B N) is 0 where a token only fills the row; None where all count.
+        `real` (B N) is 0 at padding; None where there is none.
         """
         device = self.mask.device
         self.padded = self.padded or real is not None
@@ -51,14 +51,14 @@ class Rows:
         return logits.float()
 
     def select(self, index: Tensor) -> Rows:
-        """Copies of the rows at `index`; these stay as they are."""
+        """Copies of the rows at `index`; the originals stay as they are."""
         cache = _shallow(self.cache)
-        # the selection that recurrent layers have too
+        # the only selection that recurrent layers have, too
         cache.reorder_cache(index)  # type: ignore[arg-type]  # any index of rows will do
         return Rows(self.model, cache, self.mask[index], self.padded)
 
     def spread(self, count: int) -> Rows:
-        """The one row `count` times, without copies of its memory; it stays as it is."""
+        """The one row `count` times, without copying its memory; the original stays as it is."""
         cache = _shallow(self.cache)
         for layer in cache.layers:
             assert isinstance(layer, DynamicLayer)
@@ -69,10 +69,10 @@ class Rows:
         return Rows(self.model, cache, self.mask.expand(count, -1), self.padded)
 
     def can_spread(self, places: int) -> bool:
-        """Whether rows of `places` in all may start from a row that was read apart.
+        """Whether rows of up to `places` tokens may continue a row that was read before.
 
-        Filling stands between the two, so that a window must not end within the row; recurrent
-        states are not by place at all, and quantized ones are not plain tensors.
+        Padding is between the two, so that an attention window must reach back over the whole row;
+        recurrent states have no places, and quantized ones are not plain tensors.
         """
         return all(
             places <= layer.sliding_window
@@ -83,21 +83,23 @@ class Rows:
 
 
 def filled(ids: Sequence[Sequence[int]], left: bool) -> tuple[Tensor, Tensor | None]:
-    """Token lists as one tensor (B N), and 1 where they stand (None where all are as long)."""
+    """Token lists as one tensor (B N), and its mask, 0 at padding (None where there is none)."""
     width = max(map(len, ids))
     short = [[0] * (width - len(row)) for row in ids]
-    made = [[*fill, *row] if left else [*row, *fill] for fill, row in zip(short, ids, strict=True)]
+    padded = [
+        [*fill, *row] if left else [*row, *fill] for fill, row in zip(short, ids, strict=True)
+    ]
     if not any(short):
-        return torch.tensor(made), None
+        return torch.tensor(padded), None
     ones = [[1] * len(row) for row in ids]
     real = [[*fill, *row] if left else [*row, *fill] for fill, row in zip(short, ones, strict=True)]
-    return torch.tensor(made), torch.tensor(real)
+    return torch.tensor(padded), torch.tensor(real)
 
 
 def _shallow(cache: DynamicCache) -> DynamicCache:
-    """A cache of the same tensors; what grows or shrinks in it leaves the other alone."""
-    made = copy.copy(cache)
-    made.layers = [copy.copy(layer) for layer in cache.layers]
-    for layer in made.layers:  # recurrent layers keep their states in dicts
+    """A cache with the same tensors; growing or shrinking it does not change the original."""
+    shallow = copy.copy(cache)
+    shallow.layers = [copy.copy(layer) for layer in cache.layers]
+    for layer in shallow.layers:  # recurrent layers keep their states in dicts
         vars(layer).update({k: dict(v) for k, v in vars(layer).items() if isinstance(v, dict)})
-    return made
+    return shallow

@@ -1,4 +1,4 @@
-"""Items to token ids: the prompt, and every choice after it."""
+"""Token ids of items: of the prompt, and of every choice after it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from resect.record import Item
 class Prompt:
     """One tokenized item: prompt ids, and the ids of every choice after the prompt.
 
-    `cut`: the prompt was longer than the model reads. `merged`: before some choice the prompt's
-    last tokens would be others, so that the choice's score is that of another split.
+    `cut`: the prompt was longer than the model can read. `merged`: some choice changes how the end
+    of the prompt is tokenized, so that its score is that of another split.
     """
 
     ids: list[int]
@@ -33,37 +33,39 @@ def tokenize(
     max_new_tokens: int,
     positions: int | None = None,
 ) -> list[Prompt]:
-    """Prompts and choices to ids, prompts cut from the left where the model's positions end.
+    """Token ids of prompts and choices; prompts are cut from the left to fit `positions`.
 
-    Special tokens that a tokenizer puts before a text stay,
-    also before a cut prompt; those that it puts after a text are left out. A chat template that
-    writes the first ones itself does not have them twice. Raises `RequestError` for a choice that
-    adds no token, where the model has no room for a prompt, for turns without a template, and for
-    an empty prompt that nothing can stand for.
+    Special tokens that the tokenizer puts before a text stay, also before a cut prompt; those after
+    a text are left out. If a chat template writes the first ones, they are not repeated. Raises
+    `RequestError` for a choice that adds no token, a model with no room for a prompt, turns without
+    a template, and an empty prompt where the tokenizer has no begin or end token.
     """
     if not items:
         return []
     start = special_prefix(tokenizer)
     shown = [rendered(tokenizer, item) for item in items]
-    parts = split(tokenizer, shown, [item.choices for item in items])
-    found = []
-    for item, (ids, choices, merged) in zip(items, parts, strict=True):
+    splits = split(tokenizer, shown, [item.choices for item in items])
+    prompts = []
+    for item, (ids, choices, merged) in zip(items, splits, strict=True):
         if not all(choices):
             empty = item.choices[choices.index([])]
-            raise RequestError(f"option {empty!r} adds no token to the prompt of {item.id}.")
+            raise RequestError(
+                f"option {empty!r} adds no token to the prompt of {item.id}: give it another text."
+            )
         ids = ids if ids or start else _nothing(tokenizer, item)
         room = (positions or 1 << 30) - max([max_new_tokens, *map(len, choices)]) - len(start)
         if room < 1:
             raise RequestError(
-                f"the model reads {positions} positions, too few for {item.id} and its answer."
+                f"the model reads {positions} tokens, too few for {item.id} and its answer: lower "
+                "--max_new_tokens, or leave out the task."
             )
         ids = ids[len(start) :] if item.turns and ids[: len(start)] == start else ids
-        found.append(Prompt(start + ids[-room:], choices, len(ids) > room, merged))
-    return found
+        prompts.append(Prompt(start + ids[-room:], choices, len(ids) > room, merged))
+    return prompts
 
 
 class Split(NamedTuple):
-    """Ids of a text and of every continuation, without special tokens; `merged` as in `Prompt`."""
+    """Ids of a text and of its continuations, without special tokens; `merged` as in `Prompt`."""
 
     ids: list[int]
     after: list[list[int]]
@@ -73,25 +75,27 @@ class Split(NamedTuple):
 def split(
     tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], after: Sequence[Sequence[str]]
 ) -> Iterator[Split]:
-    """Every text and its continuations to ids.
+    """Ids of texts and their continuations.
 
-    The ids of the whole decide, as in lm-evaluation-harness: a continuation is what comes after as
-    many ids as the text alone has. Alone it would be encoded as the beginning of a text.
+    Both are encoded together, as in lm-evaluation-harness: a continuation is what comes after as
+    many ids as the text alone has. On its own, it would be encoded like the beginning of a text.
     """
     begun = _encode(tokenizer, list(texts))
     pairs = zip(texts, after, strict=True)
-    whole = iter(_encode(tokenizer, [text + more for text, ends in pairs for more in ends]))
+    wholes = iter(
+        _encode(tokenizer, [text + continuation for text, ends in pairs for continuation in ends])
+    )
     for ids, ends in zip(begun, after, strict=True):
-        found = [next(whole) for _ in ends]
-        merged = any(one[: len(ids)] != ids for one in found)
-        yield Split(ids, [one[len(ids) :] for one in found], merged)
+        encoded = [next(wholes) for _ in ends]
+        merged = any(ids_of_both[: len(ids)] != ids for ids_of_both in encoded)
+        yield Split(ids, [ids_of_both[len(ids) :] for ids_of_both in encoded], merged)
 
 
 def rendered(tokenizer: PreTrainedTokenizerBase, item: Item) -> str:
     """The text that a model reads: the prompt, or its turns in the model's own chat template.
 
-    A template that knows no system turn gets its text at the top of the first user turn. A last
-    turn of the assistant's is the beginning of its answer.
+    If a template has no system turn, its text goes to the top of the first user turn. A final
+    assistant turn is the beginning of the answer.
     """
     if not item.turns:
         return item.prompt
@@ -120,23 +124,23 @@ def _in_template(tokenizer: PreTrainedTokenizerBase, turns: list[dict[str, str]]
 def special_prefix(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Ids that the tokenizer puts before every text (a begin-of-text token, or none)."""
     (plain,) = _encode(tokenizer, ["a"])
-    whole = tokenizer("a").input_ids
-    places = range(len(whole) - len(plain) + 1)
-    at = next((at for at in places if whole[at : at + len(plain)] == plain), 0)
-    return list(whole[:at])
+    ids = tokenizer("a").input_ids
+    places = range(len(ids) - len(plain) + 1)
+    k = next((k for k in places if ids[k : k + len(plain)] == plain), 0)
+    return list(ids[:k])
 
 
 def _nothing(tokenizer: PreTrainedTokenizerBase, item: Item) -> list[int]:
-    """What stands for an empty prompt: lm-evaluation-harness' prefix token, begin or end of text.
+    """The stand-in for an empty prompt: a begin or end token, as in lm-evaluation-harness.
 
-    Nothing could be predicted before a first token, and the text's own first would go unscored.
+    Without it, the first token of an answer could not be scored.
     """
     for token in (tokenizer.bos_token_id, tokenizer.eos_token_id):
         if token is not None:
             return [int(token)]
     raise RequestError(
-        f"{item.id} has an empty prompt, and the tokenizer has no token for the begin or end of a "
-        "text to start from: give it a prompt."
+        f"{item.id} has an empty prompt, and the tokenizer has no begin or end token in its place: "
+        "give it a prompt."
     )
 
 

@@ -1,4 +1,4 @@
-"""The methods: from a step to the class that the table names. Listing them imports no torch."""
+"""From a step to its method: the class that the table names. Listing methods imports no torch."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def make(step: Step, seed: int = 0) -> Method:
 
 
 def check(step: Step, swept: bool = False, seed: int = 0) -> Method:
-    """As `make`, and the level must be one the method has."""
+    """As `make`; also raises `RequestError` where the step's level does not fit the method."""
     method = make(step, seed)
     entry = entry_of(step.method)
     dose = None if entry is None else entry.dose
     if dose is None or method.fixed is not None:
         if step.level is not None or swept:
-            raise RequestError(f"{step} takes no level: leave it out.")
+            raise RequestError(f"{step.method} takes no level: remove it from {step}.")
     elif step.level is None and not swept:
         raise RequestError(
             f"{step} has no level: write {step.method}:0.5, or give levels to sweep."
@@ -48,22 +48,23 @@ def check(step: Step, swept: bool = False, seed: int = 0) -> Method:
 
 
 def for_sweep(step: Step) -> Step:
-    """The step as a sweep runs it, options that are the default left out, so that one recipe
-    has one name. Activations are gathered once, from the intact model (`inputs=dense`).
+    """The step as a sweep runs it. Default options are left out, so that one recipe has one name.
+
+    Activations are captured once, from the intact model (`inputs=dense`).
     """
-    usual = defaults(_class(step.method))
-    given = {"inputs": "dense", **step.options} if "inputs" in usual else step.options
-    found = _read(step.method, given)
-    kept = {name: value for name, value in given.items() if found[name] != usual[name]}
-    return step.model_copy(update={"options": kept})
+    default = defaults(_class(step.method))
+    given = {"inputs": "dense", **step.options} if "inputs" in default else step.options
+    typed = _read(step.method, given)
+    changed = {name: value for name, value in given.items() if typed[name] != default[name]}
+    return step.model_copy(update={"options": changed})
 
 
 def _read(method: str, given: Mapping[str, Scalar]) -> dict[str, Any]:
     """Options as values of their declared types."""
-    made = _class(method)
-    if "id" in given and "id" not in defaults(made):
+    method_class = _class(method)
+    if "id" in given and "id" not in defaults(method_class):
         raise RequestError(f"level {given['id']!r} is not a number: give one like 0.5.")
-    return values(made, method, given)
+    return values(method_class, method, given)
 
 
 def _class(name: str) -> Callable[..., Method]:

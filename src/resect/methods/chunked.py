@@ -1,7 +1,7 @@
-"""A weight as integers, in pieces that fit into a processor's cache, on every core.
+"""Weights as integers, split into pieces that fit into the processor's cache, on every core.
 
-Most of what happens to a weight here is a few integer operations an element: it costs what moving
-the weight through memory costs. So it is done piece by piece.
+Pruning needs a few integer operations per element, so its cost is that of moving the weight
+through memory. Working piece by piece moves it once.
 """
 
 from __future__ import annotations
@@ -18,56 +18,56 @@ from torch import Tensor
 from resect.errors import RequestError
 
 IN_CACHE, ON_DEVICE = 1 << 18, 1 << 24  # elements of a piece
-HANDED_OVER = 16  # pieces that another thread gets at once: to wake it costs as much as to make one
-Found = TypeVar("Found")
-# What holds a piece's integers: an array of numpy on a processor, a tensor on a device. numpy's
-# comparisons and counts of small integers are several times faster than torch's.
+HANDOVER = 16  # pieces handed to another thread at once: waking it costs as much as one piece
+Result = TypeVar("Result")
 Words = Any
+"""The integers of a piece: a numpy array on the CPU, a tensor on a GPU. numpy compares and counts
+small integers several times faster than torch."""
 
 
 def words(weight: Tensor) -> tuple[Words, int]:
-    """A view of the weight as integers of its width, and the mask that leaves their sign out."""
+    """A view of the weight as integers of its width, and the bit mask that removes their sign."""
     if weight.dtype in (torch.bfloat16, torch.float16):
-        found, magnitude = weight.view(torch.int16), 0x7FFF
+        bits, magnitude = weight.view(torch.int16), 0x7FFF
     elif weight.dtype == torch.float32:
-        found, magnitude = weight.view(torch.int32), 0x7FFFFFFF
+        bits, magnitude = weight.view(torch.int32), 0x7FFFFFFF
     else:
         raise RequestError(
             f"weights of type {str(weight.dtype).removeprefix('torch.')} cannot be pruned by "
             "magnitude: load the model in bfloat16, float16 or float32."
         )
-    return (found.numpy() if found.device.type == "cpu" else found), magnitude
+    return (bits.numpy() if bits.device.type == "cpu" else bits), magnitude
 
 
-def library(found: Words) -> ModuleType:
-    """Numpy or torch: functions of the same names work on what they hold."""
-    return torch if isinstance(found, Tensor) else np
+def xp(array: Words) -> ModuleType:
+    """Numpy or torch, whichever made the array: both have the functions used here."""
+    return torch if isinstance(array, Tensor) else np
 
 
-def room(found: Words) -> Words:
-    """Contiguous memory for as many words."""
-    if isinstance(found, Tensor):
-        return torch.empty(found.shape, dtype=found.dtype, device=found.device)
-    return np.empty(found.shape, dtype=found.dtype)
+def empty_like(array: Words) -> Words:
+    """Contiguous, uninitialised memory of the same shape and type."""
+    if isinstance(array, Tensor):
+        return torch.empty(array.shape, dtype=array.dtype, device=array.device)
+    return np.empty(array.shape, dtype=array.dtype)
 
 
-def nonzero(found: Words) -> int:
-    """How many elements are not zero, or true."""
-    return int(library(found).count_nonzero(found))
+def nonzero(array: Words) -> int:
+    """How many elements are not zero (or are true)."""
+    return int(xp(array).count_nonzero(array))
 
 
 def pieces(weight: Tensor, times: int = 1) -> Sequence[Tensor]:
-    """Views that make up a tensor in row-major order, each `times` what a cache holds."""
+    """Views that make up a tensor in row-major order, each `times` the size of a cache piece."""
     size = IN_CACHE * times
     if weight.device.type != "cpu":
-        size = ON_DEVICE  # there a piece costs a launch, and its cache is no help
+        size = ON_DEVICE  # there each piece costs a kernel launch, and the cache does not help
     if weight.is_contiguous():
         return weight.view(-1).split(size)
     return weight.split(max(1, size // weight[0].numel()))
 
 
-def shares(work: Callable[[Sequence[Tensor]], Found], parts: Sequence[Tensor]) -> list[Found]:
-    """What `work` finds in each core's share of the parts, in order; few parts are one share."""
+def map_shares(work: Callable[[Sequence[Tensor]], Result], parts: Sequence[Tensor]) -> list[Result]:
+    """`work` applied to each core's share of the parts, in order; a few parts are one share."""
     cores = torch.get_num_threads()
     if cores == 1 or len(parts) < 2 * cores or parts[0].device.type != "cpu":
         return [work(parts)]
@@ -76,4 +76,4 @@ def shares(work: Callable[[Sequence[Tensor]], Found], parts: Sequence[Tensor]) -
         with ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             return list(pool.map(work, [parts[k : k + size] for k in range(0, len(parts), size)]))
     finally:
-        torch.set_num_threads(cores)  # a thread's number is also that of threads to come
+        torch.set_num_threads(cores)  # the pool's threads set it for the whole process

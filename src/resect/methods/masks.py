@@ -1,9 +1,9 @@
-"""Scores to exact masks: per matrix or over many by histogram, per row, N of M kept.
+"""Exact masks from scores: by histogram over one or many matrices, per row, or N of M kept.
 
-The magnitude of an IEEE float orders like its bits without the sign, so |w| of a 16-bit weight
-takes at most 32,768 values: one histogram gives every level's exact threshold. A 32-bit weight
-takes two histograms, of its upper and then of its lower 16 bits. Pure: knows no model.
-Ties are broken by position (row-major, the first goes first) everywhere.
+Without the sign, the bits of IEEE floats order like their magnitudes. |w| of a 16-bit weight has at
+most 32,768 values, so one histogram gives the exact threshold of every level. A 32-bit weight
+takes two: of its upper and then of its lower 16 bits. Nothing here knows a model.
+Ties are broken by position everywhere (row-major, the first is removed first).
 Legend: O out, I in.
 """
 
@@ -21,38 +21,39 @@ from torch import Tensor
 
 from resect.errors import RequestError
 from resect.methods.chunked import (
-    HANDED_OVER,
+    HANDOVER,
     Words,
-    library,
+    empty_like,
+    map_shares,
     nonzero,
     pieces,
-    room,
-    shares,
     words,
+    xp,
 )
 
 _HIGH, _LOW = 1 << 15, 1 << 16  # bins
 _INFINITE = {torch.float16: 0x7C00, torch.bfloat16: 0x7F80, torch.float32: 0x7F80}  # upper bits
-# numpy's: a sum of this length wakes torch's threads, which then wait actively for milliseconds
-# and take their core from whoever counts, cuts or writes next.
 Histogram = npt.NDArray[np.int64]
+"""A numpy array: a torch sum of this length would wake torch's threads, which then spin for
+milliseconds and take the core from the next counting, cutting or writing thread."""
 
 
 class Cut(NamedTuple):
-    """Where one level cuts: magnitudes below `bits` go; of those equal, the first `gone` go.
+    """Where one level cuts: magnitudes below `bits` are removed, and of those equal to it the first
+    `ties_removed`; `ties_kept` stay.
 
-    `kept` is how many of the equal stay. Counts are exact, and a larger level's zeros contain a
-    smaller level's. `broken`: how many of the weights are not numbers.
+    Counts are exact, and a larger level removes all that a smaller one does. `broken`: how many of
+    the weights are not numbers.
     """
 
     bits: int
-    gone: int
-    kept: int
+    ties_removed: int
+    ties_kept: int
     broken: int
 
 
 def removed(total: int, level: float) -> int:
-    """How many of `total` go at `level`: the floor of the exact decimal product."""
+    """How many of `total` are removed at `level`: the floor of the exact decimal product."""
     return int(Decimal(str(level)) * total)
 
 
@@ -69,52 +70,54 @@ def magnitude_bits(weight: Tensor) -> Tensor:
 
 
 def cuts(weights: Callable[[], Iterable[Tensor]], counts: Sequence[int]) -> list[Cut]:
-    """The cut of each count of removed weights, over all tensors that `weights()` yields.
+    """The cut for each count of weights to remove, over all tensors that `weights()` yields.
 
-    Reads the weights once (16-bit) or twice (32-bit; every tensor must have the same dtype),
-    holding one tensor and a histogram. 0 <= count <= total elements, in any order.
+    Reads the weights once (16-bit) or twice (32-bit), all of one dtype, and holds one tensor and a
+    histogram. 0 <= count <= total elements, in any order.
     """
-    kinds = set()
+    dtypes = set()
     coarse = np.zeros(_HIGH, dtype=np.int64)
     for weight in weights():
-        kinds.add(weight.dtype)
+        dtypes.add(weight.dtype)
         coarse += _histogram(weight, _high, _HIGH)
-    if len(kinds) > 1:
-        raise RequestError("weights of different types cannot share a threshold: use one dtype.")
-    # the NaN that arithmetic makes has a bit above infinity's in its upper half, in 32 bits too
-    broken = sum(int(coarse[_INFINITE[kind] + 1 :].sum()) for kind in kinds)
-    first = [_locate(coarse, count) for count in counts]
-    if torch.float32 not in kinds:
-        return [Cut(found, rest, int(coarse[found]) - rest, broken) for found, rest in first]
-    bins = sorted({found for found, _ in first})
+    if len(dtypes) > 1:
+        raise RequestError(
+            "weights of different types cannot share a threshold: load the model with one --dtype."
+        )
+    # A NaN made by arithmetic is above infinity in its upper 16 bits already.
+    broken = sum(int(coarse[_INFINITE[dtype] + 1 :].sum()) for dtype in dtypes)
+    located = [_locate(coarse, count) for count in counts]
+    if torch.float32 not in dtypes:
+        return [Cut(high, rest, int(coarse[high]) - rest, broken) for high, rest in located]
+    bins = sorted({bucket for bucket, _ in located})
     fine = _refine(weights, bins)
     result = []
-    for found, rest in first:
-        histogram = fine[bins.index(found)]
-        low, gone = _locate(histogram, rest)
-        result.append(Cut((found << 16) | low, gone, int(histogram[low]) - gone, broken))
+    for bucket, rest in located:
+        histogram = fine[bins.index(bucket)]
+        low, ties = _locate(histogram, rest)
+        result.append(Cut((bucket << 16) | low, ties, int(histogram[low]) - ties, broken))
     return result
 
 
 def _locate(histogram: Histogram, count: int) -> tuple[int, int]:
-    """(bin in which the count-th smallest lies, how many of that bin go)."""
-    upto = histogram.cumsum()
-    found = int(np.searchsorted(upto, count))
-    return found, count - (int(upto[found - 1]) if found else 0)
+    """The bin of the count-th smallest, and how many of that bin are removed."""
+    cumulative = histogram.cumsum()
+    bucket = int(np.searchsorted(cumulative, count))
+    return bucket, count - (int(cumulative[bucket - 1]) if bucket else 0)
 
 
 def _histogram(
     weight: Tensor, key: Callable[[Tensor], Tensor], bins: int, times: int = 2
 ) -> Histogram:
-    """Counts (bins,) of the keys that `key` gives for the magnitude bits of a tensor."""
+    """Counts (bins,) of `key` applied to the magnitude bits of a tensor."""
 
     def count(parts: Sequence[Tensor]) -> Histogram:
-        found = torch.zeros(bins, dtype=torch.int64, device=weight.device)
+        counts = torch.zeros(bins, dtype=torch.int64, device=weight.device)
         for piece in parts:
-            found += torch.bincount(key(magnitude_bits(piece).reshape(-1)), minlength=bins)
-        return found.cpu().numpy()
+            counts += torch.bincount(key(magnitude_bits(piece).reshape(-1)), minlength=bins)
+        return counts.cpu().numpy()
 
-    return sum(shares(count, pieces(weight, times)), np.zeros(bins, dtype=np.int64))
+    return sum(map_shares(count, pieces(weight, times)), np.zeros(bins, dtype=np.int64))
 
 
 def _high(bits: Tensor) -> Tensor:
@@ -136,75 +139,78 @@ def _refine(weights: Callable[[], Iterable[Tensor]], bins: list[int]) -> Histogr
             chosen = rows >= 0
             return rows[chosen] * _LOW + (bits[chosen] & 0xFFFF)
 
-        fine += _histogram(weight, low, len(fine), times=16)  # many bins, so more to a piece
+        fine += _histogram(weight, low, len(fine), times=16)  # many bins need larger pieces
     return fine.reshape(len(bins), _LOW)
 
 
 class Cutting:
-    """One cut on its way through one or several tensors, from their last piece to their first.
+    """Applies one cut to one or several tensors, from the last piece to the first.
 
-    Works on untouched weights and on those that a smaller level of the same cuts has been
-    through: the last `kept` of the ties still standing stay.
+    Works on untouched weights and on those that a smaller level has pruned: of the ties that are
+    still there, the last `ties_kept` stay.
     """
 
     def __init__(self, cut: Cut) -> None:
-        self.cut, self.kept = cut, cut.kept
+        self.cut, self.ties_kept = cut, cut.ties_kept
 
     def zero_(self, weight: Tensor) -> None:
-        """Zero in place what the cut removes from `weight` (any shape, a view is fine)."""
+        """Zero in place what the cut removes from `weight` (any shape, views included)."""
         parts = pieces(weight)
-        bits = room(words(parts[0])[0])
+        bits = empty_like(words(parts[0])[0])
         for piece in reversed(parts):
-            self._leave(piece, bits[: len(piece)], words(piece)[0])
+            self._apply(piece, bits[: len(piece)], words(piece)[0])
 
-    def left(self, weight: Tensor) -> Iterator[Tensor]:
-        """What the cut leaves, the last part first; a part holds while the next is made."""
-        parts = pieces(weight.contiguous(), HANDED_OVER)
-        rooms = itertools.cycle([torch.empty_like(parts[0]) for _ in range(2)])
-        for part in reversed(parts):
-            left = next(rooms)[: len(part)]
-            for piece, place in zip(*(reversed(pieces(t)) for t in (part, left)), strict=True):
-                out = words(place)[0]
-                self._leave(piece, out, out)
-            yield left
+    def remaining(self, weight: Tensor) -> Iterator[Tensor]:
+        """What the cut leaves, the last part first. A part is valid while the next is made."""
+        parts = pieces(weight.contiguous(), HANDOVER)
+        buffers = itertools.cycle([torch.empty_like(parts[0]) for _ in range(2)])
+        for source in reversed(parts):
+            remaining = next(buffers)[: len(source)]
+            for piece, target in zip(
+                *(reversed(pieces(t)) for t in (source, remaining)), strict=True
+            ):
+                out = words(target)[0]
+                self._apply(piece, out, out)
+            yield remaining
 
-    def _leave(self, piece: Tensor, bits: Words, out: Words) -> None:
-        """Put what the cut leaves of a piece into `out`; `bits` is room for its magnitudes."""
+    def _apply(self, piece: Tensor, bits: Words, out: Words) -> None:
+        """Write what the cut leaves of a piece to `out`; `bits` is a buffer for its magnitudes."""
         whole, magnitude = words(piece)
-        library(whole).bitwise_and(whole, magnitude, out=bits)
-        highest_gone, going = self._ties(bits)
-        stay = bits > highest_gone
-        stay.reshape(-1)[going] = False
-        library(whole).multiply(whole, stay, out=out)  # a fill by booleans takes many times longer
+        xp(whole).bitwise_and(whole, magnitude, out=bits)
+        highest_removed, removed_ties = self._ties(bits)
+        stays = bits > highest_removed
+        stays.reshape(-1)[removed_ties] = False
+        # a fill by booleans takes many times longer
+        xp(whole).multiply(whole, stays, out=out)
 
     def _ties(self, bits: Words) -> tuple[int, Words | slice]:
-        """The highest bits that go from a piece, and where above them the ties are that go too."""
+        """The highest bits removed from a piece, and the positions of ties removed above them."""
         nowhere = slice(0)
-        if not self.cut.gone:
+        if not self.cut.ties_removed:
             return self.cut.bits - 1, nowhere
-        if not self.kept:
+        if not self.ties_kept:
             return self.cut.bits, nowhere
         ties = bits == self.cut.bits
         standing = nonzero(ties)
-        going = max(0, standing - self.kept)
-        self.kept -= standing - going
-        if not going:
+        removed_ties = max(0, standing - self.ties_kept)
+        self.ties_kept -= standing - removed_ties
+        if not removed_ties:
             return self.cut.bits - 1, nowhere
-        return self.cut.bits - 1, library(ties).where(ties.reshape(-1))[0][:going]
+        return self.cut.bits - 1, xp(ties).where(ties.reshape(-1))[0][:removed_ties]
 
 
 def zeros(weight: Tensor) -> int:
-    """How many elements are exactly zero (both signs); any type, 8-bit floats too."""
+    """How many elements are exactly zero (of either sign), in any type, 8-bit floats included."""
     if weight.is_floating_point() and weight.itemsize == 1:
         weight = weight.view(torch.uint8) & 0x7F
     if weight.dtype not in (torch.bfloat16, torch.float16, torch.float32):
         return weight.numel() - int(torch.count_nonzero(weight))
-    parts = pieces(weight)
-    bits = room(words(parts[0])[0])
+    chunks = pieces(weight)
+    bits = empty_like(words(chunks[0])[0])
     count = 0
-    for piece in parts:
-        whole, magnitude = words(piece)
-        count += nonzero(library(whole).bitwise_and(whole, magnitude, out=bits[: len(piece)]))
+    for piece in chunks:
+        signed, magnitude = words(piece)
+        count += nonzero(xp(signed).bitwise_and(signed, magnitude, out=bits[: len(piece)]))
     return weight.numel() - count
 
 
@@ -229,7 +235,7 @@ def lowest(score: Tensor, count: int) -> Tensor:
     bits = magnitude_bits(score)
     mask = bits < cut.bits
     ties = (bits == cut.bits).view(-1).nonzero().squeeze(1)
-    mask.view(-1)[ties[: cut.gone]] = True
+    mask.view(-1)[ties[: cut.ties_removed]] = True
     return mask
 
 
@@ -244,25 +250,27 @@ def all_but_n_of_m(score: Tensor, keep: int, of: int) -> Tensor:
 
 
 class Pattern(NamedTuple):
-    """N:M, `keep` of every `of` weights along the input dimension are kept."""
+    """N:M: `keep` of every `of` weights along the input dimension stay."""
 
     keep: int
     of: int
 
     @classmethod
     def parse(cls, text: str) -> Pattern:
-        """Read `2:4`; the first number is how many are kept."""
+        """Read `2:4`: the first number is how many stay."""
         keep, _, of = str(text).partition(":")
         if not (keep.isdigit() and of.isdigit() and 0 < int(keep) < int(of)):
-            raise RequestError(f"pattern {text!r} cannot be read: write kept:of, like 2:4.")
+            raise RequestError(
+                f"pattern {text!r} cannot be read: write how many of how many stay, like 2:4."
+            )
         return cls(int(keep), int(of))
 
     def check(self, columns: int, name: str = "a matrix") -> None:
-        """Raises `RequestError` where rows of so many weights cannot be divided."""
+        """Raises `RequestError` where rows of `columns` weights cannot be divided."""
         if columns % self.of:
             raise RequestError(
-                f"{self.keep}:{self.of} needs rows that divide by {self.of}, those of {name} have "
-                f"{columns} weights: leave it out with exclude=."
+                f"{self.keep}:{self.of} needs rows whose length divides by {self.of}, but those of "
+                f"{name} have {columns} weights: leave that matrix out with exclude=."
             )
 
     @property

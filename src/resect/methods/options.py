@@ -1,6 +1,6 @@
-"""Options as a method's constructor declares them: from what a step says to values of those types.
+"""Options of methods: the words of a step as values of the types that the constructor declares.
 
-A constructor's annotations say what each option is; `Annotated` says its range.
+A constructor's annotations give the type of each option; `Annotated` gives its range.
 """
 
 from __future__ import annotations
@@ -32,40 +32,45 @@ _WORDS = {
     "less than or equal to": "a number of at most",
     "less than": "a number below",
 }
-"""What pydantic says was expected, and how it is said here; the longer phrases first."""
+"""pydantic's phrases for what was expected, and ours; longer phrases first."""
 
 
-def defaults(made: Callable[..., Any]) -> dict[str, Any]:
-    """The options that a constructor takes, and what each is where it is not given."""
-    return {name: one.default for name, one in inspect.signature(made).parameters.items()}
+def defaults(constructor: Callable[..., Any]) -> dict[str, Any]:
+    """The options that a constructor takes, with their defaults."""
+    return {
+        name: parameter.default
+        for name, parameter in inspect.signature(constructor).parameters.items()
+    }
 
 
-def values(made: Callable[..., Any], method: str, given: Mapping[str, Scalar]) -> dict[str, Any]:
-    """The options given, each of its declared type; raises `RequestError` for one that is not.
+def values(
+    constructor: Callable[..., Any], method: str, given: Mapping[str, Scalar]
+) -> dict[str, Any]:
+    """The given options as values of their declared types; raises `RequestError` for a wrong one.
 
-    Read as they are written, so that `5` is a number where one is asked for and a name where a
-    name is, and `no` is false only where true or false is asked for.
+    The declared type decides how a word is read: `5` can be a number or a name, and `no` is false
+    only where true or false is expected.
     """
     # A dataclass's fields are declared where its class is, also those that it inherits.
-    declared = made if is_dataclass(made) else made.__init__
+    declared = constructor if is_dataclass(constructor) else constructor.__init__
     types = get_type_hints(declared, include_extras=True)
-    known, found = defaults(made), {}
+    known, typed = defaults(constructor), {}
     for option, value in given.items():
         if option not in known:
             raise unknown(f"option of {method}", option, known)
         kind: TypeAdapter[Any] = TypeAdapter(types[option], config=_FINITE)
         try:
-            found[option] = kind.validate_strings(written(value))
+            typed[option] = kind.validate_strings(written(value))
         except ValidationError as error:
             raise RequestError(
                 f"{method} cannot take {option}={written(value)}: give {_wanted(error)}."
             ) from None
-    return found
+    return typed
 
 
 def _wanted(error: ValidationError) -> str:
-    """What was expected, in words; of several readings the first."""
-    said = error.errors()[0]["msg"].removeprefix("Input should be ").partition(",")[0]
-    for phrase, meant in _WORDS.items():
-        said = said.replace(phrase, meant)
-    return said
+    """What was expected, in words; the first of several readings."""
+    expected = error.errors()[0]["msg"].removeprefix("Input should be ").partition(",")[0]
+    for phrase, words in _WORDS.items():
+        expected = expected.replace(phrase, words)
+    return expected

@@ -1,4 +1,4 @@
-"""Random numbers by seed and name, so that a part's number does not depend on the other parts."""
+"""Random numbers by seed and name: a part's numbers do not depend on the other parts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def uniform(seed: int, name: str, shape: Sequence[int]) -> Tensor:
-    """Uniform in [0, 1), one stream a seed and name; on the CPU whatever the model's device."""
+    """Uniform in [0, 1), one stream per seed and name; always on the CPU."""
     hashed = hashlib.sha256(f"{seed}\0{name}".encode()).digest()
     generator = torch.Generator().manual_seed(int.from_bytes(hashed[:7], "big"))
     return torch.rand(tuple(shape), generator=generator)

@@ -1,4 +1,4 @@
-"""The contract of a step: prepare once, apply at each level of a sweep."""
+"""The contract of a method: prepare once, apply at each level of a sweep."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from resect.spec import Calibration, ModelRef
 class Context:
     """What a step may use besides the model it is given.
 
-    `text`: windows of the calibration text. `tokenizer`: the model's. `source`: what was loaded
-    before any damage (a teacher is loaded from it anew). `notice` takes a sentence for the user.
-    `data_dir`: where tasks find their offline files.
+    `text`: windows of the calibration text. `tokenizer`: the model's. `source`: the intact model
+    (a teacher is loaded from it). `notice` takes a sentence for the user. `data_dir`: where tasks
+    find their offline files.
     """
 
     text: Tokens | None = None
@@ -40,23 +40,27 @@ class Context:
         cls,
         loaded: Loaded,
         source: ModelRef,
-        asked: Calibration | None,
+        calibration: Calibration | None,
         notice: Callable[[str], None] = warnings.warn,
         data_dir: Path | None = None,
     ) -> Context:
-        """The context of a loaded model; `asked` None where no step looks at activations."""
+        """The context of a loaded model; `calibration` is None where no step uses activations."""
         empty = cls(None, loaded.tokenizer, source, notice, data_dir)
-        return empty if asked is None else replace(empty, text=empty.tokens(asked, loaded.model))
+        return (
+            empty
+            if calibration is None
+            else replace(empty, text=empty.tokens(calibration, loaded.model))
+        )
 
-    def tokens(self, asked: Calibration, model: PreTrainedModel) -> Tokens:
-        """Windows of another text than the study's, as a step's options name it."""
+    def tokens(self, calibration: Calibration, model: PreTrainedModel) -> Tokens:
+        """Windows of a text, the study's or one that a step's options name."""
         assert self.tokenizer is not None, "a step that reads text needs a tokenizer"
-        room = positions(model) or asked.seqlen
-        return calibration_text.tokens(asked, self.tokenizer, room, self.data_dir)
+        room = positions(model) or calibration.seqlen
+        return calibration_text.tokens(calibration, self.tokenizer, room, self.data_dir)
 
 
 class Applied(NamedTuple):
-    """The model as it stands after a step (often the same object) and what was done to it."""
+    """The model after a step (often the same object) and what was done to it."""
 
     model: PreTrainedModel
     report: StepReport
@@ -65,16 +69,16 @@ class Applied(NamedTuple):
 class Method:
     """One way to compress or to tune back. Constructors store options and refuse wrong ones.
 
-    What a subclass says of itself:
+    A subclass declares:
 
-    - `nested`: a larger level's result contains a smaller one's, so a sweep walks on in place;
-      others get a pristine copy for every level. Going straight to a level equals walking to it.
-    - `rebuilds`: other shapes or classes come back.
-    - `terminal`: the weights are no plain numbers afterwards (4-bit); only a step that is
-      `on_quantized` (an adapter, another model in their place) may follow.
+    - `nested`: a larger level removes all that a smaller one does, so a sweep continues in place;
+      others get a fresh copy for every level. Going straight to a level equals walking to it.
+    - `rebuilds`: the result has other shapes or classes.
+    - `terminal`: the weights are packed afterwards (4-bit); only a step that is `on_quantized` (an
+      adapter, another model in its place) may follow.
     - `random`: the study's seed is part of a cell's identity.
-    - `calibrated`: needs the study's calibration text, which is part of it too.
-    - `library`: the package that makes the result, whose version is then part of it too.
+    - `calibrated`: the method needs the study's calibration text, which is part of the identity.
+    - `library`: the package that makes the result; its version is part of the identity.
     - `fixed`: the level that the options fix (an N:M pattern), None where it is free.
     - `version` rises when results change.
     """
@@ -93,34 +97,37 @@ class Method:
     def sources(self, data_dir: Path | None = None) -> tuple[str, ...]:
         """Hashes of what is read besides the model and the study's calibration text.
 
-        `data_dir` is where tasks find their offline files.
-        Part of a cell's identity. Raises `RequestError` for what is not there.
+        They are part of a cell's identity. `data_dir` is where tasks find their offline files.
+        Raises `RequestError` for a missing source.
         """
         return ()
 
     def fits(self, model: PreTrainedModel, levels: Sequence[float]) -> None:
-        """Raises `RequestError` for a model, or a level of it, that cannot be had. May be on meta.
+        """Raises `RequestError` where the method cannot be applied to a model at these levels.
 
-        `levels` are those that will be asked for; empty where the method takes none. Packed
-        weights are refused here by all that is not `on_quantized`: zeros among their bytes would
-        be other weights. So is an adapter: its matrices would be cut beside the model's.
+        The model may be on meta; `levels` is empty where the method takes none. Unless a method is
+        `on_quantized`, it is refused for packed weights, whose bytes are no weights, and for a
+        model with an adapter, whose matrices it would prune on their own.
         """
         if not self.on_quantized and stored.is_quantized(model):
-            raise RequestError(f"{self.name} needs plain weights: the model is quantized already.")
+            raise RequestError(
+                f"{self.name} needs plain weights, but the model is quantized: give the model that "
+                "it was made from."
+            )
         if not self.on_quantized and adapters.carried(model):
             raise RequestError(
-                f"{self.name} needs one set of weights: merge the adapter that the model carries."
+                f"{self.name} cannot prune a model with an adapter: merge the adapter first."
             )
 
     def replaced(self, model: PreTrainedModel) -> PreTrainedModel:
-        """The model that the steps after this one meet: another only where one is named."""
+        """The model that later steps get: another one only where the step names it."""
         return model
 
     def apart_from(self, items: Sequence[Item], task: str) -> None:
-        """Raises `RequestError` where an item that is asked is among what this learns from."""
+        """Raises `RequestError` where an item of `task` is in the data this learns from."""
 
     def prepare(self, model: PreTrainedModel, levels: Sequence[float], context: Context) -> None:
-        """Learn from the pristine model what every level needs."""
+        """Compute from the intact model what every level needs."""
 
     def apply(self, model: PreTrainedModel, level: float | None) -> Applied:
         """Bring the model to `level`."""

@@ -1,8 +1,7 @@
-"""Checkpoint in, checkpoint out: prune what needs no activations without loading the model.
+"""Prune a checkpoint file to file, without loading the model, by methods that need no activations.
 
-Memory holds pieces where a cut is all there is to do, else one tensor, whatever the model's size.
-The matrices, their order and so their ties are those of the model in memory, so the result is the
-same bit for bit.
+Memory holds a few pieces of a tensor, or one tensor, whatever the model's size. Matrices come in
+the order of the model in memory, and so do ties: the result is the same bit for bit.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from transformers.core_model_loading import WeightConverter, WeightRenaming
 from resect import anatomy
 from resect.anatomy import Matrix
 from resect.errors import RequestError
-from resect.methods.chunked import HANDED_OVER, pieces
+from resect.methods.chunked import HANDOVER, pieces
 from resect.methods.masks import zeros
 from resect.methods.weights.scored import Scored
 from resect.models.checkpoint_files import Checkpoint, Writer
@@ -30,13 +29,13 @@ from resect.record import StepReport
 
 
 class Place(NamedTuple):
-    """Where a logical matrix lies in a checkpoint: `matrix` reads it from the tensor `key`."""
+    """Where a logical matrix is in a checkpoint: `matrix` reads it from the tensor `key`."""
 
     key: str
     matrix: Matrix
 
 
-class _Held(nn.Module):
+class _TensorHolder(nn.Module):
     """Stands for a module that holds one tensor."""
 
     def __init__(self, tensor: Tensor) -> None:
@@ -47,34 +46,34 @@ class _Held(nn.Module):
 def locate(source: Checkpoint, model: nn.Module) -> dict[str, Place]:
     """Every matrix of the decoder blocks (and the two ends) by name, with its place on disk.
 
-    `model` gives the shape (a model on the meta device). Where a checkpoint keeps experts apart
-    and memory keeps them fused, transformers' own conversion table says which is which.
+    `model` gives the structure (it may be on the meta device). Where a checkpoint stores experts
+    one by one and memory has them fused, transformers' conversion table maps one to the other.
     """
-    parts = anatomy.read(model)
-    ends = [end for end in (parts.embedding, parts.head) if end is not None]
+    structure = anatomy.read(model)
+    ends = [end for end in (structure.embedding, structure.head) if end is not None]
     by_parameter: dict[str, list[Matrix]] = {}
-    for matrix in [*parts.matrices, *ends]:
+    for matrix in [*structure.matrices, *ends]:
         by_parameter.setdefault(f"{matrix.module}.{matrix.parameter}", []).append(matrix)
     table = get_model_conversion_mapping(model)  # type: ignore[arg-type]
-    found: dict[str, Place] = {}
+    places: dict[str, Place] = {}
     for key in source.entries:
         for matrix in _of_key(key, by_parameter, table):
-            found[matrix.name] = Place(key, matrix)
+            places[matrix.name] = Place(key, matrix)
     for end, other in itertools.permutations(ends, 2):
         tied = getattr(end.owner, end.parameter) is getattr(other.owner, other.parameter)
-        if tied and end.name in found:  # a file holds a tied tensor once, under either name
-            found.setdefault(other.name, Place(found[end.name].key, other))
-    missing = [m.name for m in parts.matrices if m.name not in found]
+        if tied and end.name in places:  # a file holds a tied tensor once, under either name
+            places.setdefault(other.name, Place(places[end.name].key, other))
+    missing = [m.name for m in structure.matrices if m.name not in places]
     if missing:
         raise RequestError(
-            f"{len(missing)} matrices are not found in {source.folder}, like {missing[0]}: "
-            "the checkpoint keeps them in a way that is not known."
+            f"{source.folder} lacks {len(missing)} matrices, like {missing[0]}, or stores them in "
+            "an unknown format: save it again with a current transformers."
         )
-    return found
+    return places
 
 
 def _of_key(key: str, by_parameter: dict[str, list[Matrix]], table: Sequence[Any]) -> list[Matrix]:
-    """The matrices that a tensor holds: by its name, its name in memory, or in fused ones."""
+    """The matrices that a tensor holds: by its name, its name in memory, or within a fused one."""
     renamed = _renamed(key, table)
     for name in (key, f"model.{key}", renamed):
         if name in by_parameter:
@@ -85,16 +84,18 @@ def _of_key(key: str, by_parameter: dict[str, list[Matrix]], table: Sequence[Any
         for number, pattern in enumerate(entry.source_patterns):
             match = re.search(re.escape(pattern).replace(r"\*", r"(\d+)"), renamed)
             if match and match.groups():
-                fused = by_parameter.get(renamed[: match.start()] + entry.target_patterns[0], [])
-                of_expert = [m for m in fused if m.index and m.index[0] == int(match[1])]
-                # Kept apart, the tensor is the matrix itself.
-                parts = of_expert[number : number + 1]
-                return [replace(part, index=(), transposed=False) for part in parts]
+                fused_matrices = by_parameter.get(
+                    renamed[: match.start()] + entry.target_patterns[0], []
+                )
+                of_expert = [m for m in fused_matrices if m.index and m.index[0] == int(match[1])]
+                # Stored on its own, the tensor is the matrix itself.
+                halves = of_expert[number : number + 1]
+                return [replace(part, index=(), transposed=False) for part in halves]
     return []
 
 
 def _renamed(key: str, table: Sequence[Any]) -> str:
-    """The name in memory of a tensor that transformers renames on its way."""
+    """The name in memory of a tensor that transformers renames when it loads it."""
     for entry in table:
         if isinstance(entry, WeightRenaming):
             for old, new in zip(entry.source_patterns, entry.target_patterns, strict=False):
@@ -104,14 +105,14 @@ def _renamed(key: str, table: Sequence[Any]) -> str:
 
 
 def tied_once(source: Checkpoint, model: PreTrainedModel) -> Checkpoint:
-    """The checkpoint with a tied tensor once, where its files hold it under two names.
+    """The checkpoint without the second copy of a tied tensor.
 
-    transformers ties what the config ties, unless the file holds two that differ. Without data it
-    cannot compare them and leaves them apart: `model` (on the meta device) is tied here. Were only
-    one of the two pruned, they would come apart.
+    transformers ties what the config ties, unless the file holds two tensors that differ. On the
+    meta device it cannot compare them and leaves them untied, so `model` is tied here: if only one
+    copy were pruned, the two would differ.
     """
-    parts = anatomy.read(model)
-    ends = (parts.embedding, parts.head)
+    structure = anatomy.read(model)
+    ends = (structure.embedding, structure.head)
     if None in ends or not model.config.get_text_config().tie_word_embeddings:
         return source
     places = locate(source, model)
@@ -130,18 +131,18 @@ def tied_once(source: Checkpoint, model: PreTrainedModel) -> Checkpoint:
 def prune(
     source: Checkpoint, model: nn.Module, method: Scored, level: float | None, out: Writer
 ) -> StepReport:
-    """Write `source` to `out`, pruned by `method` at `level`; the zeros are counted on the way."""
+    """Write `source` to `out`, pruned by `method` at `level`; zeros are counted on the way."""
     level = method.dose(level)
     places = locate(source, model)
     wanted = [places[m.name] for m in method.targets.of(model)]
     method.begin(lambda: _matrices(source, wanted), level)
     counted = Counted()
-    # From the last tensor to the first, as in memory: of equal magnitudes the last ones stay.
+    # From the last tensor to the first, as in memory: of equal magnitudes, the last stay.
     groups = dict(_by_key(wanted[::-1]))
     for key, group in groups.items():
-        out.put(key, counted.left(source.entries[key].look(), group, method, level))
+        out.put(key, counted.remaining(source.entries[key].look(), group, method, level))
     for key in source.entries.keys() - groups.keys():
-        out.put(key, reversed(pieces(source.entries[key].look(), HANDED_OVER)))
+        out.put(key, reversed(pieces(source.entries[key].look(), HANDOVER)))
     measured = counted.zeros / counted.targeted
     scope = method.describe(len(wanted))
     notes = (*source.notes, *method.notes(level))
@@ -154,22 +155,22 @@ class Counted:
     def __init__(self) -> None:
         self.targeted = self.zeros = 0
 
-    def left(
+    def remaining(
         self, tensor: Tensor, group: Sequence[Place], method: Scored, level: float
     ) -> Iterator[Tensor]:
-        """A tensor as pruning its matrices leaves it, the last piece first."""
-        matrices = [_held(place, tensor) for place in group]
+        """A tensor after its matrices were pruned, the last piece first."""
+        matrices = [_with_tensor(place, tensor) for place in group]
         if len(matrices) == 1 and matrices[0].weight().is_set_to(tensor):
-            for piece in method.left(matrices[0], level):
+            for piece in method.remaining(matrices[0], level):
                 self._add(piece)
                 yield piece
             return
-        whole = tensor.clone()
+        pruned = tensor.clone()
         for place in group:
-            matrix = _held(place, whole)
+            matrix = _with_tensor(place, pruned)
             method.zero_(matrix, level)
             self._add(matrix.weight())
-        yield from reversed(pieces(whole, HANDED_OVER))
+        yield from reversed(pieces(pruned, HANDOVER))
 
     def _add(self, weight: Tensor) -> None:
         self.targeted += weight.numel()
@@ -180,11 +181,11 @@ def _matrices(source: Checkpoint, places: Sequence[Place]) -> Iterator[Matrix]:
     """The matrices with their weights, one tensor at a time."""
     for key, group in _by_key(places):
         tensor = source.entries[key].look()
-        yield from (_held(place, tensor) for place in group)
+        yield from (_with_tensor(place, tensor) for place in group)
 
 
 def _by_key(places: Sequence[Place]) -> Iterator[tuple[str, list[Place]]]:
-    """Neighbours that lie in one tensor, together."""
+    """Consecutive matrices of one tensor, grouped."""
     group: list[Place] = []
     for place in places:
         if group and group[0].key != place.key:
@@ -195,5 +196,5 @@ def _by_key(places: Sequence[Place]) -> Iterator[tuple[str, list[Place]]]:
         yield group[0].key, group
 
 
-def _held(place: Place, tensor: Tensor) -> Matrix:
-    return replace(place.matrix, owner=_Held(tensor), parameter="tensor")
+def _with_tensor(place: Place, tensor: Tensor) -> Matrix:
+    return replace(place.matrix, owner=_TensorHolder(tensor), parameter="tensor")

@@ -1,4 +1,4 @@
-"""Which weights a method targets: the matrices inside the decoder blocks, unless told otherwise."""
+"""The weights that a method targets: by default, the matrices inside the decoder blocks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from resect.errors import RequestError
 class Targets:
     """`include` and `exclude` are shell patterns on matrix names, several joined by `|`.
 
-    `lm_head` and `embeddings` add those; where they are one tied tensor, either flag prunes both.
+    `lm_head` and `embeddings` add those matrices; where they are tied, either flag prunes both.
     """
 
     include: str = "*"
@@ -29,25 +29,25 @@ class Targets:
         return _matches(name, self.include) and not _matches(name, self.exclude)
 
     def of(self, model: nn.Module) -> list[Matrix]:
-        """The targeted matrices in the order of the model; never one tensor twice."""
-        parts = anatomy.read(model)
-        found = [matrix for matrix in parts.matrices if self.wants(matrix.name)]
-        for wanted, end in ((self.embeddings, parts.embedding), (self.lm_head, parts.head)):
-            taken = {id(getattr(m.owner, m.parameter)) for m in found}
+        """The targeted matrices in the order of the model, each tensor once."""
+        structure = anatomy.read(model)
+        matrices = [matrix for matrix in structure.matrices if self.wants(matrix.name)]
+        for wanted, end in ((self.embeddings, structure.embedding), (self.lm_head, structure.head)):
+            taken = {id(getattr(m.owner, m.parameter)) for m in matrices}
             if wanted and end is not None and id(getattr(end.owner, end.parameter)) not in taken:
-                found.append(end)
-        if not found:
+                matrices.append(end)
+        if not matrices:
             raise RequestError(
                 f"no matrix matches include={self.include} exclude={self.exclude}: "
                 "`resect inspect` lists the names."
             )
-        return found
+        return matrices
 
     def __str__(self) -> str:
-        more = [name for name in ("lm_head", "embeddings") if getattr(self, name)]
+        ends = [name for name in ("lm_head", "embeddings") if getattr(self, name)]
         narrowed = "" if self.include == "*" else f" matching {self.include}"
         narrowed += f" but {self.exclude}" if self.exclude else ""
-        return " and ".join(["matrices inside the decoder blocks" + narrowed, *more])
+        return " and ".join(["matrices inside the decoder blocks" + narrowed, *ends])
 
 
 def _matches(name: str, patterns: str) -> bool:

@@ -1,7 +1,7 @@
-"""Adapters that stay apart from packed weights, and how both are saved as one model.
+"""Adapters on packed weights, which are not merged, and how both are saved as one model.
 
-transformers reads a folder that holds a model and an adapter as the two together, where peft is
-installed. Merging would quantize again, and be another model than the one that learnt.
+Where peft is installed, transformers loads a folder with a model and an adapter as both together.
+Merging would quantize again, and the model would differ from the one that was trained.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
+from resect.models.compute_dtype import narrow_
+
 
 def apart(tuned: Any) -> PreTrainedModel:
-    """A peft model as transformers' own model that carries the adapter, as one that is loaded.
+    """A peft model as transformers' own model with the adapter, as if it had been loaded.
 
-    The adapter gets the type of the model, which is the one it would be loaded in.
+    The adapter gets the model's type, as in loading.
     """
     model: PreTrainedModel = tuned.get_base_model()
     vars(model)["_hf_peft_config_loaded"] = True
@@ -28,12 +30,16 @@ def apart(tuned: Any) -> PreTrainedModel:
 
 
 def carried(model: PreTrainedModel) -> bool:
-    """Whether a model carries an adapter."""
+    """Whether a model has an adapter."""
     return bool(getattr(model, "_hf_peft_config_loaded", False))
 
 
 def save(model: PreTrainedModel, folder: Path) -> None:
-    """Write a model so that `from_pretrained` loads it as it stands, an adapter included."""
+    """Write a model so that `from_pretrained` loads it, with its adapter if it has one.
+
+    A widened model is converted to the types of its file first.
+    """
+    narrow_(model)
     model.save_pretrained(folder)
     if carried(model):  # transformers wrote the adapter alone
         with _without(model):
@@ -42,7 +48,7 @@ def save(model: PreTrainedModel, folder: Path) -> None:
 
 @contextmanager
 def _without(model: PreTrainedModel) -> Iterator[None]:
-    """The model without its adapter, as long as it is used."""
+    """A context in which the model has no adapter."""
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     layers: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""What bitsandbytes does to 4 bits on the CPU: a kernel put right, a layout that stays."""
+"""Fixes for bitsandbytes' 4 bits on the CPU: a wrong kernel, and a layout that changes."""
 
 from __future__ import annotations
 
@@ -20,43 +20,43 @@ _LIBRARY: Any = torch.library.Library("bitsandbytes", "IMPL")
 
 
 @cache
-def right_four_bits() -> None:
-    """Let the CPU unpack 4-bit matrices whose rows are no multiple of a block.
+def patch_dequantize() -> None:
+    """Make the CPU unpack 4-bit matrices correctly whose rows are no multiple of a block.
 
-    bitsandbytes packs a matrix as one row of blocks, whatever its shape, on every device. Its
-    kernel for the CPU (0.50) begins a new block with every row, so that a matrix with 96 inputs
-    comes out with an error of 26 % instead of 9, and an odd width goes through a compiler. As one
-    row it is unpacked as it was packed, and the shape is put on after. Does nothing where the
-    library does it right. Raises `RunError` where torch is too old for it.
+    bitsandbytes packs a matrix as one row of blocks, whatever its shape, on every device. Its CPU
+    kernel (0.50) starts a new block with every row, so that a matrix with 96 inputs has an error of
+    26 % instead of 9, and an odd width goes through a compiler. Here it is unpacked as one row, and
+    reshaped. Does nothing where the library is right. Raises `RunError` where torch is too old.
     """
     import bitsandbytes  # noqa: F401  # registers the kernel
 
-    if not _wrong():
+    if not _kernel_is_wrong():
         return
     if not hasattr(torch.library, "get_kernel"):
-        raise RunError("bitsandbytes unpacks 4 bits wrongly on this CPU: get torch 2.9 or newer.")
-    whole = torch.library.get_kernel(_NAME, "CPU")
+        raise RunError(
+            "bitsandbytes unpacks 4-bit weights wrongly on this CPU: install torch 2.9 or newer."
+        )
+    kernel = torch.library.get_kernel(_NAME, "CPU")
 
     def unpacked(
         keys: Any, packed: Tensor, scales: Tensor, block: int, kind: str,
         shape: Sequence[int], dtype: torch.dtype,
     ) -> Tensor:  # fmt: skip
         flat = shape if shape[-1] % block == 0 else [1, math.prod(shape)]
-        found: Tensor = whole.call_boxed(keys, packed, scales, block, kind, flat, dtype)
-        return found.reshape(shape)
+        values: Tensor = kernel.call_boxed(keys, packed, scales, block, kind, flat, dtype)
+        return values.reshape(shape)
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch tells of every override
+    with warnings.catch_warnings(action="ignore"):  # torch warns of every override
         _LIBRARY.impl("dequantize_4bit", unpacked, "CPU", with_keyset=True, allow_override=True)
 
 
 @contextmanager
-def as_packed(model: nn.Module) -> Iterator[None]:
-    """4-bit weights stay as they were packed, as long as it is used.
+def keep_packed(model: nn.Module) -> Iterator[None]:
+    """A context in which 4-bit weights keep their packed layout.
 
-    On some processors bitsandbytes (0.50) lays them out anew when they are first asked without
-    gradients, with scales of bfloat16, and turns that back only roughly: training would go on over
-    other weights after each look at the held-out rows, and those would be saved.
+    On some processors bitsandbytes (0.50) converts them, with bfloat16 scales, when they are first
+    used without gradients, and converts back only roughly: after each held-out evaluation, training
+    would continue with other weights, and those would be saved.
     """
     name = "support_avx512bf16_for_cpu"
     fast = [module for module in model.modules() if getattr(module, name, False)]
@@ -69,12 +69,14 @@ def as_packed(model: nn.Module) -> Iterator[None]:
             setattr(module, name, True)
 
 
-def _wrong() -> bool:
-    """Whether two rows of one and a half blocks come back otherwise than one row of three."""
+def _kernel_is_wrong() -> bool:
+    """Whether two rows of one and a half blocks unpack to other values than one row of three."""
     from bitsandbytes.functional import quantize_4bit
 
     packed, state = quantize_4bit(torch.linspace(-1, 3, 3 * _BLOCK).view(2, -1), quant_type="nf4")
     unpack = torch.ops.bitsandbytes.dequantize_4bit.default
-    rest = (packed, state.absmax, state.blocksize, state.quant_type)
-    two, one = (unpack(*rest, shape, torch.float32) for shape in ([2, 96], [1, 192]))
-    return not torch.equal(two.flatten(), one.flatten())
+    arguments = (packed, state.absmax, state.blocksize, state.quant_type)
+    as_two_rows, as_one_row = (
+        unpack(*arguments, shape, torch.float32) for shape in ([2, 96], [1, 192])
+    )
+    return not torch.equal(as_two_rows.flatten(), as_one_row.flatten())

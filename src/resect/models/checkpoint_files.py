@@ -1,7 +1,7 @@
 """A checkpoint on disk, tensor by tensor: read in place, written in pieces.
 
-Safetensors are read by their own library, in the file's pages; `.bin` files come through torch's
-memory-mapped weights-only loader; MXFP4 experts are dequantized. What is held is one tensor.
+Safetensors are memory-mapped by their own library, `.bin` files by torch's weights-only loader;
+MXFP4 experts are dequantized. Memory holds one tensor.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ _OTHER_WEIGHTS = (
 
 @dataclass(frozen=True)
 class Entry:
-    """One tensor of a checkpoint: what it is, where its bytes lie, and how to read it.
+    """One tensor of a checkpoint: its type and shape, its file, and how to read it.
 
-    `look` gives the tensor to be read only: a file's own pages where that can be, else (from a
-    pickle, or dequantized) one that is made.
+    `look` returns the tensor, which must not be written to: where possible it is the memory-mapped
+    file.
     """
 
     name: str
@@ -59,9 +59,9 @@ class Entry:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The tensors of a model directory in the order of its files, and what is converted.
+    """The tensors of a model directory in the order of its files.
 
-    `bytes_on_disk`: of the tensors as they are stored.
+    `bytes_on_disk`: of the tensors as they are stored. `notes`: sentences on conversions.
     """
 
     folder: Path
@@ -72,26 +72,26 @@ class Checkpoint:
 
 def read(folder: Path) -> Checkpoint:
     """Open a model directory; raises `RequestError` where it holds no readable weights."""
-    held = model_files.weights(folder)
-    if not held.files:
-        raise RequestError(f"{folder} holds no weights: there is no .safetensors or .bin file.")
+    weights = model_files.weights(folder)
+    if not weights.files:
+        raise RequestError(f"{folder} holds no weights: add a .safetensors or .bin file.")
     try:
-        found = [entry for path in held.files for entry in _opened(path, folder)]
-        entries, notes = _dequantized({entry.name: entry for entry in found})
+        entries_of_files = [entry for path in weights.files for entry in _opened(path, folder)]
+        entries, notes = _dequantized({entry.name: entry for entry in entries_of_files})
     except MemoryError:
         raise
-    except Exception as error:  # on a broken file the libraries raise anything
+    except Exception as error:  # broken files raise errors of many kinds
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise RequestError(
             f"the weights in {folder} cannot be read ({reason}): download them again."
         ) from None
-    if held.pickled:
+    if weights.pickled:
         notes += ("read through torch's weights-only loader, written as safetensors",)
-    return Checkpoint(folder, entries, sum(entry.size for entry in found), notes)
+    return Checkpoint(folder, entries, sum(entry.size for entry in entries_of_files), notes)
 
 
 def cast(source: Checkpoint, dtype: torch.dtype) -> Checkpoint:
-    """The same with its weights of floating point in `dtype`, each made when it is looked at."""
+    """The checkpoint with floating-point weights in `dtype`, each converted when it is read."""
 
     def as_dtype(entry: Entry) -> Entry:
         if not entry.dtype.is_floating_point or entry.dtype == dtype:
@@ -103,7 +103,7 @@ def cast(source: Checkpoint, dtype: torch.dtype) -> Checkpoint:
 
 
 def bytes_of(folder: Path) -> int:
-    """Bytes of the files that a model is loaded from, those of an adapter it carries included."""
+    """Bytes of the weight files that a model is loaded from, with those of its adapter."""
     files = (*model_files.weights(folder).files, *model_files.adapter(folder))
     return sum(path.stat().st_size for path in files)
 
@@ -117,10 +117,10 @@ def _opened(path: Path, folder: Path) -> Iterator[Entry]:
 def _safetensors(path: Path, shard: str) -> Iterator[Entry]:
     file: Any = safe_open(path, framework="pt")
     for name in file.offset_keys():
-        about = file.get_slice(name)
-        if about.get_dtype() not in _DTYPES:
-            raise ValueError(f"{name} is stored as {about.get_dtype()}, which is not known")
-        dtype, shape = _DTYPES[about.get_dtype()], tuple(about.get_shape())
+        part = file.get_slice(name)
+        if part.get_dtype() not in _DTYPES:
+            raise ValueError(f"{name} is stored as {part.get_dtype()}, an unknown type")
+        dtype, shape = _DTYPES[part.get_dtype()], tuple(part.get_shape())
         torch.empty(shape, dtype=dtype, device="meta")  # raises where no tensor has that shape
         yield Entry(name, dtype, shape, shard, partial(file.get_tensor, name))
 
@@ -130,25 +130,25 @@ def _bin(path: Path, shard: str) -> Iterator[Entry]:
     seen: set[tuple[int, tuple[int, ...]]] = set()
     for name, tensor in tensors.items():
         if tensor.dtype not in _NAMES:
-            raise ValueError(f"{name} is stored as {tensor.dtype}, which is not known")
+            raise ValueError(f"{name} is stored as {tensor.dtype}, an unknown type")
         alias = (tensor.data_ptr(), tuple(tensor.shape))
-        if alias not in seen:  # a tied tensor is stored once, the config ties it again
+        if alias not in seen:  # a tied tensor counts once: the config ties it again
             seen.add(alias)
             yield Entry(name, tensor.dtype, tuple(tensor.shape), shard, tensor.contiguous)
 
 
 def _dequantized(entries: dict[str, Entry]) -> tuple[dict[str, Entry], tuple[str, ...]]:
-    """MXFP4 experts (`*_blocks` with `*_scales`) as the bfloat16 tensors they stand for."""
-    found: dict[str, Entry] = {}
+    """Replace MXFP4 experts (`*_blocks` with `*_scales`) by the same tensors in bfloat16."""
+    result: dict[str, Entry] = {}
     for name, entry in entries.items():
         stem = name.removesuffix("_blocks")
         if name.endswith("_scales") and name.removesuffix("_scales") + "_blocks" in entries:
             continue
         if stem == name or f"{stem}_scales" not in entries:
-            found[name] = entry
+            result[name] = entry
             continue
         if len(entry.shape) != 4 or entries[f"{stem}_scales"].shape != entry.shape[:3]:
-            raise ValueError(f"{name} and its scales do not go together")
+            raise ValueError(f"the scales of {name} have another shape")
         experts, out, groups, half = entry.shape  # (E, O, I/32, 16), two values a byte
         shape = (experts, groups * half * 2, out)
 
@@ -157,26 +157,26 @@ def _dequantized(entries: dict[str, Entry]) -> tuple[dict[str, Entry], tuple[str
         ) -> Tensor:
             from transformers.integrations.mxfp4 import convert_moe_packed_tensors
 
-            made = torch.empty(shape, dtype=torch.bfloat16)
+            values = torch.empty(shape, dtype=torch.bfloat16)
             packed, scale = blocks.look(), scales.look()
-            for expert in range(len(made)):  # what it takes is several times what it makes
-                one = slice(expert, expert + 1)
-                made[one] = convert_moe_packed_tensors(packed[one], scale[one])
-            return made
+            for expert in range(len(values)):  # one by one: a conversion needs several times more
+                index = slice(expert, expert + 1)
+                values[index] = convert_moe_packed_tensors(packed[index], scale[index])
+            return values
 
-        found[stem] = Entry(stem, torch.bfloat16, shape, entry.shard, load)
-    changed = len(found) < len(entries)
-    return found, ("MXFP4 experts were dequantized to bfloat16",) if changed else ()
+        result[stem] = Entry(stem, torch.bfloat16, shape, entry.shard, load)
+    changed = len(result) < len(entries)
+    return result, ("MXFP4 experts were dequantized to bfloat16",) if changed else ()
 
 
 # ── writing ─────────────────────────────────────────────────────────────────────────────────────
 
 
 class Writer:
-    """Writes the tensors of `source` into `folder`, file by file as there, in any order.
+    """Writes the tensors of `source` into `folder`, in any order, with the same split into files.
 
-    The files get the usual names, which every loader knows: `model.safetensors`, or numbered ones
-    and their index. A thread writes while the next piece is made.
+    The files get the usual names: `model.safetensors`, or numbered ones and their index. A thread
+    writes while the next piece is made.
     """
 
     def __init__(self, source: Checkpoint, folder: Path) -> None:
@@ -188,7 +188,9 @@ class Writer:
         shards: dict[str, list[Entry]] = {}
         for entry in source.entries.values():
             shards.setdefault(entry.shard, []).append(entry)
-        names = {shard: _file_name(at, len(shards)) for at, shard in enumerate(sorted(shards), 1)}
+        names = {
+            shard: _file_name(number, len(shards)) for number, shard in enumerate(sorted(shards), 1)
+        }
         for shard, entries in shards.items():
             self.files[shard] = (folder / names[shard]).open("wb", buffering=0)
             self._begin(self.files[shard], entries)
@@ -201,42 +203,42 @@ class Writer:
             (folder / "model.safetensors.index.json").write_text(text, encoding="utf-8")
 
     def _begin(self, file: BinaryIO, entries: list[Entry]) -> None:
-        """Write the header of a file, and make room for its tensors."""
+        """Write the header of a file, and reserve space for its tensors."""
         header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
-        at = 0
+        offset = 0
         for entry in entries:
             header[entry.name] = {
                 "dtype": _NAMES[entry.dtype],
                 "shape": list(entry.shape),
-                "data_offsets": [at, at + entry.size],
+                "data_offsets": [offset, offset + entry.size],
             }
-            at += entry.size
+            offset += entry.size
         text = json.dumps(header, separators=(",", ":")).encode()
         text += b" " * (-len(text) % 8)
         file.write(struct.pack("<Q", len(text)) + text)
         for entry in entries:
             self.offsets[entry.name] = 8 + len(text) + header[entry.name]["data_offsets"][0]
-        file.truncate(8 + len(text) + at)
+        file.truncate(8 + len(text) + offset)
 
     def put(self, name: str, parts: Iterable[Tensor]) -> None:
-        """Write a tensor from its pieces, the last one first; they make it up exactly.
+        """Write a tensor from its pieces, the last one first; together they are the whole tensor.
 
-        A piece is written while the next is made, and has to hold so long.
+        A piece is written while the next is made, and must stay unchanged for that time.
         """
         entry = self.source.entries[name]
-        file, at = self.files[entry.shard].fileno(), self.offsets[name] + entry.size
+        file, offset = self.files[entry.shard].fileno(), self.offsets[name] + entry.size
         for part in parts:
             self.writing.result()
             data = part.contiguous().view(-1).view(torch.uint8).numpy().data
-            at -= len(data)
-            self.writing = self.thread.submit(_write, file, data, at)
-        assert at == self.offsets[name], f"{name} is not made up by its pieces"
+            offset -= len(data)
+            self.writing = self.thread.submit(_write, file, data, offset)
+        assert offset == self.offsets[name], f"the pieces of {name} are not the whole tensor"
 
     def __enter__(self) -> Writer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Wait until everything is written."""
+        """Wait until everything is written, and raise what went wrong."""
         self.thread.shutdown()
         for file in self.files.values():
             file.close()
@@ -247,17 +249,17 @@ def _file_name(number: int, count: int) -> str:
     return "model.safetensors" if count == 1 else f"model-{number:05d}-of-{count:05d}.safetensors"
 
 
-def _write(file: int, data: memoryview, at: int) -> None:
-    """All of `data` at `at`: a call takes at most 2 GB."""
+def _write(file: int, data: memoryview, offset: int) -> None:
+    """Write all of `data` at `offset`; one system call writes at most 2 GB."""
     while len(data):
-        count = os.pwrite(file, data, at)
-        data, at = data[count:], at + count
+        count = os.pwrite(file, data, offset)
+        data, offset = data[count:], offset + count
 
 
 def copy_rest(source: Checkpoint, folder: Path, dtype: str | None = None) -> None:
-    """Configs, tokenizer and card: everything of a model directory but its weights.
+    """Copy configs, tokenizer and card: everything of a model directory but its weights.
 
-    The config says `dtype` where one is given. Raises `RequestError` for a link that leads out.
+    The config gets `dtype` where one is given. Raises `RequestError` for a link out of the folder.
     """
     for path in sorted(source.folder.iterdir()):
         if path.suffix not in _OTHER_WEIGHTS and not path.name.endswith(".index.json"):
@@ -267,13 +269,13 @@ def copy_rest(source: Checkpoint, folder: Path, dtype: str | None = None) -> Non
     config = folder / "config.json"
     before = config.read_text(encoding="utf-8")
     fields = json.loads(before)
-    fields.pop("transformers_weights", None)  # what is written has the usual names
+    fields.pop("transformers_weights", None)  # the written files have the usual names
     if (fields.get("quantization_config") or {}).get("quant_method") == "mxfp4":
         del fields["quantization_config"]  # the tensors are bfloat16 now
     if dtype is not None:
-        for one in (fields, fields.get("text_config") or {}):
+        for part in (fields, fields.get("text_config") or {}):
             for key in ("dtype", "torch_dtype"):  # the latter in configs of older releases
-                if key in one or (one is fields and key == "dtype"):
-                    one[key] = dtype
+                if key in part or (part is fields and key == "dtype"):
+                    part[key] = dtype
     if fields != json.loads(before):
         config.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")

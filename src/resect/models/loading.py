@@ -1,7 +1,7 @@
-"""Load a model safely, and name its weights.
+"""Load a model safely, and identify its weights.
 
-Safetensors, or `.bin` files through torch's weights-only loader with a notice; full unpickling
-and remote code are refused. `identify` finds what is wrong before anything is loaded or written.
+Safetensors, or `.bin` files through torch's weights-only loader with a notice; full unpickling and
+remote code are refused. `identify` finds problems before anything is loaded or written.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, NamedTuple
+from zipfile import is_zipfile
 
 import torch
 import yaml
@@ -34,12 +35,12 @@ from transformers.utils.hub import cached_file
 from resect import clinic, network
 from resect.errors import RequestError, RunError
 from resect.models import bnb_cpu as kernels
-from resect.models import devices, model_files
+from resect.models import compute_dtype, devices, model_files
 from resect.models.scratch import Scratch
 from resect.spec import ModelRef
 
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
-_TINY = 20_000_000  # parameters below which operations are too short to share between threads
+_TINY = 20_000_000  # parameters below which operations are too short for several threads
 transformers_logging.disable_progress_bar()
 
 
@@ -51,7 +52,7 @@ class Loaded(NamedTuple):
 
 
 class Identity(NamedTuple):
-    """What a reference points at: `fingerprint` names the weights, `parent` what the card says."""
+    """What a reference points at: `fingerprint` of the weights, `parent` from the model card."""
 
     fingerprint: str
     revision: str | None
@@ -60,9 +61,9 @@ class Identity(NamedTuple):
 
 
 def where(ref: ModelRef) -> str:
-    """The directory or hub id to load: `clinic:NAME` (specialist, base, ...) ships with resect."""
-    kind, found, name = ref.id.partition(":")
-    if kind == "clinic" and found:
+    """The directory or hub id to load; `clinic:NAME` (specialist, base, ...) ships with resect."""
+    kind, separator, name = ref.id.partition(":")
+    if kind == "clinic" and separator:
         return str(clinic.path(name))
     place = Path(ref.id).expanduser()
     if ref.id and place.exists():
@@ -73,111 +74,112 @@ def where(ref: ModelRef) -> str:
     return ref.id
 
 
-def check(ref: ModelRef) -> Loaded:
-    """The model without its data (meta device), and its tokenizer.
+def check(ref: ModelRef, device: str = "") -> Loaded:
+    """The model without its data (meta device), and its tokenizer; in the type of `device`, if any.
 
-    Everything a load can stumble over is found here: raises `RequestError` for a missing
-    directory, a file that is no model, weights that are missing or do not fit, a model that needs
-    remote code, a checkpoint that needs full unpickling.
+    Everything that can go wrong in loading is found here: raises `RequestError` for a missing
+    directory, a file that is no model, weights that are missing or have the wrong shape, a model
+    that needs remote code, a checkpoint that needs full unpickling.
     """
     _check_directory(ref)
     if is_packed(ref):
         return _packed(ref)
-    loaded, place = _load(ref, {"device_map": "meta"}), Path(where(ref))
+    loaded, place = _load(ref, {"device_map": "meta"}, device), Path(where(ref))
     if place.exists() and model_files.adapter(place):
         _check_base(ref, place)
     return loaded
 
 
-def identify(ref: ModelRef) -> tuple[Identity, Loaded]:
-    """As `check`, and a name for the weights (every byte of a local model is read for it)."""
-    loaded = check(ref)
+def identify(ref: ModelRef, device: str = "") -> tuple[Identity, Loaded]:
+    """As `check`, and the identity of the weights (every byte of a local model is hashed).
+
+    Its `dtype` is the one that the model computes in on `device`.
+    """
+    loaded = check(ref, device)
     place = Path(where(ref))
     config = loaded.model.config
     dtype = ref.dtype if ref.dtype != "auto" else str(loaded.model.dtype).removeprefix("torch.")
     if place.exists():
-        parent = _parent(place / "README.md")
-        found = _hash_directory(place, ref.trust_remote_code)
-        return Identity(found, None, dtype, parent), loaded
+        parent = _base_model(place / "README.md")
+        digest = _hash_directory(place, ref.trust_remote_code)
+        return Identity(digest, None, dtype, parent), loaded
     commit = getattr(config, "_commit_hash", None) or ref.revision or "main"
     card = cached_file(
         ref.id, "README.md", revision=commit, _raise_exceptions_for_missing_entries=False
     )
-    parent = _parent(Path(card)) if card else None
+    parent = _base_model(Path(card)) if card else None
     return Identity(f"hub:{ref.id}@{commit}", commit, dtype, parent), loaded
 
 
 def refuse_unloadable(folder: Path, ref: ModelRef) -> None:
-    """Raises `RunError` where a folder that was made from `ref` does not load: names and shapes."""
-    made = ref.model_copy(update={"id": str(folder), "revision": None, "dtype": "auto"})
+    """Raises `RunError` where a folder that was made from `ref` does not load (names, shapes)."""
+    written = ref.model_copy(update={"id": str(folder), "revision": None, "dtype": "auto"})
     try:
-        check(made)
+        check(written)
     except RequestError as error:
-        reason = str(error).replace(str(folder), "what was made")
+        reason = str(error).replace(str(folder), "the result")
         raise RunError(f"no model is written, as it would not load again: {reason}") from None
 
 
 def load(ref: ModelRef, device: str, notice: Callable[[str], None] = warnings.warn) -> Loaded:
-    """Load onto `device` (as `devices` names it).
+    """Load onto `device` (as `devices` names it), in a type that the device computes fast.
 
-    `notice` gets a sentence where weights come from `.bin` files, and where a model that also sees
-    or hears is loaded without what it sees and hears with. Raises `RequestError` as `check` does.
+    `notice` gets a sentence where weights come from `.bin` files, and where only the text part of a
+    multimodal model is loaded. Raises `RequestError` as `check` does.
     """
     _check_directory(ref)
     if not _has_safetensors(ref):
         notice(f"{ref.name} has no safetensors: read through torch's weights-only loader.")
     if device == devices.SPREAD or is_packed(ref):
-        found = _load(ref, {"device_map": devices.map_of(device)})
-        devices.check_spread(found.model, ref.name)
-        return found
-    loaded = _load(ref, {})
-    whole = AutoConfig.from_pretrained(where(ref), **_shared(ref))
-    if whole.model_type != loaded.model.config.model_type:
-        notice(f"{ref.name} is {whole.model_type}: only its text part is loaded, and kept.")
+        loaded = _load(ref, {"device_map": devices.map_of(device)}, device)
+        devices.check_spread(loaded.model, ref.name)
+        return loaded
+    loaded = _load(ref, {}, device)
+    config = AutoConfig.from_pretrained(where(ref), **_arguments(ref))
+    if config.model_type != loaded.model.config.model_type:
+        notice(f"{ref.name} is {config.model_type}: only its text part is loaded and saved.")
     loaded.model.to(torch.device(device))  # type: ignore[arg-type]  # transformers' stub is off
     return loaded
 
 
 def empty(config: PretrainedConfig) -> PreTrainedModel:
-    """The model of a config on the meta device, not quantized: names, shapes and counts only."""
+    """The model of a config on the meta device, not quantized: only names, shapes and counts."""
     plain = copy.deepcopy(config)
-    for one in (plain, plain.get_text_config()):
-        one.__dict__.pop("quantization_config", None)
+    for part in (plain, plain.get_text_config()):
+        part.__dict__.pop("quantization_config", None)
     with torch.device("meta"):
-        found: PreTrainedModel = AutoModelForCausalLM.from_config(plain)
-    return found.eval()
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(plain)
+    return model.eval()
 
 
 def is_packed(ref: ModelRef) -> bool:
-    """Whether a checkpoint holds quantized weights; MXFP4, which is unpacked, does not count."""
-    try:
-        config = AutoConfig.from_pretrained(where(ref), **_shared(ref))
-    except Exception as error:
-        raise _cannot(ref, error) from None
+    """Whether a checkpoint has quantized weights; MXFP4 does not count, as it is unpacked."""
+    with _one_sentence(ref):
+        config = AutoConfig.from_pretrained(where(ref), **_arguments(ref))
     quantized = getattr(config, "quantization_config", None) or {}
-    fields = quantized if isinstance(quantized, dict) else quantized.to_dict()
-    return bool(fields) and "mxfp4" not in str(fields.get("quant_method", "")).lower()
+    settings = quantized if isinstance(quantized, dict) else quantized.to_dict()
+    return bool(settings) and "mxfp4" not in str(settings.get("quant_method", "")).lower()
 
 
 def positions(model: PreTrainedModel) -> int | None:
-    """How many tokens a model can read at once; multimodal configs keep it in their text part."""
-    found: int | None = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    return found
+    """How many tokens a model can read at once; multimodal configs have it in their text part."""
+    limit: int | None = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return limit
 
 
 def is_clinic(model: PreTrainedModel) -> bool:
-    """Whether a model is one of the embedded pair, loaded from where it ships."""
+    """Whether a model is one of the embedded ones that ship with resect."""
     return model.name_or_path in {str(clinic.path(name)) for name in clinic.MODELS}
 
 
 def is_tiny(model: PreTrainedModel) -> bool:
-    """Whether one core is all that a model can use."""
+    """Whether a model is too small to use more than one core."""
     return int(model.num_parameters()) < _TINY
 
 
 @contextlib.contextmanager
 def threads(model: PreTrainedModel) -> Iterator[None]:
-    """One thread for a tiny model on the CPU: its operations are too short to share."""
+    """A context with one thread for a tiny model on the CPU, whose operations are too short."""
     before = torch.get_num_threads()
     if model.device.type == "cpu" and is_tiny(model):
         torch.set_num_threads(1)
@@ -187,59 +189,69 @@ def threads(model: PreTrainedModel) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _load(ref: ModelRef, how: dict[str, Any]) -> Loaded:
-    """Model and tokenizer. transformers and the tokenizers raise anything on a broken file, so
-    this is the one place where everything is caught.
-    """
-    place, shared = where(ref), _shared(ref)
+@contextlib.contextmanager
+def _one_sentence(ref: ModelRef) -> Iterator[None]:
+    """Broken files raise errors of many kinds: all become a `RequestError`."""
     try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise _load_error(ref, error) from None
+
+
+def _load(ref: ModelRef, how: dict[str, Any], device: str = "") -> Loaded:
+    """Model and tokenizer, held in a type that is fast on `device`, if one is given."""
+    place, shared = where(ref), _arguments(ref)
+    with _one_sentence(ref):
         tokenizer = AutoTokenizer.from_pretrained(place, padding_side="left", **shared)
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             place, dtype=ref.dtype, output_loading_info=True, **shared, **how
         )
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise _cannot(ref, error) from None
-    model, found = loaded
-    absent = sorted(found["missing_keys"]) + sorted(str(k) for k in found["mismatched_keys"])
-    if absent:
+    model, info = loaded
+    missing = sorted(info["missing_keys"]) + sorted(str(k) for k in info["mismatched_keys"])
+    if missing:
         raise RequestError(
-            f"{ref.id} lacks {len(absent)} weights that its config asks for, like {absent[0]}: "
-            "the checkpoint is not whole, or the config is another model's."
+            f"{ref.id} lacks {len(missing)} weights that its config asks for, like {missing[0]}: "
+            "the checkpoint is incomplete, or the config belongs to another model."
         )
-    return Loaded(settled(model), _padded(tokenizer))
+    packing = getattr(model.config, "quantization_config", None)
+    # packed weights of other libraries need inputs of the file's type
+    any_dtype = packing is None or getattr(packing, "load_in_4bit", False)
+    if device and ref.dtype == "auto" and devices.kind(device) == "cpu" and any_dtype:
+        compute_dtype.widen_(model)
+    return Loaded(patch_after_load(model), _ensure_pad_token(tokenizer))
 
 
 def _packed(ref: ModelRef) -> Loaded:
-    """As the config says, since packed weights cannot be laid out on meta."""
-    place, shared = where(ref), _shared(ref)
-    try:
+    """Model and tokenizer from the config alone: packed weights cannot be on meta."""
+    place, shared = where(ref), _arguments(ref)
+    with _one_sentence(ref):
         config = AutoConfig.from_pretrained(place, **shared)
         tokenizer = AutoTokenizer.from_pretrained(place, padding_side="left", **shared)
-        found = empty(config)
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise _cannot(ref, error) from None
-    found.config.quantization_config = config.quantization_config  # so that one can tell
-    return Loaded(found, _padded(tokenizer))
+        model = empty(config)
+    model.config.quantization_config = config.quantization_config  # for `stored.is_quantized`
+    return Loaded(model, _ensure_pad_token(tokenizer))
 
 
-def settled(model: PreTrainedModel) -> PreTrainedModel:
-    """A loaded model ready to be asked.
+def patch_after_load(model: PreTrainedModel) -> PreTrainedModel:
+    """A loaded model in evaluation mode, with two faults of libraries patched.
 
-    bitsandbytes' fast path for 4 bits on some processors takes only blocks of 64 within a row and
-    rows in groups of 32 (0.50); other matrices go the general way, which is put right. To save a
-    model, transformers (5.23) turns back what it converted in loading: it would save MXFP4, which
-    is unpacked then, under the packed names, which nothing can load, and it cannot turn back
-    packed 4 bits, which are saved as they are.
+    bitsandbytes' fast path for 4 bits on some processors (0.50) needs blocks of 64 within a row and
+    rows in groups of 32; other matrices must use its general path, which is fixed. transformers
+    (5.23) reverses the conversions of loading when it saves: it would save unpacked MXFP4 under the
+    packed names, which nothing can load, and it cannot reverse packed 4 bits, which are saved as
+    they are.
     """
-    ways: Any = getattr(model, "_weight_conversions", None) or []
-    plain = not getattr(model.config, "quantization_config", None)
-    stay = [way for way in ways if not (plain and _is_mxfp4(way)) and _can_be_turned_back(way)]
-    if len(stay) < len(ways):
-        vars(model)["_weight_conversions"] = stay
+    conversions: Any = getattr(model, "_weight_conversions", None) or []
+    unpacked = not getattr(model.config, "quantization_config", None)
+    reversible = [
+        conversion
+        for conversion in conversions
+        if not (unpacked and _is_mxfp4(conversion)) and _is_reversible(conversion)
+    ]
+    if len(reversible) < len(conversions):
+        vars(model)["_weight_conversions"] = reversible
     module: Any
     for module in model.modules():
         if getattr(module, "support_avx512bf16_for_cpu", False):
@@ -247,52 +259,52 @@ def settled(model: PreTrainedModel) -> PreTrainedModel:
             module.support_avx512bf16_for_cpu = fits
         state = getattr(getattr(module, "weight", None), "quant_state", None)
         if state is not None and module.weight.device.type == "cpu":
-            kernels.right_four_bits()
+            kernels.patch_dequantize()
     return model.eval()
 
 
-def _is_mxfp4(way: Any) -> bool:
-    return any("_blocks" in str(pattern) for pattern in way.source_patterns)
+def _is_mxfp4(conversion: Any) -> bool:
+    return any("_blocks" in str(pattern) for pattern in conversion.source_patterns)
 
 
-def _can_be_turned_back(way: Any) -> bool:
+def _is_reversible(conversion: Any) -> bool:
     try:
-        way.reverse_transform()
+        conversion.reverse_transform()
     except NotImplementedError:
         return False
     return True
 
 
-def _shared(ref: ModelRef) -> dict[str, Any]:
-    """How config, tokenizer and weights are asked for alike."""
-    found: dict[str, Any] = {"trust_remote_code": ref.trust_remote_code}
-    return found if Path(where(ref)).exists() else {**found, "revision": ref.revision}
+def _arguments(ref: ModelRef) -> dict[str, Any]:
+    """Arguments for loading config, tokenizer and weights alike."""
+    arguments: dict[str, Any] = {"trust_remote_code": ref.trust_remote_code}
+    return arguments if Path(where(ref)).exists() else {**arguments, "revision": ref.revision}
 
 
-def _padded(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
+def _ensure_pad_token(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
     return tokenizer
 
 
-def _cannot(ref: ModelRef, error: Exception) -> RequestError:
-    """What went wrong with a reference, in a sentence."""
+def _load_error(ref: ModelRef, error: Exception) -> RequestError:
+    """The sentence for a model that could not be loaded."""
     if "trust_remote_code" in str(error):
         return RequestError(
-            f"{ref.id} needs code from its own repository: read that code, then allow it "
-            "with --trust_remote_code."
+            f"{ref.id} needs code from its own repository: read that code, then allow it with "
+            "--trust_remote_code."
         )
     if Path(where(ref)).exists():
         reason = f"{type(error).__name__}: {_first_line(error)}"
         return RequestError(f"{ref.id} is no model resect can load ({reason})")
     return RequestError(
-        f"{ref.id} is neither a directory here nor a model that can be fetched from the hub: "
+        f"{ref.id} is neither a local directory nor a model that can be downloaded from the hub: "
         "check the name, or download it first."
     )
 
 
 def _check_directory(ref: ModelRef) -> None:
-    """Raises `RequestError` for a directory that is no model, or that names or links to others."""
+    """Raises `RequestError` for a directory that is no model, or that leads to files outside."""
     place = Path(where(ref))
     if not place.exists():
         return  # a hub id
@@ -302,20 +314,20 @@ def _check_directory(ref: ModelRef) -> None:
     if not (place / "config.json").is_file():
         raise RequestError(f"{ref.id} is no model directory: it has no config.json.")
     if (place / "adapter_config.json").is_file() and find_spec("peft") is None:
-        raise RequestError(f"{ref.id} carries an adapter: pip install 'resect[recover]' for it.")
+        raise RequestError(f"{ref.id} has an adapter: pip install 'resect[recover]' to load it.")
     if not any((place / name).exists() for name in model_files.TOKENIZERS):
         raise RequestError(f"{ref.id} has no tokenizer: save it beside the weights.")
     files = model_files.weights(place).files
     if not files:
-        raise RequestError(f"{ref.id} holds no weights: there is no .safetensors or .bin file.")
+        raise RequestError(f"{ref.id} holds no weights: add a .safetensors or .bin file.")
     for path in (*files, *model_files.adapter(place)):
         _check_weights(ref, path)
 
 
 def _check_base(ref: ModelRef, place: Path) -> None:
-    """Raises `RequestError` where the model under an adapter is not whole.
+    """Raises `RequestError` where the model under an adapter is incomplete.
 
-    Loading both, transformers (5.23) tells only what the adapter lacks.
+    When it loads both, transformers (5.23) reports only what the adapter lacks.
     """
     with Scratch("base") as folder:
         for path in place.iterdir():
@@ -328,20 +340,20 @@ def _check_base(ref: ModelRef, place: Path) -> None:
 
 
 def _check_weights(ref: ModelRef, path: Path) -> None:
-    """Raises `RequestError` for a file of weights that its library does not open."""
+    """Raises `RequestError` for a file of weights that cannot be opened safely."""
     try:
         if path.suffix == ".bin":
-            torch.load(path, map_location="meta", weights_only=True, mmap=_is_zip(path))
+            torch.load(path, map_location="meta", weights_only=True, mmap=is_zipfile(path))
         else:
             safe_open(path, framework="pt")
     except MemoryError:
         raise
     except UnpicklingError:
         raise RequestError(
-            f"{path} needs full unpickling, which can run any code: "
-            "convert the checkpoint to safetensors where you trust it."
+            f"{path} needs full unpickling, which can run any code: if you trust it, convert it to "
+            "safetensors."
         ) from None
-    except Exception as error:  # on a broken file the libraries raise anything
+    except Exception as error:  # broken files raise errors of many kinds
         reason = f"{path.name} cannot be read: {_first_line(error)}"
         raise RequestError(f"{ref.id} is no model resect can load ({reason})") from None
 
@@ -358,34 +370,29 @@ def _has_safetensors(ref: ModelRef) -> bool:
     return False
 
 
-def _is_zip(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) == b"PK"
-
-
 def _hash_directory(place: Path, with_code: bool) -> str:
-    """SHA-256 over names and contents of what loading reads; its own code only where that runs."""
-    found = hashlib.sha256()
+    """SHA-256 over the names and contents of the files that loading reads."""
+    hasher = hashlib.sha256()
     for path in model_files.loaded(place, with_code):
         name = path.relative_to(place).as_posix()
-        found.update(f"{name}\0{path.stat().st_size}\0".encode())
+        hasher.update(f"{name}\0{path.stat().st_size}\0".encode())
         with path.open("rb") as file:
-            found.update(hashlib.file_digest(file, "sha256").digest())
-    return "sha256:" + found.hexdigest()[:32]
+            hasher.update(hashlib.file_digest(file, "sha256").digest())
+    return "sha256:" + hasher.hexdigest()[:32]
 
 
-def _parent(card: Path) -> str | None:
+def _base_model(card: Path) -> str | None:
     """`base_model` from a model card's front matter."""
     if not card.is_file():
         return None
     match = re.match(r"---\n(.*?)\n---", card.read_text(encoding="utf-8", errors="replace"), re.S)
     try:
-        named = (yaml.safe_load(match[1]) or {}).get("base_model") if match else None
+        parent = (yaml.safe_load(match[1]) or {}).get("base_model") if match else None
     except (yaml.YAMLError, AttributeError):
         return None
-    if isinstance(named, list):
-        named = named[0] if named else None
-    return None if named is None else str(named)
+    if isinstance(parent, list):
+        parent = parent[0] if parent else None
+    return None if parent is None else str(parent)
 
 
 def _first_line(error: Exception) -> str:

@@ -1,7 +1,7 @@
 """The files of a model's folder that loading reads, in transformers' order, all inside the folder.
 
-Torch-free. A folder is somebody else's: what its config and its index name is checked before it is
-opened, and so is where a link leads.
+Free of torch. Folders are untrusted: files that a config or an index names, and targets of links,
+are checked before they are opened.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _RANK = re.compile(r"shard-\d{5}-model-\d{5}-of-\d{5}\.safetensors")
 
 
 class Weights(NamedTuple):
-    """The files that hold a model's weights, and the index (`table`) that names them, if any."""
+    """The files that hold a model's weights, and their index (`table`), if any."""
 
     files: tuple[Path, ...] = ()
     table: Path | None = None
@@ -48,9 +48,9 @@ class Weights(NamedTuple):
 def weights(folder: Path) -> Weights:
     """The files that a model's weights are loaded from; empty where there are none.
 
-    As transformers finds them: what the config names, else one file of the usual name, else those
-    that an index names; safetensors before `.bin`. Others that lie beside them (another
-    precision, an older upload) are not the model. Raises `RequestError` for a file outside.
+    As transformers finds them: the file that the config names, else one file of the usual name,
+    else those that an index names; safetensors before `.bin`. Other files beside them (another
+    precision, an older upload) do not count. Raises `RequestError` for a file outside the folder.
     """
     if any(_RANK.fullmatch(name) for name in _names(folder)):
         raise RequestError(
@@ -60,12 +60,14 @@ def weights(folder: Path) -> Weights:
     for name in _named(folder) or _WEIGHTS:
         path = inside(folder, name)
         if os.path.isfile(path):
-            return Weights(_shards(folder, path), path) if _is_index(path) else Weights((path,))
+            if name.endswith(_INDEX):
+                return Weights(_shards(folder, path), path)
+            return Weights((path,))
     return Weights()
 
 
 def adapter(folder: Path) -> tuple[Path, ...]:
-    """The file of the adapter that a model carries, if it carries one."""
+    """The file of a model's adapter, if it has one."""
     if not (folder / "adapter_config.json").is_file():
         return ()
     files = (inside(folder, f"adapter_model.{end}") for end in ("safetensors", "bin"))
@@ -73,18 +75,18 @@ def adapter(folder: Path) -> tuple[Path, ...]:
 
 
 def loaded(folder: Path, with_code: bool = False) -> list[Path]:
-    """Every file that loading reads: config, tokenizer, weights; its own code where that runs."""
-    held = weights(folder)
+    """Every file that loading reads: config, tokenizer, weights; and its code, if `with_code`."""
+    model_weights = weights(folder)
     paths = [inside(folder, name) for name in dict.fromkeys(_texts(folder))]
-    paths += sorted((*held.files, *([held.table] if held.table else [])))
+    paths += sorted((*model_weights.files, *([model_weights.table] if model_weights.table else [])))
     paths += sorted(folder.glob("*.py")) if with_code else []
     return [path for path in paths if os.path.isfile(path)]
 
 
 def inside(folder: Path, name: str) -> Path:
-    """The path of a file that is named in `folder`; raises `RequestError` where it lies elsewhere.
+    """The path of a file that `folder` names; raises `RequestError` where it is outside.
 
-    Unprintable characters are in no file's name that is meant well.
+    Names with unprintable characters are refused, too.
     """
     pure = PurePath(name)
     if pure.is_absolute() or ".." in pure.parts or not name.isprintable():
@@ -97,7 +99,7 @@ def inside(folder: Path, name: str) -> Path:
 
 
 def refuse_links(folder: Path) -> None:
-    """Raises `RequestError` where a link in `folder` leads out of it, to whatever that may be."""
+    """Raises `RequestError` where a link in `folder` leads out of it."""
     for name in _names(folder):
         refuse_link(folder, folder / name)
 
@@ -105,7 +107,7 @@ def refuse_links(folder: Path) -> None:
 def refuse_link(folder: Path, path: Path) -> None:
     """Raises `RequestError` where a path in a model's folder is a link that leads out of it."""
     if folder in map(clinic.path, clinic.MODELS):
-        return  # an installer may link what it installs
+        return  # a package installer may use links
     try:
         root, real = folder.resolve(), path.resolve()
         safe = real.is_relative_to(root) or _is_cached(root, real)
@@ -119,10 +121,10 @@ def refuse_link(folder: Path, path: Path) -> None:
 
 
 def _is_cached(root: Path, real: Path) -> bool:
-    """Whether a file is among the contents that the hub's cache keeps for a snapshot.
+    """Whether a file is in the hub's cache and belongs to the snapshot `root`.
 
-    `REPO/snapshots/COMMIT/...` links to `REPO/blobs/HASH`, and that from huggingface_hub 2 on to
-    `blobs/HA/HASH` beside all repositories.
+    `REPO/snapshots/COMMIT/...` links to `REPO/blobs/HASH`, and that, from huggingface_hub 2 on, to
+    `blobs/HA/HASH` beside the repositories.
     """
     for place in (root, *root.parents):
         if place.parent.name == "snapshots":
@@ -136,17 +138,13 @@ def _names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
 
-def _is_index(path: Path) -> bool:
-    return path.name.endswith(_INDEX)
-
-
 def _named(folder: Path) -> tuple[str, ...]:
-    """The file of weights that a config names, if it names one."""
+    """The file of weights that a config names, if any."""
     fields = _json(inside(folder, "config.json"))
     if "configuration_files" in fields:
         raise RequestError(
-            f"{folder / 'config.json'} names other configs (configuration_files): put the one that "
-            "is meant in its place."
+            f"{folder / 'config.json'} names other configs (configuration_files): replace it by "
+            "the one to use."
         )
     name = fields.get("transformers_weights")
     return () if name is None else (str(name),)
@@ -155,21 +153,21 @@ def _named(folder: Path) -> tuple[str, ...]:
 def _shards(folder: Path, index: Path) -> tuple[Path, ...]:
     """The files that an index names."""
     table = _json(index).get("weight_map")
-    names = set(table.values()) if isinstance(table, dict) and _are_texts(table) else set()
-    if not names:
-        raise RequestError(f"{index} is no index of weights: its weight_map names no files.")
+    names = list(table.values()) if isinstance(table, dict) else []
+    if not names or not all(isinstance(name, str) for name in names):
+        raise RequestError(
+            f"{index} is no index of weights, its weight_map names no files: download it again."
+        )
     ending = Path(index.name.removesuffix(_INDEX)).suffix
     paths = sorted({inside(folder, name) for name in names})
     for path in paths:
         if path.suffix != ending:
-            raise RequestError(f"{index} names {path.name!r}, which is no {ending} file.")
+            raise RequestError(
+                f"{index} names {path.name!r}, which is no {ending} file: download it again."
+            )
         if not os.path.isfile(path):
-            raise RequestError(f"{index} names {path.name!r}, which is not there: download it.")
+            raise RequestError(f"{index} names {path.name!r}, which is missing: download it.")
     return tuple(paths)
-
-
-def _are_texts(table: dict[str, Any]) -> bool:
-    return all(isinstance(name, str) for name in table.values())
 
 
 def _texts(folder: Path) -> Iterator[str]:
@@ -183,7 +181,7 @@ def _texts(folder: Path) -> Iterator[str]:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    """The object that a JSON file holds; empty where the file is not there."""
+    """The object in a JSON file; empty where there is no such file."""
     if not os.path.isfile(path):
         return {}
     try:

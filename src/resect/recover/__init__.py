@@ -1,1 +1,1 @@
-"""Tune back: what a compressed model lost is trained into what is left of it, zeros kept."""
+"""Recovery: train a compressed model to regain what it lost; zeros stay zero."""

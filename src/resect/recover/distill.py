@@ -1,4 +1,4 @@
-"""Distillation: adapters that learn from the intact model what it would say."""
+"""Distillation: adapters that learn the intact model's token probabilities."""
 
 from __future__ import annotations
 
@@ -28,18 +28,23 @@ class Distill(Lora):
     name = "distill"
 
     def sources(self, data_dir: Path | None = None) -> tuple[str, ...]:
-        """The training data, and the teacher where it is another model."""
+        """Hashes of the training data, and of a teacher other than the intact model."""
         named = self._named()
         return (*super().sources(), *((loading.identify(named)[0].fingerprint,) if named else ()))
 
     def teacher(self, model: PreTrainedModel) -> Teacher:
-        """The teacher, loaded beside the one that learns."""
+        """The teacher, loaded beside the student."""
         source = self._named() or self.context_.source
         assert source is not None, "distillation needs a teacher"
         loaded = loading.load(source, devices.of(model), self.context_.notice)
-        theirs, ours = (m.config.get_text_config().vocab_size for m in (loaded.model, model))
-        if theirs != ours:
-            raise RequestError(f"the teacher {source.id} has another vocabulary than the model.")
+        teacher_size, student_size = (
+            m.config.get_text_config().vocab_size for m in (loaded.model, model)
+        )
+        if teacher_size != student_size:
+            raise RequestError(
+                f"the vocabulary of the teacher {source.id} has {teacher_size} tokens, the model's "
+                f"{student_size}: give a teacher with the model's vocabulary."
+            )
         return Teacher(loaded.model, self.temperature, self.hard)
 
     def _named(self) -> ModelRef | None:

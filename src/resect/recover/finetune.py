@@ -1,4 +1,4 @@
-"""Full fine-tuning: every weight learns in 32 bits, zeros kept; for small models."""
+"""Full fine-tuning in 32 bits, zeros kept; for small models."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from resect.errors import RequestError
 from resect.methods.options import Above
 from resect.recover.trainer import Trained
 from resect.recover.tuning import Recover
-from resect.recover.zeros import remember_zeros
+from resect.recover.zeros import make_zero_restorer
 
 
 @dataclass(eq=False)
 class Finetune(Recover):
-    """AdamW on all weights; what is zero is set back to zero after every step.
+    """AdamW on all weights; zeros are set back to zero after every step.
 
-    Weights, gradients and both moments are held in 32 bits, 16 bytes a parameter; what comes back
-    is in the model's own type.
+    Weights, gradients and both moments are in 32 bits, 16 bytes per parameter; the result has the
+    model's own type.
     """
 
     lr: Above = 2e-5
@@ -30,9 +30,9 @@ class Finetune(Recover):
     name = "finetune"
 
     def fits(self, model: PreTrainedModel, levels: Sequence[float]) -> None:
-        """Packed weights cannot learn, and an adapter beside the weights is refused."""
+        """Refuses packed weights, and a model with an adapter."""
         if stored.is_quantized(model):
-            raise RequestError("finetune trains all weights, and these are packed: use lora.")
+            raise RequestError("finetune cannot train quantized weights: use lora.")
         super().fits(model, levels)
 
     def tune(self, model: PreTrainedModel) -> tuple[Any, Trained]:
@@ -40,16 +40,16 @@ class Finetune(Recover):
         model.requires_grad_(True)
         dtype = model.dtype
         with _in_32_bits(model):
-            done = self.train(model, after_step=remember_zeros(model), dtype=dtype)
+            done = self.train(model, after_step=make_zero_restorer(model), dtype=dtype)
         return model, done
 
 
 @contextmanager
 def _in_32_bits(model: PreTrainedModel) -> Iterator[None]:
-    """Parameters are held in 32 bits: most updates are too small to move a 16-bit weight at all."""
-    own = {name: p.dtype for name, p in model.named_parameters()}
+    """Hold parameters in 32 bits: most updates are too small to change a 16-bit weight."""
+    dtypes = {name: p.dtype for name, p in model.named_parameters()}
     for p in model.parameters():
         p.data = p.data.float()
     yield
     for name, p in model.named_parameters():
-        p.data, p.grad = p.data.to(own[name]), None
+        p.data, p.grad = p.data.to(dtypes[name]), None

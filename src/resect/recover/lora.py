@@ -24,8 +24,8 @@ from resect.recover.zeros import keep_zeros_
 
 @dataclass(eq=False)
 class Lora(Recover):
-    """W + (alpha / rank) B A (Hu et al. 2021, arXiv:2106.09685); over packed weights QLoRA
-    (Dettmers et al. 2023, arXiv:2305.14314), where the adapter stays apart.
+    """W + (alpha / rank) B A (Hu et al. 2021, arXiv:2106.09685); on packed weights QLoRA (Dettmers
+    et al. 2023, arXiv:2305.14314), where the adapter is not merged.
 
     `targets` are shell patterns on matrix names, joined by `|`.
     """
@@ -41,7 +41,7 @@ class Lora(Recover):
     merge = True
 
     def fits(self, model: PreTrainedModel, levels: Sequence[float]) -> None:
-        """Peft must be here, and something to adapt."""
+        """Peft must be installed, and a matrix must match `targets`."""
         try:
             import peft  # noqa: F401
         except ImportError as error:
@@ -53,11 +53,11 @@ class Lora(Recover):
     def prepare(self, model: PreTrainedModel, levels: Sequence[float], context: Context) -> None:
         """Tokenize the examples; one adapter is all that a model may carry."""
         if adapters.carried(model):
-            raise RequestError("the model carries an adapter already: train the one without it.")
+            raise RequestError("the model has an adapter already: merge it, or train without it.")
         super().prepare(model, levels, context)
 
     def tune(self, model: PreTrainedModel) -> tuple[Any, Trained]:
-        """Through peft: linear layers by name, fused experts as parameters."""
+        """Train with peft: linear layers by name, fused experts as parameters."""
         from peft import LoraConfig, get_peft_model
 
         names, parameters = places(model, self.targets)
@@ -74,9 +74,10 @@ class Lora(Recover):
         masked = 0 if packed else keep_zeros_(tuned)
         if masked and not self.merge:
             raise RequestError(
-                "an adapter of a pruned model holds only together with its mask: merge it."
+                "an adapter of a pruned model needs a mask to keep its zeros: leave out --adapter, "
+                "so that it is merged."
             )
-        with kernels.as_packed(tuned):
+        with kernels.keep_packed(tuned):
             done = self.train(tuned, teacher)
         self.where_ = ", the adapter apart" if packed or not self.merge else ""
         if packed:
@@ -84,16 +85,16 @@ class Lora(Recover):
         return (tuned.merge_and_unload() if self.merge else tuned), done
 
     def teacher(self, model: PreTrainedModel) -> Teacher | None:
-        """Whom to learn from besides the data."""
+        """The model to learn from besides the data, if any."""
         return None
 
     def describe(self, done: Trained) -> str:
-        """What was trained, and where the adapter went."""
+        """What was trained, and whether the adapter was merged."""
         return super().describe(done) + f", rank {self.rank}" + self.where_
 
 
 def places(model: nn.Module, targets: str) -> tuple[list[str], list[str]]:
-    """Names of the linear layers, and of the fused parameters, that adapters go to."""
+    """Names of the linear layers, and of the fused parameters, that get adapters."""
     plain = loading.empty(model.config) if stored.is_quantized(model) else model  # type: ignore[arg-type]
     names, parameters = [], []
     for matrix in anatomy.read(plain).matrices:

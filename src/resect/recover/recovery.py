@@ -1,4 +1,4 @@
-"""A model directory to a tuned-back one, whole or not at all: what `resect recover` does."""
+"""What `resect recover` does: write a tuned copy of a model directory, whole or not at all."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ Notice = Callable[[str], None]
 
 
 def _tuner(step: Step, seed: int, adapter: bool) -> Recover:
-    """The method that a step names; `RequestError` where it tunes nothing or makes no adapter."""
+    """The method that a step names; raises `RequestError` where it does not train as requested."""
     if "data" not in methods.options(step.method):
-        raise RequestError(f"{step.method} does not tune back: give lora, finetune or distill.")
+        raise RequestError(f"{step.method} does not train: give lora, finetune or distill.")
     method = methods.make(step, seed)
     assert isinstance(method, Recover)
     if isinstance(method, Lora):
@@ -51,30 +51,30 @@ def recover_to(
     notice: Notice = lambda _: None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Write `ref` tuned back by `step` on `data` to `out`; what was done, as a dict.
+    """Write `ref`, tuned by `step` on `data`, to `out`; returns what was done, as a dict.
 
-    `asked` are tasks whose items may not be in the data. `adapter` keeps the adapter apart, for
-    peft. A run that was killed is gone on from when it is asked for again; its states lie beside
-    `out` until the result stands. Raises `RequestError` before anything is trained.
+    `asked` are tasks whose items must not be in the data. `adapter` writes the adapter alone, for
+    peft. A killed run continues when it is started again: its states are beside `out` until the
+    result is complete. Raises `RequestError` before anything is trained.
     """
     step = step.model_copy(update={"options": {**step.options, "data": data}})
     method = _tuner(step, seed, adapter)
     scratch.refuse_taken(out)
     scratch.sweep(out.parent)
     device = devices.named(device)
-    identity, empty = loading.identify(ref)
+    identity, empty = loading.identify(ref, device)
     method.fits(empty.model, [])
     for name in asked:
         method.apart_from(
             tasks.get(name, ref.trust_remote_code).items(Source(data_dir=data_dir)), name
         )
-    whole = loading.load(ref, devices.fitting(device, empty.model), notice)
-    method.prepare(whole.model, [], Context(None, whole.tokenizer, ref, notice))
+    loaded = loading.load(ref, devices.fitting(device, empty.model), notice)
+    method.prepare(loaded.model, [], Context(None, loaded.tokenizer, ref, notice))
     request = digest([identity.fingerprint, str(step), seed, adapter, *method.sources()])
     method.folder = out.parent / f".{out.name}.{request[3:13]}.training"
     method.progress = progress
-    with loading.threads(whole.model):
-        model, report = method.apply(whole.model, None)
+    with loading.threads(loaded.model):
+        model, report = method.apply(loaded.model, None)
     done = {
         "resect": version("resect"),
         "source": {"id": ref.id, "revision": ref.revision, "fingerprint": identity.fingerprint},
@@ -87,7 +87,7 @@ def recover_to(
             model.save_pretrained(folder)
         else:
             adapters.save(model, folder)
-        whole.tokenizer.save_pretrained(folder)
+        loaded.tokenizer.save_pretrained(folder)
         text = json.dumps(done, indent=2) + "\n"
         (folder / "resect.json").write_text(text, encoding="utf-8")
         if not adapter:

@@ -1,4 +1,4 @@
-"""One training run by transformers' Trainer: completion only, resumable, stopped early."""
+"""One training run with transformers' Trainer: completion only, resumable, early stopping."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 from torch.nn.functional import kl_div, log_softmax
-from torch.utils.data import Dataset
 from transformers import (
     EarlyStoppingCallback,
     PreTrainedModel,
@@ -29,18 +28,18 @@ from resect.methods.options import Above, Count, Seed, Share, Size, Whole
 from resect.recover.training_data import Row, collate
 
 _NO_ROOM = (
-    "training does not fit into memory: lower batch_size= (raise accumulation= for it) or "
+    "training does not fit into memory: lower batch_size= (and raise accumulation=), lower "
     "max_length=, or set checkpointing=true."
 )
-_WHOLE = "whole"  # marks a saved state that was written to its end
+_WHOLE = "whole"  # marks a saved state that was written completely
 
 
 @dataclass(eq=False)
 class Recipe:
-    """How it is trained. `batch_size` x `accumulation` rows make a step; `steps` 0: by `epochs`.
+    """Training options. `batch_size` x `accumulation` rows are one step; `steps` 0: by `epochs`.
 
-    `evaluations`: how often the held-out rows are asked (and the state is saved); `patience`: of
-    these without a better loss before it ends early, 0 for never.
+    `evaluations`: how often the held-out loss is computed (and the state saved); `patience`: after
+    how many of these without a better loss training stops, 0 for never.
     """
 
     lr: Above = 2e-4
@@ -57,7 +56,7 @@ class Recipe:
 
 
 class Progress(NamedTuple):
-    """Where a run stands: steps done of how many, and the last loss (None before the first)."""
+    """Progress of a run: steps done, steps in all, and the last loss (None before the first)."""
 
     done: int
     total: int
@@ -65,7 +64,7 @@ class Progress(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """How a run ended: steps, losses of the last training step and of the best held-out rows."""
+    """How a run ended: steps, last training loss, best held-out loss."""
 
     steps: int
     loss: float | None
@@ -74,7 +73,7 @@ class Trained(NamedTuple):
 
 
 class Teacher(NamedTuple):
-    """The model to learn from: KL at `temperature`, and `hard` of the loss of the completion."""
+    """The model to learn from: KL at `temperature`, and `hard` times the completion's own loss."""
 
     model: PreTrainedModel
     temperature: float
@@ -94,34 +93,34 @@ def train(
     after_step: Callable[[], None] | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Trained:
-    """Train in place; states are kept in `folder` and gone on from where there is one.
+    """Train in place; states are saved in `folder`, and training continues from the last one.
 
-    `dtype` is that of the products on a GPU, whatever the weights are held in. `after_step` is
-    called after every update. The model's config comes back as it was. A run that was killed and
-    taken up again ends with the same weights. Raises `RunError` where memory ends or the loss is
-    not a number.
+    `dtype` is the type of computation on a GPU, whatever the weights' own. `after_step` is called
+    after every update. The model's config is restored. A killed run that continues ends with the
+    same weights. Raises `RunError` where memory runs out or the loss is not a number.
     """
     a_step = recipe.batch_size * recipe.accumulation
     steps = recipe.steps or max(1, math.ceil(len(rows) * recipe.epochs / a_step))
     watched = bool(held_out)
-    watch = _Watch(after_step, progress)
-    callbacks: list[Any] = [watch]
+    watcher = _Watch(after_step, progress)
+    callbacks: list[Any] = [watcher]
     if watched and recipe.patience:
         callbacks.append(EarlyStoppingCallback(early_stopping_patience=recipe.patience))
     try:
-        with _quiet(), _as_it_was(model, recipe):
+        # the warnings are mostly about renamed options
+        with warnings.catch_warnings(action="ignore"), _restored_config(model, recipe):
             trainer = _Distilling(
                 teacher,
                 model=model,
                 args=_arguments(model, dtype, recipe, folder, steps, watched),
-                train_dataset=_Rows(rows),
-                eval_dataset=_Rows(held_out) if watched else None,
+                train_dataset=rows,
+                eval_dataset=held_out or None,
                 data_collator=lambda batch: collate(batch, pad),
                 callbacks=callbacks,
             )
-            trainer.remove_callback(PrinterCallback)  # stdout belongs to the result
-            own = trainer.model_accepts_loss_kwargs
-            trainer.model_accepts_loss_kwargs = teacher is None and own
+            trainer.remove_callback(PrinterCallback)  # stdout is for the result
+            accepts_loss_arguments = trainer.model_accepts_loss_kwargs
+            trainer.model_accepts_loss_kwargs = teacher is None and accepts_loss_arguments
             trainer.train(resume_from_checkpoint=_last(folder))
     except torch.OutOfMemoryError:
         raise RunError(_NO_ROOM) from None
@@ -129,24 +128,16 @@ def train(
         if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
             raise
         raise RunError(_NO_ROOM) from None
-    loss = watch.loss
+    loss = watcher.loss
     if loss is not None and not math.isfinite(loss):
-        raise RunError("the training loss is not a number: lower lr=, the result was not kept.")
+        raise RunError("the training loss is not a number, nothing was written: lower lr=.")
     done = trainer.state.global_step
     return Trained(done, loss, trainer.state.best_metric, done < steps)
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Without warnings: of option names of newer versions, mostly."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-@contextlib.contextmanager
-def _as_it_was(model: Any, recipe: Recipe) -> Iterator[None]:
-    """Trainer switches the cache of keys and values off for good: afterwards it is as before."""
+def _restored_config(model: Any, recipe: Recipe) -> Iterator[None]:
+    """Restore the config: Trainer switches the cache of keys and values off for good."""
     config, before = model.config, vars(model.config).get("use_cache")
     try:
         yield
@@ -161,15 +152,17 @@ def _as_it_was(model: Any, recipe: Recipe) -> Iterator[None]:
 
 
 class _OnePlace(TrainingArguments):
-    """Trainer moves a model to the first CUDA device, and copies it to all where there are
-    several: n times the batch, and masks of zeros that know one copy. This one stays at `place`.
+    """Arguments that keep the model on its device, `place`.
+
+    Trainer would move it to the first CUDA device, and copy it to all where there are several: n
+    times the batch, and masks of zeros for one copy only.
     """
 
     place: torch.device | None = None
 
     @property
     def device(self) -> torch.device:
-        """Where the model lies."""
+        """The model's device."""
         return self.place or super().device
 
     @property
@@ -177,19 +170,19 @@ class _OnePlace(TrainingArguments):
         """At most one."""
         return min(1, super().n_gpu)
 
-    def stay(self, place: torch.device) -> None:
+    def stay_on(self, place: torch.device) -> None:
         """Keep to `place`, and accelerate with it."""
         self.place = self.distributed_state.device = place
         if place.type == "cuda":
-            torch.cuda.set_device(place)  # the first one was made the current one
+            torch.cuda.set_device(place)  # Trainer made the first one current
 
 
 def _arguments(
     model: Any, dtype: torch.dtype, recipe: Recipe, folder: Path, steps: int, watched: bool
 ) -> TrainingArguments:
-    """The recipe in Trainer's words."""
-    every = max(1, math.ceil(steps / recipe.evaluations))
-    asked = _OnePlace(
+    """The recipe as Trainer's arguments."""
+    interval = max(1, math.ceil(steps / recipe.evaluations))
+    arguments = _OnePlace(
         output_dir=str(folder),
         max_steps=steps,
         per_device_train_batch_size=recipe.batch_size,
@@ -204,13 +197,13 @@ def _arguments(
         fp16=model.device.type == "cuda" and dtype == torch.float16,
         use_cpu=model.device.type == "cpu",
         eval_strategy="steps" if watched else "no",
-        eval_steps=every,
+        eval_steps=interval,
         prediction_loss_only=True,
         save_strategy="steps",
-        save_steps=every,
+        save_steps=interval,
         save_total_limit=2,
         load_best_model_at_end=watched,
-        logging_steps=max(1, every // 4),
+        logging_steps=max(1, interval // 4),
         report_to=[],
         disable_tqdm=True,
         dataloader_num_workers=0,
@@ -220,34 +213,23 @@ def _arguments(
         data_seed=recipe.seed,
         label_names=["labels"],
     )
-    asked.stay(model.device)
-    return asked
+    arguments.stay_on(model.device)
+    return arguments
 
 
 def _last(folder: Path) -> str | None:
-    """The last state in a folder that was written to its end; broken ones are taken away."""
-    found = []
+    """The last complete state in a folder; incomplete ones are deleted."""
+    states = []
     for place in folder.glob("checkpoint-*"):
         if (place / _WHOLE).is_file():
-            found.append(place)
+            states.append(place)
         else:
             shutil.rmtree(place)
-    return str(max(found, key=lambda p: int(p.name.rpartition("-")[2]))) if found else None
-
-
-class _Rows(Dataset[Row]):
-    def __init__(self, rows: list[Row]) -> None:
-        self.rows = rows
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, number: int) -> Row:
-        return self.rows[number]
+    return str(max(states, key=lambda p: int(p.name.rpartition("-")[2]))) if states else None
 
 
 class _Watch(TrainerCallback):
-    """Calls back after every step, tells progress, and marks saved states as whole."""
+    """Calls back after every step, reports progress, and marks saved states as complete."""
 
     def __init__(
         self, after_step: Callable[[], None] | None, progress: Callable[[Progress], None]
@@ -270,7 +252,7 @@ class _Watch(TrainerCallback):
 
 
 class _Distilling(Trainer):
-    """Trainer whose loss is the teacher's KL on the completion's tokens, where there is a teacher.
+    """Trainer whose loss, given a teacher, is the KL from it on the completion's tokens.
 
     T^2 KL(teacher || student) at temperature T (Hinton et al. 2015, arXiv:1503.02531).
     """
@@ -292,8 +274,8 @@ class _Distilling(Trainer):
         out = model(**inputs)
         plain = {k: v for k, v in inputs.items() if k != "labels"}
         with torch.no_grad():
-            theirs = self.teacher.model(**plain).logits
-        soft = distance(out.logits, theirs, inputs["labels"], self.teacher.temperature)
+            teacher_logits = self.teacher.model(**plain).logits
+        soft = distance(out.logits, teacher_logits, inputs["labels"], self.teacher.temperature)
         loss = (1 - self.teacher.hard) * soft + self.teacher.hard * out.loss
         return (loss, out) if return_outputs else loss
 
@@ -301,9 +283,11 @@ class _Distilling(Trainer):
 def distance(student: Tensor, teacher: Tensor, labels: Tensor, temperature: float) -> Tensor:
     """Mean T^2 KL(teacher || student) over the tokens to learn.
 
-    Logits (B, T, V) are of the next token, labels (B, T) of this one; -100 does not count.
+    Logits (B, T, V) are for the next token, labels (B, T) for this one; -100 does not count.
     """
     wanted = labels[:, 1:] != -100
-    ours = log_softmax(student[:, :-1][wanted].float() / temperature, -1)
-    theirs = log_softmax(teacher[:, :-1][wanted].float() / temperature, -1)
-    return temperature**2 * kl_div(ours, theirs, reduction="batchmean", log_target=True)
+    student_logp = log_softmax(student[:, :-1][wanted].float() / temperature, -1)
+    teacher_logp = log_softmax(teacher[:, :-1][wanted].float() / temperature, -1)
+    return temperature**2 * kl_div(
+        student_logp, teacher_logp, reduction="batchmean", log_target=True
+    )

@@ -1,4 +1,4 @@
-"""What a model is tuned back on: prompts and completions to learn, never the items it is asked."""
+"""Training data of recovery: prompts and completions to learn, never items of the tasks."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from resect.ask import tokenize as asked
+from resect.ask import tokenize
 from resect.errors import RequestError
 from resect.record import Item, digest
 from resect.tasks import hub, offline
 
-_SHORT = 20  # characters below which an equal question may be chance
+_SHORT = 20  # characters below which two questions may be equal by chance
 _PAIRS = (("prompt", "completion"), ("question", "answer"), ("instruction", "output"))
 
 
 class Example(NamedTuple):
-    """One example; `question` is what it asks, to be told from the items."""
+    """One example; `question` is compared with the questions of the tasks."""
 
     prompt: str
     completion: str
@@ -34,7 +34,7 @@ class Example(NamedTuple):
 
 
 class Source(NamedTuple):
-    """Which data: `name` is `clinic`, a .jsonl[.gz] file, or a hub set; columns, and how many."""
+    """Where examples come from: `name` is `clinic`, a .jsonl[.gz] file, or a hub dataset."""
 
     name: str
     question: str = ""
@@ -42,9 +42,9 @@ class Source(NamedTuple):
     limit: int | None = None
 
     def fingerprint(self) -> str:
-        """Hash of what was asked for and of a file's content, or of a hub set's commit.
+        """Hash of the request and of a file's content, or of a hub dataset's commit.
 
-        Raises `RequestError` for a file that is not there.
+        Raises `RequestError` for a missing file.
         """
         path = _file_of(self.name)
         if path:
@@ -58,21 +58,21 @@ class Source(NamedTuple):
         if self.name == "clinic":
             return list(islice(_clinic(), self.limit or 12_800))
         path = _file_of(self.name)
-        rows = _lines(path) if path else _hub(self.name)
-        found = list(islice(self._of(rows), self.limit))
-        if not found:
-            raise RequestError(f"training data {self.name} is empty: give a file with examples.")
-        return found
+        rows = _lines(path) if path else hub.rows(*hub.named(self.name), "train")
+        examples = list(islice(self._of(rows), self.limit))
+        if not examples:
+            raise RequestError(f"training data {self.name} has no examples: give other data.")
+        return examples
 
     def _of(self, rows: Iterable[Mapping[str, object]]) -> Iterator[Example]:
-        asked = ((self.question, self.answer),) if self.question and self.answer else _PAIRS
+        columns = ((self.question, self.answer),) if self.question and self.answer else _PAIRS
         for number, row in enumerate(rows, start=1):
-            pair = next((pair for pair in asked if pair[0] in row and pair[1] in row), None)
+            pair = next((pair for pair in columns if pair[0] in row and pair[1] in row), None)
             if pair is None:
-                wanted = " and ".join(asked[0]) if self.question else "question and answer"
+                wanted = " and ".join(columns[0]) if self.question else "question and answer"
                 raise RequestError(
-                    f"row {number} of {self.name} has no columns {wanted}, it has "
-                    f"{', '.join(sorted(row))}: name them with question= and answer=."
+                    f"row {number} of {self.name} lacks the columns {wanted}, it has "
+                    f"{', '.join(sorted(row))}: name the columns with question= and answer=."
                 )
             question, answer = str(row[pair[0]]).strip(), str(row[pair[1]]).strip()
             if question and answer:
@@ -96,7 +96,7 @@ def _file_of(name: str) -> Path | None:
     if path.is_file():
         return path
     if path.suffix or name.startswith((".", "/", "~")):
-        raise RequestError(f"there is no training file {name}: check data=.")
+        raise RequestError(f"there is no training file {name}: check the path.")
     return None
 
 
@@ -118,32 +118,30 @@ def _lines(path: Path) -> Iterator[Mapping[str, object]]:
         ) from None
 
 
-def _hub(name: str) -> Iterator[Mapping[str, object]]:
-    yield from hub.rows(*hub.named(name), "train")
-
-
-# ── apart from the items ────────────────────────────────────────────────────────────────────────
+# ── no task item may be learnt ──────────────────────────────────────────────────────────────────
 
 
 def refuse_overlap(examples: Sequence[Example], items: Iterable[Item], task: str) -> None:
-    """Raises `RequestError` where an item of `task` is among the examples, and says which.
+    """Raises `RequestError` where an item of `task` is among the examples, naming one.
 
-    Compared are whole prompts, and questions that are one item's only, by hash of their words.
+    Whole prompts, and questions that only one item has, are compared by hashes of their words.
     """
     items = list(items)
-    often = Counter(_hash(item.question) for item in items)
+    counts = Counter(_hash(item.question) for item in items)
     known = {}
     for item in items:
         known[_hash(item.prompt)] = item.id
-        asked = _hash(item.question)
-        if len(item.question) >= _SHORT and often[asked] == 1:
-            known[asked] = item.id
-    hit = [known[h] for e in examples for h in (_hash(e.prompt), _hash(e.question)) if h in known]
-    found = list(dict.fromkeys(hit))
-    if found:
+        question = _hash(item.question)
+        if len(item.question) >= _SHORT and counts[question] == 1:
+            known[question] = item.id
+    matches = [
+        known[h] for e in examples for h in (_hash(e.prompt), _hash(e.question)) if h in known
+    ]
+    hits = list(dict.fromkeys(matches))
+    if hits:
         raise RequestError(
-            f"{len(found)} items of {task} are in the training data, like {found[0]}: take them "
-            "out, or the model is asked what it was told."
+            f"{len(hits)} items of {task} are in the training data, like {hits[0]}: remove them, "
+            "or the model is tested on what it was trained on."
         )
 
 
@@ -156,7 +154,7 @@ def _hash(text: str) -> str:
 
 
 class Row(NamedTuple):
-    """Token ids (T,) and labels (T,): -100 where nothing is to be learnt (the prompt)."""
+    """Token ids (T,) and labels (T,): -100 where nothing is learnt (the prompt)."""
 
     ids: list[int]
     labels: list[int]
@@ -165,23 +163,23 @@ class Row(NamedTuple):
 def rows(
     examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase, max_length: int
 ) -> list[Row]:
-    """Completion-only rows, in the very ids that are asked; the end of text is learnt too.
+    """Completion-only rows, tokenized as the tasks are; the end of text is learnt, too.
 
-    Longer ones are cut on the right, and left out where nothing of the completion would be left.
+    Long rows are cut on the right, and dropped where nothing of the completion would remain.
     """
     end = [tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else []
-    start = asked.special_prefix(tokenizer)
+    start = tokenize.special_prefix(tokenizer)
     prompts, completions = [e.prompt for e in examples], [(e.completion,) for e in examples]
-    found = []
-    for ids, (completion,), _ in asked.split(tokenizer, prompts, completions):
+    encoded = []
+    for ids, (completion,), _ in tokenize.split(tokenizer, prompts, completions):
         prompt = [*start, *ids]
         if completion and len(prompt) < max_length:
             labels = [-100] * len(prompt) + [*completion, *end]
-            whole = [*prompt, *completion, *end]
-            found.append(Row(whole[:max_length], labels[:max_length]))
-    if not found:
-        raise RequestError(f"no example fits into {max_length} tokens: raise max_length.")
-    return found
+            ids = [*prompt, *completion, *end]
+            encoded.append(Row(ids[:max_length], labels[:max_length]))
+    if not encoded:
+        raise RequestError(f"no example fits into {max_length} tokens: raise max_length=.")
+    return encoded
 
 
 def split(all_rows: Sequence[Row], share: float, seed: int) -> tuple[list[Row], list[Row]]:

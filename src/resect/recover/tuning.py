@@ -1,4 +1,4 @@
-"""What the ways to tune back share: data, training, zeros counted before and after."""
+"""What the recovery methods share: data, training, zeros counted before and after."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from resect import anatomy
@@ -21,18 +22,18 @@ from resect.methods.step import Applied, Context, Method
 from resect.models import loading
 from resect.models.scratch import Scratch
 from resect.record import Item, StepReport
-from resect.recover import trainer as training
-from resect.recover import training_data as examples_of
+from resect.recover import trainer, training_data
 from resect.recover.trainer import Progress, Recipe, Teacher, Trained
 from resect.recover.training_data import Example
+from resect.recover.zeros import pruned
 
 
 @dataclass(eq=False)
 class Recover(Recipe, Method):
-    """Tune a model back on `data`: `clinic`, a .jsonl[.gz] file, or a hub set.
+    """Train a model on `data`: `clinic`, a .jsonl[.gz] file, or a hub dataset.
 
-    `question` and `answer` name its columns, `examples` how many of them (0: all), `max_length`
-    their tokens; `held_out` is the share that training is stopped by. The rest is its `Recipe`.
+    `question` and `answer` name columns, `examples` limits their number (0: all), `max_length`
+    their tokens; `held_out` is the share of examples for early stopping. See `Recipe` for the rest.
     """
 
     data: str = ""
@@ -43,7 +44,7 @@ class Recover(Recipe, Method):
     held_out: float = 0.02
 
     random = True
-    version = 2  # learns the tokens that are asked; all weights are trained in 32 bits
+    version = 2  # learns tokens as the tasks have them; all weights are trained in 32 bits
 
     def __post_init__(self) -> None:
         if not self.data:
@@ -51,11 +52,11 @@ class Recover(Recipe, Method):
         if not 0 <= self.held_out < 1:
             raise RequestError(f"held_out={self.held_out}: give a share of the examples in [0, 1).")
         if not (self.epochs > 0 or self.steps > 0):
-            raise RequestError("nothing to train: give epochs= or steps= above 0.")
-        self.source = examples_of.Source(
+            raise RequestError("there is nothing to train: give epochs= or steps= above 0.")
+        self.source = training_data.Source(
             str(self.data), self.question, self.answer, self.examples or None
         )
-        self.folder: Path | None = None  # where states are kept to be gone on from
+        self.folder: Path | None = None  # saved states, to continue from
         self.progress: Callable[[Progress], None] = lambda _: None
 
     @cached_property
@@ -68,33 +69,35 @@ class Recover(Recipe, Method):
         return (self.source.fingerprint(),)
 
     def apart_from(self, items: Sequence[Item], task: str) -> None:
-        """No item that is asked may be among the examples."""
-        examples_of.refuse_overlap(self.examples_, items, task)
+        """No item of a task may be among the examples."""
+        training_data.refuse_overlap(self.examples_, items, task)
 
     def prepare(self, model: PreTrainedModel, levels: Sequence[float], context: Context) -> None:
         """Tokenize the examples."""
         assert context.tokenizer is not None, "training needs a tokenizer"
         room = min(self.max_length, loading.positions(model) or self.max_length)
-        found = examples_of.rows(self.examples_, context.tokenizer, room)
-        self.rows_, self.held_ = examples_of.split(found, self.held_out, self.seed)
+        rows = training_data.rows(self.examples_, context.tokenizer, room)
+        self.rows_, self.held_ = training_data.split(rows, self.held_out, self.seed)
         if not self.rows_:
             raise RequestError(f"{self.data} leaves nothing to train on: lower held_out=.")
         self.pad_ = context.tokenizer.pad_token_id or 0
         self.context_ = context
 
     def apply(self, model: PreTrainedModel, level: float | None = None) -> Applied:
-        """Train, and put what was trained into the model."""
-        before = count_zeros(model)
+        """Train, and merge the result into the model."""
+        before = pruned(_weights(model))
         torch.manual_seed(self.seed)
         tuned, done = self.tune(model)
         tuned.requires_grad_(False)
         tuned.eval()
-        filled = max(0, before[0] - count_zeros(tuned)[0])
-        notes = (f"{filled} zeros were filled",) if filled else ()
-        targeted = before[1]
-        gone = count_zeros(tuned)[0]
-        scope = self.describe(done)
-        return Applied(tuned, StepReport(self.name, None, None, targeted, gone, scope, notes))
+        weights = _weights(tuned)
+        after = {name: zeros(weight) for name, weight in weights.items()}
+        # a matrix under an adapter that stays apart has another name, and is unchanged
+        filled = sum(max(0, count - after.get(name, count)) for name, count in before.items())
+        notes = (f"{filled} zeros are no longer zero",) if filled else ()
+        targeted = sum(m.weight().numel() for m in anatomy.read(_plain(tuned)).matrices)
+        total, scope = sum(after.values()), self.describe(done)
+        return Applied(tuned, StepReport(self.name, None, None, targeted, total, scope, notes))
 
     def tune(self, model: PreTrainedModel) -> tuple[Any, Trained]:
         """The tuned model, and how its training ended."""
@@ -107,9 +110,9 @@ class Recover(Recipe, Method):
         after_step: Callable[[], None] | None = None,
         dtype: torch.dtype | None = None,
     ) -> Trained:
-        """Run the recipe on a model in place; `dtype` of its products, the model's own if None."""
+        """Train a model in place, computing in `dtype` (the model's own if None)."""
         with self._place() as folder:
-            return training.train(
+            return trainer.train(
                 model, self.rows_, self.held_, self, folder, pad=self.pad_,
                 dtype=dtype or model.dtype,
                 teacher=teacher, after_step=after_step, progress=self.progress,
@@ -117,14 +120,14 @@ class Recover(Recipe, Method):
 
     def describe(self, done: Trained) -> str:
         """What was trained, in words."""
-        said = f"{done.steps} steps on {len(self.rows_)} examples of {self.data}"
-        said += f", loss {done.loss:.3f}" if done.loss is not None else ""
-        said += f", held out {done.held_out:.3f}" if done.held_out is not None else ""
-        return said + (", stopped early" if done.stopped_early else "")
+        text = f"{done.steps} steps on {len(self.rows_)} examples of {self.data}"
+        text += f", loss {done.loss:.3f}" if done.loss is not None else ""
+        text += f", held out {done.held_out:.3f}" if done.held_out is not None else ""
+        return text + (", stopped early" if done.stopped_early else "")
 
     @contextlib.contextmanager
     def _place(self) -> Iterator[Path]:
-        """Where states are kept; without a folder only as long as it runs."""
+        """The folder for saved states; a temporary one where none is set."""
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
             yield self.folder
@@ -133,11 +136,13 @@ class Recover(Recipe, Method):
             yield folder
 
 
-def count_zeros(model: PreTrainedModel) -> tuple[int, int]:
-    """Exact zeros in the targeted weights, and how many there are; packed ones count as none."""
+def _plain(model: PreTrainedModel) -> PreTrainedModel:
+    """A model with plain weights of the same shapes: itself, unless its own are packed."""
+    return loading.empty(model.config) if stored.is_quantized(model) else model
+
+
+def _weights(model: PreTrainedModel) -> dict[str, Tensor]:
+    """The targeted weights by name; none where they are packed."""
     if stored.is_quantized(model):
-        return 0, sum(
-            m.weight().numel() for m in anatomy.read(loading.empty(model.config)).matrices
-        )
-    weights = [matrix.weight() for matrix in anatomy.read(model).matrices]
-    return sum(zeros(weight) for weight in weights), sum(weight.numel() for weight in weights)
+        return {}
+    return {matrix.name: matrix.weight() for matrix in anatomy.read(model).matrices}

@@ -19,7 +19,7 @@ from resect.methods.step import Context, Method
 from resect.methods.validation import check, fits
 from resect.methods.weights.calibrated import Calibrated
 from resect.methods.weights.scored import Scored
-from resect.models import adapters, devices, loading, scratch
+from resect.models import adapters, compute_dtype, devices, loading, scratch
 from resect.models import checkpoint_files as checkpoint
 from resect.models.loading import Loaded
 from resect.record import StepReport
@@ -46,10 +46,9 @@ def compress_to(
     fit into memory. Raises `RequestError` before anything is written, and `RunError` if the
     written model would not load.
     """
-    asked = Asked.of(ref, recipe, calibration)
+    asked = Asked.of(ref, recipe, calibration, device)
     if not asked.parts:
         raise RequestError("no step is given: name one with --step, like magnitude:0.5.")
-    device = devices.named(device)
     place = Path(loading.where(ref))
     method = methods.make(recipe.steps[0], seed)
     with scratch.whole_folder(out) as folder:
@@ -83,10 +82,12 @@ class Asked(NamedTuple):
     empty: PreTrainedModel
 
     @classmethod
-    def of(cls, ref: ModelRef, recipe: Recipe, calibration: Calibration | None) -> Asked:
-        """Raises `RequestError` for a model or recipe that cannot be used."""
+    def of(
+        cls, ref: ModelRef, recipe: Recipe, calibration: Calibration | None, device: str = "auto"
+    ) -> Asked:
+        """Raises `RequestError` for a model or a recipe that cannot be had."""
         parts = check(recipe, calibration)
-        empty = loading.check(ref).model
+        empty = loading.check(ref, devices.named(device)).model
         fits(parts, recipe, empty)
         return cls(ref, recipe, calibration, parts, empty)
 
@@ -100,6 +101,7 @@ def compressed(
     context = Context.of(whole, asked.ref, text, notice, data_dir)
     with loading.threads(whole.model):
         model, reports = apply_all(whole.model, asked.recipe.steps, seed, context)
+    compute_dtype.narrow_(model)
     return Loaded(model, whole.tokenizer), reports
 
 
@@ -134,14 +136,22 @@ def _bytes(folder: Path) -> int | None:
 
 
 def shown(done: Mapping[str, Any]) -> str:
-    """What was done, as terminal lines: one for each step, and how much smaller the file is.
+    """What was done, as lines for a terminal: a line a step, and the size before and after.
 
-    Retraining makes no file smaller, so it has no line on the size.
+    Recovery changes no size and does not give one.
     """
     before, after = done["source"].get("bytes_on_disk"), done.get("bytes_on_disk")
     lines = [_step(report) for report in done["steps"]]
-    if before and after < 0.999 * before:
-        lines.append(f"the weights on disk are {1 - after / before:.1%} smaller: {after:,} bytes")
+    if before and after:
+        change = after / before - 1
+        change_in_words = f"{abs(change):.1%} {'larger' if change > 0 else 'smaller'}"
+        same = abs(change) < 0.0005
+        lines.append(
+            f"weights on disk: {before:,} bytes before, {after:,} bytes after "
+            f"({'the same size' if same else change_in_words})"
+        )
+    elif after:
+        lines.append(f"weights on disk: {after:,} bytes")
     return "\n".join(lines)
 
 

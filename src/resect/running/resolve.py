@@ -75,7 +75,7 @@ def resolve(study: Study, trust_remote_code: bool = False) -> Resolved:
     items, infos = _items(study, trust_remote_code)
     identities, places, tiny = {}, {}, {}
     for role, ref in study.models.items():
-        identities[role], loaded = loading.identify(ref)
+        identities[role], loaded = loading.identify(ref, device)
         places[role] = devices.fitting(device, loaded.model)
         tiny[role] = loading.is_tiny(loaded.model)
         for recipe in (r for r in study.recipes if r.applies_to(role)):

@@ -16,7 +16,7 @@ from transformers import PreTrainedModel
 
 from resect import methods
 from resect.ask import Asker, Budget
-from resect.ask.batch_check import departure
+from resect.ask.batch_check import batching_error
 from resect.errors import RunError
 from resect.methods.step import Context, Method
 from resect.models import loading
@@ -149,7 +149,7 @@ def _levels(
         cells = by_level[standing.level, standing.recipe]
         # before it is asked: packed weights may be laid out anew when they are first used
         yield Measured(gauge.read(cells[0].spec.state.id, standing))
-        odd = odd or [departure(standing.model)]
+        odd = odd or [batching_error(standing.model)]
         for cell in cells:
             if cell.info.name not in askers:
                 askers[cell.info.name] = asker(loaded, cell.info, cell.items, budget)

@@ -1,4 +1,4 @@
-"""Calibration text to windows of tokens: files, hub sets, a task's training texts, the clinic's.
+"""Windows of tokens from calibration text: a file, a hub dataset, a task's training texts, clinic.
 
 Legend: N windows, T tokens of each.
 """
@@ -32,50 +32,48 @@ class Tokens(NamedTuple):
 
 
 def tokens(
-    asked: Calibration,
+    calibration: Calibration,
     tokenizer: PreTrainedTokenizerBase,
     room: int,
     data_dir: Path | None = None,
 ) -> Tokens:
     """`nsamples` windows of `seqlen` tokens from the text, by seed.
 
-    Documents are joined with the end-of-text token, so that short ones count too. `seqlen` is
-    cut to what the model can read. Raises `RequestError` where the text is too short.
+    Documents are joined with the end-of-text token, so that short ones count, too. `seqlen` is at
+    most `room`, what the model can read. Raises `RequestError` where the text is too short.
     """
-    length = min(asked.seqlen, room)
+    window = min(calibration.seqlen, room)
     end = [tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else []
     stream: list[int] = []
-    for text in texts(asked.data, data_dir):
+    for text in texts(calibration.data, data_dir):
         stream += tokenizer(text, add_special_tokens=False).input_ids + end
-        if len(stream) > 64 * asked.nsamples * length:
+        if len(stream) > 64 * calibration.nsamples * window:
             break
-    if len(stream) < 2 * length:
+    if len(stream) < 2 * window:
         raise RequestError(
-            f"calibration text {asked.data} has {len(stream)} tokens, too few for windows of "
-            f"{length}: give more text, or a smaller --seqlen."
+            f"calibration text {calibration.data} has {len(stream)} tokens, too few for windows of "
+            f"{window}: give more text, or a smaller --seqlen."
         )
-    generator = torch.Generator().manual_seed(asked.seed)
-    starts = torch.randint(0, len(stream) - length, (asked.nsamples,), generator=generator)
-    whole = torch.tensor(stream)
-    ids = torch.stack([whole[start : start + length] for start in starts.tolist()])
+    generator = torch.Generator().manual_seed(calibration.seed)
+    starts = torch.randint(0, len(stream) - window, (calibration.nsamples,), generator=generator)
+    ids_of_text = torch.tensor(stream)
+    ids = torch.stack([ids_of_text[start : start + window] for start in starts.tolist()])
     return Tokens(ids)
 
 
-def name_of(asked: Calibration, data_dir: Path | None = None) -> str:
-    """Hash of what was asked for and of the content of a file or of a task's training texts; of a
-    hub set the commit.
-
-    Raises `RequestError` where they are not there.
+def name_of(calibration: Calibration, data_dir: Path | None = None) -> str:
+    """Hash of the request and of the content of a file or of a task's training texts; of a hub
+    dataset, of its commit. Raises `RequestError` where the text is missing.
     """
     content = hashlib.sha256()
-    for part in asked.data.split("|"):
+    for part in calibration.data.split("|"):
         path = _file_of(part)
         content.update(path.read_bytes() if path else b"")
         if path is None and part != "clinic" and not part.startswith(_TASK):
             content.update(hub.revision(*_on_hub(part)).encode())
         for text in texts(part, data_dir) if part.startswith(_TASK) else ():
             content.update(text.encode() + b"\0")
-    return digest([asked.model_dump(), content.hexdigest()])
+    return digest([calibration.model_dump(), content.hexdigest()])
 
 
 def _file_of(data: str) -> Path | None:
@@ -87,21 +85,21 @@ def _file_of(data: str) -> Path | None:
         return path
     if path.suffix or data.startswith((".", "/", "~")):
         raise RequestError(
-            f"there is no text file {data}: give one that is there, a name on the hub, or clinic."
+            f"there is no text file {data}: give another path, a hub dataset, or clinic."
         )
     return None
 
 
 def texts(data: str, data_dir: Path | None = None) -> Iterator[str]:
-    """Documents of a calibration source: `clinic`, a .txt or .jsonl[.gz] file, or a hub set
+    """Documents of a calibration source: `clinic`, a .txt or .jsonl[.gz] file, or a hub dataset
     (`name`, or `name:config`).
 
-    `task:NAME` are a task's own training texts, never what it asks; `data_dir` is where its files
-    lie. Several sources, joined by `|`, take turns until one of them ends.
+    `task:NAME` are a task's own training texts, never its items; `data_dir` has its offline files.
+    Several sources, joined by `|`, take turns until one of them ends.
     """
     if "|" in data:
-        parts = [texts(part, data_dir) for part in data.split("|")]
-        yield from chain.from_iterable(zip(*parts, strict=False))
+        sources = [texts(part, data_dir) for part in data.split("|")]
+        yield from chain.from_iterable(zip(*sources, strict=False))
         return
     path = _file_of(data)
     if data == "clinic":
@@ -116,13 +114,13 @@ def texts(data: str, data_dir: Path | None = None) -> Iterator[str]:
 
 
 def _on_hub(data: str) -> tuple[str, str | None]:
-    """Name and config of the hub set that a source names; `c4` is the one that papers take."""
+    """Name and config of the hub dataset that a source names; `c4` is the one that papers use."""
     return hub.named({"c4": "allenai/c4:en"}.get(data, data))
 
 
 def _document(row: Mapping[str, Any]) -> str:
-    """A row of a hub dataset: its column `text`, what its `messages` say, else all columns of text
-    one below the other.
+    """The text of a row of a hub dataset: its column `text`, its `messages`, else all columns of
+    text, joined by line breaks.
     """
     if "text" in row:
         return str(row["text"])
@@ -144,5 +142,5 @@ def _file(path: Path) -> Iterator[str]:
     except (OSError, ValueError, KeyError) as error:
         raise RequestError(
             f"calibration file {path} cannot be read ({type(error).__name__}): give plain text, "
-            "or JSON lines with a field text."
+            "or JSON lines with a field `text`."
         ) from None

@@ -1,7 +1,7 @@
-"""The one place that captures activations: blocks run one after another, their inputs summed.
+"""Capture of activations: blocks run one after another, and statistics of their inputs are summed.
 
-Blocks run on stored hidden states, so that memory holds one block's moments
-and the hidden states of the calibration text, whatever the model's depth.
+Blocks run on stored hidden states, so that memory holds one block's moments and the hidden states
+of the calibration text, whatever the model's depth.
 Legend: N sequences, T tokens of each, D hidden size, I inputs of a matrix.
 """
 
@@ -23,10 +23,10 @@ from resect.models.scratch import Scratch
 
 
 class Seen(NamedTuple):
-    """One sequence's way through a block.
+    """One sequence in one block.
 
-    `output` (1, T, D) of the block; of the modules that were watched, in their order, the
-    positional arguments that went in and what came out.
+    `output` (1, T, D) is the block's; `inputs` are the positional arguments of the watched modules,
+    in their order, and `outputs` their results.
     """
 
     output: Tensor
@@ -42,7 +42,7 @@ class Moments(NamedTuple):
 
 
 Statistic = Callable[[Tensor], Tensor]
-"""What is summed of some tokens' inputs (T, I): squares, their Gram matrix, or sizes."""
+"""What is summed over the inputs (T, I) of some tokens: squares, Gram matrix, or sizes."""
 
 
 def squares(x: Tensor) -> Tensor:
@@ -61,10 +61,10 @@ def sizes(x: Tensor) -> Tensor:
 
 
 class Turn:
-    """One block whose turn it is, and the hidden states (each 1, T, D) that come to it.
+    """One block, and its input: the hidden states (each 1, T, D).
 
-    `gather` runs the block on them for its moments; what is done to the block afterwards is seen
-    by the blocks after it.
+    `gather` runs the block for its moments; changes made to the block afterwards affect the inputs
+    of later blocks.
     """
 
     def __init__(
@@ -81,13 +81,13 @@ class Turn:
         self.outputs: list[Tensor] | None = None
 
     def gather(self) -> dict[str, Moments]:
-        """Moments of the block's sites, by site."""
+        """Moments of the block's wanted sites, by site."""
         with Capture(self.block, self.wanted, self.statistic) as capture:
             self.outputs = [_run(self.block.module, row, self.call) for row in self.hidden]
         return capture.moments
 
     def watch(self, modules: Sequence[nn.Module]) -> Iterator[Seen]:
-        """Run the block on every sequence and look at some modules in it, one sequence a time."""
+        """Run the block on one sequence after another, recording some of its modules."""
         outputs = []
         for row in self.hidden:
             inputs: dict[int, tuple[Any, ...]] = {}
@@ -100,12 +100,12 @@ class Turn:
                 for module in modules:
                     undo.callback(module.register_forward_hook(look).remove)
                 outputs.append(_run(self.block.module, row, self.call))
-            places = [id(module) for module in modules]
-            yield Seen(outputs[-1], [inputs[at] for at in places], [results[at] for at in places])
+            keys = [id(module) for module in modules]
+            yield Seen(outputs[-1], [inputs[key] for key in keys], [results[key] for key in keys])
         self.outputs = outputs
 
     def end(self, changed: bool) -> list[Tensor]:
-        """Hidden states after the block as it stands; one that was not `changed` runs only once."""
+        """Hidden states after the block; it runs again only if it was `changed`."""
         if self.outputs is None or changed:
             self.outputs = [_run(self.block.module, row, self.call) for row in self.hidden]
         return self.outputs
@@ -118,9 +118,9 @@ def blocks_in_turn(
     statistic: Statistic,
     changing: bool,
 ) -> Iterator[Turn]:
-    """The blocks in order, each with the hidden states that the blocks before it leave.
+    """The blocks in order, each with the hidden states after the blocks before it.
 
-    `changing` says that the caller prunes each block when it is its turn.
+    `changing` says that the caller prunes each block in its turn.
     """
     blocks = anatomy.read(model).blocks
     hidden, calls = _before_blocks(model, calibration.ids, blocks)
@@ -134,18 +134,18 @@ def blocks_in_turn(
 @torch.no_grad()
 def _run(block: nn.Module, hidden: Tensor, call: dict[str, Any]) -> Tensor:
     out = block(hidden, **call)
-    found: Tensor = out[0] if isinstance(out, tuple) else out
-    return found
+    output: Tensor = out[0] if isinstance(out, tuple) else out
+    return output
 
 
 @torch.no_grad()
 def _before_blocks(
     model: PreTrainedModel, ids: Tensor, blocks: list[Block]
 ) -> tuple[list[Tensor], list[dict[str, Any]]]:
-    """Hidden states (1, T, D) before the first block, and how the model calls each block.
+    """Hidden states (1, T, D) before the first block, and the keyword arguments of each block.
 
-    Blocks are replaced by recorders that pass their input on: what a model hands to a block
-    (masks, rotary positions; they differ between blocks where windows do) does not depend on it.
+    Blocks are replaced by recorders that return their input: the arguments (masks, rotary
+    positions; they differ between blocks where attention windows do) do not depend on it.
     """
     calls: list[dict[str, Any]] = []
     first: list[Tensor] = []
@@ -154,26 +154,29 @@ def _before_blocks(
 
             def record(hidden: Tensor, *rest: Any, number: int = number, **call: Any) -> Tensor:
                 if rest:
-                    raise RequestError("this model calls its blocks in a way that is not known.")
+                    raise RequestError(
+                        "this model passes positional arguments to its blocks: methods that need "
+                        "calibration text do not support it."
+                    )
                 if number == 0:
                     first.append(hidden)
                 if len(calls) <= number:
                     calls.append({**call, "past_key_values": None, "use_cache": False})
                 return hidden
 
-            undo.callback(_forward, block.module, vars(block.module).get("forward"))
+            undo.callback(_restore_forward, block.module, vars(block.module).get("forward"))
             block.module.forward = record
         for row in ids:
             model(row[None].to(model.device), use_cache=False)
     return first, calls
 
 
-def _forward(module: nn.Module, own: Callable[..., Any] | None) -> None:
-    """Give a module its `own` forward back (accelerate sets one), None for its class's."""
-    if own is None:
+def _restore_forward(module: nn.Module, forward: Callable[..., Any] | None) -> None:
+    """Restore a module's own `forward` (accelerate sets one); None restores its class's."""
+    if forward is None:
         del module.forward
     else:
-        module.forward = own
+        module.forward = forward
 
 
 class Capture:
@@ -207,7 +210,7 @@ class Capture:
         return hook
 
     def _experts(self, name: str) -> Callable[[nn.Module, tuple[Any, ...]], None]:
-        """Fused experts: each one's routed tokens, and the activation inside it."""
+        """Fused experts: the tokens routed to each, and the activation inside it."""
 
         def hook(module: Any, inputs: tuple[Any, ...]) -> None:
             hidden, routed = inputs[0].reshape(-1, inputs[0].shape[-1]), inputs[1]
@@ -233,27 +236,27 @@ class Capture:
 
 
 def inner(experts: Any, expert: int, hidden: Tensor) -> Tensor:
-    """What goes into one expert's down projection, for its tokens (S, D): (S, I)."""
+    """The input (S, I) of one expert's down projection for its tokens (S, D)."""
     name = "gate_up_proj" if getattr(experts, "has_gate", True) else "up_proj"
     weight = getattr(experts, name)[expert]
     out = hidden @ (weight if experts.is_transposed else weight.mT)
     if getattr(experts, "has_bias", False):
         out = out + getattr(experts, f"{name}_bias")[expert]
-    found: Tensor = experts._apply_gate(out) if name == "gate_up_proj" else experts.act_fn(out)
-    return found
+    result: Tensor = experts._apply_gate(out) if name == "gate_up_proj" else experts.act_fn(out)
+    return result
 
 
 class Spool:
-    """Moments of many blocks, on disk: memory holds one block's."""
+    """Moments of many blocks, on disk, so that memory holds one block's."""
 
     def __init__(self) -> None:
         self.folder = Scratch("moments")
 
     def put(self, name: str, moments: dict[str, Moments]) -> None:
-        """Keep a block's moments."""
+        """Store a block's moments."""
         torch.save({k: tuple(v) for k, v in moments.items()}, self.folder.path / name)
 
     def get(self, name: str) -> dict[str, Moments]:
-        """A block's moments, as they were put."""
-        found = torch.load(self.folder.path / name, weights_only=True)
-        return {k: Moments(*v) for k, v in found.items()}
+        """A block's moments, as they were stored."""
+        stored = torch.load(self.folder.path / name, weights_only=True)
+        return {k: Moments(*v) for k, v in stored.items()}

@@ -1,1 +1,1 @@
-"""Methods that store weights in fewer bits, or take a checkpoint somebody else compressed."""
+"""Methods that store weights in fewer bits, or load a checkpoint that somebody else compressed."""

@@ -1,4 +1,4 @@
-"""A checkpoint as a step: somebody else's compressed model, judged against the one it came from."""
+"""A checkpoint as a step: somebody else's compressed model, compared with the one it came from."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from resect.spec import ModelRef
 
 
 class Checkpoint(Method):
-    """`checkpoint:ID` puts the model `id` (a directory or hub id) in the place of the one asked.
+    """`checkpoint:ID` replaces the model by the model `id` (a directory or hub id).
 
-    Its tokenizer must be the model's own, so that both are asked the same ids.
+    Both must have the same tokenizer, so that they are asked the same token ids.
     """
 
     name = "checkpoint"
@@ -35,8 +35,8 @@ class Checkpoint(Method):
         self.ref = ModelRef.of(role="checkpoint", id=str(id), revision=revision, dtype=dtype)
 
     @cached_property
-    def found_(self) -> tuple[Identity, loading.Loaded]:
-        """What the reference points at; raises `RequestError` where nothing can be loaded."""
+    def identified_(self) -> tuple[Identity, loading.Loaded]:
+        """The referenced model; raises `RequestError` where it cannot be loaded."""
         return loading.identify(self.ref)
 
     @property
@@ -46,31 +46,34 @@ class Checkpoint(Method):
 
     def sources(self, data_dir: Path | None = None) -> tuple[str, ...]:
         """The fingerprint of its weights."""
-        return (self.found_[0].fingerprint,)
+        return (self.identified_[0].fingerprint,)
 
     def replaced(self, model: PreTrainedModel) -> PreTrainedModel:
-        """The model of the reference, without its data."""
-        return self.found_[1].model
+        """The referenced model, without its data."""
+        return self.identified_[1].model
 
     def prepare(self, model: PreTrainedModel, levels: Sequence[float], context: Context) -> None:
-        """Compare the tokenizers, and say so where its card names another parent."""
+        """Compare the tokenizers; a notice where the card names another parent."""
         self.notice_ = context.notice
-        identity, loaded = self.found_
-        own = context.tokenizer
-        if own is not None and loaded.tokenizer.get_vocab() != own.get_vocab():
-            raise RequestError(f"{self.ref.id} has another tokenizer than the model it is for.")
+        identity, loaded = self.identified_
+        tokenizer = context.tokenizer
+        if tokenizer is not None and loaded.tokenizer.get_vocab() != tokenizer.get_vocab():
+            raise RequestError(
+                f"{self.ref.id} has another tokenizer than the model that it replaces: give a "
+                "checkpoint made from that model."
+            )
         source = context.source
         if source and identity.parent and identity.parent.rpartition("/")[2] != source.name:
             context.notice(f"{self.ref.id} names {identity.parent} as its base, not {source.id}.")
 
     def apply(self, model: PreTrainedModel, level: float | None = None) -> Applied:
-        """Load it where the model is."""
+        """Load it onto the model's device."""
         loaded = loading.load(self.ref, devices.of(model), self.notice_)
         plain = loading.empty(loaded.model.config)
         matrices = anatomy.read(plain).matrices
-        held = (stored.values(loaded.model, matrix) for matrix in matrices)  # one at a time
-        gone = sum(zeros(values) for values in held if values is not None)
+        tensors = (stored.values(loaded.model, matrix) for matrix in matrices)  # one at a time
+        zero_count = sum(zeros(values) for values in tensors if values is not None)
         targeted = sum(m.weight().numel() for m in matrices)
         scope = f"{len(matrices)} matrices of {self.ref.id}"
-        report = StepReport(self.name, None, None, targeted, gone, scope, physical=True)
+        report = StepReport(self.name, None, None, targeted, zero_count, scope, physical=True)
         return Applied(loaded.model, report)

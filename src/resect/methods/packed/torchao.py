@@ -13,7 +13,7 @@ from resect.methods.packed.quantized import Quantized
 
 
 class Int8(Quantized):
-    """Rows of int8 with a scale each (`Int8WeightOnlyConfig`)."""
+    """int8 with one scale per row (`Int8WeightOnlyConfig`)."""
 
     name = "torchao-int8"
     library = "torchao"
@@ -27,7 +27,7 @@ class Int8(Quantized):
 
 
 class Int4(Quantized):
-    """Groups of int4 with a scale each (`Int4WeightOnlyConfig`), where the machine has kernels."""
+    """int4 with one scale per group (`Int4WeightOnlyConfig`), where the machine has kernels."""
 
     name = "torchao-int4"
     library = "torchao"
@@ -35,20 +35,22 @@ class Int4(Quantized):
 
     def __init__(self, group_size: int = 128) -> None:
         if group_size not in (32, 64, 128, 256):
-            raise RequestError(f"group_size={group_size}: torchao takes 32, 64, 128 or 256.")
+            raise RequestError(
+                f"torchao-int4 cannot take group_size={group_size}: give 32, 64, 128 or 256."
+            )
         self.group_size = group_size
 
     def config(self, model: PreTrainedModel) -> Any:
-        """Weights only; tried on one small matrix first, since kernels depend on the machine."""
+        """Weights only; tried on a small matrix first, since kernels depend on the machine."""
         from torchao.quantization import Int4WeightOnlyConfig, quantize_
 
-        found = Int4WeightOnlyConfig(group_size=self.group_size)
+        config = Int4WeightOnlyConfig(group_size=self.group_size)
         device = "cpu" if model.device.type == "meta" else model.device
         probe = nn.Sequential(nn.Linear(256, 256, bias=False, dtype=torch.bfloat16, device=device))
         try:
-            quantize_(probe, found)
+            quantize_(probe, config)
         except Exception as error:  # a missing kernel package, an unknown card
             raise RequestError(
-                f"torchao-int4 cannot be had on this machine ({error}): use bnb-nf4."
+                f"torchao-int4 does not work on this machine ({error}): use bnb-nf4."
             ) from None
-        return TorchAoConfig(found)
+        return TorchAoConfig(config)

@@ -1,13 +1,14 @@
-"""What criteria that look at activations share: second moments of every matrix's input.
+"""What criteria that use activations share: second moments of every matrix's input.
 
-`inputs=pruned` gathers a block's moments behind the blocks pruned before it, as the papers do: one
-pass over the calibration text at every level. `inputs=dense` gathers all once, from the intact
-model, for all levels.
+`inputs=pruned` captures a block's inputs after the blocks before it were pruned, as the papers do:
+one pass over the calibration text per level. `inputs=dense` captures all inputs once, from the
+intact model, for all levels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -16,29 +17,30 @@ from transformers import PreTrainedModel
 from resect import anatomy
 from resect.anatomy import Block, Matrix
 from resect.errors import RequestError, RunError, unknown
-from resect.methods.calibration.capture import Moments, Spool, Statistic, blocks_in_turn, squares
+from resect.methods.calibration.capture import Moments, Spool, blocks_in_turn, squares
 from resect.methods.step import Applied, Context
-from resect.methods.targets import Targets
 from resect.methods.weights.scored import Scored
 
 
+@dataclass(eq=False)
 class Calibrated(Scored):
-    """A method whose score needs `Moments` of every input: its `statistic`."""
+    """A method whose score needs `Moments` of every input: sums of its `statistic`."""
+
+    inputs: str = "pruned"
 
     calibrated = True
-    statistic: Statistic = staticmethod(squares)
+    statistic = staticmethod(squares)
 
-    def __init__(self, scope: str, pattern: str | None, targets: Targets, inputs: str) -> None:
-        super().__init__(scope, pattern, targets)
-        if inputs not in ("pruned", "dense"):
-            raise unknown("inputs", str(inputs), ("pruned", "dense"))
-        self.inputs = inputs
-        self.nested = inputs == "dense" and self.nested
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.inputs not in ("pruned", "dense"):
+            raise unknown("inputs", self.inputs, ("pruned", "dense"))
+        self.nested = self.inputs == "dense" and self.nested
 
     def prepare(self, model: PreTrainedModel, levels: Sequence[float], context: Context) -> None:
-        """Dense: gather every block's moments once. Pruned: only remember the text."""
+        """Dense: capture every block's moments once. Pruned: only store the text."""
         if context.text is None:
-            raise RequestError(f"{self.name} needs calibration text: give --calibration.")
+            raise RequestError(f"{self.name} needs calibration text: name one with --calibration.")
         self.text_ = context.text
         if self.inputs == "dense":
             self.spool_ = Spool()
@@ -51,14 +53,14 @@ class Calibrated(Scored):
     def apply(self, model: PreTrainedModel, level: float | None) -> Applied:
         """Prune block by block, in place."""
         level = self.dose(level)
-        self.targets.of(model)  # says so where nothing matches
+        self.targets.of(model)  # raises where nothing matches
         notes: list[str] = []
         for block, moments in self._moments(model):
             for matrix in block.matrices:
                 if self.targets.wants(matrix.name):
                     note = self.prune(matrix, _finite(moments.get(matrix.site), matrix), level)
                     notes += [note] if note else []
-            moments.clear()  # before the next block's are gathered
+            moments.clear()  # before the next block's are captured
         return Applied(model, self.report(model, level, tuple(notes)))
 
     def _moments(self, model: PreTrainedModel) -> Iterator[tuple[Block, dict[str, Moments]]]:
@@ -71,7 +73,7 @@ class Calibrated(Scored):
             yield turn.block, turn.gather()
 
     def prune(self, matrix: Matrix, moments: Moments | None, level: float) -> str | None:
-        """Zero one matrix in place; a sentence where something had to be done otherwise."""
+        """Zero one matrix in place; a sentence where it could not be scored by activations."""
         note = None
         if moments is None:  # an expert that no calibration token was routed to
             note = f"no calibration token reached {matrix.name}: pruned by magnitude"
@@ -80,15 +82,15 @@ class Calibrated(Scored):
         return note
 
     def score_with(self, weight: Tensor, moments: Moments | None) -> Tensor:
-        """Scores (O, I), not negative, fp32; by magnitude where there are no moments."""
+        """Scores (O, I), not negative, fp32; by magnitude alone where there are no moments."""
         raise NotImplementedError
 
 
 def _finite(moments: Moments | None, matrix: Matrix) -> Moments | None:
-    """The moments, if they can be compared: a NaN would rank above every weight."""
+    """The moments; raises `RunError` where they are not finite, as a NaN ranks above everything."""
     if moments is not None and not bool(moments.total.isfinite().all()):
         raise RunError(
-            f"the activations that come to {matrix.name} are not finite: load the model in "
-            "bfloat16 or float32, or give other calibration text."
+            f"the inputs of {matrix.name} are not finite on the calibration text: use "
+            "--dtype bfloat16 or float32, or another text."
         )
     return moments

@@ -7,6 +7,7 @@ the whole model (`scope=global`); or N of every M neighbours are kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -14,26 +15,21 @@ from transformers import PreTrainedModel
 from resect.anatomy import Matrix
 from resect.methods.masks import Cut, Cutting, cuts, removed
 from resect.methods.step import Context
-from resect.methods.targets import Targets
 from resect.methods.weights.scored import Scored
 
 
+@dataclass(eq=False)
 class Magnitude(Scored):
-    """One histogram a matrix (`layer`), or one for the model (`global`), serves all levels."""
+    """One histogram per matrix (`layer`), or one for the model (`global`), serves all levels."""
+
+    lm_head: bool = False
+    embeddings: bool = False
 
     name = "magnitude"
     scopes = ("layer", "row", "global")
 
-    def __init__(
-        self,
-        scope: str = "layer",
-        pattern: str | None = None,
-        include: str = "*",
-        exclude: str = "",
-        lm_head: bool = False,
-        embeddings: bool = False,
-    ) -> None:
-        super().__init__(scope, pattern, Targets(include, exclude, lm_head, embeddings))
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self.cuts_: dict[tuple[str, float], Cut] = {}
 
     def prepare(self, model: PreTrainedModel, levels: Sequence[float], context: Context) -> None:
@@ -50,8 +46,8 @@ class Magnitude(Scored):
     ) -> None:
         total = sum(m.weight().numel() for m in matrices())
         counts = [removed(total, level) for level in levels]
-        found = cuts(lambda: (m.weight() for m in matrices()), counts)
-        self.cuts_.update({(name, lv): cut for lv, cut in zip(levels, found, strict=True)})
+        learned = cuts(lambda: (m.weight() for m in matrices()), counts)
+        self.cuts_.update({(name, lv): cut for lv, cut in zip(levels, learned, strict=True)})
 
     def begin(self, matrices: Callable[[], Iterable[Matrix]], level: float) -> None:
         """The cut of the whole model, if that is the scope."""
@@ -66,23 +62,23 @@ class Magnitude(Scored):
         return matrix.weight().float().abs()
 
     def zero_(self, matrix: Matrix, level: float) -> None:
-        """Zero what the cut removes: the matrix's own, or the whole model's."""
+        """Zero what the cut of the matrix, or of the whole model, removes."""
         if self.pattern is not None or self.scope == "row":
             super().zero_(matrix, level)
         else:
             self._cutting(matrix, level).zero_(matrix.weight())
 
-    def left(self, matrix: Matrix, level: float) -> Iterator[Tensor]:
+    def remaining(self, matrix: Matrix, level: float) -> Iterator[Tensor]:
         """As `zero_`, without a copy of the matrix."""
         if self.pattern is not None or self.scope == "row":
-            yield from super().left(matrix, level)
+            yield from super().remaining(matrix, level)
         else:
-            yield from self._cutting(matrix, level).left(matrix.weight())
+            yield from self._cutting(matrix, level).remaining(matrix.weight())
 
     def notes(self, level: float) -> tuple[str, ...]:
-        """That some of the weights are not numbers, which the cut saw on its way."""
-        found = sum(cut.broken for (_, at), cut in self.cuts_.items() if at == level)
-        return (f"targeted weights that are not numbers: {found:,}",) if found else ()
+        """How many of the weights are not numbers, where some are not."""
+        broken = sum(cut.broken for (_, at), cut in self.cuts_.items() if at == level)
+        return (f"targeted weights that are not numbers: {broken:,}",) if broken else ()
 
     def _cutting(self, matrix: Matrix, level: float) -> Cutting:
         if self.shared_ is not None:

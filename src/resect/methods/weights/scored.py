@@ -1,11 +1,13 @@
 """What all score-based pruning shares: a score for every weight, an exact mask, zeros in place.
 
-A method's own file holds only its score. Legend: O out, I in.
+A method's own file has only its options and its score. Legend: O out, I in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -26,33 +28,40 @@ from resect.methods.targets import Targets
 from resect.record import StepReport
 
 
+@dataclass(eq=False)
 class Scored(Method):
     """Zero the weights with the lowest `score`, compared within `scope`.
 
-    `scope`: `layer` compares a matrix's weights with each other, `row` those of one output.
-    `pattern`: N:M, N of every M neighbours along the input are kept; it fixes the level.
+    `scope`: `layer` compares the weights of a matrix with each other, `row` those of one output.
+    `pattern`: N:M, N of every M neighbours along the input stay; it fixes the level. `include` and
+    `exclude`, and `lm_head` and `embeddings` where a method has them, are those of `Targets`.
     """
 
-    scopes: tuple[str, ...] = ("layer", "row")
+    scope: str = "layer"
+    pattern: str | None = None
+    include: str = "*"
+    exclude: str = ""
+
+    lm_head = embeddings = False
+    scopes: ClassVar[tuple[str, ...]] = ("layer", "row")
     nested = True
 
-    def __init__(self, scope: str, pattern: str | None, targets: Targets) -> None:
-        if scope not in self.scopes:
-            raise unknown("scope", str(scope), self.scopes)
-        self.scope = scope
-        self.pattern = None if pattern is None else Pattern.parse(pattern)
-        self.targets = targets
-        self.fixed = None if self.pattern is None else self.pattern.level
+    def __post_init__(self) -> None:
+        if self.scope not in self.scopes:
+            raise unknown("scope", self.scope, self.scopes)
+        self.n_of_m = None if self.pattern is None else Pattern.parse(self.pattern)
+        self.fixed = None if self.n_of_m is None else self.n_of_m.level
+        self.targets = Targets(self.include, self.exclude, self.lm_head, self.embeddings)
 
     def fits(self, model: PreTrainedModel, levels: Sequence[float]) -> None:
         """Something must be targeted, in rows that a pattern divides."""
         super().fits(model, levels)
         for matrix in self.targets.of(model):
-            if self.pattern is not None:
-                self.pattern.check(matrix.weight().shape[1], matrix.name)
+            if self.n_of_m is not None:
+                self.n_of_m.check(matrix.weight().shape[1], matrix.name)
 
     def begin(self, matrices: Callable[[], Iterable[Matrix]], level: float) -> None:
-        """What one level needs to know of all matrices together; may read them more than once."""
+        """Compute what one level needs from all matrices; may read them more than once."""
 
     def score(self, matrix: Matrix) -> Tensor:
         """Scores (O, I), not negative, fp32; a weight that is zero has score 0."""
@@ -62,10 +71,10 @@ class Scored(Method):
         """Zero one matrix in place."""
         matrix.weight().masked_fill_(self.mask(self.score(matrix), level), 0)
 
-    def left(self, matrix: Matrix, level: float) -> Iterator[Tensor]:
+    def remaining(self, matrix: Matrix, level: float) -> Iterator[Tensor]:
         """What `zero_` would leave, the last piece first; the matrix itself is only read.
 
-        A piece holds while the next is made.
+        A piece is valid while the next is made.
         """
         yield matrix.weight().masked_fill(self.mask(self.score(matrix), level), 0)
 
@@ -83,11 +92,11 @@ class Scored(Method):
         return Applied(model, self.report(model, level, self.notes(level)))
 
     def notes(self, level: float) -> tuple[str, ...]:
-        """What was found on the way to this level that a reader must know."""
+        """Sentences about this level that a reader must know."""
         return ()
 
     def dose(self, level: float | None) -> float:
-        """The level to apply: the one asked, or the one the pattern fixes."""
+        """The level to apply: the requested one, or the one that the pattern fixes."""
         if self.fixed is not None:
             return self.fixed
         if level is None:
@@ -95,9 +104,9 @@ class Scored(Method):
         return level
 
     def mask(self, score: Tensor, level: float) -> Tensor:
-        """Mask (O, I), true where a weight goes."""
-        if self.pattern is not None:
-            return all_but_n_of_m(score, *self.pattern)
+        """Mask (O, I), true where a weight is removed."""
+        if self.n_of_m is not None:
+            return all_but_n_of_m(score, *self.n_of_m)
         if self.scope == "row":
             return lowest_in_rows(score, removed(score.shape[1], level))
         return lowest(score, removed(score.numel(), level))
@@ -105,14 +114,15 @@ class Scored(Method):
     def report(
         self, model: PreTrainedModel, level: float, notes: tuple[str, ...] = ()
     ) -> StepReport:
-        """Zeros as they stand in the targeted weights."""
+        """The report, with the zeros counted in the targeted weights."""
         matrices = self.targets.of(model)
         targeted = sum(m.weight().numel() for m in matrices)
-        gone = sum(zeros(m.weight()) for m in matrices)
+        zero_count = sum(zeros(m.weight()) for m in matrices)
         scope = self.describe(len(matrices))
-        return StepReport(self.name, level, gone / targeted, targeted, gone, scope, notes)
+        return StepReport(
+            self.name, level, zero_count / targeted, targeted, zero_count, scope, notes
+        )
 
     def describe(self, count: int) -> str:
         """What was targeted and compared, in words."""
-        group = f"{self.pattern.keep}:{self.pattern.of}" if self.pattern else self.scope
-        return f"{count} {self.targets}, compared by {group}"
+        return f"{count} {self.targets}, compared by {self.pattern or self.scope}"

@@ -1,4 +1,4 @@
-"""SparseGPT: prune column blocks and update the weights behind them to make up for it.
+"""SparseGPT: prune blocks of columns, and update the columns after them to make up for it.
 
 H = 2/n X^T X with damping; mask by W^2 / diag(H^-1)^2 within a block of columns; the error of a
 pruned column is carried to the columns after it (Frantar & Alistarh 2023, arXiv:2301.00774,
@@ -6,6 +6,9 @@ algorithm 1; formulas as in the authors' code). Legend: O out, I in, B columns o
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -15,12 +18,16 @@ from resect.errors import RunError
 from resect.methods.calibration.capture import Moments, gram
 from resect.methods.masks import Pattern, all_but_n_of_m, lowest, removed
 from resect.methods.options import Size, Whole
-from resect.methods.targets import Targets
 from resect.methods.weights.calibrated import Calibrated
 
 
+@dataclass(eq=False)
 class SparseGpt(Calibrated):
     """`damp` times the mean of diag(H) is added to it; `block` columns share a threshold."""
+
+    scope: ClassVar[str] = "block"  # type: ignore[misc]  # no option: a block of columns
+    damp: Size = 0.01
+    block: Whole = 128
 
     name = "sparsegpt"
     scopes = ("block",)
@@ -28,20 +35,8 @@ class SparseGpt(Calibrated):
     statistic = staticmethod(gram)
     version = 2
 
-    def __init__(
-        self,
-        pattern: str | None = None,
-        include: str = "*",
-        exclude: str = "",
-        inputs: str = "pruned",
-        damp: Size = 0.01,
-        block: Whole = 128,
-    ) -> None:
-        super().__init__("block", pattern, Targets(include, exclude), inputs)
-        self.damp, self.block = damp, block
-
     def prune(self, matrix: Matrix, moments: Moments | None, level: float) -> str | None:
-        """Update one matrix in place. A Hessian that cannot be factored is a degraded cell."""
+        """Prune and update one matrix in place; a sentence where that needed more damping."""
         weight = matrix.weight()
         note = None
         if moments is None:
@@ -52,17 +47,17 @@ class SparseGpt(Calibrated):
         damp = self.damp
         while True:
             try:
-                found = sparsegpt(weight, second, level, self.pattern, damp, self.block)
+                pruned = sparsegpt(weight, second, level, self.n_of_m, damp, self.block)
                 break
             except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
                 damp = max(10 * damp, 1e-4)
                 note = f"Hessian of {matrix.name} not positive definite: damped by {damp:g}"
                 if damp > 10:
                     raise RunError(
-                        f"the Hessian of {matrix.name} cannot be factored: give other "
+                        f"the Hessian of {matrix.name} cannot be factored: use another "
                         "calibration text, or leave the matrix out with exclude=."
                     ) from None
-        weight.copy_(found)
+        weight.copy_(pruned)
         return note
 
 
@@ -77,8 +72,8 @@ def sparsegpt(
     """The pruned and updated weight (O, I), in the type of `weight`.
 
     `second` (I, I) is the summed X^T X; its scale cancels. Raises `LinAlgError` where the damped
-    matrix has no Cholesky factor. Weights of inputs that are always zero go first, but no more
-    than are due (the authors' code zeroes them all): what stays of them is as it was.
+    matrix has no Cholesky factor. Weights of inputs that are always zero are removed first, but no
+    more than the level asks for (the authors' code zeroes all); the others stay as they were.
     """
     w = weight.float().clone()
     inverse, dead = inverse_factor(second.to(w), damp)
@@ -92,21 +87,21 @@ def sparsegpt(
         w1, factor = w[:, start:end].clone(), inverse[start:end, start:end]
         mask = torch.zeros_like(w1, dtype=torch.bool)
         if pattern is None:
-            # Counts are exact over the matrix: every block takes what is due up to its end.
+            # Counts are exact over the matrix: each block removes what is due up to its end.
             due = removed(w.shape[0] * end, level)
             mask = lowest(w1**2 / factor.diagonal() ** 2, due - done)
             done = due
         errors = torch.zeros_like(w1)
         for column in range(end - start):
             if pattern is not None and column % pattern.of == 0:
-                there = slice(column, column + pattern.of)
-                score = w1[:, there] ** 2 / factor.diagonal()[there] ** 2
-                mask[:, there] = all_but_n_of_m(score, *pattern)
+                group = slice(column, column + pattern.of)
+                score = w1[:, group] ** 2 / factor.diagonal()[group] ** 2
+                mask[:, group] = all_but_n_of_m(score, *pattern)
             value = w1[:, column]
-            kept = value.masked_fill(mask[:, column], 0)
-            error = (value - kept) / factor[column, column]
+            masked = value.masked_fill(mask[:, column], 0)
+            error = (value - masked) / factor[column, column]
             w1[:, column:] -= error[:, None] * factor[column, column:]
-            w1[:, column] = kept
+            w1[:, column] = masked
             errors[:, column] = error
         w1[:, dead[start:end]] = weight[:, start:end][:, dead[start:end]].float()
         w[:, start:end] = w1.masked_fill(mask, 0)

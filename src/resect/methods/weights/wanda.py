@@ -5,27 +5,21 @@ S_ij = |W_ij| * ||X_j||_2 (Sun et al. 2023, arXiv:2306.11695, eq. 1); N:M along 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from torch import Tensor
 
 from resect.methods.calibration.capture import Moments
-from resect.methods.targets import Targets
 from resect.methods.weights.calibrated import Calibrated
 
 
+@dataclass(eq=False)
 class Wanda(Calibrated):
-    """Row-wise by default, as in the paper."""
+    """Compared within rows by default, as in the paper."""
+
+    scope: str = "row"
 
     name = "wanda"
-
-    def __init__(
-        self,
-        scope: str = "row",
-        pattern: str | None = None,
-        include: str = "*",
-        exclude: str = "",
-        inputs: str = "pruned",
-    ) -> None:
-        super().__init__(scope, pattern, Targets(include, exclude), inputs)
 
     def score_with(self, weight: Tensor, moments: Moments | None) -> Tensor:
         """|W| times the root of the summed squares of each input."""

@@ -1,4 +1,4 @@
-"""Energy counters: the GPU's own (NVML), or the processor's (RAPL) where it may be read."""
+"""Energy counters: the GPU's own (NVML), or the processor's (RAPL) where it is readable."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ Counter = Callable[[], float]
 
 
 def counter(devices: Sequence[torch.device]) -> Counter | None:
-    """The counters of some devices together, None where one has none to read.
+    """The sum of the counters of some devices, None where one has no readable counter.
 
-    The processor's counts everything that runs on it, other programs too.
+    The processor's counter includes all other programs on it.
     """
-    counters = [_nvml(device) if device.type == "cuda" else _rapl() for device in devices]
+    return _sum([_nvml(device) if device.type == "cuda" else _rapl() for device in devices])
+
+
+def _sum(counters: list[Counter | None]) -> Counter | None:
     readable = [read for read in counters if read is not None]
-    if len(readable) < len(counters):
+    if not readable or len(readable) < len(counters):
         return None
     return lambda: sum(read() for read in readable)
 
@@ -38,12 +41,8 @@ def _nvml(device: torch.device) -> Counter | None:
 
 
 def _rapl() -> Counter | None:
-    """Sum of the packages' counters; they wrap around, so each keeps what it has seen."""
-    counters = [_wrapping(place) for place in sorted(_RAPL.glob("intel-rapl:?"))]
-    readable = [read for read in counters if read is not None]
-    if not readable:
-        return None
-    return lambda: sum(read() for read in readable)
+    """Sum of the counters of all packages; they wrap around, so each keeps its own total."""
+    return _sum([_wrapping(place) for place in sorted(_RAPL.glob("intel-rapl:?"))])
 
 
 def _wrapping(place: Path) -> Counter | None:

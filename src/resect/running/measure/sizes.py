@@ -1,4 +1,4 @@
-"""Parameters, bytes, bits and zeros of a model, counted on its tensors."""
+"""Parameters, bytes, bits and zeros of a model, counted in its tensors."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from transformers import PreTrainedModel
 from resect import anatomy
 from resect.anatomy import stored
 from resect.methods.masks import zeros
-from resect.models import loading
+from resect.models import compute_dtype, loading
 from resect.record import digest
 
 
 class Size(NamedTuple):
     """Parameters and bytes (shared tensors once); `bits_per_weight` is their ratio in bits.
 
-    `bytes_on_disk`: the tensors of a saved checkpoint, `parts` the same by what they are for:
-    `matrices` (inside the decoder blocks), their `tables` (scales of packed weights),
-    `embeddings` (and head) and `rest`. `targeted` counts the weights of the matrices, `zeros`
-    those of them that are exactly zero (None where packed weights cannot be read).
+    `bytes_on_disk`: the tensors of a saved checkpoint, `parts` the same by use: `matrices` (inside
+    the decoder blocks), their `tables` (scales of packed weights), `embeddings` (and head) and
+    `rest`. `targeted` counts the weights of the matrices, `zeros` those that are exactly zero (None
+    where packed weights cannot be read).
     """
 
     parameters: int
@@ -34,20 +34,22 @@ class Size(NamedTuple):
 
 
 def size(model: PreTrainedModel) -> Size:
-    """Count a model's parameters, the bytes they take, and the zeros.
+    """Count a model's parameters, their bytes, and the zeros.
 
-    A quantized model's parameters are those of the same model unquantized.
+    A quantized model has as many parameters as before it was quantized.
     """
     plain = loading.empty(model.config) if stored.is_quantized(model) else model
     matrices = anatomy.read(plain).matrices
     bytes_of = stored.sizes(model)
-    on_disk = sum(bytes_of.values())
+    in_memory = sum(bytes_of.values())
     buffers = [b for n, b in model.named_buffers() if n not in bytes_of]
     parameters = sum(p.numel() for p in plain.parameters())
     counted = _zeros(model, plain)
+    bytes_of = compute_dtype.bytes_saved(model, bytes_of)
+    on_disk = sum(bytes_of.values())
     return Size(
         parameters=parameters,
-        bytes_in_memory=on_disk + sum(b.numel() * b.element_size() for b in buffers),
+        bytes_in_memory=in_memory + sum(b.numel() * b.element_size() for b in buffers),
         bytes_on_disk=on_disk,
         bits_per_weight=8 * on_disk / parameters,
         targeted=sum(matrix.weight().numel() for matrix in matrices),
@@ -57,7 +59,7 @@ def size(model: PreTrainedModel) -> Size:
 
 
 def shape(model: nn.Module) -> str:
-    """A name for the shapes and types of a model's tensors: equal ones take the same memory."""
+    """A hash of the shapes and types of a model's tensors: equal ones need the same memory."""
     return digest([[n, list(t.shape), str(t.dtype)] for n, t in model.state_dict().items()])
 
 
@@ -74,33 +76,33 @@ def _zeros(model: nn.Module, plain: nn.Module) -> list[int | None]:
 
 
 def _parts(bytes_of: Mapping[str, int], plain: nn.Module) -> dict[str, int]:
-    parts = anatomy.read(plain)
+    structure = anatomy.read(plain)
     names = {name for name, _ in plain.named_parameters(remove_duplicate=False)}
-    inside = {f"{m.module}.{m.parameter}" for m in parts.matrices}
-    modules = {m.module for m in parts.matrices}
-    ends = {end.module for end in (parts.embedding, parts.head) if end is not None}
+    inside = {f"{m.module}.{m.parameter}" for m in structure.matrices}
+    modules = {m.module for m in structure.matrices}
+    ends = {end.module for end in (structure.embedding, structure.head) if end is not None}
     packed = modules - {name.rpartition(".")[0] for name in inside & set(bytes_of)}
     inside |= {_largest(bytes_of, module) for module in packed}
-    totals = dict.fromkeys(("matrices", "tables", "embeddings", "rest"), 0)
+    sizes = dict.fromkeys(("matrices", "tables", "embeddings", "rest"), 0)
     for name, count in bytes_of.items():
         owner = name.rpartition(".")[0]
         beside = any(name.startswith(f"{module}.") for module in _up(owner) & modules)
         if name in inside:
-            totals["matrices"] += count
+            sizes["matrices"] += count
         elif beside and name not in names:
-            totals["tables"] += count
+            sizes["tables"] += count
         else:
-            totals["embeddings" if owner in ends else "rest"] += count
-    return totals
+            sizes["embeddings" if owner in ends else "rest"] += count
+    return sizes
 
 
 def _largest(bytes_of: Mapping[str, int], module: str) -> str:
-    """The entry of a module that holds its packed weights, whatever a library calls it."""
-    own = {name: count for name, count in bytes_of.items() if name.startswith(f"{module}.")}
-    return max(own, key=own.__getitem__, default="")
+    """The entry of a module that holds its packed weights, whatever its name."""
+    entries = {name: count for name, count in bytes_of.items() if name.startswith(f"{module}.")}
+    return max(entries, key=entries.__getitem__, default="")
 
 
 def _up(name: str) -> set[str]:
-    """A dotted name and all that it lies in."""
+    """A dotted name and the names of all modules around it."""
     parts = name.split(".")
     return {".".join(parts[:end]) for end in range(1, len(parts) + 1)}

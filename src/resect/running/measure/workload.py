@@ -1,8 +1,8 @@
-"""A fixed workload that measures memory and speed, on the CPU in a fresh process.
+"""A fixed workload that measures memory and speed: on a GPU, or in a fresh process on the CPU.
 
-A prompt of random tokens is read and answered greedily, one at a time (time to first token,
-seconds per answer, tokens per second), then eight prompts are read at once (prefill). After a
-warm-up, the median, minimum and maximum of the repeats are reported.
+A prompt of random tokens is read and answered greedily (time to the first token, seconds of an
+answer, tokens per second), and eight prompts are read at once (prefill). A warm-up comes first; the
+results are the median, the smallest and the largest of the repeats.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from transformers import AutoModelForCausalLM, DynamicCache, PreTrainedModel
 from resect.anatomy.stored import is_quantized
 from resect.errors import RunError
 from resect.models import devices
-from resect.models.loading import settled
+from resect.models.loading import patch_after_load
 from resect.models.scratch import Scratch
 from resect.running.measure.energy import counter
 
 PROMPT, ANSWER, TOGETHER = 128, 32, 8
-"""Tokens of the prompt and of the answer, and prompts read at once."""
+"""Tokens of the prompt, tokens of the answer, and prompts read at once."""
 _UNCOUNTED = {
-    # queries (B, H, T, D) with their keys and values, as torch counts it on other devices
+    # queries (B, H, T, D), keys and values, counted as torch does on other devices
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: (
         lambda q, k, v, *_, out_shape=None, **__: sdpa_flop_count(q, k, v)
     ),
@@ -39,14 +39,14 @@ _UNCOUNTED = {
     torch.ops.aten._grouped_mm: (lambda a, b, *_, out_shape=None, **__: 2 * a[0] * a[1] * b[-1]),
 }
 REPEATS, ENOUGH = 5, 20.0
-"""At most so many repeats; no further one after so many seconds, but at least two."""
+"""The most repeats, and the seconds after which no more start (there are at least two)."""
 
 
 def measured(model: PreTrainedModel) -> dict[str, Any]:
     """Memory, speed, work and energy of a model under the workload (keys: docs/summary.md).
 
-    On the CPU in a fresh process, so that the peak is the model's and not this program's. Raises
-    `RunError` where that process ends badly.
+    A model on the CPU is measured in a fresh process, so that the peak is its own and not this
+    program's. Raises `RunError` where that process fails.
     """
     if model.device.type != "cpu":
         places = devices.all_of(model)
@@ -54,26 +54,27 @@ def measured(model: PreTrainedModel) -> dict[str, Any]:
             torch.cuda.synchronize(place)
             torch.cuda.reset_peak_memory_stats(place)
         idle = sum(map(torch.cuda.memory_allocated, places))
-        results = run(model)
+        speed = run(model)
         peak = sum(map(torch.cuda.max_memory_allocated, places))
-        return {**results, "peak_memory": peak, "idle_memory": idle}
+        return {**speed, "peak_memory": peak, "idle_memory": idle}
     with Scratch("measure") as folder:
         path = folder / "model"
         if is_quantized(model):  # some packed tensors cannot be pickled
             model.save_pretrained(path)
         else:
             torch.save(model, path)
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-m", "resect.running.measure.workload", str(path)],
             capture_output=True,
             text=True,
             env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
         )
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise RunError(f"memory and speed could not be measured: {last}")
-    said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])  # libraries print before it
-    return said
+    if process.returncode:
+        last = (process.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise RunError(f"the workload could not be measured: {last}")
+    last = process.stdout.splitlines()[-1]  # libraries print before it
+    numbers: dict[str, Any] = json.loads(last)
+    return numbers
 
 
 @torch.inference_mode()
@@ -115,7 +116,7 @@ def run(model: PreTrainedModel) -> dict[str, Any]:
 def _work(model: PreTrainedModel, ids: Tensor) -> float | None:
     """Floating-point operations per token of a prefill, two a multiply-add.
 
-    None where weights are quantized: their kernels are not known to torch's counter.
+    None where weights are quantized: torch's counter does not know their kernels.
     """
     if is_quantized(model):
         return None
@@ -144,7 +145,7 @@ def _prefill(model: PreTrainedModel, ids: Tensor) -> float:
 
 
 def _now(model: PreTrainedModel) -> float:
-    if model.device.type == "cuda":  # the first device has the last word: tokens are read there
+    if model.device.type == "cuda":  # the first device finishes last: tokens are read there
         torch.cuda.synchronize(model.device)
     return time.perf_counter()
 
@@ -164,14 +165,14 @@ def _resident(field: str) -> int | None:
 
 
 def main(path: str) -> None:
-    """What the fresh process does: load, run, say."""
+    """What the fresh process does: load the model, run the workload, print the numbers."""
     idle = _resident("VmRSS")
     if Path(path).is_dir():
-        model = settled(AutoModelForCausalLM.from_pretrained(path))
+        model = patch_after_load(AutoModelForCausalLM.from_pretrained(path))
     else:
         model = torch.load(path, weights_only=False)  # written by `measured` a moment ago
-    results = run(model)
-    print(json.dumps({**results, "peak_memory": _resident("VmHWM"), "idle_memory": idle}))
+    numbers = run(model)
+    print(json.dumps({**numbers, "peak_memory": _resident("VmHWM"), "idle_memory": idle}))
 
 
 if __name__ == "__main__":
