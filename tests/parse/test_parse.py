@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from resect.parse import Parsed, parse, same_option
 from resect.record import OUTCOMES
 
-GOLDEN = Path(__file__).parent / "golden" / "parse.jsonl"
+GOLDEN = Path(__file__).parents[1] / "golden" / "parse.jsonl"
 CASES = [json.loads(line) for line in GOLDEN.read_text(encoding="utf-8").splitlines()]
 YES_NO = ("yes", "no", "maybe")
 LABEL_SETS = [YES_NO, tuple("ABCD"), tuple("ABCDEFGHIJ"), ("Supports", "Refutes"), ("1", "2", "10")]

@@ -33,7 +33,7 @@ WANTED = {  # part: answers, outcomes
     "fresh": (0.99, 0.985),
     "statements": (0.955, 0),
 }
-LABELS = Path(__file__).parent / "golden" / "parse_labels.csv"
+LABELS = Path(__file__).parents[1] / "golden" / "parse_labels.csv"
 YES_NO = ("yes", "no", "maybe")
 
 
