@@ -19,26 +19,51 @@ Outcomes are defined in docs/glossary.md.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from resect.parse.labels import declared, last, leading, listed
+from resect.parse.labels import corrected, declared, last, leading, listed
 from resect.parse.option_text import by_name, by_option
 from resect.parse.reading import WINDOW, Found, Reading, visible
+from resect.parse.reasoning import UNFINISHED, spoken
 from resect.parse.residue import without_answer
 from resect.parse.statements import by_polarity, declines
+from resect.parse.structured import inner
+from resect.parse.worded import by_word, undecided
 
-VERSION = 5
+VERSION = 6
 """Part of every stored reading; rises when a reading can change."""
 
+
+def structured(reading: Reading) -> Found | None:
+    """The answer of a structure, read as a text of its own; several are none."""
+    if re.match(r"\w", reading.shown) and reading.patterns.leading.match(reading.shown):
+        return None  # a label leads whatever follows
+    texts = inner(reading)
+    if texts is None or reading.loops:
+        return None
+    if len(texts) != 1:
+        return None, "echo" if texts else "off_task"
+    value = Reading(texts[0].strip(), reading.labels, reading.options, reading.question)
+    if value.shown in reading.labels:
+        return value.shown, "recovered"
+    found = _decide(value)
+    return (found.answer, "recovered" if found.answer else found.outcome)
+
+
 _TIERS: tuple[tuple[str, Callable[[Reading], Found | None]], ...] = (
+    ("structured", structured),
+    ("corrected", corrected),
     ("leading", leading),
     ("declared", declared),
     ("listed", listed),
+    ("word", by_word),
     ("option", by_option),
     ("last", last),
     ("named", by_name),
     ("refusal", declines),
+    ("undecided", undecided),
     ("polarity", by_polarity),
 )
 
@@ -63,10 +88,16 @@ def parse(
     the first is the answer; the caller counts it as right where the gold option's text is equal
     (`same_option`). Any string gives exactly one result and never an exception.
     """
-    known = tuple(labels)
+    known, said = tuple(labels), spoken(text)
+    if said is None:
+        return Parsed(*UNFINISHED)
+    text = said
     if text.strip() in known and text.strip():
         return Parsed(text.strip(), "answer", "leading")
-    reading = Reading(visible(text), known, dict(options or {}), (question or "")[-WINDOW:])
+    return _decide(Reading(visible(text), known, dict(options or {}), (question or "")[-WINDOW:]))
+
+
+def _decide(reading: Reading) -> Parsed:
     for name, tier in _TIERS:
         found = tier(reading)
         if found is not None:

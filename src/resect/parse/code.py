@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from resect.parse.reasoning import spoken
+
 _FENCE = re.compile(r"```[ \t]*(?:python|py)?[ \t]*\n(.*?)(?:\n```|\Z)", re.DOTALL | re.IGNORECASE)
 _ENDS = re.compile(r"\n(?:```|\[DONE\]|</?code>)")
 LONGEST = 20_000
@@ -16,7 +18,10 @@ def program(text: str, start: str, name: str) -> tuple[str | None, str]:
     the function itself, then after what stands before it there (imports); `whole`: the text
     defines the function itself. Any text in, never an exception.
     """
-    said = text[:LONGEST]
+    answer = spoken(text)
+    if answer is None:
+        return None, "reasoning"
+    said = answer[:LONGEST]
     fence = _FENCE.search(said)
     if fence and said.count("```") == 1 and re.search(r"^[ \t]+\S", said[: fence.start()], re.M):
         fence = None  # it closes what was begun in the prompt

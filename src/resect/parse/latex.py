@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from resect.errors import RequestError
 from resect.parse import number
 from resect.parse.reading import Reading
+from resect.parse.reasoning import UNFINISHED, spoken
 from resect.parse.residue import without_answer
 
 _BOXED = re.compile(r"\\f?boxed\b\s*")
@@ -32,7 +33,10 @@ _WORD = re.compile(r"\\(?:text|textbf|mathrm|mbox)\s*\{([^{}]*)\}")
 
 def expression(text: str) -> tuple[str | None, str, str]:
     """(final expression or None, outcome, tier). Any text in, never an exception."""
-    said = number.own(text[-20_000:]).strip()
+    answer = spoken(text)
+    if answer is None:
+        return UNFINISHED
+    said = number.own(answer[-20_000:]).strip()
     boxes = [found for start in _BOXED.finditer(said) if (found := _braced(said, start.end()))]
     if boxes:
         return boxes[-1], "answer", "boxed"

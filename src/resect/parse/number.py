@@ -17,6 +17,7 @@ import re
 from fractions import Fraction
 
 from resect.parse.reading import Reading, visible
+from resect.parse.reasoning import UNFINISHED, spoken
 from resect.parse.residue import without_answer
 
 _VALUE = (
@@ -50,7 +51,10 @@ def number(text: str) -> tuple[str | None, str, str]:
 
     A text that is one loop has the number that all of it repeats, or none.
     """
-    shown = own(visible(text))
+    answer = spoken(text)
+    if answer is None:
+        return UNFINISHED
+    shown = own(visible(answer))
     loops = Reading(shown, (), {}, "").loops
     marked = _MARKED.search(shown)
     if marked and (value := _exact(marked)) is not None:

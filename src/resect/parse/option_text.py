@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
-from resect.parse.reading import Found, Reading, fold
+from resect.parse.negation import denies_option
+from resect.parse.quantity import quantity, same
+from resect.parse.reading import AUXILIARIES, FUNCTION, Found, Reading, fold, statement, word_set
 
 _ARTICLE = re.compile(r"(?:(?:the|an?|it is|it s|its) )+")
 _MARKER = re.compile(r"(?:\d{1,2}|[^\W\d_])[.)]\s+(?=[^\W\d_])")
+_BUT_NOT = re.compile(r"[,;]?\s+(?:and |but )?(?:not|never|rather than|instead of)\b", re.IGNORECASE)
 _IS_NUMBER = re.compile(r"-?[\d.]+(?: %)?")
 
 
@@ -23,12 +26,49 @@ def by_option(reading: Reading) -> Found | None:
         return label, "recovered"
     bare = _ARTICLE.sub("", whole, count=1) if _ARTICLE.match(whole) else whole
     sentence = fold(shown.split(". ")[0])
-    for candidate in (whole, bare, fold(shown.split("\n")[0]), sentence):
+    before = fold(_BUT_NOT.split(shown, maxsplit=1)[0])
+    for candidate in (whole, bare, fold(shown.split("\n")[0]), sentence, before):
         label = texts.get(candidate)
         if label and (candidate == whole or not _IS_NUMBER.fullmatch(sentence)):
             return label, "degenerate" if reading.loops else "recovered"
-    label = _cut_short(texts, whole, bare)
+    label = _cut_short(texts, whole, bare) or _none_of_them(texts, whole)
+    label = label or _by_value(reading)
     return (label, "recovered") if label else None
+
+
+_SUMMARY = re.compile(
+    r"(none|all|both|any|neither)(?: of)?(?: the)? (?:above|these|them|those|options|choices|answers)"
+    r"(?: (?:above|options|choices|answers))?(?: (?:is|are) (?:correct|right))?"
+)
+
+
+def _none_of_them(texts: dict[str, str | None], whole: str) -> str | None:
+    """The option "none of the above", however its words are turned."""
+    said = _SUMMARY.fullmatch(whole)
+    labels = [
+        label
+        for text, label in texts.items()
+        if said and (option := _SUMMARY.fullmatch(text)) and option[1] == said[1]
+    ]
+    return labels[0] if len(labels) == 1 else None
+
+
+_ANNOUNCED = re.compile(r"\banswer\b[ \t]*(?:is\b|[:=]){1,2}|\\(?:boxed|fbox)\b", re.IGNORECASE)
+
+
+def _by_value(reading: Reading) -> str | None:
+    """The option of the same quantity, where all options are quantities."""
+    said = quantity(_ANNOUNCED.split(reading.shown)[-1])
+    if not said:
+        return None
+    labels = []
+    for label in reading.labels:
+        option = quantity(reading.options.get(label, ""))
+        if option is None:
+            return None
+        if same(said, option):
+            labels.append(label)
+    return labels[0] if len(labels) == 1 else None
 
 
 def _cut_short(texts: dict[str, str | None], whole: str, bare: str) -> str | None:
@@ -81,15 +121,58 @@ def by_name(reading: Reading) -> Found | None:
     for text in sorted(reading.texts, key=len, reverse=True):
         if not _is_telling(text, around, numbers):
             continue
-        denied = rf" not (?:the |an? )?{re.escape(text)} | {re.escape(text)} (?:is|are|was) not "
-        label = reading.texts[text]
-        if label and f" {text} " in around and not re.search(denied, around):
-            named.append(label)
+        label, place = reading.texts[text], around.find(f" {text} ")
+        if label and place >= 0:
+            if not denies_option(around, place, place + len(text) + 1):
+                named.append(label)
         around = around.replace(f" {text} ", " | ")
     if not named:
-        return None
+        label = _inflected(reading)
+        return (label, "recovered") if label else None
     outcome = "degenerate" if reading.loops else "echo" if len(named) > 1 else "recovered"
     return None if len(named) > 1 else named[0], outcome
+
+
+_RESTS = word_set(  # words that bind a sentence to a condition, or deny it
+    "no not never avoid unless if until before after instead without except cannot neither nor "
+    "contraindicated wrong stop continue hold"
+)
+
+
+def _inflected(reading: Reading) -> str | None:
+    """The one option whose words, in other forms, are all that a short sentence says.
+
+    "Lisinopril should be stopped" is "Stop lisinopril"; "lisinopril" alone is not.
+    """
+    said = _content(reading.shown)
+    if not 2 <= len(said) <= 8 or reading.loops:
+        return None
+    labels = []
+    for label in reading.labels:
+        option = _content(reading.options.get(label, ""))
+        if len(option) < 2 or not all(any(_forms(a, b) for b in said) for a in option):
+            continue
+        extra = [b for b in said if not any(_forms(a, b) for a in option)]
+        denied = _RESTS.intersection(statement(reading.shown)) - set(
+            statement(reading.options[label])
+        )
+        if len(extra) < 2 and not {d for d in denied if not any(_forms(d, a) for a in option)}:
+            labels.append(label)
+    return labels[0] if len(labels) == 1 else None
+
+
+def _content(text: str) -> list[str]:
+    """The words of a text that mean something."""
+    words = statement(text[:200])
+    return [w for w in words if len(w) > 1 and w not in FUNCTION and w not in AUXILIARIES | {"be"}]
+
+
+def _forms(a: str, b: str) -> bool:
+    """Whether two words look like forms of one: a beginning of four letters or more in common."""
+    short, long = sorted((a, b), key=len)
+    return short == long or (
+        len(short) > 2 and len(long) - len(short) < 5 and long.startswith(short.removesuffix("e"))
+    )
 
 
 def _is_telling(option: str, around: str, numbers: set[str]) -> bool:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from resect.parse.reading import AUXILIARIES, FUNCTION, Reading, visible, word_set
+from resect.parse.reasoning import UNFINISHED, spoken
 from resect.parse.residue import without_answer
 from resect.parse.statements import declines
 
@@ -36,6 +37,10 @@ _RUNAWAY = re.compile(r"\n[ \t]*(?:question|abstract|context|q)[ \t]*:", re.IGNO
 
 def answer(text: str) -> tuple[str | None, str, str]:
     """(the text that answers or None, outcome, tier). Any text in, never an exception."""
+    spoken_text = spoken(text)
+    if spoken_text is None:
+        return UNFINISHED
+    text = spoken_text
     runaway = _RUNAWAY.search(text)
     said = (text[: runaway.start()] if runaway else text).strip()
     reading = Reading(visible(said), (), {}, "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from resect.parse.negation import plain
 from resect.parse.reading import AUXILIARIES, FUNCTION, Found, Reading, statement, stem, word_set
 
 _SENTENCE = 60  # words
@@ -42,8 +43,11 @@ def by_polarity(reading: Reading) -> Found | None:
     if "yes" not in sides or "no" not in sides or reading.loops:
         return None
     line = reading.shown.split("\n")[0]
-    if _NO_STATEMENT.search(line, 0, 400):
+    sentence = None if _NO_STATEMENT.search(line, 0, 400) else plain(line[:1000])
+    if not sentence:
         return None
+    line, turned = sentence
+    yes, no = (sides["no"], sides["yes"]) if turned else (sides["yes"], sides["no"])
     clause = re.split(r"[:;.?]\s", reading.question.rstrip())[-1]
     said, asked = statement(line)[:_SENTENCE], statement(clause)[:_SENTENCE]
     if not said or said[0] in AUXILIARIES:
@@ -52,10 +56,10 @@ def by_polarity(reading: Reading) -> Found | None:
     if 2 < len(said[-1]) < 5 and said[-1] not in told:  # cut short
         said[-1] = min((t for t in told if t.startswith(said[-1])), default=said[-1])
     if _denies(said, told, reading.topic):
-        return sides["no"], "recovered"
-    plain = not _DENIALS.intersection(said) and "no" not in said
-    affirmed = plain and _affirms(said, asked, reading.topic)
-    return (sides["yes"], "recovered") if affirmed else None
+        return no, "recovered"
+    affirming = not _DENIALS.intersection(said) and "no" not in said
+    affirmed = affirming and _affirms(said, asked, reading.topic)
+    return (yes, "recovered") if affirmed else None
 
 
 def _content(words: list[str]) -> list[str]:
@@ -165,7 +169,9 @@ _DECLINES = re.compile(
     r"|\b(?:i|we)(?: am|'m| are|'re)? (?:cannot|can't|can not|won't|will not|unable to|not able to|"
     r"must decline|do not|don't|not qualified)(?: \w+){0,2}? (?:to )?(?:answer|provide|assist|"
     r"help|give|offer|comply|advise|respond|make|diagnose|comment)\b"
-    r"|\bi(?: am|'m) (?:very )?sorry, (?:but )?i\b",
+    r"|\b(?:i(?: am|'m) (?:very )?)?sorry,? (?:but )?i\b|^\W*no comment\b|\bi must decline\b"
+    r"|(?:^|[.!\n]\s{0,9})(?:please|you should)[^.\n]{0,20} (?:consult|see|speak to|talk to) (?:an?|your) "
+    r"(?:\w+ ){0,2}?(?:doctor|physician|professional|clinician|provider)\b",
     re.IGNORECASE,
 )
 

@@ -1,0 +1,81 @@
+"""A text that is one quantity: its number, in digits or words, and its unit, by value."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import NamedTuple
+
+_ONES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen"
+).split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_WORDS = {word: n for n, word in enumerate(_ONES)}
+_WORDS |= {word: 10 * n for n, word in enumerate(_TENS, 2)}
+_NUMBER_WORD = "|".join(sorted([*_WORDS, "hundred", "thousand"], key=len, reverse=True))
+_SPELT = re.compile(rf"\b(?:{_NUMBER_WORD})(?:(?:[\s-]+|\s+and\s+)(?:{_NUMBER_WORD}))*\b")
+_ONE = re.compile(
+    r"(?:(?:it is|it's|its|is|are|the|about|approximately|around|roughly|only|exactly|answer|at|a"
+    r"|every|for|within)[\s:]+){0,4}[~≈=$]?\s*"
+    r"(?P<number>[-\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|[-\u2212]?\.\d+)"
+    r"\s*(?P<unit>%|[a-zµμ°]+(?:\s?/\s?[a-z]+)?)?[\s.!$}]*"
+)
+# Unit to what it measures and how many of the smallest there it is.
+_SCALES: dict[str, tuple[str, Fraction]] = {
+    name: (kind, Fraction(size))
+    for kind, rows in {
+        "mass": {
+            "ng nanogram": "1/1000000000", "mcg ug µg μg microgram": "1/1000000",
+            "mg milligram": "1/1000", "g gram gm": 1, "kg kilogram": 1000,
+        },
+        "volume": {"µl μl ul microliter": "1/1000000", "ml milliliter millilitre cc": "1/1000",
+                   "dl deciliter": "1/10", "l liter litre": 1},
+        "time": {"s sec second": 1, "min minute": 60, "h hr hour": 3600, "d day": 86400,
+                 "wk week": 604800},
+    }.items()
+    for names, size in rows.items()
+    for name in names.split()
+}  # fmt: skip
+
+
+class Quantity(NamedTuple):
+    """A number in the smallest unit of what it measures; an unknown unit measures itself."""
+
+    value: Fraction
+    kind: str
+    bare: Fraction
+
+
+def quantity(text: str) -> Quantity | None:
+    """The one quantity that a text is, None for any other text."""
+    plain = _SPELT.sub(_digits, text[:80].casefold()) if len(text) <= 80 else ""
+    plain = plain.replace("{", " ").replace("}", " ")
+    match = _ONE.fullmatch(plain.strip())
+    if not match:
+        return None
+    number = Fraction(match["number"].replace(",", "").replace("\u2212", "-"))
+    unit = match["unit"] or ""
+    singular = unit.removesuffix("s") or unit
+    kind, scale = _SCALES.get(unit) or _SCALES.get(singular) or (singular, Fraction(1))
+    return Quantity(number * scale, kind, number)
+
+
+def same(said: Quantity, option: Quantity) -> bool:
+    """Equal in value; where one has no unit, equal in number."""
+    if said.kind and option.kind:
+        return said.kind == option.kind and said.value == option.value
+    return said.bare == option.bare
+
+
+def _digits(match: re.Match[str]) -> str:
+    """A number word in digits: "twenty-four", "one hundred and five"."""
+    total = current = 0
+    for word in re.findall(_NUMBER_WORD, match.group()):
+        if word == "hundred":
+            current = max(current, 1) * 100
+        elif word == "thousand":
+            total, current = total + max(current, 1) * 1000, 0
+        else:
+            current += _WORDS[word]
+    return str(total + current)
