@@ -19,7 +19,6 @@ Outcomes are defined in docs/glossary.md.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
@@ -38,8 +37,6 @@ VERSION = 6
 
 def structured(reading: Reading) -> Found | None:
     """The answer of a structure, read as a text of its own; several are none."""
-    if re.match(r"\w", reading.shown) and reading.patterns.leading.match(reading.shown):
-        return None  # a label leads whatever follows
     texts = inner(reading)
     if texts is None or reading.loops:
         return None

@@ -6,6 +6,7 @@ import re
 
 from resect.parse.option_text import by_name, by_option
 from resect.parse.reading import Found, Reading, fold
+from resect.parse.statements import DECLINES
 
 
 def _verdict(listed: list[str], outcome: str) -> Found | None:
@@ -25,6 +26,8 @@ def leading(reading: Reading) -> Found | None:
     match = reading.patterns.leading.match(reading.shown)
     if match and _contradicts(reading, match):
         return None, "echo"
+    if match and DECLINES.match(reading.shown[match.end() :][:200].lstrip(" ,.!;:—–-")):
+        return None  # "No, I can't answer that"
     listed = reading.listed(match) if match else []
     loop = len(listed) > 1 and reading.shown[0] in ".,;:/-"  # ". A. A", begun before the label
     verdict = _verdict(listed + listed[:loop], "answer")
@@ -127,11 +130,12 @@ _WITHDRAWN = (  # what came before no longer stands
     r"(?:(?:(?<=[.!?,;:…—–\n])|^|\b(?:no|oh|but|hmm|ah),?)[ \t]*\bwait\b(?=[ \t]*(?:[,.!…:;—–-]|$|that\b|"
     r"no\b|i\b))|\bscratch[ \t]+that\b|\blet[ \t]+me[ \t]+(?:reconsider|rethink|re-?evaluate|correct|"
     r"revise|think[ \t]+again)\w*|\bi[ \t]+(?:was[ \t]+wrong|made[ \t]+an?[ \t]+(?:mistake|error)|"
-    r"take[ \t]+that[ \t]+back|stand[ \t]+corrected|misread\b)|\bmy[ \t]+mistake\b)"
+    r"take[ \t]+that[ \t]+back|stand[ \t]+corrected|misread\b)|\bmy[ \t]+mistake\b|\bon[ \t]+second"
+    r"[ \t]+thoughts?\b)"
 )
 _TURN = re.compile(
     rf"(?P<withdrawn>{_WITHDRAWN})|(?:(?<=[.!?…\n])|(?<=\.\s))[ \t]*(?:but[ \t]+)?(?:actually|correction|"
-    r"on[ \t]+(?:second[ \t]+thoughts?|reflection)|oops|sorry|i[ \t]+mean|no,[ \t]+sorry)\b",
+    r"on[ \t]+reflection|oops|sorry|i[ \t]+mean|no,[ \t]+sorry)\b",
     re.IGNORECASE,
 )
 

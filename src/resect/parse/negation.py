@@ -86,7 +86,7 @@ _TAKEN_BACK: tuple[tuple[re.Pattern[str], str, bool], ...] = tuple(
         ),
         (r"\bit[ \t]+isn't[ \t]+(?:true|the[ \t]+case|correct|right|likely)[ \t]+that\b", "", True),
         (
-            r"\bit(?:[ \t]+is|[ \t]+was|[ \t]+seems|'s)(?:[ \t]+\w{2,12}ly|[ \t]+very)?[ \t]+(?:false|"
+            r"\bit(?:[ \t]+is|[ \t]+was|[ \t]+seems|[ \t]+would[ \t]+be|'s)(?:[ \t]+\w{2,12}ly|[ \t]+very)?[ \t]+(?:false|"
             r"untrue|incorrect|wrong|a[ \t]+myth|unlikely|doubtful|improbable|implausible)"
             r"(?:[ \t]+to[ \t]+say)?[ \t]+that\b",
             "",
@@ -99,7 +99,8 @@ _TAKEN_BACK: tuple[tuple[re.Pattern[str], str, bool], ...] = tuple(
 # "Not useless", "not wrong": less than its opposite; two denials in one clause: anyone's guess.
 _HALF = re.compile(
     r"\bnot[ \t]+(?:useless|ineffective|uncommon|unsafe|unlikely|impossible|unreasonable|without"
-    r"|insignificant|irrelevant|harmless|wrong|incorrect|false|untrue|doubtful)\b",
+    r"|insignificant|irrelevant|harmless|wrong|incorrect|false|untrue|doubtful)\b"
+    r"|(?:\bnot|n't|\bcannot)[ \t]+(?:be[ \t]+)?(?:exclude|say|rule|deny|doubt|confirm|refute)(?:d|[ \t]+out)?\b",
     re.IGNORECASE,
 )
 _DENIAL = re.compile(

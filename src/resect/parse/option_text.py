@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 
 from resect.parse.negation import denies_option
-from resect.parse.quantity import quantity, same
+from resect.parse.quantity import matching, quantity
 from resect.parse.reading import AUXILIARIES, FUNCTION, Found, Reading, fold, statement, word_set
 
 _ARTICLE = re.compile(r"(?:(?:the|an?|it is|it s|its) )+")
 _MARKER = re.compile(r"(?:\d{1,2}|[^\W\d_])[.)]\s+(?=[^\W\d_])")
-_BUT_NOT = re.compile(r"[,;]?\s+(?:and |but )?(?:not|never|rather than|instead of)\b", re.IGNORECASE)
+_CLAUSE = re.compile(r"[;:.!?\n](?=\s)|,(?=\s+(?:so|but|it)\b)")
+_BUT_NOT = re.compile(
+    r"[,;]?\s+(?:and |but )?(?:not|never|rather than|instead of)\b", re.IGNORECASE
+)
 _IS_NUMBER = re.compile(r"-?[\d.]+(?: %)?")
 
 
@@ -58,17 +61,14 @@ _ANNOUNCED = re.compile(r"\banswer\b[ \t]*(?:is\b|[:=]){1,2}|\\(?:boxed|fbox)\b"
 
 def _by_value(reading: Reading) -> str | None:
     """The option of the same quantity, where all options are quantities."""
-    said = quantity(_ANNOUNCED.split(reading.shown)[-1])
-    if not said:
+    answer = _ANNOUNCED.split(reading.shown)[-1]
+    said = quantity(answer) or quantity(_BUT_NOT.split(answer, maxsplit=1)[0])
+    options = [quantity(reading.options.get(label, "")) for label in reading.labels]
+    known = [option for option in options if option]
+    if not said or len(known) < len(options):
         return None
-    labels = []
-    for label in reading.labels:
-        option = quantity(reading.options.get(label, ""))
-        if option is None:
-            return None
-        if same(said, option):
-            labels.append(label)
-    return labels[0] if len(labels) == 1 else None
+    places = matching(said, known)
+    return reading.labels[places[0]] if len(places) == 1 else None
 
 
 def _cut_short(texts: dict[str, str | None], whole: str, bare: str) -> str | None:
@@ -117,13 +117,15 @@ def _begins(option: str, said: str) -> bool:
 def by_name(reading: Reading) -> Found | None:
     """Option texts that stand in the text as whole words; longer texts win, "not X" is not X."""
     around, named = f" {reading.folded} ", []
+    clauses = f" {' | '.join(map(fold, _CLAUSE.split(reading.shown)))} "
     numbers = {t for t in around.split() if _IS_NUMBER.fullmatch(t)}
     for text in sorted(reading.texts, key=len, reverse=True):
         if not _is_telling(text, around, numbers):
             continue
-        label, place = reading.texts[text], around.find(f" {text} ")
-        if label and place >= 0:
-            if not denies_option(around, place, place + len(text) + 1):
+        label = reading.texts[text]
+        if label and f" {text} " in around:
+            place = clauses.find(f" {text} ")
+            if place < 0 or not denies_option(clauses, place, place + len(text) + 1):
                 named.append(label)
         around = around.replace(f" {text} ", " | ")
     if not named:

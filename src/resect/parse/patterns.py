@@ -98,19 +98,20 @@ def patterns(labels: tuple[str, ...]) -> Patterns:
     no_article = rf"((?![aiAI]\b)(?:{letter}))(?!['\w-])"
     alias = rf"({_any_of(list(aliases))})(?=\s*$|[ \t]*(?:(?!/){_STOP}|[\"'，！])|[ \t]*\n)"
     loose = rf"(?:{no_article}|({letter})(?!\w){stop}|({word}){word_end}|{alias})"
+    hedge = "" if "maybe" in canonical else rf"(?:(?:maybe|perhaps|possibly)\b{_JOIN}+)?"
     plain = rf"(?:({letter})|({word}))(?![\w'-])"
     ended = rf"[\s)*\"'`\]]{{0,4}}(?:$|[.!;\n,])"
     closing = rf"(?:\n|:|\s\s|\d[/-])[{QUOTES}#-]{{0,20}}{one}|[;,.!?–—][ \t]+({word})"
     sources = (
         rf"{_OPENING}{one}",
-        rf"{_JOIN}*(?:\b(?:or|and)\b{_JOIN}+)?(?:\d{{1,2}}[.):/-]?\s*)?{again}",
-        rf"(?:{_ANNOUNCED}){_FILLER}[{QUOTES}:=-]*{loose}",
+        rf"{_JOIN}*(?:\b(?:or|and)\b{_JOIN}+)?{hedge}(?:\d{{1,2}}[.):/-]?\s*)?{again}",
+        rf"(?:{_ANNOUNCED}){_FILLER}[{QUOTES}:=–—-]*{loose}",
         rf"\b(?:(?:is|be|for|with|choose|pick|select|prefer|recommend|favou?r)[ \t]+(?:the[ \t]+)?"
         rf"(?:option|choice)|options|choices|both)[{QUOTES}:]{{0,20}}{loose}",
         rf"(?:{closing}|(?:\b(?:is|be)|'s) {no_article})[\s.!)*\"']*$",
         rf"(?<!\w)(?<!\w-)({word})(?=[/-]|\s*$)",
         rf"(?:^|[.,;:!?…\n(–—-]|\b(?:but|so|then|that|and|thus|therefore|hence|think|believe|option|"
-        rf"choice|answer|letter|actually|however|while|though|as|because|since)\b)[{QUOTES}]{{0,9}}"
+        rf"choice|answer|letter|only|actually|however|while|though|as|because|since)\b)[{QUOTES}]{{0,9}}"
         rf"{plain}[\"')*\]]{{0,4}}[ \t]+(?:is|was|would[ \t]+be|seems|looks|remains)"
         rf"(?:[ \t]+{_GOOD}(?:[ \t]+(?:answer|choice|option|one|here|because|since|given|for|in)\b|"
         rf"[\s*)\"']*(?:$|[.,;!]))|[\s.!*]*$)",
@@ -118,14 +119,15 @@ def patterns(labels: tuple[str, ...]) -> Patterns:
         rf"(?:[^.;\n]{{0,80}}(?<!\b\w),)?{_TO_LABEL}[{QUOTES}:]{{1,9}}{plain}{ended}",
         rf"(?:\bnot|n't)\b{_TO_LABEL}[{QUOTES}]{{1,9}}(?:{_any_of(list(canonical))})(?!\w)[\"')*]{{0,4}}"
         rf",?[ \t]+(?:but|it's|it[ \t]+is)\b{_TO_LABEL}[{QUOTES}]{{1,9}}{plain}",
-        rf"\b(?:all|every\w{{0,5}})\b[^.;\n]{{0,40}}?\b(?:except|but|besides|apart[ \t]+from|"
+        rf"\b(?:all|every\w{{0,5}})\b[^.;\n]{{0,40}}?\b{WRONG}[ \t]+(?:except|but|besides|apart[ \t]+from|"
+        rf"other[ \t]+than)(?:[ \t]+for)?\b{_TO_LABEL}[{QUOTES}]{{1,9}}{plain}{ended}|\b(?:all|every\w{{0,5}})\b[^.;\n]{{0,40}}?\b(?:except|but|besides|apart[ \t]+from|"
         rf"other[ \t]+than)(?:[ \t]+for)?\b{_TO_LABEL}[{QUOTES}]{{1,9}}{plain}[\"')*]{{0,4}}[ \t]+"
         rf"(?:is|are|were|was)[ \t]+(?:\w{{2,12}}ly[ \t]+)?{WRONG}",
         rf"\b(?:perhaps|maybe|possibly|probably|likely)[ \t]+(?:option[ \t]+)?{plain}",
-        rf"(?:^|[|\n,;{{])[ \t\"'(*_|-]{{0,9}}({_any_of(list(canonical))})(?!\w)[ \t\"')*_.]{{0,9}}"
+        rf"(?:^|[|\n,;{{]|(?<=[✓✔✅❌✗✘]))[ \t\"'(*_|-]{{0,9}}({_any_of(list(canonical))})(?!\w)[ \t\"')*_.]{{0,9}}"
         rf"(?:(?:[:|–—=-][ \t]*){{1,3}}|(?=[✓✔✅❌✗✘]))[ \t\"'*_]{{0,9}}"
         rf"(yes|no|true|false|correct|incorrect|right|wrong|best|x|[✓✔✅❌✗✘])"
-        rf"(?=[ \t\"'*_.]*(?:$|[|,;}}\n]))",
+        rf"(?=[ \t\"'*_.]*(?:$|[|,;}}\n])|(?<=[✓✔✅❌✗✘]))",
         rf"{_OPENING}{alias}",
     )
     canonical.update(aliases)

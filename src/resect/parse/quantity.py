@@ -14,7 +14,9 @@ _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 _WORDS = {word: n for n, word in enumerate(_ONES)}
 _WORDS |= {word: 10 * n for n, word in enumerate(_TENS, 2)}
 _NUMBER_WORD = "|".join(sorted([*_WORDS, "hundred", "thousand"], key=len, reverse=True))
-_SPELT = re.compile(rf"\b(?:{_NUMBER_WORD})(?:(?:[\s-]+|\s+and\s+)(?:{_NUMBER_WORD}))*\b")
+_SPELT = re.compile(
+    rf"\b(?!hundred|thousand)(?:{_NUMBER_WORD})(?:(?:[\s-]+|\s+and\s+)(?:{_NUMBER_WORD}))*\b"
+)
 _ONE = re.compile(
     r"(?:(?:it is|it's|its|is|are|the|about|approximately|around|roughly|only|exactly|answer|at|a"
     r"|every|for|within)[\s:]+){0,4}[~≈=$]?\s*"
@@ -40,11 +42,11 @@ _SCALES: dict[str, tuple[str, Fraction]] = {
 
 
 class Quantity(NamedTuple):
-    """A number in the smallest unit of what it measures; an unknown unit measures itself."""
+    """A number and its unit: what that measures ("" for none), and in how many basic ones."""
 
-    value: Fraction
+    number: Fraction
     kind: str
-    bare: Fraction
+    scale: Fraction
 
 
 def quantity(text: str) -> Quantity | None:
@@ -58,14 +60,24 @@ def quantity(text: str) -> Quantity | None:
     unit = match["unit"] or ""
     singular = unit.removesuffix("s") or unit
     kind, scale = _SCALES.get(unit) or _SCALES.get(singular) or (singular, Fraction(1))
-    return Quantity(number * scale, kind, number)
+    return Quantity(number, kind, scale)
 
 
-def same(said: Quantity, option: Quantity) -> bool:
-    """Equal in value; where one has no unit, equal in number."""
-    if said.kind and option.kind:
-        return said.kind == option.kind and said.value == option.value
-    return said.bare == option.bare
+def matching(said: Quantity, options: list[Quantity]) -> list[int]:
+    """Which options are the same quantity, by value.
+
+    Where one has no unit, by number, if all options have the same unit.
+    """
+    units = {(option.kind, option.scale) for option in options}
+    return [
+        place
+        for place, option in enumerate(options)
+        if (
+            said.kind == option.kind and said.number * said.scale == option.number * option.scale
+            if said.kind and option.kind
+            else len(units) == 1 and said.number == option.number
+        )
+    ]
 
 
 def _digits(match: re.Match[str]) -> str:

@@ -130,7 +130,7 @@ _SCRIPT_EDGE = re.compile(
     r"|(?<=[A-Za-z0-9])(?=[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3])"
 )
 _LATEX_TEXT = re.compile(
-    r"\\(?:text(?:bf|it|rm|tt|sf)?|math(?:bf|rm|sf|it|tt)|mbox|emph|underline)\s{0,9}(?=\{)"
+    r"\\(?:text(?:bf|it|rm|tt|sf)?|math(?:bf|rm|sf|it|tt)|mbox|emph|underline)\s{0,9}(?:\{([^{}]{0,200})\}|(?=\{))"
 )
 _LATEX_SPACE = re.compile(r"\\[()\[\],;:! ]")
 _SPECIAL = re.compile(r"<\|[^<>|\s]{1,40}\|>")  # a token of the tokenizer ("<|end|>")
@@ -147,7 +147,7 @@ def visible(text: str) -> str:
     if not shown.isascii():
         shown = _SCRIPT_EDGE.sub(" ", shown)
     if "\\" in shown:
-        shown = _LATEX_SPACE.sub(" ", _LATEX_TEXT.sub("", shown)).strip()
+        shown = _LATEX_SPACE.sub(" ", _LATEX_TEXT.sub(r"\1", shown)).strip()
     if "<|" in shown:
         shown = _SPECIAL.sub(" ", shown).strip()
     tags = {"br", *_CLOSING_TAG.findall(shown)} - {"answer"}

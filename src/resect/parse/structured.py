@@ -20,15 +20,20 @@ _KEYS = tuple(  # the first that occurs holds the answer
         "decision|verdict|conclusion|response|result|output",
     )
 )
-_VALUE = re.compile(r"\"([^\"]{0,400})|'([^']{0,400})|([\[{].{0,400})|([^,}\]\n]{0,400})", re.DOTALL)
+_VALUE = re.compile(
+    r"\"([^\"]{0,400})|'([^']{0,400})|([\[{].{0,400})|([^,}\]\n]{0,400})", re.DOTALL
+)
 _CALL = re.compile(r"[\s`]*(?:\w+\.)*(\w{1,40})\(([^()]{0,400})\)[\s`;]*")
-_ANSWERS = re.compile(r"answer|submit|choose|choice|select|final|respond|pick|option", re.IGNORECASE)
+_ANSWERS = re.compile(
+    r"answer|submit|choose|choice|select|final|respond|pick|option", re.IGNORECASE
+)
 _ARGUMENT = re.compile(r"\b(?:answer|choice|option|label|letter)\w*\s*[=:]\s*(.*)", re.IGNORECASE)
 _BOX = re.compile(
     r"\[[ \t]*(?P<square>[ \txX✓✔])[ \t]*\]|\([ \t]*(?P<round>[ \txX✓✔])[ \t]*\)|(?P<sign>[☐☑☒⬜✅❌✓✔✗✘])"
 )
 _FIRST = re.compile(rf"^[ \t>*•-]*(?:\d{{1,2}}[.)][ \t]*)?(?:{_BOX.pattern})", re.MULTILINE)
 _TICKS = "xX✓✔☑☒✅"
+_VERDICTS = frozenset("yes no true false correct incorrect right wrong ❌ ✗ ✘".split())
 _RIGHT = frozenset("yes true correct right x ✓ ✔ ✅ ☑ best".split())
 
 
@@ -37,14 +42,15 @@ def inner(reading: Reading) -> list[str] | None:
 
     None of them: the structure holds no answer.
     """
+    leads = bool(re.match(r"\w", reading.shown) and reading.patterns.leading.match(reading.shown))
+    if (values := _rows(reading)) is not None or leads:  # a label leads whatever follows
+        return values
     shown = _FENCE.sub("", reading.shown)
     if (values := _object(shown)) is not None:
         return values
     if (values := _call(shown)) is not None:
         return values
-    if _FIRST.search(shown):
-        return _ticked(shown)
-    return _rows(reading)
+    return _ticked(shown) if _FIRST.search(shown) else None
 
 
 def _object(shown: str) -> list[str] | None:
@@ -85,11 +91,29 @@ def _ticked(shown: str) -> list[str]:
 
 def _rows(reading: Reading) -> list[str] | None:
     """The labels whose row says that they are right."""
-    matches = list(reading.patterns.judged.finditer(reading.shown))
-    if not matches or "yes" in reading.patterns.canonical:
+    if "yes" in reading.patterns.canonical or _VERDICTS & reading.texts.keys():
         return None
-    if any(fold(row[2]) in reading.texts for row in matches):
-        return None  # the verdict is the text of an option
-    right = [row[1] for row in matches if row[2].casefold() in _RIGHT]
+    if (table := _table(reading)) is not None:
+        return table
+    matches = list(reading.patterns.judged.finditer(reading.shown))
+    if not matches or (len(matches) == 1 and not re.match(r"\W", matches[0][2])):
+        return None  # "B: correct" is read as any text is
     opens = not re.search(r"\w", reading.shown[: matches[0].start(1)])
-    return right if right or opens else None
+    leads = reading.patterns.leading.match(reading.shown)
+    right = [row[1] for row in matches if row[2].casefold() in _RIGHT]
+    return right if opens or (right and not leads) else None
+
+
+def _table(reading: Reading) -> list[str] | None:
+    """The labels, or options' texts, in the rows of a table that say yes."""
+    rows = [line.split("|") for line in reading.shown.split("\n") if line.count("|") > 1]
+    judged = []
+    for row in rows:
+        cells = [cell.strip(" \t*_`\"'") for cell in row if cell.strip()]
+        if len(cells) > 1 and cells[-1].casefold() in _RIGHT | _VERDICTS:
+            names = (
+                cells[0].casefold() in reading.patterns.canonical,
+                fold(cells[0]) in reading.texts,
+            )
+            judged += [(cells[0], cells[-1].casefold() in _RIGHT)] if any(names) else []
+    return [name for name, right in judged if right] if judged else None

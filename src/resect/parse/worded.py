@@ -51,6 +51,5 @@ def undecided(reading: Reading) -> Found | None:
     match = _UNDECIDED.search(reading.shown, 0, 300) if label else None
     if not match or reading.loops or "?" in reading.shown[: match.end()]:
         return None
-    asked = {stem(word) for word in statement(reading.question)} - {stem("evidence")}
-    doubted = {stem(word) for word in statement(match[0])[-2:]}
-    return None if asked & doubted else (label, "recovered")
+    doubted = {stem(word) for word in statement(match[0])[-2:]} - {stem("evidence")}
+    return None if doubted & reading.topic else (label, "recovered")
