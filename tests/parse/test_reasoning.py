@@ -85,13 +85,13 @@ def test_an_unclosed_block_is_truncated(block, before, thought):
         ("<think>a</think>B<think>c</think>", "B"),
         ("<think><analysis>A</think>B", "B"),
         ("B<|end|>", "B<|end|>"),  # the end of a turn
-        ("<|channel|>analysis<|message|>A<|end|><|start|>assistant<|channel|>final<|message|>B", "B"),
+        ("<|channel|>analysis<|message|>A<|end|><|channel|>final<|message|>B", "B"),
         ("analysisA? No.assistantfinalB", "B"),
         ("analysisA? No.", None),
         ("analysis of variance", "analysis of variance"),
         ("<think>A</think><think>B", None),
     ],
-)  # fmt: skip
+)
 def test_what_is_spoken(text, answer):
     assert spoken(text) == answer
 

@@ -127,15 +127,15 @@ def _announced(reading: Reading, end: int) -> list[str]:
 
 
 _WITHDRAWN = (  # what came before no longer stands
-    r"(?:(?:(?<=[.!?,;:…—–\n])|^|\b(?:no|oh|but|hmm|ah),?)[ \t]*\bwait\b(?=[ \t]*(?:[,.!…:;—–-]|$|that\b|"
-    r"no\b|i\b))|\bscratch[ \t]+that\b|\blet[ \t]+me[ \t]+(?:reconsider|rethink|re-?evaluate|correct|"
-    r"revise|think[ \t]+again)\w*|\bi[ \t]+(?:was[ \t]+wrong|made[ \t]+an?[ \t]+(?:mistake|error)|"
-    r"take[ \t]+that[ \t]+back|stand[ \t]+corrected|misread\b)|\bmy[ \t]+mistake\b|\bon[ \t]+second"
-    r"[ \t]+thoughts?\b)"
+    r"(?:(?<=[.!?,;:…—–\n])|^|\b(?:no|oh|but|hmm|ah),?)[ \t]*\bwait\b"
+    r"(?=[ \t]*(?:[,.!…:;—–-]|$|that\b|no\b|i\b))"
+    r"|\bscratch that\b|\blet me (?:reconsider|rethink|re-?evaluate|correct|revise|think again)\w*"
+    r"|\bi (?:was wrong|made an? (?:mistake|error)|take that back|stand corrected|misread\b)"
+    r"|\bmy mistake\b|\bon second thoughts?\b"
 )
 _TURN = re.compile(
-    rf"(?P<withdrawn>{_WITHDRAWN})|(?:(?<=[.!?…\n])|(?<=\.\s))[ \t]*(?:but[ \t]+)?(?:actually|correction|"
-    r"on[ \t]+reflection|oops|sorry|i[ \t]+mean|no,[ \t]+sorry)\b",
+    rf"(?P<withdrawn>{_WITHDRAWN})|(?:(?<=[.!?…\n])|(?<=\.\s))[ \t]*(?:but )?"
+    r"(?:actually|correction|on reflection|oops|sorry|i mean|no, sorry)\b",
     re.IGNORECASE,
 )
 

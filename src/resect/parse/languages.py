@@ -83,9 +83,9 @@ LANGUAGES = {
         "是, 为, 選項, 选项, 应该",
     ),
     "Japanese": Language(
-        "はい, ええ, そうです", "いいえ, いえ", "多分, たぶん, おそらく", "答え, 正解, 回答", "は, が"
+        "はい, ええ, そうです", "いいえ, いえ", "多分, たぶん", "答え, 正解, 回答", "は, が"
     ),
-    "Korean": Language("네, 예, 그렇다", "아니요, 아니오, 아니다", "아마도, 아마", "정답, 답, 답변", "은, 는, 이"),
+    "Korean": Language("네, 예", "아니요, 아니오", "아마도, 아마", "정답, 답, 답변", "은, 는, 이"),
     "Vietnamese": Language("có, đúng", "không, sai", "có thể", "đáp án, câu trả lời", "là, đúng"),
     "Tagalog": Language("oo, opo", "", "baka, siguro", "sagot", "ay"),
 }  # fmt: skip

@@ -40,7 +40,8 @@ def by_option(reading: Reading) -> Found | None:
 
 
 _SUMMARY = re.compile(
-    r"(none|all|both|any|neither)(?: of)?(?: the)? (?:above|these|them|those|options|choices|answers)"
+    r"(none|all|both|any|neither)(?: of)?(?: the)? "
+    r"(?:above|these|them|those|options|choices|answers)"
     r"(?: (?:above|options|choices|answers))?(?: (?:is|are) (?:correct|right))?"
 )
 

@@ -1,4 +1,4 @@
-"""Where a label may stand: at the start, announced, in a row, at the end."""
+"""Where a label may stand: at the start, announced, in a row, at the end, committed to."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import unicodedata
 from functools import lru_cache
 from typing import NamedTuple
 
-from resect.parse import languages
-from resect.parse.negation import WRONG
+from resect.parse import commitments, languages
 
 QUOTES = r"\s\"'`*_(\[{<$"
 _OPENING = (  # bullets, brackets, markup, "Sure! ", "Option", "1. "
@@ -30,10 +29,11 @@ _ANNOUNCED = (
     r"\b(?:ans(?:wer)?\b\.?|conclusion|verdict|decision|response)(?:[ \t]*\([^()\n]{0,80}\))?"
     r"(?:[ \t]+(?:to|for)[ \t]+(?:the|this|your)[ \t]+question)?"
     r"|\b(?:correct|best|right|better|preferred|appropriate|suitable|likely)[ \t]+"
-    r"(?:option|choice|one|statement|letter)|\bthe[ \t]+best(?=[ \t]+is\b)|\\(?:boxed|fbox)|<answer>"
+    r"(?:option|choice|one|statement|letter)|\bthe[ \t]+best(?=[ \t]+is\b)"
+    r"|\\(?:boxed|fbox)|<answer>"
     r"|\b(?:reply|correction|selection|choice|prediction)(?=[ \t\"'*]*[:=])"
     rf"|(?<!\w)(?:{'|'.join(languages.words('answer'))})(?!['\w])"
-    rf"|(?:答案|答え|回答|正解|정답|답)"
+    r"|(?:答案|答え|回答|正解|정답|답)"
     r"|\bi(?:[ \t]+would|'d)?[ \t]+(?:think|believe|guess|say|choose|pick|select|go[ \t]+with)"
     r"(?:[ \t]+that)?(?:[ \t]+it)?"
 )
@@ -41,15 +41,6 @@ _FILLER = (
     r"(?:[ \t]*(?:'s|=|:|\b(?:(?:i|wa)s|(?:would|should|must) be|the|either|correct|best|right|"
     r"option|choice|letter|answer)\b"
     rf"|(?<!\w)(?:{'|'.join(languages.words('between'))})(?!\w)|[はが是为은는])){{0,6}}"
-)
-_TO_LABEL = (  # between a connective or "it is" and the label
-    r"(?:[ \t]*(?:'s|=|:|\b(?:it|i|we|is|must|be|would|should|the|an?|correct|best|right|better|choose|"
-    r"pick|select|say|go|with|option|choice|letter|answer|rather|only)\b)){0,8}"
-)
-_GOOD = (
-    r"(?:(?:clearly|therefore|thus|actually|probably|indeed|definitely)[ \t]+)?(?:the[ \t]+)?"
-    r"(?:(?:most|only|more)[ \t]+)?(?:\w{2,12}ly[ \t]+)?(?:best|better|correct|right|appropriate|"
-    r"preferred|likely|answer|true)\b"
 )
 
 
@@ -100,7 +91,6 @@ def patterns(labels: tuple[str, ...]) -> Patterns:
     loose = rf"(?:{no_article}|({letter})(?!\w){stop}|({word}){word_end}|{alias})"
     hedge = "" if "maybe" in canonical else rf"(?:(?:maybe|perhaps|possibly)\b{_JOIN}+)?"
     plain = rf"(?:({letter})|({word}))(?![\w'-])"
-    ended = rf"[\s)*\"'`\]]{{0,4}}(?:$|[.!;\n,])"
     closing = rf"(?:\n|:|\s\s|\d[/-])[{QUOTES}#-]{{0,20}}{one}|[;,.!?–—][ \t]+({word})"
     sources = (
         rf"{_OPENING}{one}",
@@ -110,24 +100,7 @@ def patterns(labels: tuple[str, ...]) -> Patterns:
         rf"(?:option|choice)|options|choices|both)[{QUOTES}:]{{0,20}}{loose}",
         rf"(?:{closing}|(?:\b(?:is|be)|'s) {no_article})[\s.!)*\"']*$",
         rf"(?<!\w)(?<!\w-)({word})(?=[/-]|\s*$)",
-        rf"(?:^|[.,;:!?…\n(–—-]|\b(?:but|so|then|that|and|thus|therefore|hence|think|believe|option|"
-        rf"choice|answer|letter|only|actually|however|while|though|as|because|since)\b)[{QUOTES}]{{0,9}}"
-        rf"{plain}[\"')*\]]{{0,4}}[ \t]+(?:is|was|would[ \t]+be|seems|looks|remains)"
-        rf"(?:[ \t]+{_GOOD}(?:[ \t]+(?:answer|choice|option|one|here|because|since|given|for|in)\b|"
-        rf"[\s*)\"']*(?:$|[.,;!]))|[\s.!*]*$)",
-        rf"\b(?:so|thus|hence|therefore|but|however|instead|then|finally)\b"
-        rf"(?:[^.;\n]{{0,80}}(?<!\b\w),)?{_TO_LABEL}[{QUOTES}:]{{1,9}}{plain}{ended}",
-        rf"(?:\bnot|n't)\b{_TO_LABEL}[{QUOTES}]{{1,9}}(?:{_any_of(list(canonical))})(?!\w)[\"')*]{{0,4}}"
-        rf",?[ \t]+(?:but|it's|it[ \t]+is)\b{_TO_LABEL}[{QUOTES}]{{1,9}}{plain}",
-        rf"\b(?:all|every\w{{0,5}})\b[^.;\n]{{0,40}}?\b{WRONG}[ \t]+(?:except|but|besides|apart[ \t]+from|"
-        rf"other[ \t]+than)(?:[ \t]+for)?\b{_TO_LABEL}[{QUOTES}]{{1,9}}{plain}{ended}|\b(?:all|every\w{{0,5}})\b[^.;\n]{{0,40}}?\b(?:except|but|besides|apart[ \t]+from|"
-        rf"other[ \t]+than)(?:[ \t]+for)?\b{_TO_LABEL}[{QUOTES}]{{1,9}}{plain}[\"')*]{{0,4}}[ \t]+"
-        rf"(?:is|are|were|was)[ \t]+(?:\w{{2,12}}ly[ \t]+)?{WRONG}",
-        rf"\b(?:perhaps|maybe|possibly|probably|likely)[ \t]+(?:option[ \t]+)?{plain}",
-        rf"(?:^|[|\n,;{{]|(?<=[✓✔✅❌✗✘]))[ \t\"'(*_|-]{{0,9}}({_any_of(list(canonical))})(?!\w)[ \t\"')*_.]{{0,9}}"
-        rf"(?:(?:[:|–—=-][ \t]*){{1,3}}|(?=[✓✔✅❌✗✘]))[ \t\"'*_]{{0,9}}"
-        rf"(yes|no|true|false|correct|incorrect|right|wrong|best|x|[✓✔✅❌✗✘])"
-        rf"(?=[ \t\"'*_.]*(?:$|[|,;}}\n])|(?<=[✓✔✅❌✗✘]))",
+        *commitments.sources(plain, _any_of(list(canonical)), QUOTES),
         rf"{_OPENING}{alias}",
     )
     canonical.update(aliases)

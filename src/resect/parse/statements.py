@@ -167,12 +167,12 @@ def _inflects(word: str, base: str) -> bool:
 DECLINES = re.compile(
     r"\b(?:as|i am|i'm) (?:just |only )?an? (?:ai|artificial|language|large language)\b"
     r"|\b(?:i|we)(?: am|'m| are|'re)? (?:cannot|can't|can not|won't|will not|unable to|not able to|"
-    r"must decline|refuse to|decline to|do not|don't|not qualified)(?: \w+){0,2}? (?:to )?(?:answer|provide|assist|"
-    r"help|give|offer|comply|advise|respond|make|diagnose|comment)\b"
-    r"|\b(?:i|we)(?:'d| would) rather not\b"
-    r"|\b(?:i(?: am|'m) (?:very )?)?sorry,? (?:but )?i\b|^\W*no comment\b|\bi must decline\b"
-    r"|(?:^|[.!\n]\s{0,9})(?:please|you should)[^.\n]{0,20} (?:consult|see|speak to|talk to) (?:an?|your) "
-    r"(?:\w+ ){0,2}?(?:doctor|physician|professional|clinician|provider)\b",
+    r"must decline|refuse to|decline to|do not|don't|not qualified)(?: \w+){0,2}? (?:to )?(?:"
+    r"answer|provide|assist|help|give|offer|comply|advise|respond|make|diagnose|comment)\b"
+    r"|\b(?:i|we)(?:'d| would) rather not\b|\bi must decline\b"
+    r"|\b(?:i(?: am|'m) (?:very )?)?sorry,? (?:but )?i\b|^\W*no comment\b"
+    r"|(?:^|[.!\n]\s{0,9})(?:please|you should)[^.\n]{0,20} (?:consult|see|speak to|talk to) "
+    r"(?:an?|your) (?:\w+ ){0,2}?(?:doctor|physician|professional|clinician|provider)\b",
     re.IGNORECASE,
 )
 

@@ -29,12 +29,13 @@ _ANSWERS = re.compile(
 )
 _ARGUMENT = re.compile(r"\b(?:answer|choice|option|label|letter)\w*\s*[=:]\s*(.*)", re.IGNORECASE)
 _BOX = re.compile(
-    r"\[[ \t]*(?P<square>[ \txX✓✔])[ \t]*\]|\([ \t]*(?P<round>[ \txX✓✔])[ \t]*\)|(?P<sign>[☐☑☒⬜✅❌✓✔✗✘])"
+    r"\[[ \t]*(?P<square>[ \txX✓✔])[ \t]*\]|\([ \t]*(?P<round>[ \txX✓✔])[ \t]*\)"
+    r"|(?P<sign>[☐☑☒⬜✅❌✓✔✗✘])"
 )
 _FIRST = re.compile(rf"^[ \t>*•-]*(?:\d{{1,2}}[.)][ \t]*)?(?:{_BOX.pattern})", re.MULTILINE)
 _TICKS = "xX✓✔☑☒✅"
-_VERDICTS = frozenset("yes no true false correct incorrect right wrong ❌ ✗ ✘".split())
-_RIGHT = frozenset("yes true correct right x ✓ ✔ ✅ ☑ best".split())
+_RIGHT = frozenset(["yes", "true", "correct", "right", "best", "x", "✓", "✔", "✅", "☑"])
+_WRONG = frozenset(["no", "false", "incorrect", "wrong", "❌", "✗", "✘"])
 
 
 def inner(reading: Reading) -> list[str] | None:
@@ -91,7 +92,7 @@ def _ticked(shown: str) -> list[str]:
 
 def _rows(reading: Reading) -> list[str] | None:
     """The labels whose row says that they are right."""
-    if "yes" in reading.patterns.canonical or _VERDICTS & reading.texts.keys():
+    if "yes" in reading.patterns.canonical or (_RIGHT | _WRONG) & reading.texts.keys():
         return None
     if (table := _table(reading)) is not None:
         return table
@@ -110,7 +111,7 @@ def _table(reading: Reading) -> list[str] | None:
     judged = []
     for row in rows:
         cells = [cell.strip(" \t*_`\"'") for cell in row if cell.strip()]
-        if len(cells) > 1 and cells[-1].casefold() in _RIGHT | _VERDICTS:
+        if len(cells) > 1 and cells[-1].casefold() in _RIGHT | _WRONG:
             names = (
                 cells[0].casefold() in reading.patterns.canonical,
                 fold(cells[0]) in reading.texts,

@@ -1,4 +1,4 @@
-"""Tiers of yes-or-no tasks: a word of any language, a short reply, evidence that decides nothing."""
+"""Tiers of yes-or-no tasks: a word of any language, a short reply, undecided evidence."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from resect.parse.reading import AUXILIARIES, Found, Reading, statement, stem
 
 _MAYBE = "maybe"
 _REPLY = re.compile(
-    r"\W*(?:it|they|this|that|these|those|he|she|we|there)[ \t]+(?P<verb>[a-z]{2,6}?)"
-    r"(?P<no>[ \t]+not|n't)?\W*",
+    r"\W*(?:it|they|this|that|these|those|he|she|we|there) (?P<verb>[a-z]{2,6}?)"
+    r"(?P<no> not|n't)?\W*",
     re.IGNORECASE,
 )
 _OPEN = (
@@ -18,15 +18,15 @@ _OPEN = (
 )
 _UNDECIDED = re.compile(
     r"\b(?:evidence|results?|data|findings|studies|literature|trials?)\b[^.\n]{0,40}?\b(?:is|are|was|"
-    rf"were|remains?|seems?|gives?|give)[ \t]+(?:\w{{2,12}}[ \t]+)?(?:{_OPEN}|mixed|conflicting|"
+    rf"were|remains?|seems?|gives?|give) (?:\w{{2,12}} )?(?:{_OPEN}|mixed|conflicting|"
     r"inconsistent|contradictory|insufficient)\b"
-    r"|\b(?:unable|impossible|not[ \t]+possible|cannot|can't|can[ \t]+not|could[ \t]+not|couldn't)"
-    r"[ \t]+(?:be|to)[ \t]+(?:be[ \t]+)?(?:determined?|sa(?:y|id)|tell|told|concluded?|established?"
+    r"|\b(?:unable|impossible|not possible|cannot|can't|can not|could not|couldn't)"
+    r" (?:be|to) (?:be )?(?:determined?|sa(?:y|id)|tell|told|concluded?|established?"
     r"|decided?|answered)\b"
-    r"|\b(?:insufficient|not[ \t]+enough)[ \t]+(?:evidence|data|information)\b"
-    r"|^\W*(?:it|that|this)(?:[ \t]+\w{2,8})?[ \t]+depends\b|^\W*depends\b"
-    rf"|^\W*{_OPEN}\b|^\W*(?:it|this|that)(?:[ \t]+(?:is|remains|was|has)|'s)[ \t]+(?:still[ \t]+)?"
-    rf"(?:{_OPEN}|unknown|not[ \t]+(?:yet[ \t]+)?(?:been[ \t]+)?(?:clear|known|certain|established))\b",
+    r"|\b(?:insufficient|not enough) (?:evidence|data|information)\b"
+    r"|^\W*(?:it|that|this)(?: \w{2,8})? depends\b|^\W*depends\b"
+    rf"|^\W*{_OPEN}\b|^\W*(?:it|this|that)(?: (?:is|remains|was|has)|'s) (?:still )?"
+    rf"(?:{_OPEN}|unknown|not (?:yet )?(?:been )?(?:clear|known|certain|established))\b",
     re.IGNORECASE,
 )
 
