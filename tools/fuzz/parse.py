@@ -57,8 +57,8 @@ READERS: dict[str, tuple[Callable[[str], Outcome], frozenset[str] | None]] = {
 _PIECES = (
     "<think>", "</think>", "<|channel|>", "<|end|>", "[THINK]", '{"answer": "', "'}", "```json\n",
     "```", "\\boxed{", "\\text{", "}", "[x] ", "[ ] ", "| A | yes |\n", "not ", "n't ", "no doubt ",
-    "wait, ", "actually ", "A. ", "B", "yes/", "no. 1 ", "答案是", "نعم", "да", "हाँ", "\u200b", "\ufdfa",
-    "\x00", "\ud800", "\u0301", "12 hours", "####", "=" * 9, "The answer is ", "so ", "\n\n", "\t", "$",
+    "wait, ", "actually ", "A. ", "B", "yes/", "no. 1 ", "答案是", "نعم", "да", "हाँ",
+    "\u200b", "\ufdfa", "\x00", "\ud800", "\u0301", "12 hours", "####", "=" * 9, "The answer is ", "so ", "\n\n", "\t", "$",
 )  # fmt: skip
 
 
@@ -97,7 +97,8 @@ def mutated(texts: list[str], dice: random.Random) -> str:
         elif change == 1:
             text = text[:place] + dice.choice(_PIECES) + text[place:]
         elif change == 2:
-            text = text[:place] + chr(dice.choice((dice.randrange(1, 0x300), 0x4E00))) + text[place:]
+            sign = chr(dice.choice((dice.randrange(1, 0x300), 0x4E00)))
+            text = text[:place] + sign + text[place:]
         elif change == 3:
             text = text[:place] + text[place:end] * dice.randint(2, 400) + text[end:]
         elif change == 4:
