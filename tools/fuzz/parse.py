@@ -58,7 +58,8 @@ _PIECES = (
     "<think>", "</think>", "<|channel|>", "<|end|>", "[THINK]", '{"answer": "', "'}", "```json\n",
     "```", "\\boxed{", "\\text{", "}", "[x] ", "[ ] ", "| A | yes |\n", "not ", "n't ", "no doubt ",
     "wait, ", "actually ", "A. ", "B", "yes/", "no. 1 ", "答案是", "نعم", "да", "हाँ",
-    "\u200b", "\ufdfa", "\x00", "\ud800", "\u0301", "12 hours", "####", "=" * 9, "The answer is ", "so ", "\n\n", "\t", "$",
+    "\u200b", "\ufdfa", "\x00", "\ud800", "\u0301", "12 hours", "####", "=" * 9,
+    "The answer is ", "so ", "\n\n", "\t", "$",
 )  # fmt: skip
 
 

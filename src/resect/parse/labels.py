@@ -21,6 +21,9 @@ def leading(reading: Reading) -> Found | None:
     """A label, or a list of them, opens the text; a copy of the options commits to none."""
     if _is_copy(reading):
         return _commitment(reading, 0) or (None, "echo")
+    replied = reading.patterns.replied.match(reading.shown)
+    if replied and (label := reading.label(replied)):
+        return label, "recovered"
     if _OFFER.match(reading.shown):
         return None, "off_task"
     match = reading.patterns.leading.match(reading.shown)
@@ -36,20 +39,11 @@ def leading(reading: Reading) -> Found | None:
     return verdict
 
 
-_IN_BRACKETS = re.compile(r"\([^()\n]{1,80}\)\s{0,9}:\s{0,9}")  # "(yes/no): "
-
-
 def _commitment(reading: Reading, start: int) -> Found | None:
     """The label that a text which began with a list of them comes to."""
     rest = Reading(reading.shown[start:], reading.labels, reading.options, "")
     announced = _announced(rest, len(rest.shown))
-    if len(announced) == 1:
-        return announced[0], "recovered"
-    asked = _IN_BRACKETS.match(reading.shown)
-    if not asked:
-        return None
-    text = reading.shown[asked.end() :]
-    return leading(Reading(text, reading.labels, reading.options, reading.question))
+    return (announced[0], "recovered") if len(announced) == 1 else None
 
 
 _OFFER = re.compile(  # "Yes, I can help you with that!"
@@ -134,7 +128,7 @@ _WITHDRAWN = (  # what came before no longer stands
     r"|\bmy mistake\b|\bon second thoughts?\b"
 )
 _TURN = re.compile(
-    rf"(?P<withdrawn>{_WITHDRAWN})|(?:(?<=[.!?…\n])|(?<=\.\s))[ \t]*(?:but )?"
+    rf"(?P<withdrawn>{_WITHDRAWN})|(?:(?<=[.!?…\n—–;])|(?<=[.—–;]\s))[ \t]*(?:but )?"
     r"(?:actually|correction|on reflection|oops|sorry|i mean|no, sorry)\b",
     re.IGNORECASE,
 )

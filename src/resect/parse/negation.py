@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _NOT = (
-    r"(?:\bnot|n't|\bnever|\bneither|\bnor|\bcannot|\bavoid(?:ing)?|\brather than"
+    r"(?:\bnot|n't|\bnever|\bneither|\bnor|\bcannot|\bavoid(?:ing)?|\banything but|\brather than"
     r"|\binstead of|\bunlike|\bwithout|\b(?:exclud|eliminat|reject|discard)\w{1,4}"
     r"|\brul\w{1,4} out)"
 )
@@ -28,8 +28,13 @@ _AFTER = re.compile(
 )
 
 
+_ASKED = re.compile(r"[)\]\"'*`]{0,4} ?\?(?=\s+\S)")
+
+
 def rejects(shown: str, start: int, end: int) -> bool:
     """Whether the words around a place say that what stands there is not the answer."""
+    if _ASKED.match(shown, end):  # "A? No."
+        return True
     return bool(_BEFORE.search(shown[max(0, start - 80) : start]) or _AFTER.match(shown, end))
 
 
@@ -100,7 +105,8 @@ _TAKEN_BACK: tuple[tuple[re.Pattern[str], str, bool], ...] = tuple(
 _HALF = re.compile(
     r"\bnot (?:useless|ineffective|uncommon|unsafe|unlikely|impossible|unreasonable|without"
     r"|insignificant|irrelevant|harmless|wrong|incorrect|false|untrue|doubtful)\b"
-    r"|(?:\bnot|n't|\bcannot) (?:be )?(?:exclude|say|rule|deny|doubt|confirm|refute)(?:d| out)?\b",
+    r"|(?:\bnot|n't|\bcannot) (?:be )?(?:exclude|say|said|claim|rule|deny|doubt|confirm|refute)"
+    r"(?:d| out)?\b",
     re.IGNORECASE,
 )
 _DENIAL = re.compile(

@@ -10,6 +10,11 @@ from resect.parse.reading import AUXILIARIES, FUNCTION, Found, Reading, fold, st
 
 _ARTICLE = re.compile(r"(?:(?:the|an?|it is|it s|its) )+")
 _MARKER = re.compile(r"(?:\d{1,2}|[^\W\d_])[.)]\s+(?=[^\W\d_])")
+_REPLY = re.compile(  # "No, the heart"
+    r"\A\W{0,4}(?:yes|no|well|so|thus|hence|therefore|probably|likely)[,:—–] ?"
+    r"(?:(?:it is|it's|the|an?) ){0,2}",
+    re.IGNORECASE,
+)
 _CLAUSE = re.compile(r"[;:.!?\n](?=\s)|,(?=\s+(?:so|but|it)\b)")
 _BUT_NOT = re.compile(
     r"[,;]?\s+(?:and |but )?(?:not|never|rather than|instead of)\b", re.IGNORECASE
@@ -30,7 +35,8 @@ def by_option(reading: Reading) -> Found | None:
     bare = _ARTICLE.sub("", whole, count=1) if _ARTICLE.match(whole) else whole
     sentence = fold(shown.split(". ")[0])
     before = fold(_BUT_NOT.split(shown, maxsplit=1)[0])
-    for candidate in (whole, bare, fold(shown.split("\n")[0]), sentence, before):
+    reply = fold(_REPLY.sub("", shown, count=1))
+    for candidate in (whole, bare, fold(shown.split("\n")[0]), sentence, before, reply):
         label = texts.get(candidate)
         if label and (candidate == whole or not _IS_NUMBER.fullmatch(sentence)):
             return label, "degenerate" if reading.loops else "recovered"
@@ -130,36 +136,42 @@ def by_name(reading: Reading) -> Found | None:
                 named.append(label)
         around = around.replace(f" {text} ", " | ")
     if not named:
-        label = _inflected(reading)
+        label = _inflected(reading, reading.shown) or _in_clauses(reading)
         return (label, "recovered") if label else None
     outcome = "degenerate" if reading.loops else "echo" if len(named) > 1 else "recovered"
     return None if len(named) > 1 else named[0], outcome
 
 
-_RESTS = word_set(  # words that bind a sentence to a condition, or deny it
-    "no not never avoid unless if until before after instead without except cannot neither nor "
-    "contraindicated wrong stop continue hold"
+_BOUND = word_set(  # words that bind a sentence to a condition, or deny it
+    "no not never unless if until before after instead without except cannot neither nor"
 )
+_PATIENT = frozenset(("patient", "patients"))
 
 
-def _inflected(reading: Reading) -> str | None:
+def _in_clauses(reading: Reading) -> str | None:
+    """The same of the clauses of a sentence, where they name one option."""
+    clauses = re.split(r"[,;:]\s|\.\s", reading.shown[:400])
+    labels = {label for clause in clauses if (label := _inflected(reading, clause))}
+    return labels.pop() if len(labels) == 1 and len(clauses) > 1 else None
+
+
+def _inflected(reading: Reading, sentence: str) -> str | None:
     """The one option whose words, in other forms, are all that a short sentence says.
 
     "Lisinopril should be stopped" is "Stop lisinopril"; "lisinopril" alone is not.
     """
-    said = _content(reading.shown)
+    said = _content(sentence)
+    bound = _BOUND.intersection(statement(sentence))
     if not 2 <= len(said) <= 8 or reading.loops:
         return None
     labels = []
     for label in reading.labels:
         option = _content(reading.options.get(label, ""))
-        if len(option) < 2 or not all(any(_forms(a, b) for b in said) for a in option):
+        if min(map(len, option), default=0) < 3 or len(option) < 2:
             continue
-        extra = [b for b in said if not any(_forms(a, b) for a in option)]
-        denied = _RESTS.intersection(statement(reading.shown)) - set(
-            statement(reading.options[label])
-        )
-        if len(extra) < 2 and not {d for d in denied if not any(_forms(d, a) for a in option)}:
+        missing = [a for a in option if not any(_is_form(a, b) for b in said)]
+        extra = [b for b in {*said, *bound} - _PATIENT if not any(_is_form(a, b) for a in option)]
+        if not missing and not extra:
             labels.append(label)
     return labels[0] if len(labels) == 1 else None
 
@@ -170,7 +182,7 @@ def _content(text: str) -> list[str]:
     return [w for w in words if len(w) > 1 and w not in FUNCTION and w not in AUXILIARIES | {"be"}]
 
 
-def _forms(a: str, b: str) -> bool:
+def _is_form(a: str, b: str) -> bool:
     """Whether two words look like forms of one: a beginning of four letters or more in common."""
     short, long = sorted((a, b), key=len)
     return short == long or (

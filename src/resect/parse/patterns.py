@@ -61,6 +61,7 @@ class Patterns(NamedTuple):
     hedged: re.Pattern[str]
     judged: re.Pattern[str]
     worded: re.Pattern[str]
+    replied: re.Pattern[str]
 
 
 @lru_cache(maxsize=256)
@@ -102,6 +103,8 @@ def patterns(labels: tuple[str, ...]) -> Patterns:
         rf"(?<!\w)(?<!\w-)({word})(?=[/-]|\s*$)",
         *commitments.sources(plain, _any_of(list(canonical)), QUOTES),
         rf"{_OPENING}{alias}",
+        rf"[^:?\n]{{0,60}}?(?<![\w'])(?:{whole}[ ,/]{{1,3}}(?:(?:or|and) )?){{1,12}}{whole}"
+        rf"[)\]\"'*]{{0,3}} ?[:?][{QUOTES}]{{0,9}}{plain}[\s.!*\"']*$",
     )
     canonical.update(aliases)
     return Patterns(canonical, *(re.compile(source, re.IGNORECASE) for source in sources))

@@ -55,11 +55,25 @@ def by_polarity(reading: Reading) -> Found | None:
     told = reading.topic | FINDINGS
     if 2 < len(said[-1]) < 5 and said[-1] not in told:  # cut short
         said[-1] = min((t for t in told if t.startswith(said[-1])), default=said[-1])
+    if _opposes(said, reading.topic):
+        return None
     if _denies(said, told, reading.topic):
         return no, "recovered"
     affirming = not _DENIALS.intersection(said) and "no" not in said
     affirmed = affirming and _affirms(said, asked, reading.topic)
     return (yes, "recovered") if affirmed else None
+
+
+_MORE, _LESS = word_set("incre raise rises highe eleva"), word_set("reduc decre lower fewer preve")
+
+
+def _opposes(said: list[str], topic: frozenset[str]) -> bool:
+    """Whether it speaks of more where less was asked about, or the reverse."""
+    spoken = frozenset(map(stem, said))
+    return any(
+        topic & one and not topic & other and spoken & other and not spoken & one
+        for one, other in ((_MORE, _LESS), (_LESS, _MORE))
+    )
 
 
 def _content(words: list[str]) -> list[str]:

@@ -21,7 +21,7 @@ _UNDECIDED = re.compile(
     rf"were|remains?|seems?|gives?|give) (?:\w{{2,12}} )?(?:{_OPEN}|mixed|conflicting|"
     r"inconsistent|contradictory|insufficient)\b"
     r"|\b(?:unable|impossible|not possible|cannot|can't|can not|could not|couldn't)"
-    r" (?:be|to) (?:be )?(?:determined?|sa(?:y|id)|tell|told|concluded?|established?"
+    r" (?:be|to) (?:be )?(?:determined?|say|said(?! that)|tell|told|concluded?|established?"
     r"|decided?|answered)\b"
     r"|\b(?:insufficient|not enough) (?:evidence|data|information)\b"
     r"|^\W*(?:it|that|this)(?: \w{2,8})? depends\b|^\W*depends\b"
