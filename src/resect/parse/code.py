@@ -21,11 +21,11 @@ def program(text: str, start: str, name: str) -> tuple[str | None, str]:
     answer = spoken(text)
     if answer is None:
         return None, "reasoning"
-    said = answer[:LONGEST]
-    fence = _FENCE.search(said)
-    if fence and said.count("```") == 1 and re.search(r"^[ \t]+\S", said[: fence.start()], re.M):
+    shown = answer[:LONGEST]
+    fence = _FENCE.search(shown)
+    if fence and shown.count("```") == 1 and re.search(r"^[ \t]+\S", shown[: fence.start()], re.M):
         fence = None  # it closes what was begun in the prompt
-    body = fence.group(1) if fence else _ENDS.split(said)[0]
+    body = fence.group(1) if fence else _ENDS.split(shown)[0]
     if not body.strip():
         return None, "empty"
     tier = "fenced" if fence else "continued"

@@ -54,15 +54,15 @@ def concluded(
     revised = corrected(whole)
     if revised and (revised[0] or finished):
         return (*revised, "concluded")
-    if not revised and (found := declared(whole)):
-        return (*found, "concluded")
+    if not revised and (verdict := declared(whole)):
+        return (*verdict, "concluded")
     if not finished:
         return (None, "degenerate", "loop") if whole.loops else (None, "truncated", "length")
-    if found := last(whole):
-        return (*found, "concluded")
+    if verdict := last(whole):
+        return (*verdict, "concluded")
     sentence = _STOP.split(shown)[-1]
-    if found := by_name(Reading(sentence, whole.labels, whole.options, "")):
-        return (*found, "concluded")
-    if found := declines(whole):
-        return (*found, "refusal")
+    if verdict := by_name(Reading(sentence, whole.labels, whole.options, "")):
+        return (*verdict, "concluded")
+    if verdict := declines(whole):
+        return (*verdict, "refusal")
     return (None, *without_answer(whole))

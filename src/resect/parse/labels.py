@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 from resect.parse.option_text import by_name, by_option
-from resect.parse.reading import Found, Reading, fold
+from resect.parse.reading import Reading, Verdict, fold
 from resect.parse.statements import DECLINES
 
 
-def _verdict(listed: list[str], outcome: str) -> Found | None:
+def _verdict(listed: list[str], outcome: str) -> Verdict | None:
     """One label commits, repeated it is a loop; several commit to nothing."""
     if len(set(listed)) > 1:
         cycle = any(len(listed) >= 3 * n and listed[n:] == listed[:-n] for n in (2, 3))
@@ -17,7 +17,7 @@ def _verdict(listed: list[str], outcome: str) -> Found | None:
     return (listed[0], "degenerate" if len(listed) > 2 else outcome) if listed else None
 
 
-def leading(reading: Reading) -> Found | None:
+def leading(reading: Reading) -> Verdict | None:
     """A label, or a list of them, opens the text; a copy of the options commits to none."""
     if _is_copy(reading):
         return _commitment(reading, 0) or (None, "echo")
@@ -39,7 +39,7 @@ def leading(reading: Reading) -> Found | None:
     return verdict
 
 
-def _commitment(reading: Reading, start: int) -> Found | None:
+def _commitment(reading: Reading, start: int) -> Verdict | None:
     """The label that a text which began with a list of them comes to."""
     rest = Reading(reading.shown[start:], reading.labels, reading.options, "")
     announced = _announced(rest, len(rest.shown))
@@ -88,7 +88,7 @@ _OPTIONS = re.compile(r"\W*(?:options|choices)[ \t]*:", re.IGNORECASE)
 _RUNAWAY = re.compile(r"^[ \t]*(?:question|q|context)[ \t]*:", re.IGNORECASE | re.MULTILINE)
 
 
-def declared(reading: Reading) -> Found | None:
+def declared(reading: Reading) -> Verdict | None:
     """The last announcement before the model asks itself a new question, or options named."""
     runaway = _RUNAWAY.search(reading.shown, 1)
     end = runaway.start() if runaway else len(reading.shown)
@@ -134,7 +134,7 @@ _TURN = re.compile(
 )
 
 
-def corrected(reading: Reading) -> Found | None:
+def corrected(reading: Reading) -> Verdict | None:
     """What follows the last turn ("Wait, ...", "Actually, ...") where it commits to a label.
 
     Where the answer before it is taken back and none follows, there is none.
@@ -149,9 +149,9 @@ def corrected(reading: Reading) -> Found | None:
         reading.question,
     )
     for tier in (leading, declared, last, by_option, by_name):
-        found = tier(rest)
-        if found and found[0]:
-            return found[0], "recovered"
+        verdict = tier(rest)
+        if verdict and verdict[0]:
+            return verdict[0], "recovered"
     return (None, "off_task") if any(turn["withdrawn"] for turn in turns) else None
 
 
@@ -161,7 +161,7 @@ def _turns(reading: Reading, turn: re.Match[str]) -> bool:
     return not any(words in text for text in reading.texts)
 
 
-def listed(reading: Reading) -> Found | None:
+def listed(reading: Reading) -> Verdict | None:
     """Labels strung together with strokes or hyphens inside the text."""
     match = reading.patterns.joined.search(reading.shown)
     listed = reading.listed(match) if match else []
@@ -172,7 +172,7 @@ def listed(reading: Reading) -> Found | None:
     return _verdict(listed, "recovered")
 
 
-def last(reading: Reading) -> Found | None:
+def last(reading: Reading) -> Verdict | None:
     """A label closes the text."""
     match = reading.patterns.last.search(reading.shown, max(0, len(reading.shown) - 120))
     label = match and reading.label(match)

@@ -6,7 +6,7 @@ import re
 
 from resect.parse.negation import denies_option
 from resect.parse.quantity import matching, quantity
-from resect.parse.reading import AUXILIARIES, FUNCTION, Found, Reading, fold, statement, word_set
+from resect.parse.reading import AUXILIARIES, FUNCTION, Reading, Verdict, fold, statement, word_set
 
 _ARTICLE = re.compile(r"(?:(?:the|an?|it is|it s|its) )+")
 _MARKER = re.compile(r"(?:\d{1,2}|[^\W\d_])[.)]\s+(?=[^\W\d_])")
@@ -22,7 +22,7 @@ _BUT_NOT = re.compile(
 _IS_NUMBER = re.compile(r"-?[\d.]+(?: %)?")
 
 
-def by_option(reading: Reading) -> Found | None:
+def by_option(reading: Reading) -> Verdict | None:
     """The whole text, its first line or sentence, or the beginning of one option alone."""
     texts, shown = reading.texts, _MARKER.sub("", reading.shown, count=1)
     whole = fold(shown) if _MARKER.match(reading.shown) else reading.folded
@@ -54,11 +54,11 @@ _SUMMARY = re.compile(
 
 def _none_of_them(texts: dict[str, str | None], whole: str) -> str | None:
     """The option "none of the above", however its words are turned."""
-    said = _SUMMARY.fullmatch(whole)
+    phrase = _SUMMARY.fullmatch(whole)
     labels = [
         label
         for text, label in texts.items()
-        if said and (option := _SUMMARY.fullmatch(text)) and option[1] == said[1]
+        if phrase and (option := _SUMMARY.fullmatch(text)) and option[1] == phrase[1]
     ]
     return labels[0] if len(labels) == 1 else None
 
@@ -69,12 +69,12 @@ _ANNOUNCED = re.compile(r"\banswer\b[ \t]*(?:is\b|[:=]){1,2}|\\(?:boxed|fbox)\b"
 def _by_value(reading: Reading) -> str | None:
     """The option of the same quantity, where all options are quantities."""
     answer = _ANNOUNCED.split(reading.shown)[-1]
-    said = quantity(answer) or quantity(_BUT_NOT.split(answer, maxsplit=1)[0])
+    phrase = quantity(answer) or quantity(_BUT_NOT.split(answer, maxsplit=1)[0])
     options = [quantity(reading.options.get(label, "")) for label in reading.labels]
     known = [option for option in options if option]
-    if not said or len(known) < len(options):
+    if not phrase or len(known) < len(options):
         return None
-    places = matching(said, known)
+    places = matching(phrase, known)
     return reading.labels[places[0]] if len(places) == 1 else None
 
 
@@ -105,23 +105,23 @@ def _lettered(reading: Reading) -> str | None:
     return label if any(_begins(text, rest) for text in reading.texts) else None
 
 
-def _is_most_of(option: str, said: str) -> bool:
+def _is_most_of(option: str, phrase: str) -> bool:
     """Two words or more that stand in the option and are half of it."""
-    words = said.count(" ") + 1
-    spoken = words > 1 and any(len(word) > 2 for word in said.split())
-    return spoken and option.count(" ") < 2 * words and f" {said} " in f" {option} "
+    words = phrase.count(" ") + 1
+    spoken = words > 1 and any(len(word) > 2 for word in phrase.split())
+    return spoken and option.count(" ") < 2 * words and f" {phrase} " in f" {option} "
 
 
-def _begins(option: str, said: str) -> bool:
+def _begins(option: str, phrase: str) -> bool:
     """A text cut short: the option goes on where it ends, though not within a number."""
-    if said.isdigit() and option == f"{said} %":
+    if phrase.isdigit() and option == f"{phrase} %":
         return True
-    enough = len(said.replace(" ", "")) >= (2 if said[:1].isdigit() else 4)
-    inside = said[-1:].isdigit() and option[len(said) :][:1] in tuple("0123456789.")
-    return option.startswith(said) and enough and not inside
+    enough = len(phrase.replace(" ", "")) >= (2 if phrase[:1].isdigit() else 4)
+    inside = phrase[-1:].isdigit() and option[len(phrase) :][:1] in tuple("0123456789.")
+    return option.startswith(phrase) and enough and not inside
 
 
-def by_name(reading: Reading) -> Found | None:
+def by_name(reading: Reading) -> Verdict | None:
     """Option texts that stand in the text as whole words; longer texts win, "not X" is not X."""
     around, named = f" {reading.folded} ", []
     clauses = f" {' | '.join(map(fold, _CLAUSE.split(reading.shown)))} "
@@ -160,17 +160,17 @@ def _inflected(reading: Reading, sentence: str) -> str | None:
 
     "Lisinopril should be stopped" is "Stop lisinopril"; "lisinopril" alone is not.
     """
-    said = _content(sentence)
+    phrase = _content(sentence)
     bound = _BOUND.intersection(statement(sentence))
-    if not 2 <= len(said) <= 8 or reading.loops:
+    if not 2 <= len(phrase) <= 8 or reading.loops:
         return None
     labels = []
     for label in reading.labels:
         option = _content(reading.options.get(label, ""))
         if min(map(len, option), default=0) < 3 or len(option) < 2:
             continue
-        missing = [a for a in option if not any(_is_form(a, b) for b in said)]
-        extra = [b for b in {*said, *bound} - _PATIENT if not any(_is_form(a, b) for a in option)]
+        missing = [a for a in option if not any(_is_form(a, b) for b in phrase)]
+        extra = [b for b in {*phrase, *bound} - _PATIENT if not any(_is_form(a, b) for a in option)]
         if not missing and not extra:
             labels.append(label)
     return labels[0] if len(labels) == 1 else None

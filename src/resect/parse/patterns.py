@@ -84,7 +84,7 @@ def patterns(labels: tuple[str, ...]) -> Patterns:
         rf"|\s+(?:(?:or|and)\s+)?{whole}(?:\s*$|\s*[.,;/\n]|\s+{whole}))"
     )
     word_end = rf"(?![^\W_]|%|'\w|[.,]\d|-(?!{whole})\w)"
-    one = rf"(?:(?<!-)({letter})(?![^\W_]){stop}|(?:(?<![-.\d])(?=\d)|(?=\D))({word}){word_end})"
+    single = rf"(?:(?<!-)({letter})(?![^\W_]){stop}|(?:(?<![-.\d])(?=\d)|(?=\D))({word}){word_end})"
     more = rf"(?=[ \t]*(?:{_STOP}|[(\[\"'&–—\n]|\d|$|-{whole}|(?:or|and)\b|{whole}))"
     again = rf"(?:(?<![(\[])({letter})(?!\w|[ \t]*\d)|({word})(?!\w)){more}"
     no_article = rf"((?![aiAI]\b)(?:{letter}))(?!['\w-])"
@@ -92,9 +92,9 @@ def patterns(labels: tuple[str, ...]) -> Patterns:
     loose = rf"(?:{no_article}|({letter})(?!\w){stop}|({word}){word_end}|{alias})"
     hedge = "" if "maybe" in canonical else rf"(?:(?:maybe|perhaps|possibly)\b{_JOIN}+)?"
     plain = rf"(?:({letter})|({word}))(?![\w'-])"
-    closing = rf"(?:\n|:|\s\s|\d[/-])[{QUOTES}#-]{{0,20}}{one}|[;,.!?–—][ \t]+({word})"
+    closing = rf"(?:\n|:|\s\s|\d[/-])[{QUOTES}#-]{{0,20}}{single}|[;,.!?–—][ \t]+({word})"
     sources = (
-        rf"{_OPENING}{one}",
+        rf"{_OPENING}{single}",
         rf"{_JOIN}*(?:\b(?:or|and)\b{_JOIN}+)?{hedge}(?:\d{{1,2}}[.):/-]?\s*)?{again}",
         rf"(?:{_ANNOUNCED}){_FILLER}[{QUOTES}:=–—-]*{loose}",
         rf"\b(?:(?:is|be|for|with|choose|pick|select|prefer|recommend|favou?r)[ \t]+(?:the[ \t]+)?"

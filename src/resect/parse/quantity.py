@@ -62,7 +62,7 @@ def quantity(text: str) -> Quantity | None:
     return Quantity(number, kind, scale)
 
 
-def matching(said: Quantity, options: list[Quantity]) -> list[int]:
+def matching(answer: Quantity, options: list[Quantity]) -> list[int]:
     """Which options are the same quantity, by value.
 
     Where one has no unit, by number, if all options have the same unit.
@@ -72,9 +72,10 @@ def matching(said: Quantity, options: list[Quantity]) -> list[int]:
         place
         for place, option in enumerate(options)
         if (
-            said.kind == option.kind and said.number * said.scale == option.number * option.scale
-            if said.kind and option.kind
-            else len(units) == 1 and said.number == option.number
+            answer.kind == option.kind
+            and answer.number * answer.scale == option.number * option.scale
+            if answer.kind and option.kind
+            else len(units) == 1 and answer.number == option.number
         )
     ]
 

@@ -13,7 +13,7 @@ WINDOW = 3000
 _LOOP_WINDOW = 300
 _MANY = 40
 
-Found = tuple[str | None, str]
+Verdict = tuple[str | None, str]
 """Answer and outcome."""
 
 
@@ -66,11 +66,11 @@ class Reading:
         telling = {
             lb: lb for lb in self.labels if len(lb) > 3 and "yes" not in self.patterns.canonical
         }
-        said = self.options or telling
+        sources = self.options or telling
         for label in self.labels:
-            if folded := _folded(said.get(label, "")):
+            if folded := _folded(sources.get(label, "")):
                 first = texts.setdefault(folded, label)
-                if first and said[first] != said[label]:
+                if first and sources[first] != sources[label]:
                     texts[folded] = None
         return texts
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from resect.parse.negation import plain
-from resect.parse.reading import AUXILIARIES, FUNCTION, Found, Reading, statement, stem, word_set
+from resect.parse.reading import AUXILIARIES, FUNCTION, Reading, Verdict, statement, stem, word_set
 
 _SENTENCE = 60  # words
 _IS = word_set("is are was were")
@@ -37,7 +37,7 @@ _NO_STATEMENT = re.compile(
 )
 
 
-def by_polarity(reading: Reading) -> Found | None:
+def by_polarity(reading: Reading) -> Verdict | None:
     """A statement about the question's subject, read as yes or no."""
     sides = reading.patterns.canonical
     if "yes" not in sides or "no" not in sides or reading.loops:
@@ -49,30 +49,30 @@ def by_polarity(reading: Reading) -> Found | None:
     line, turned = sentence
     yes, no = (sides["no"], sides["yes"]) if turned else (sides["yes"], sides["no"])
     clause = re.split(r"[:;.?]\s", reading.question.rstrip())[-1]
-    said, asked = statement(line)[:_SENTENCE], statement(clause)[:_SENTENCE]
-    if not said or said[0] in AUXILIARIES:
+    claim, asked = statement(line)[:_SENTENCE], statement(clause)[:_SENTENCE]
+    if not claim or claim[0] in AUXILIARIES:
         return None
-    told = reading.topic | FINDINGS
-    if 2 < len(said[-1]) < 5 and said[-1] not in told:  # cut short
-        said[-1] = min((t for t in told if t.startswith(said[-1])), default=said[-1])
-    if _opposes(said, reading.topic):
+    terms = reading.topic | FINDINGS
+    if 2 < len(claim[-1]) < 5 and claim[-1] not in terms:  # cut short
+        claim[-1] = min((t for t in terms if t.startswith(claim[-1])), default=claim[-1])
+    if _opposes(claim, reading.topic):
         return None
-    if _denies(said, told, reading.topic):
+    if _denies(claim, terms, reading.topic):
         return no, "recovered"
-    affirming = not _DENIALS.intersection(said) and "no" not in said
-    affirmed = affirming and _affirms(said, asked, reading.topic)
+    affirming = not _DENIALS.intersection(claim) and "no" not in claim
+    affirmed = affirming and _affirms(claim, asked, reading.topic)
     return (yes, "recovered") if affirmed else None
 
 
 _MORE, _LESS = word_set("incre raise rises highe eleva"), word_set("reduc decre lower fewer preve")
 
 
-def _opposes(said: list[str], topic: frozenset[str]) -> bool:
+def _opposes(claim: list[str], topic: frozenset[str]) -> bool:
     """Whether it speaks of more where less was asked about, or the reverse."""
-    spoken = frozenset(map(stem, said))
+    spoken = frozenset(map(stem, claim))
     return any(
-        topic & one and not topic & other and spoken & other and not spoken & one
-        for one, other in ((_MORE, _LESS), (_LESS, _MORE))
+        topic & side and not topic & other and spoken & other and not spoken & side
+        for side, other in ((_MORE, _LESS), (_LESS, _MORE))
     )
 
 
@@ -85,17 +85,17 @@ def _about(words: list[str], topic: frozenset[str]) -> bool:
     return bool(topic.intersection(map(stem, words)) or _PRONOUNS.intersection(words))
 
 
-def _denies(said: list[str], told: frozenset[str], topic: frozenset[str]) -> bool:
+def _denies(claim: list[str], terms: frozenset[str], topic: frozenset[str]) -> bool:
     """No such finding, not so, or alike where a difference was asked for (and the reverse)."""
-    for i, word in enumerate(said):
-        after = _content(said[i + 1 : i + 6])[:3]
+    for i, word in enumerate(claim):
+        after = _content(claim[i + 1 : i + 6])[:3]
         if word == "no":
-            listed = i > 0 and said[i - 1] in ("or", "and")
-            unknown = _UNKNOWN.intersection(said[i + 1 : i + 2])
-            return bool(told.intersection(after)) and not listed and not unknown
-        if not i or (word in ("not", "never") and _doubts(said[i + 1 :], topic)):
+            listed = i > 0 and claim[i - 1] in ("or", "and")
+            unknown = _UNKNOWN.intersection(claim[i + 1 : i + 2])
+            return bool(terms.intersection(after)) and not listed and not unknown
+        if not i or (word in ("not", "never") and _doubts(claim[i + 1 :], topic)):
             continue
-        if word in _DENIALS and (_about(said[:i], topic) or told.intersection(after)):
+        if word in _DENIALS and (_about(claim[:i], topic) or terms.intersection(after)):
             return True
         if _reverses(word, after[:2], topic):
             return True
@@ -114,25 +114,25 @@ def _doubts(after: list[str], topic: frozenset[str]) -> bool:
     say". A word of the question is what is asked about.
     """
     near = _DOUBT.intersection(after[:3])
-    told = after[:2] in (["possible", "to"], ["able", "to"]) and after[2:3] in (["say"], ["tell"])
-    return told or bool(near and topic.isdisjoint(map(stem, near)))
+    unsaid = after[:2] in (["possible", "to"], ["able", "to"]) and after[2:3] in (["say"], ["tell"])
+    return unsaid or bool(near and topic.isdisjoint(map(stem, near)))
 
 
-def _affirms(said: list[str], asked: list[str], topic: frozenset[str]) -> bool:
+def _affirms(claim: list[str], asked: list[str], topic: frozenset[str]) -> bool:
     """The subject with a finding, with the question's own modal, or with the verb it asks about."""
-    told = FINDINGS.union(_content(asked), ("able",))
-    for i, word in enumerate(said[1:], 1):
-        if said[i - 1].startswith("wh"):
+    terms = FINDINGS.union(_content(asked), ("able",))
+    for i, word in enumerate(claim[1:], 1):
+        if claim[i - 1].startswith("wh"):
             continue  # a clause on the side ("who ...") claims nothing
-        after = _content(said[i + 1 : i + 6])[:3]
-        shared, subject = told.intersection(after), _about(said[:i], topic)
+        after = _content(claim[i + 1 : i + 6])[:3]
+        shared, subject = terms.intersection(after), _about(claim[:i], topic)
         if word not in AUXILIARIES:
-            reports = bool(subject and shared) and _reports(word, said[i - 1])
-            claims = reports or _is_verb(said, i, asked)
+            reports = bool(subject and shared) and _reports(word, claim[i - 1])
+            claims = reports or _is_verb(claim, i, asked)
         elif subject:
             claims = bool(shared or (after and word not in _IS | _PERFECT))
         else:
-            claims = len(shared) > 1 or (word in _IS and bool(told.intersection(after[:1])))
+            claims = len(shared) > 1 or (word in _IS and bool(terms.intersection(after[:1])))
         if claims:
             return True
     return False
@@ -143,17 +143,17 @@ def _reports(word: str, before: str) -> bool:
     return bool(_REPORTS.fullmatch(word)) and (word.endswith(("s", "ed")) or before.endswith("s"))
 
 
-def _is_verb(said: list[str], i: int, asked: list[str]) -> bool:
+def _is_verb(claim: list[str], i: int, asked: list[str]) -> bool:
     """The verb asked about ("does X raise Y"), inflected, beside X or Y."""
-    word, before = said[i], said[i - 1]
+    word, before = claim[i], claim[i - 1]
     auxiliary = next((k for k, w in enumerate(asked) if w in AUXILIARIES - _IS), None)
     if auxiliary is None or {word, before} & FUNCTION:
         return False
-    told, after = set(_content(said[:i])), set(_content(said[i + 1 :]))
+    terms, after = set(_content(claim[:i])), set(_content(claim[i + 1 :]))
     verbs = range(auxiliary + 2, [*asked, "be"].index("be"))
     pronoun = bool(_PRONOUNS.intersection(asked[auxiliary + 1 : auxiliary + 2]))
     for k in verbs[:1] if pronoun else verbs:  # the verb follows "can we" at once
-        subject = pronoun or told & set(_content(asked[auxiliary + 1 : k]))
+        subject = pronoun or terms & set(_content(asked[auxiliary + 1 : k]))
         beside = subject or after & set(_content(asked))
         if beside and _is_form(word, before, asked[k - 1 : k + 1], asked[auxiliary]):
             return True
@@ -191,6 +191,6 @@ DECLINES = re.compile(
 )
 
 
-def declines(reading: Reading) -> Found | None:
+def declines(reading: Reading) -> Verdict | None:
     """The model says that it will not answer."""
     return (None, "refusal") if DECLINES.search(reading.shown, 0, 400) else None

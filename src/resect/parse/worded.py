@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from resect.parse.reading import AUXILIARIES, Found, Reading, statement, stem
+from resect.parse.reading import AUXILIARIES, Reading, Verdict, statement, stem
 
 _MAYBE = "maybe"
 _REPLY = re.compile(
@@ -31,7 +31,7 @@ _UNDECIDED = re.compile(
 )
 
 
-def by_word(reading: Reading) -> Found | None:
+def by_word(reading: Reading) -> Verdict | None:
     """A word for yes, no or maybe opens the text and stands alone there; "they do" is a reply."""
     match = reading.patterns.worded.match(reading.shown)
     if match and not reading.loops and (label := reading.label(match)):
@@ -45,7 +45,7 @@ def by_word(reading: Reading) -> Found | None:
     return sides["no" if reply["no"] else "yes"], "recovered"
 
 
-def undecided(reading: Reading) -> Found | None:
+def undecided(reading: Reading) -> Verdict | None:
     """The evidence is said to decide nothing, where "maybe" is on offer."""
     label = reading.patterns.canonical.get(_MAYBE)
     match = _UNDECIDED.search(reading.shown, 0, 300) if label else None
