@@ -11,7 +11,8 @@ _TO_LABEL = (  # between a connective or "it is" and the label
 _GOOD = (
     r"(?:(?:clearly|therefore|thus|actually|probably|indeed|definitely) )?(?:the )?"
     r"(?:(?:most|only|more) )?(?:\w{2,12}ly )?"
-    r"(?:best|better|correct|right|appropriate|preferred|likely|answer|true)\b"
+    r"(?:best|better|correct|right|appropriate|preferred|likely|answer|true"
+    r"|my (?:final |first )?(?:answer|choice|pick))\b"
 )
 _BEGINS = (  # where a clause may begin
     r"(?:^|[.,;:!?…\n(–—-]|\b(?:but|so|then|that|and|thus|therefore|hence|think|believe|option|"
@@ -33,7 +34,7 @@ def sources(plain: str, label: str, quotes: str) -> tuple[str, ...]:
         rf"{_BEGINS}[{quotes}]{{0,9}}{plain}[\"')*\]]{{0,4}} "
         r"(?:is|was|would be|seems|looks|remains)"
         rf"(?: {_GOOD}(?: (?:answer|choice|option|one|here|because|since|given|for|in)\b|"
-        rf"[\s*)\"']*(?:$|[.,;!]))|[\s.!*]*$)",
+        rf"[\s*)\"']*(?:$|[.,;!]))|[\s.!*]*$)|(?<![\w'-]){plain},? it is[\s.!]*$",
         r"\b(?:so|thus|hence|therefore|but|however|instead|then|finally)\b"
         rf"(?:[^.;\n]{{0,80}}(?<!\b\w),)?{to_label}{plain}{ended}",
         rf"(?:\bnot|n't)\b{to_label}(?:{label})(?!\w)[\"')*]{{0,4}},? (?:but|it's|it is)\b"

@@ -19,7 +19,7 @@ def _verdict(listed: list[str], outcome: str) -> Verdict | None:
 
 def leading(reading: Reading) -> Verdict | None:
     """A label, or a list of them, opens the text; a copy of the options commits to none."""
-    if _is_copy(reading):
+    if _is_copy(reading) or _goes_through(reading):
         return _commitment(reading, 0) or (None, "echo")
     replied = reading.patterns.replied.match(reading.shown)
     if replied and (label := reading.label(replied)):
@@ -82,6 +82,16 @@ def _is_copy(reading: Reading) -> bool:
     return reading.folded.startswith(f"{head} ") and bool(
         rest and following.startswith(rest[: len(following)])
     )
+
+
+def _goes_through(reading: Reading) -> bool:
+    """Whether the text comments on the options one by one ("A: too early. B: right.")."""
+    first, second, *_ = [*reading.labels, "", ""]
+    match = re.match(rf"\W{{0,9}}{re.escape(first)}([:)])", reading.shown) if second else None
+    if not match:
+        return False
+    following = rf"(?:[.;\n]\s{{0,9}}|[ \t(]){re.escape(second)}{re.escape(match[1])}"
+    return bool(re.search(following, reading.shown))
 
 
 _OPTIONS = re.compile(r"\W*(?:options|choices)[ \t]*:", re.IGNORECASE)

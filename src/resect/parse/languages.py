@@ -21,12 +21,13 @@ class Language(NamedTuple):
 LANGUAGES = {
     "English": Language(
         "y, yep, yeah, yup, true, correct, affirmative, indeed, of course, definitely, certainly, "
-        "absolutely, that is correct, likely, most likely, very likely, probably, probably yes",
+        "absolutely, that is correct, likely, most likely, very likely, probably, probably yes, "
+        "without a doubt, without doubt, no doubt, no doubt about it",
         "n, nope, nah, false, incorrect, unlikely, very unlikely, highly unlikely, not at all, "
         "absolutely not, definitely not, certainly not, of course not, probably not, likely not, "
-        "most likely not, very likely not",
+        "most likely not, very likely not, no way, by no means",
         "possibly, perhaps, uncertain, unclear, inconclusive, undetermined, not necessarily, "
-        "not always, sometimes",
+        "not always, sometimes, not clear, it depends, that depends",
         "",
         "",
     ),

@@ -10,7 +10,7 @@ _NOT = (
     r"|\brul\w{1,4} out)"
 )
 _BEFORE = re.compile(
-    rf"{_NOT}(?: (?:be|to|the|an?|option|choice|answer|letter|choose|say|pick|select|go|with|"
+    rf"{_NOT}(?: (?:be|to|the|an?|option|choice|answer|letter|choose|say|pick|want|select|go|with|"
     r"it|it's|is|that|think|believe|either|just|simply)\b){0,5}[\s\"'`*_(\[{]*$",
     re.IGNORECASE,
 )

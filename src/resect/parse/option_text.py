@@ -10,6 +10,7 @@ from resect.parse.reading import AUXILIARIES, FUNCTION, Reading, Verdict, fold, 
 
 _ARTICLE = re.compile(r"(?:(?:the|an?|it is|it s|its) )+")
 _MARKER = re.compile(r"(?:\d{1,2}|[^\W\d_])[.)]\s+(?=[^\W\d_])")
+_QUESTION = re.compile(r"[^.!?\n]{0,200}\?(?=\s+\S)")
 _REPLY = re.compile(  # "No, the heart"
     r"\A\W{0,4}(?:yes|no|well|so|thus|hence|therefore|probably|likely)[,:—–] ?"
     r"(?:(?:it is|it's|the|an?) ){0,2}",
@@ -123,7 +124,7 @@ def _begins(option: str, phrase: str) -> bool:
 
 def by_name(reading: Reading) -> Verdict | None:
     """Option texts that stand in the text as whole words; longer texts win, "not X" is not X."""
-    around, named = f" {reading.folded} ", []
+    around, named = f" {fold(_QUESTION.sub(' ', reading.shown))} ", []
     clauses = f" {' | '.join(map(fold, _CLAUSE.split(reading.shown)))} "
     numbers = {t for t in around.split() if _IS_NUMBER.fullmatch(t)}
     for text in sorted(reading.texts, key=len, reverse=True):

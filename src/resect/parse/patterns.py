@@ -13,7 +13,7 @@ QUOTES = r"\s\"'`*_(\[{<$"
 _OPENING = (  # bullets, brackets, markup, "Sure! ", "Option", "1. "
     rf"(?:[{QUOTES}#>.:,;•➢‣▪·–—-]|\\(?:boxed|text|textbf|mathrm)\b|</?answer>){{0,60}}"
     rf"(?:(?:sure|okay|certainly|well|of course|probably|definitely|likely|perhaps)\b[!,.:\s]+"
-    rf"|(?:option|choice)[{QUOTES}]+)?"
+    rf"|(?:option|choice|letter)[{QUOTES}]+)?"
     rf"(?:\(?\d{{1,3}}[.)]\s*(?=[^\W\d]))?[{QUOTES}]{{0,4}}"
 )
 _JOIN = r"[\s/|,;:.&()\[\]\"'*•–—\d%-]"
@@ -35,7 +35,7 @@ _ANNOUNCED = (
     rf"|(?<!\w)(?:{'|'.join(languages.words('answer'))})(?!['\w])"
     r"|(?:答案|答え|回答|正解|정답|답)"
     r"|\bi(?:[ \t]+would|'d)?[ \t]+(?:think|believe|guess|say|choose|pick|select|go[ \t]+with)"
-    r"(?:[ \t]+that)?(?:[ \t]+it)?"
+    r"(?:[ \t]+that)?(?:[ \t]+it)?|\bgo(?:ing)?[ \t]+with"
 )
 _FILLER = (
     r"(?:[ \t]*(?:'s|=|:|\b(?:(?:i|wa)s|(?:would|should|must) be|the|either|correct|best|right|"
@@ -99,7 +99,7 @@ def patterns(labels: tuple[str, ...]) -> Patterns:
         rf"(?:{_ANNOUNCED}){_FILLER}[{QUOTES}:=–—-]*{loose}",
         rf"\b(?:(?:is|be|for|with|choose|pick|select|prefer|recommend|favou?r)[ \t]+(?:the[ \t]+)?"
         rf"(?:option|choice)|options|choices|both)[{QUOTES}:]{{0,20}}{loose}",
-        rf"(?:{closing}|(?:\b(?:is|be)|'s) {no_article})[\s.!)*\"']*$",
+        rf"(?:{closing}|(?:\b(?:is|be)|'s) [(\"'*]{{0,3}}{no_article})[\s.!)*\"']*$",
         rf"(?<!\w)(?<!\w-)({word})(?=[/-]|\s*$)",
         *commitments.sources(plain, _any_of(list(canonical)), QUOTES),
         rf"{_OPENING}{alias}",
