@@ -29,6 +29,7 @@ def sources(plain: str, label: str, quotes: str) -> tuple[str, ...]:
     """
     to_label = rf"{_TO_LABEL}[{quotes}:]{{1,9}}"
     ended = r"[\s)*\"'`\]]{0,4}(?:$|[.!;\n,])"
+    alone = r"(?=[\s)*\"']*(?:$|[.,;!?\n]|(?:or|and|because|since|as)\b))"  # no article
     others = r"\b(?:all|every\w{0,5})\b[^.;\n]{0,40}?\b"
     return (
         rf"{_BEGINS}[{quotes}]{{0,9}}{plain}[\"')*\]]{{0,4}} "
@@ -38,11 +39,11 @@ def sources(plain: str, label: str, quotes: str) -> tuple[str, ...]:
         r"\b(?:so|thus|hence|therefore|but|however|instead|then|finally)\b"
         rf"(?:[^.;\n]{{0,80}}(?<!\b\w),)?{to_label}{plain}{ended}",
         rf"(?:\bnot|n't)\b{to_label}(?:{label})(?!\w)[\"')*]{{0,4}},? (?:but|it's|it is)\b"
-        rf"{to_label}{plain}",
+        rf"{to_label}{plain}{alone}",
         rf"{others}{WRONG} {_EXCEPT}{to_label}{plain}{ended}"
         rf"|{others}{_EXCEPT}{to_label}{plain}[\"')*]{{0,4}} (?:is|are|were|was) "
         rf"(?:\w{{2,12}}ly )?{WRONG}",
-        rf"\b(?:perhaps|maybe|possibly|probably|likely) (?:option )?{plain}",
+        rf"\b(?:perhaps|maybe|possibly|probably|likely) (?:option )?{plain}{alone}",
         rf"(?:^|[|\n,;{{]|(?<=[{_SIGNS}]))[ \t\"'(*_|-]{{0,9}}({label})(?!\w)[ \t\"')*_.]{{0,9}}"
         rf"(?:(?:[:|–—=-][ \t]*){{1,3}}|(?=[{_SIGNS}]))[ \t\"'*_]{{0,9}}"
         rf"(yes|no|true|false|correct|incorrect|right|wrong|best|x|[{_SIGNS}])"

@@ -22,22 +22,16 @@ _ONE = re.compile(
     r"(?P<number>[-\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|[-\u2212]?\.\d+)"
     r"\s*(?P<unit>%|[a-zµμ°]+(?:\s?/\s?[a-z]+)?)?[\s.!$}]*"
 )
-# Unit to what it measures and how many of the smallest there it is.
-_SCALES: dict[str, tuple[str, Fraction]] = {
-    name: (kind, Fraction(size))
-    for kind, rows in {
-        "mass": {
-            "ng nanogram": "1/1000000000", "mcg ug µg μg microgram": "1/1000000",
-            "mg milligram": "1/1000", "g gram gm": 1, "kg kilogram": 1000,
-        },
-        "volume": {"µl μl ul microliter": "1/1000000", "ml milliliter millilitre cc": "1/1000",
-                   "dl deciliter": "1/10", "l liter litre": 1},
-        "time": {"s sec second": 1, "min minute": 60, "h hr hour": 3600, "d day": 86400,
-                 "wk week": 604800},
-    }.items()
-    for names, size in rows.items()
-    for name in names.split()
-}  # fmt: skip
+# What is measured, the names of a unit, and how many basic units it is.
+_UNITS = (
+    ("mass", "ng nanogram", "1/1000000000"), ("mass", "mcg ug µg μg microgram", "1/1000000"),
+    ("mass", "mg milligram", "1/1000"), ("mass", "g gram gm", "1"), ("mass", "kg kilogram", "1000"),
+    ("volume", "µl μl ul microliter", "1/1000000"), ("volume", "dl deciliter", "1/10"),
+    ("volume", "ml milliliter millilitre cc", "1/1000"), ("volume", "l liter litre", "1"),
+    ("time", "s sec second", "1"), ("time", "min minute", "60"), ("time", "h hr hour", "3600"),
+    ("time", "d day", "86400"), ("time", "wk week", "604800"),
+)  # fmt: skip
+_SCALES = {name: (kind, Fraction(size)) for kind, names, size in _UNITS for name in names.split()}
 
 
 class Quantity(NamedTuple):

@@ -8,6 +8,9 @@ from resect.parse.negation import plain
 from resect.parse.reading import AUXILIARIES, FUNCTION, Reading, Verdict, statement, stem, word_set
 
 _SENTENCE = 60  # words
+# Each sentence of a text of more words than this must share so many words with the question.
+_LONG, _SHARED = 12, 2
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 _IS = word_set("is are was were")
 _PERFECT = word_set("has have had")
 _PRONOUNS = word_set("it they we this these that he she")
@@ -38,19 +41,28 @@ _NO_STATEMENT = re.compile(
 
 
 def by_polarity(reading: Reading) -> Verdict | None:
-    """A statement about the question's subject, read as yes or no."""
+    """What the statements about the question's subject, of the first line, agree on: yes or no."""
     sides = reading.patterns.canonical
     if "yes" not in sides or "no" not in sides or reading.loops:
         return None
-    line = reading.shown.split("\n")[0]
-    sentence = None if _NO_STATEMENT.search(line, 0, 400) else plain(line[:1000])
-    if not sentence:
+    sentences = _SENTENCE_END.split(reading.shown.split("\n")[0][:3000])
+    verdicts = {side for sentence in sentences if (side := _polarity(reading, sentence))}
+    return (sides[verdicts.pop()], "recovered") if len(verdicts) == 1 else None
+
+
+def _polarity(reading: Reading, sentence: str) -> str | None:
+    """Whether a sentence affirms or denies what is asked; None where it does neither."""
+    stated = None if _NO_STATEMENT.search(sentence, 0, 400) else plain(sentence[:1000])
+    if not stated:
         return None
-    line, turned = sentence
-    yes, no = (sides["no"], sides["yes"]) if turned else (sides["yes"], sides["no"])
+    line, turned = stated
+    yes, no = ("no", "yes") if turned else ("yes", "no")
     clause = re.split(r"[:;.?]\s", reading.question.rstrip())[-1]
     claim, asked = statement(line)[:_SENTENCE], statement(clause)[:_SENTENCE]
     if not claim or claim[0] in AUXILIARIES:
+        return None
+    shared = reading.topic.intersection(map(stem, claim))
+    if len(reading.words) > _LONG and len(shared) < _SHARED:
         return None
     terms = reading.topic | FINDINGS
     if 2 < len(claim[-1]) < 5 and claim[-1] not in terms:  # cut short
@@ -58,10 +70,10 @@ def by_polarity(reading: Reading) -> Verdict | None:
     if _opposes(claim, reading.topic):
         return None
     if _denies(claim, terms, reading.topic):
-        return no, "recovered"
+        return no
     affirming = not _DENIALS.intersection(claim) and "no" not in claim
     affirmed = affirming and _affirms(claim, asked, reading.topic)
-    return (yes, "recovered") if affirmed else None
+    return yes if affirmed else None
 
 
 _MORE, _LESS = word_set("incre raise rises highe eleva"), word_set("reduc decre lower fewer preve")
