@@ -8,6 +8,8 @@ was changed afterwards ("None." where an option is "None of the above").
 
 from __future__ import annotations
 
+import gzip
+import itertools
 import json
 from collections import Counter
 from pathlib import Path
@@ -45,3 +47,22 @@ def test_published_hard_cases(data_dir):
             wrong.append((case["text"], case["answer"], parsed))
     assert len(lines) == 77
     assert wrong == []
+
+
+def _records(path):
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        return [json.loads(line) for line in itertools.islice(lines, 150)]
+
+
+def test_texts_about_something_else_are_no_answer(data_dir):
+    texts = _records(data_dir / "medquad_qa.jsonl.gz")
+    asked = _records(data_dir / "pubmedqa_pqal.jsonl.gz")
+    chosen = _records(data_dir / "medqa_usmle_4opt_test.jsonl.gz")
+    yes_no, stated, lettered = ("yes", "no", "maybe"), 0, 0
+    for text, question, choice in zip(texts, asked, chosen, strict=True):
+        options = dict(zip("ABCD", choice["options"], strict=True))
+        shown = text["answer"]
+        stated += parse(shown, yes_no, None, question["question"]).answer is not None
+        lettered += parse(shown, "ABCD", options, choice["question"]).answer is not None
+    assert stated <= 6
+    assert lettered <= 1
