@@ -209,7 +209,7 @@ def test_a_reader_of_reasoning_is_of_labels_or_numbers():
     info = TaskInfo("t", "text", (), "", "", 5, reader="cot overlap")
     assert readers.again(info) is None
     assert (
-        readers.again(replace(info, kind="number", reader="cot latex")).version == "cot:1 latex:2"
+        readers.again(replace(info, kind="number", reader="cot latex")).version == "cot:2 latex:3"
     )
     with pytest.raises(RequestError, match="task t names no reader for its kind, text"):
         readers.of(info)

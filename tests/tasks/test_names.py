@@ -47,7 +47,7 @@ def test_reasoning_changes_prompt_budget_and_views(data_dir):
     assert said.max_new_tokens == 1000
     assert "reasoning asked for before the answer, zero-shot" in said.protocol
     assert "a text that the budget cut off before it is truncated" in said.protocol
-    assert reasoned.reader.version == f"cot:1 {plain.reader.version}"
+    assert reasoned.reader.version == f"cot:2 {plain.reader.version}"
 
 
 def test_examples_of_reasoning_must_have_some(data_dir):

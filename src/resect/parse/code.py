@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from resect.parse.reasoning import spoken
+
 _FENCE = re.compile(r"```[ \t]*(?:python|py)?[ \t]*\n(.*?)(?:\n```|\Z)", re.DOTALL | re.IGNORECASE)
 _ENDS = re.compile(r"\n(?:```|\[DONE\]|</?code>)")
 LONGEST = 20_000
@@ -16,11 +18,14 @@ def program(text: str, start: str, name: str) -> tuple[str | None, str]:
     the function itself, then after what stands before it there (imports); `whole`: the text
     defines the function itself. Any text in, never an exception.
     """
-    said = text[:LONGEST]
-    fence = _FENCE.search(said)
-    if fence and said.count("```") == 1 and re.search(r"^[ \t]+\S", said[: fence.start()], re.M):
+    answer = spoken(text)
+    if answer is None:
+        return None, "reasoning"
+    shown = answer[:LONGEST]
+    fence = _FENCE.search(shown)
+    if fence and shown.count("```") == 1 and re.search(r"^[ \t]+\S", shown[: fence.start()], re.M):
         fence = None  # it closes what was begun in the prompt
-    body = fence.group(1) if fence else _ENDS.split(said)[0]
+    body = fence.group(1) if fence else _ENDS.split(shown)[0]
     if not body.strip():
         return None, "empty"
     tier = "fenced" if fence else "continued"

@@ -9,16 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from resect.parse.labels import declared, last
+from resect.parse.labels import corrected, declared, last
 from resect.parse.option_text import by_name
 from resect.parse.reading import WINDOW, Reading, visible
+from resect.parse.reasoning import UNFINISHED, spoken
 from resect.parse.residue import without_answer
 from resect.parse.statements import declines
 
 _FINAL = re.compile(
     r"\bfinal[ \t]+answer\b[^\S\n]*(?:is\b|\*\*)?[\s:*=-]*|<answer>|\\boxed\{", re.IGNORECASE
 )
-_THOUGHT = re.compile(r"^.*</think>", re.DOTALL)
 _STOP = re.compile(r"(?<=[.!?\n])\s+")
 
 
@@ -27,11 +27,9 @@ def announced(text: str) -> str | None:
 
     None where nothing of the kind stands in the text, or nothing follows it.
     """
-    shown = visible(text)
-    found = None
-    for match in _FINAL.finditer(shown):
-        found = shown[match.end() :]
-    line = "" if found is None else found.lstrip().split("\n")[0]
+    shown = visible(spoken(text) or "")
+    ends = [match.end() for match in _FINAL.finditer(shown)]
+    line = shown[ends[-1] :].lstrip().split("\n")[0] if ends else ""
     return re.split(r"</answer>|\}(?=[^}]*$)", line)[0].strip() or None
 
 
@@ -48,17 +46,23 @@ def concluded(
     closes it, or the one option that its last sentence names. An unfinished text without either
     is `truncated`, or `degenerate` where it only repeats itself.
     """
-    shown = visible(_THOUGHT.sub("", text))
+    answer = spoken(text)
+    if answer is None:
+        return UNFINISHED
+    shown = visible(answer)
     whole = Reading(shown, tuple(labels), dict(options or {}), question[-WINDOW:])
-    if found := declared(whole):
-        return (*found, "concluded")
+    revised = corrected(whole)
+    if revised and (revised[0] or finished):
+        return (*revised, "concluded")
+    if not revised and (verdict := declared(whole)):
+        return (*verdict, "concluded")
     if not finished:
         return (None, "degenerate", "loop") if whole.loops else (None, "truncated", "length")
-    if found := last(whole):
-        return (*found, "concluded")
+    if verdict := last(whole):
+        return (*verdict, "concluded")
     sentence = _STOP.split(shown)[-1]
-    if found := by_name(Reading(sentence, whole.labels, whole.options, "")):
-        return (*found, "concluded")
-    if found := declines(whole):
-        return (*found, "refusal")
+    if verdict := by_name(Reading(sentence, whole.labels, whole.options, "")):
+        return (*verdict, "concluded")
+    if verdict := declines(whole):
+        return (*verdict, "refusal")
     return (None, *without_answer(whole))

@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from resect.errors import RequestError
 from resect.parse import number
 from resect.parse.reading import Reading
+from resect.parse.reasoning import UNFINISHED, spoken
 from resect.parse.residue import without_answer
 
 _BOXED = re.compile(r"\\f?boxed\b\s*")
@@ -32,41 +33,46 @@ _WORD = re.compile(r"\\(?:text|textbf|mathrm|mbox)\s*\{([^{}]*)\}")
 
 def expression(text: str) -> tuple[str | None, str, str]:
     """(final expression or None, outcome, tier). Any text in, never an exception."""
-    said = number.own(text[-20_000:]).strip()
-    boxes = [found for start in _BOXED.finditer(said) if (found := _braced(said, start.end()))]
+    answer = spoken(text)
+    if answer is None:
+        return UNFINISHED
+    shown = number.own(answer[-20_000:]).strip()
+    boxes = [
+        formula for start in _BOXED.finditer(shown) if (formula := _braced(shown, start.end()))
+    ]
     if boxes:
         return boxes[-1], "answer", "boxed"
-    reading = Reading(said[-3000:], (), {}, "")
+    reading = Reading(shown[-3000:], (), {}, "")
     if reading.loops:
         return None, "degenerate", "loop"
-    declared = [m.end() for m in _DECLARED.finditer(said)]
-    if declared and (found := _after(said, declared[-1])):
-        return found, "answer", "declared"
-    formulas = _FORMULA.findall(said)
+    declared = [m.end() for m in _DECLARED.finditer(shown)]
+    if declared and (formula := _after(shown, declared[-1])):
+        return formula, "answer", "declared"
+    formulas = _FORMULA.findall(shown)
     if formulas:
         return formulas[-1].strip(), "recovered", "last"
     return None, *without_answer(reading)
 
 
-def _braced(said: str, at: int) -> str | None:
+def _braced(shown: str, start: int) -> str | None:
     """What stands between the brace at `at` and its match, or the word that stands there."""
-    if said[at : at + 1] != "{":
-        word = re.match(r"[^\s$.,]+", said[at:])
+    if shown[start : start + 1] != "{":
+        word = re.match(r"[^\s$.,]+", shown[start:])
         return word.group() if word else None
     depth = 0
-    for place in range(at, min(len(said), at + _LONGEST)):
-        depth += (said[place] == "{") - (said[place] == "}")
+    for place in range(start, min(len(shown), start + _LONGEST)):
+        depth += (shown[place] == "{") - (shown[place] == "}")
         if depth == 0:
-            return said[at + 1 : place].strip() or None
+            return shown[start + 1 : place].strip() or None
     return None
 
 
-def _after(said: str, at: int) -> str | None:
+def _after(shown: str, start: int) -> str | None:
     """The formula or the words that follow an announcement."""
-    formula = _FORMULA.match(said, at)
+    formula = _FORMULA.match(shown, start)
     if formula:
         return formula.group(1).strip()
-    loose = _LOOSE.match(said, at)
+    loose = _LOOSE.match(shown, start)
     return (loose.group().strip(" *$`") or None) if loose else None
 
 
@@ -79,16 +85,16 @@ def needed() -> None:
         )
 
 
-def same(one: str | None, other: str | None) -> bool:
+def same(value: str | None, gold: str | None) -> bool:
     """Whether two expressions are the same answer, by value; None is the same as nothing.
 
-    `other` is the gold answer. Equal texts are the same; otherwise math-verify parses both and
+    Equal texts are the same; otherwise math-verify parses both and
     compares them with sympy, each step within `SECONDS`. Text that would make sympy compute for
     ever (towers of powers, huge exponents and factorials) is compared as text.
     """
-    if one is None or other is None:
+    if value is None or gold is None:
         return False
-    a, b = _plain(one), _plain(other)
+    a, b = _plain(value), _plain(gold)
     if a == b:
         return True
     if max(len(a), len(b)) > _LONGEST or any(_ENDLESS.search(text) for text in (a, b)):
@@ -98,12 +104,12 @@ def same(one: str | None, other: str | None) -> bool:
     return _equal(a, b)
 
 
-def _equal(one: str, gold: str) -> bool:
+def _equal(value: str, gold: str) -> bool:
     needed()
     from math_verify import parse, verify
 
     limit = SECONDS if threading.current_thread() is threading.main_thread() else None
-    sides = [parse(f"${text}$", parsing_timeout=limit) for text in (gold, one)]
+    sides = [parse(f"${text}$", parsing_timeout=limit) for text in (gold, value)]
     return all(sides) and bool(verify(*sides, timeout_seconds=limit))
 
 

@@ -17,6 +17,7 @@ import re
 from fractions import Fraction
 
 from resect.parse.reading import Reading, visible
+from resect.parse.reasoning import UNFINISHED, spoken
 from resect.parse.residue import without_answer
 
 _VALUE = (
@@ -50,7 +51,10 @@ def number(text: str) -> tuple[str | None, str, str]:
 
     A text that is one loop has the number that all of it repeats, or none.
     """
-    shown = own(visible(text))
+    answer = spoken(text)
+    if answer is None:
+        return UNFINISHED
+    shown = own(visible(answer))
     loops = Reading(shown, (), {}, "").loops
     marked = _MARKED.search(shown)
     if marked and (value := _exact(marked)) is not None:
@@ -90,10 +94,10 @@ def canonical(value: Fraction) -> str:
     return decimal if len(decimal) <= _LONGEST else f"{value.numerator}/{value.denominator}"
 
 
-def _after(shown: str, at: int) -> re.Match[str] | None:
+def _after(shown: str, start: int) -> re.Match[str] | None:
     """The number that an announcement ends in, if it does."""
-    gap = _BETWEEN.match(shown, at)
-    first = _NUMBER.match(shown, gap.end() if gap else at) or _NUMBER.match(shown, at)
+    gap = _BETWEEN.match(shown, start)
+    first = _NUMBER.match(shown, gap.end() if gap else start) or _NUMBER.match(shown, start)
     sum_of = first and _SUM.match(shown, first.end())  # "the answer is 5 + 3 = 8"
     return _NUMBER.match(shown, sum_of.end()) if sum_of else first
 

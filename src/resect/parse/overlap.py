@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from resect.parse.reading import AUXILIARIES, FUNCTION, Reading, visible, word_set
+from resect.parse.reasoning import UNFINISHED, spoken
 from resect.parse.residue import without_answer
 from resect.parse.statements import declines
 
@@ -36,19 +37,21 @@ _RUNAWAY = re.compile(r"\n[ \t]*(?:question|abstract|context|q)[ \t]*:", re.IGNO
 
 def answer(text: str) -> tuple[str | None, str, str]:
     """(the text that answers or None, outcome, tier). Any text in, never an exception."""
-    runaway = _RUNAWAY.search(text)
-    said = (text[: runaway.start()] if runaway else text).strip()
-    reading = Reading(visible(said), (), {}, "")
+    shown = spoken(text)
+    if shown is None:
+        return UNFINISHED
+    runaway = _RUNAWAY.search(shown)
+    free = (shown[: runaway.start()] if runaway else shown).strip()
+    reading, terms = Reading(visible(free), (), {}, ""), words(free)
     if declines(reading):
         return None, "refusal", "refusal"
-    if reading.loops or not words(said):
+    if reading.loops or not terms:
         return None, *without_answer(reading)
-    found = words(said)
-    tied = sum(word in _TIES for word in found)
-    if len(found) >= _LONG and tied * 10 >= len(found):
-        return said, "answer", "text"
+    tied = sum(word in _TIES for word in terms)
+    if len(terms) >= _LONG and tied * 10 >= len(terms):
+        return free, "answer", "text"
     outcome, tier = without_answer(reading)
-    return (said, "answer", "text") if outcome == "off_task" else (None, outcome, tier)
+    return (free, "answer", "text") if outcome == "off_task" else (None, outcome, tier)
 
 
 def words(text: str) -> list[str]:
@@ -69,19 +72,21 @@ def common(a: Sequence[str], b: Sequence[str]) -> int:
     return len(a) - row.bit_count()
 
 
-def rouge_l(said: Sequence[str], reference: Sequence[str]) -> float:
+def rouge_l(candidate: Sequence[str], reference: Sequence[str]) -> float:
     """F1 of the longest common subsequence, over the two lengths (ROUGE-L, Lin 2004)."""
-    return _f1(common(said, reference), len(said), len(reference))
+    return _f1(common(candidate, reference), len(candidate), len(reference))
 
 
-def token_f1(said: Sequence[str], reference: Sequence[str]) -> float:
+def token_f1(candidate: Sequence[str], reference: Sequence[str]) -> float:
     """F1 of the bags of words without articles, as SQuAD scores free answers."""
-    ours, theirs = (Counter(w for w in side if w not in _ARTICLES) for side in (said, reference))
+    ours, theirs = (
+        Counter(w for w in side if w not in _ARTICLES) for side in (candidate, reference)
+    )
     return _f1((ours & theirs).total(), ours.total(), theirs.total())
 
 
-def _f1(shared: int, said: int, wanted: int) -> float:
-    return 2 * shared / (said + wanted) if shared else 0.0
+def _f1(shared: int, candidate: int, wanted: int) -> float:
+    return 2 * shared / (candidate + wanted) if shared else 0.0
 
 
 def content(text: Sequence[str]) -> frozenset[str]:
@@ -101,18 +106,18 @@ def parts(text: str | None, reference: str, context: str) -> dict[str, float]:
     `repeated` count among the `ngrams` said those that stand in the context (left out without
     one) and those that were said before.
     """
-    said, wanted = words(text or ""), words(reference)
-    found, keys, runs = content(said), content(wanted), ngrams(said)
+    candidate, wanted = words(text or ""), words(reference)
+    terms, keys, runs = content(candidate), content(wanted), ngrams(candidate)
     counts: dict[str, float] = {
-        "rouge_l": rouge_l(said, wanted),
-        "token_f1": token_f1(said, wanted),
-        "words": len(said),
+        "rouge_l": rouge_l(candidate, wanted),
+        "token_f1": token_f1(candidate, wanted),
+        "words": len(candidate),
         "reference_words": len(wanted),
         "ngrams": len(runs),
         "repeated": len(runs) - len(set(runs)),
     }
     if keys:
-        counts["omission"] = len(keys - found) / len(keys)
+        counts["omission"] = len(keys - terms) / len(keys)
     if context:
         given = set(ngrams(words(context)))
         counts["copied"] = sum(run in given for run in runs)

@@ -6,13 +6,14 @@ import re
 import unicodedata
 from functools import cached_property, lru_cache
 
+from resect.parse.negation import rejects
 from resect.parse.patterns import DENIED, patterns
 
 WINDOW = 3000
 _LOOP_WINDOW = 300
 _MANY = 40
 
-Found = tuple[str | None, str]
+Verdict = tuple[str | None, str]
 """Answer and outcome."""
 
 
@@ -65,11 +66,11 @@ class Reading:
         telling = {
             lb: lb for lb in self.labels if len(lb) > 3 and "yes" not in self.patterns.canonical
         }
-        said = self.options or telling
+        sources = self.options or telling
         for label in self.labels:
-            if folded := _folded(said.get(label, "")):
+            if folded := _folded(sources.get(label, "")):
                 first = texts.setdefault(folded, label)
-                if first and said[first] != said[label]:
+                if first and sources[first] != sources[label]:
                     texts[folded] = None
         return texts
 
@@ -89,11 +90,18 @@ class Reading:
         return _is_loop(self.folded)
 
     def label(self, match: re.Match[str]) -> str | None:
-        """The label a pattern found, unless it is a "no" that only denies the next word."""
-        found = next(group for group in match.groups() if group is not None)
-        label = self.patterns.canonical.get(" ".join(found.split()).casefold())
-        denies = found.casefold() == "no" and DENIED.match(self.shown, match.end())
-        return None if denies else label
+        """The label that a pattern matched, unless the words around it take it back.
+
+        That is also a "no" that only denies the next word.
+        """
+        start, end = next(span for span in match.regs[1:] if span[0] >= 0)
+        denies = self.shown[start:end].casefold() == "no" and DENIED.match(self.shown, end)
+        return None if denies or rejects(self.shown, start, end) else self.canonical(match)
+
+    def canonical(self, match: re.Match[str]) -> str | None:
+        """The label that a pattern matched, whatever stands around it."""
+        word = next(group for group in match.groups() if group is not None)
+        return self.patterns.canonical.get(" ".join(word.split()).casefold())
 
     def listed(self, match: re.Match[str]) -> list[str]:
         """The labels that follow one another from the one found on."""
@@ -101,10 +109,11 @@ class Reading:
         listed, end = [first] if first else [], match.end()
         while listed and len(listed) < _MANY:
             following = self.patterns.another.match(self.shown, end)
-            label = following and self.label(following)
-            if not following or not label:
+            if not following:
                 break
-            gap = self.shown[end : following.end() - 1]
+            label, gap = self.label(following), self.shown[end : following.end() - 1]
+            if not label:  # "A and C are wrong"
+                return listed if {".", "\n"} & set(gap) else []
             letter = label.isalpha() and len(label) == 1 and listed == [first] != [label]
             started = "." in gap or ("\n" in gap and label in "aA")
             if letter and started and following.end() == len(self.shown):
@@ -115,6 +124,16 @@ class Reading:
 
 
 _CLOSING_TAG = re.compile(r"</([a-zA-Z]\w{0,9})>")
+# Between a script without blanks and a letter or digit.
+_SCRIPT_EDGE = re.compile(
+    r"(?<=[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3])(?=[A-Za-z0-9])"
+    r"|(?<=[A-Za-z0-9])(?=[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3])"
+)
+_LATEX_TEXT = re.compile(
+    r"\\(?:text(?:bf|it|rm|tt|sf)?|math(?:bf|rm|sf|it|tt)|mbox|emph|underline)\s{0,9}(?:\{([^{}]{0,200})\}|(?=\{))"
+)
+_LATEX_SPACE = re.compile(r"\\[()\[\],;:! ]")
+_SPECIAL = re.compile(r"<\|[^<>|\s]{1,40}\|>")  # a token of the tokenizer ("<|end|>")
 _MARKS = {"Pi": '"', "Pf": '"', "Ps": "(", "Pe": ")"}
 
 
@@ -125,6 +144,12 @@ def visible(text: str) -> str:
         normal = unicodedata.normalize("NFKC", ends).replace("‘", "'").replace("’", "'")
         ends = "".join(c if c < "\x80" else _MARKS.get(unicodedata.category(c), c) for c in normal)
     shown = "".join(c for c in ends if c.isprintable() or c in "\n\t").strip()
+    if not shown.isascii():
+        shown = _SCRIPT_EDGE.sub(" ", shown)
+    if "\\" in shown:
+        shown = _LATEX_SPACE.sub(" ", _LATEX_TEXT.sub(r"\1", shown)).strip()
+    if "<|" in shown:
+        shown = _SPECIAL.sub(" ", shown).strip()
     tags = {"br", *_CLOSING_TAG.findall(shown)} - {"answer"}
     return re.sub(rf"</?(?:{'|'.join(sorted(tags))})\s?/?>", " ", shown) if "<" in shown else shown
 

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from resect.parse.reading import FUNCTION, Reading, visible
+from resect.parse.reasoning import UNFINISHED, spoken
 from resect.parse.residue import without_answer
 
 Mention = tuple[str, str]
@@ -52,7 +53,10 @@ def mentions(
 
     The first heading is the cue that the text goes on from. Any text in, never an exception.
     """
-    shown = _RUNAWAY.split(visible(text), maxsplit=1)[0]
+    answer = spoken(text)
+    if answer is None:
+        return UNFINISHED
+    shown = _RUNAWAY.split(visible(answer), maxsplit=1)[0]
     listed: list[Mention] = []
     tiers = []
     for heading, body in _sections(shown, tuple(headings)).items():

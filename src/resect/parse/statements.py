@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 
-from resect.parse.reading import AUXILIARIES, FUNCTION, Found, Reading, statement, stem, word_set
+from resect.parse.negation import plain
+from resect.parse.reading import AUXILIARIES, FUNCTION, Reading, Verdict, statement, stem, word_set
 
 _SENTENCE = 60  # words
+# Each sentence of a text of more words than this must share so many words with the question.
+_LONG, _SHARED = 12, 2
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 _IS = word_set("is are was were")
 _PERFECT = word_set("has have had")
 _PRONOUNS = word_set("it they we this these that he she")
@@ -36,26 +40,52 @@ _NO_STATEMENT = re.compile(
 )
 
 
-def by_polarity(reading: Reading) -> Found | None:
-    """A statement about the question's subject, read as yes or no."""
+def by_polarity(reading: Reading) -> Verdict | None:
+    """What the statements about the question's subject, of the first line, agree on: yes or no."""
     sides = reading.patterns.canonical
     if "yes" not in sides or "no" not in sides or reading.loops:
         return None
-    line = reading.shown.split("\n")[0]
-    if _NO_STATEMENT.search(line, 0, 400):
+    sentences = _SENTENCE_END.split(reading.shown.split("\n")[0][:3000])
+    verdicts = {side for sentence in sentences if (side := _polarity(reading, sentence))}
+    return (sides[verdicts.pop()], "recovered") if len(verdicts) == 1 else None
+
+
+def _polarity(reading: Reading, sentence: str) -> str | None:
+    """Whether a sentence affirms or denies what is asked; None where it does neither."""
+    stated = None if _NO_STATEMENT.search(sentence, 0, 400) else plain(sentence[:1000])
+    if not stated:
         return None
+    line, turned = stated
+    yes, no = ("no", "yes") if turned else ("yes", "no")
     clause = re.split(r"[:;.?]\s", reading.question.rstrip())[-1]
-    said, asked = statement(line)[:_SENTENCE], statement(clause)[:_SENTENCE]
-    if not said or said[0] in AUXILIARIES:
+    claim, asked = statement(line)[:_SENTENCE], statement(clause)[:_SENTENCE]
+    if not claim or claim[0] in AUXILIARIES:
         return None
-    told = reading.topic | FINDINGS
-    if 2 < len(said[-1]) < 5 and said[-1] not in told:  # cut short
-        said[-1] = min((t for t in told if t.startswith(said[-1])), default=said[-1])
-    if _denies(said, told, reading.topic):
-        return sides["no"], "recovered"
-    plain = not _DENIALS.intersection(said) and "no" not in said
-    affirmed = plain and _affirms(said, asked, reading.topic)
-    return (sides["yes"], "recovered") if affirmed else None
+    shared = reading.topic.intersection(map(stem, claim))
+    if len(reading.words) > _LONG and len(shared) < _SHARED:
+        return None
+    terms = reading.topic | FINDINGS
+    if 2 < len(claim[-1]) < 5 and claim[-1] not in terms:  # cut short
+        claim[-1] = min((t for t in terms if t.startswith(claim[-1])), default=claim[-1])
+    if _opposes(claim, reading.topic):
+        return None
+    if _denies(claim, terms, reading.topic):
+        return no
+    affirming = not _DENIALS.intersection(claim) and "no" not in claim
+    affirmed = affirming and _affirms(claim, asked, reading.topic)
+    return yes if affirmed else None
+
+
+_MORE, _LESS = word_set("incre raise rises highe eleva"), word_set("reduc decre lower fewer preve")
+
+
+def _opposes(claim: list[str], topic: frozenset[str]) -> bool:
+    """Whether it speaks of more where less was asked about, or the reverse."""
+    spoken = frozenset(map(stem, claim))
+    return any(
+        topic & side and not topic & other and spoken & other and not spoken & side
+        for side, other in ((_MORE, _LESS), (_LESS, _MORE))
+    )
 
 
 def _content(words: list[str]) -> list[str]:
@@ -67,17 +97,17 @@ def _about(words: list[str], topic: frozenset[str]) -> bool:
     return bool(topic.intersection(map(stem, words)) or _PRONOUNS.intersection(words))
 
 
-def _denies(said: list[str], told: frozenset[str], topic: frozenset[str]) -> bool:
+def _denies(claim: list[str], terms: frozenset[str], topic: frozenset[str]) -> bool:
     """No such finding, not so, or alike where a difference was asked for (and the reverse)."""
-    for i, word in enumerate(said):
-        after = _content(said[i + 1 : i + 6])[:3]
+    for i, word in enumerate(claim):
+        after = _content(claim[i + 1 : i + 6])[:3]
         if word == "no":
-            listed = i > 0 and said[i - 1] in ("or", "and")
-            unknown = _UNKNOWN.intersection(said[i + 1 : i + 2])
-            return bool(told.intersection(after)) and not listed and not unknown
-        if not i or (word in ("not", "never") and _doubts(said[i + 1 :], topic)):
+            listed = i > 0 and claim[i - 1] in ("or", "and")
+            unknown = _UNKNOWN.intersection(claim[i + 1 : i + 2])
+            return bool(terms.intersection(after)) and not listed and not unknown
+        if not i or (word in ("not", "never") and _doubts(claim[i + 1 :], topic)):
             continue
-        if word in _DENIALS and (_about(said[:i], topic) or told.intersection(after)):
+        if word in _DENIALS and (_about(claim[:i], topic) or terms.intersection(after)):
             return True
         if _reverses(word, after[:2], topic):
             return True
@@ -96,25 +126,25 @@ def _doubts(after: list[str], topic: frozenset[str]) -> bool:
     say". A word of the question is what is asked about.
     """
     near = _DOUBT.intersection(after[:3])
-    told = after[:2] in (["possible", "to"], ["able", "to"]) and after[2:3] in (["say"], ["tell"])
-    return told or bool(near and topic.isdisjoint(map(stem, near)))
+    unsaid = after[:2] in (["possible", "to"], ["able", "to"]) and after[2:3] in (["say"], ["tell"])
+    return unsaid or bool(near and topic.isdisjoint(map(stem, near)))
 
 
-def _affirms(said: list[str], asked: list[str], topic: frozenset[str]) -> bool:
+def _affirms(claim: list[str], asked: list[str], topic: frozenset[str]) -> bool:
     """The subject with a finding, with the question's own modal, or with the verb it asks about."""
-    told = FINDINGS.union(_content(asked), ("able",))
-    for i, word in enumerate(said[1:], 1):
-        if said[i - 1].startswith("wh"):
+    terms = FINDINGS.union(_content(asked), ("able",))
+    for i, word in enumerate(claim[1:], 1):
+        if claim[i - 1].startswith("wh"):
             continue  # a clause on the side ("who ...") claims nothing
-        after = _content(said[i + 1 : i + 6])[:3]
-        shared, subject = told.intersection(after), _about(said[:i], topic)
+        after = _content(claim[i + 1 : i + 6])[:3]
+        shared, subject = terms.intersection(after), _about(claim[:i], topic)
         if word not in AUXILIARIES:
-            reports = bool(subject and shared) and _reports(word, said[i - 1])
-            claims = reports or _is_verb(said, i, asked)
+            reports = bool(subject and shared) and _reports(word, claim[i - 1])
+            claims = reports or _is_verb(claim, i, asked)
         elif subject:
             claims = bool(shared or (after and word not in _IS | _PERFECT))
         else:
-            claims = len(shared) > 1 or (word in _IS and bool(told.intersection(after[:1])))
+            claims = len(shared) > 1 or (word in _IS and bool(terms.intersection(after[:1])))
         if claims:
             return True
     return False
@@ -125,17 +155,17 @@ def _reports(word: str, before: str) -> bool:
     return bool(_REPORTS.fullmatch(word)) and (word.endswith(("s", "ed")) or before.endswith("s"))
 
 
-def _is_verb(said: list[str], i: int, asked: list[str]) -> bool:
+def _is_verb(claim: list[str], i: int, asked: list[str]) -> bool:
     """The verb asked about ("does X raise Y"), inflected, beside X or Y."""
-    word, before = said[i], said[i - 1]
+    word, before = claim[i], claim[i - 1]
     auxiliary = next((k for k, w in enumerate(asked) if w in AUXILIARIES - _IS), None)
     if auxiliary is None or {word, before} & FUNCTION:
         return False
-    told, after = set(_content(said[:i])), set(_content(said[i + 1 :]))
+    terms, after = set(_content(claim[:i])), set(_content(claim[i + 1 :]))
     verbs = range(auxiliary + 2, [*asked, "be"].index("be"))
     pronoun = bool(_PRONOUNS.intersection(asked[auxiliary + 1 : auxiliary + 2]))
     for k in verbs[:1] if pronoun else verbs:  # the verb follows "can we" at once
-        subject = pronoun or told & set(_content(asked[auxiliary + 1 : k]))
+        subject = pronoun or terms & set(_content(asked[auxiliary + 1 : k]))
         beside = subject or after & set(_content(asked))
         if beside and _is_form(word, before, asked[k - 1 : k + 1], asked[auxiliary]):
             return True
@@ -160,16 +190,19 @@ def _inflects(word: str, base: str) -> bool:
     return len(base) > 2 and word.endswith(("s", "ed")) and base in forms
 
 
-_DECLINES = re.compile(
+DECLINES = re.compile(
     r"\b(?:as|i am|i'm) (?:just |only )?an? (?:ai|artificial|language|large language)\b"
     r"|\b(?:i|we)(?: am|'m| are|'re)? (?:cannot|can't|can not|won't|will not|unable to|not able to|"
-    r"must decline|do not|don't|not qualified)(?: \w+){0,2}? (?:to )?(?:answer|provide|assist|"
-    r"help|give|offer|comply|advise|respond|make|diagnose|comment)\b"
-    r"|\bi(?: am|'m) (?:very )?sorry, (?:but )?i\b",
+    r"must decline|refuse to|decline to|do not|don't|not qualified)(?: \w+){0,2}? (?:to )?(?:"
+    r"answer|provide|assist|help|give|offer|comply|advise|respond|make|diagnose|comment)\b"
+    r"|\b(?:i|we)(?:'d| would) rather not\b|\bi must decline\b"
+    r"|\b(?:i(?: am|'m) (?:very )?)?sorry,? (?:but )?i\b|^\W*no comment\b"
+    r"|(?:^|[.!\n]\s{0,9})(?:please|you should)[^.\n]{0,20} (?:consult|see|speak to|talk to) "
+    r"(?:an?|your) (?:\w+ ){0,2}?(?:doctor|physician|professional|clinician|provider)\b",
     re.IGNORECASE,
 )
 
 
-def declines(reading: Reading) -> Found | None:
+def declines(reading: Reading) -> Verdict | None:
     """The model says that it will not answer."""
-    return (None, "refusal") if _DECLINES.search(reading.shown, 0, 400) else None
+    return (None, "refusal") if DECLINES.search(reading.shown, 0, 400) else None

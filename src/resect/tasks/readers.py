@@ -70,7 +70,7 @@ class Number(Reader):
     """The final number of a solution, compared exactly."""
 
     kind = "number"
-    version = "number:1"
+    version = "number:2"
 
     def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
         """The final number; a text that the budget cut before it was announced is truncated."""
@@ -87,7 +87,7 @@ class Latex(Reader):
     """The final expression of a solution, compared by value."""
 
     kind = "number"
-    version = "latex:2"
+    version = "latex:3"
 
     def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
         """The final expression; a text that the budget cut before it is truncated."""
@@ -102,7 +102,7 @@ class Spans(Reader):
     """A list of mentions for each label; the value is JSON pairs of type and mention."""
 
     kind = "spans"
-    version = "spans:1"
+    version = "spans:2"
 
     @property
     def headings(self) -> Mapping[str, str]:
@@ -125,7 +125,7 @@ class Overlap(Reader):
     """A free text against a reference and the context; scored by ROUGE-L."""
 
     kind = "text"
-    version = "overlap:1"
+    version = "overlap:2"
 
     def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
         """The shares that the two texts have in common."""
@@ -138,7 +138,7 @@ class Program(Reader):
     """A program, run with the gold as its tests; the context is the code that it continues."""
 
     kind = "code"
-    version = "program:2"
+    version = "program:3"
     rereads = False
 
     def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
@@ -150,7 +150,7 @@ class Program(Reader):
         entry = _called(tests)
         source, tier = code.program(text, item.context, entry)
         if source is None:
-            return Reading(None, "degenerate", tier, 0.0)
+            return Reading(None, "truncated" if tier == "reasoning" else "degenerate", tier, 0.0)
         if not programs.allowed():
             return Reading(source, "answer", "not run")
         result = programs.run(source, tests, item.context, entry)
@@ -198,7 +198,7 @@ class Final(Reader):
         super().__init__(inner.labels)
         self.inner = inner
         self.kind = inner.kind
-        self.version = f"cot:1 {inner.version}"
+        self.version = f"cot:2 {inner.version}"
 
     def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
         """The final answer, read as the inner reader reads one."""
