@@ -151,12 +151,12 @@ def breaks(found: list[Row], criterion: str, task: str) -> Row:
         for view, metric in (("text", "skill"), ("options", "skill"), ("text", "answered"))
     }
     races = [
-        {key: row[key] for key in ("seed", "view", "metric", "first", "by", "low", "high", "clear")}
+        {key: row[key] for key in ("seed", "view", "metric")} | lead(row["race"])
         for part in found
         for row in pick(part["reliability_first"], **here)
     ]
     orders = [
-        {key: row[key] for key in ("seed", "first", "by", "low", "high", "clear")}
+        {"seed": row["seed"]} | lead(row["race"])
         for part in found
         for row in pick(part["breaks_first"], **here)
     ]
@@ -196,6 +196,13 @@ def answer(table: Row) -> Row:
             "lead": spread([]),
         },
     }  # fmt: skip
+
+
+def lead(race: Row) -> Row:
+    """The winner of a race and by how much; below 0 where skill is gone first."""
+    sign = -1 if race["first"] == "skill" else 1
+    ends = {key: None if race[key] is None else sign * race[key] for key in ("by", "low", "high")}
+    return {"first": race["first"], "clear": race["clear"], **ends}
 
 
 def clear(rows: Iterable[Row]) -> dict[str, int]:

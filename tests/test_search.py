@@ -1,4 +1,4 @@
-"""Fewer questions, the same half-level and the same safe level."""
+"""Fewer questions, the same half-level and the same level that passed."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ def test_the_embedded_specialist_is_searched_as_its_grid_says(tmp_path):
     count = {len({row["level"] for row in s["curves"]}) for s in (whole, found)}
     assert max(count) == 10
     assert min(count) <= 6
-    safe = search.search(asked, "safe", tmp_path / "half", notice=lambda _: None).summary()
-    both = [next(r for r in s["safety"] if r["default"])["safe_level"] for s in (whole, safe)]
+    safe = search.search(asked, "passed", tmp_path / "half", notice=lambda _: None).summary()
+    both = [next(r for r in s["verdicts"] if r["default"])["passed_level"] for s in (whole, safe)]
     assert both[0] == both[1]
 
 

@@ -17,7 +17,9 @@ ONE = {
     ],
     "study": {"limit": 60},
     "curves": [{"model": "a", "level": 0.0, "accuracy": 0.5}],
-    "safety": [{"model": "a", "view": "text", "state": "up to", "safe_level": 0.2, "alpha": 0.025}],
+    "verdicts": [
+        {"model": "a", "view": "text", "state": "passed", "passed_level": 0.2, "alpha": 0.025}
+    ],
     "verdict": {"headline": "It holds."},
 }
 
@@ -39,13 +41,13 @@ def test_the_same_is_the_same():
     ]  # fmt: skip
 
 
-def test_verdicts_and_safe_levels_stand_apart():
-    row = {**ONE["safety"][0], "safe_level": 0.3, "alpha": 0.05}
+def test_verdicts_stand_apart():
+    row = {**ONE["verdicts"][0], "passed_level": 0.3, "alpha": 0.05}
     found = diff_findings(
-        ONE, changed(safety=[row], verdict={"headline": "No."}, study={"limit": 50})
+        ONE, changed(verdicts=[row], verdict={"headline": "No."}, study={"limit": 50})
     )
     assert [(d.section, d.field) for d in found.verdicts] == [
-        ("verdict", "headline"), ("safety", "safe_level"),
+        ("verdict", "headline"), ("verdicts", "passed_level"),
     ]  # fmt: skip
     assert [(d.field, d.first, d.second) for d in found.values] == [("alpha", 0.025, 0.05)]
     assert [(d.section, d.field) for d in found.asked] == [("study", "limit")]
@@ -55,8 +57,8 @@ def test_an_updated_model_is_paired_by_its_role():
     """Its other name stands in no finding; the base keeps its name."""
     models = [{"name": "a-v2", "role": "specialist", "fingerprint": "2"}, ONE["models"][1]]
     curves = [{"model": "a-v2", "level": 0.0, "accuracy": 0.75}]
-    safety = [{**ONE["safety"][0], "model": "a-v2"}]
-    found = diff_findings(ONE, changed(models=models, curves=curves, safety=safety))
+    verdicts = [{**ONE["verdicts"][0], "model": "a-v2"}]
+    found = diff_findings(ONE, changed(models=models, curves=curves, verdicts=verdicts))
     assert [(pair.first, pair.second, pair.by, pair.weights) for pair in found.models] == [
         ("b", "b", "name", None), ("a", "a-v2", "role", "other"),
     ]  # fmt: skip
@@ -101,7 +103,7 @@ def test_the_document_has_what_the_docs_name():
 def test_every_type_of_row_has_a_key_of_its_own_fields():
     types = row_types()
     assert types["curves"] is rows.CurvePoint
-    assert types["safety.limiting.others"] is rows.TestName
+    assert types["verdicts.guardrails"] is rows.Guardrail
     assert types["published.claims"] is rows.Claim
     assert set(KEYS) == set(types.values())
     for row_type, key in KEYS.items():

@@ -174,9 +174,9 @@ def test_a_control_has_no_skill_and_never_beats_an_intact_model(name):
         pick(summary["robustness"], model=m, kind="absolute")[0] for m in ("real", "control")
     )
     assert real["low"] > fake["high"]
-    (row,) = pick(summary["safety"], model="control")
-    assert row["state"] == "not assessable"
-    assert pick(summary["safety"], model="real")[0]["state"] == "all"
+    (row,) = pick(summary["verdicts"], model="control")
+    assert row["state"] == "undetermined"
+    assert pick(summary["verdicts"], model="real")[0]["passed_level"] == 0.6
     assert all(r["level"] is None for r in pick(summary["cliffs"], model="control", metric="skill"))
 
 
@@ -196,23 +196,24 @@ def test_no_constant_answer_has_skill_where_labels_have_few_items_or_none(gold, 
             assert row["skill"] == 0
             assert row["metrics"]["skill"]["low"] <= 0
             assert row["metrics"]["retention"]["value"] is None
-        assert found["safety"][0]["state"] == "not assessable"
+        assert found["verdicts"][0]["state"] == "undetermined"
 
 
 def test_one_gold_label_is_refused_with_its_reason():
     frames = [cell("m", x, ["yes"] * 100, ["yes"] * 100) for x in (0.0, 0.5)]
     found = run(frames)
-    for row in (*found["robustness"], *found["safety"][0]["not_assessable"]):
+    assert found["verdicts"][0]["undetermined"][0]["why"] == "no skill to lose"
+    for row in found["robustness"]:
         assert "one gold label" in row["reason"]
     assert "one gold label" in found["curves"][0]["metrics"]["skill"]["reason"]
     assert all(r["level"] is None for r in found["cliffs"])
 
 
 @pytest.mark.parametrize("name", CONTROLS)
-def test_a_model_that_collapses_to_a_control_is_not_safe(name):
+def test_a_model_that_collapses_to_a_control_fails(name):
     labels = ("yes", "no", "maybe")
     rng = np.random.default_rng(7)
     gold = ["yes"] * 110 + ["no"] * 68 + ["maybe"] * 22
     frames = [cell("m", 0.0, gold, gold), cell("m", 0.5, gold, control(name, gold, labels, rng))]
-    row = run(frames, labels=labels, tasks={"t": task("t", labels, positive="yes")})["safety"][0]
-    assert (row["state"], row["safe_level"]) == ("none", 0.0)
+    row = run(frames, labels=labels, tasks={"t": task("t", labels, positive="yes")})["verdicts"][0]
+    assert (row["state"], row["passed_level"]) == ("failed", None)

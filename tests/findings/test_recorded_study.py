@@ -84,14 +84,12 @@ def test_the_same_again_in_any_order(logs, summary):
     assert not same_summary(summary, audit(answers, cells, seed=1))
 
 
-def test_safe_levels_and_cliffs(summary):
+def test_passed_levels_and_cliffs(summary):
     """Found once on the study's own parses; they may not drift."""
-    safe = {row["role"]: (row["safe_level"], row["limiting_task"]) for row in summary["safety"]}
-    assert safe == {"specialist": (0.2, "pubmedqa"), "base": (0.2, "medical")}
-    (row,) = (row for row in summary["safety"] if row["role"] == "specialist")
-    last = {t["test"]: t for t in row["tests"] if (t["task"], t["level"]) == ("pubmedqa", 0.25)}
-    assert last["accuracy"]["passed"]  # it turned to "yes": of "no" it finds 46 % and no longer 55
-    assert not last["balanced_accuracy"]["passed"]
+    passed = {row["role"]: row["passed_level"] for row in summary["verdicts"]}
+    stops = {row["role"]: row["stopped_by"]["task"] for row in summary["verdicts"]}
+    assert passed == {"specialist": 0.1, "base": 0.15}
+    assert stops == {"specialist": "logic", "base": "pubmedqa"}
     halves = {
         (row["role"], row["task"]): row["level"]
         for row in summary["cliffs"]
@@ -99,7 +97,7 @@ def test_safe_levels_and_cliffs(summary):
     }
     assert halves[("specialist", "logic")] == pytest.approx(0.600, abs=1e-3)
     assert halves[("base", "logic")] == pytest.approx(0.495, abs=1e-3)
-    assert {row["first"] for row in summary["breaks_first"]} == {"skill by text"}
+    assert {row["race"]["first"] for row in summary["breaks_first"]} == {"skill by text"}
     for row in summary["cliffs"]:
         if (row["kind"], row["metric"]) == ("onset", "skill"):
             assert row["low"] <= row["level"] <= halves[row["role"], row["task"]]

@@ -11,7 +11,7 @@ from answers_by_hand import YN, cell, run
 from lazy import WHEN_RUN
 from lobotomy_logs import task
 
-from resect.findings.failure_order import Shares, utility_race
+from resect.findings.failure_order import Contestant, no_race, race
 from resect.record import ABSTAIN
 from resect.stats.confidence import Beliefs, discrimination
 from resect.stats.intervals import item_weights, newcombe, wilson
@@ -201,18 +201,25 @@ def test_races_say_what_breaks_first_and_by_how_many_levels():
     levels = np.array([0.0, 0.1, 0.2, 0.3, 0.4])
     late = np.tile([1.0, 1.0, 1.0, 0.6, 0.4], (101, 1))  # half at 0.35
     early = np.tile([1.0, 0.8, 0.2, 0.0, 0.0], (101, 1))  # half at 0.15
-    race = utility_race(Shares(levels, late, early))
-    assert (race.first, race.clear, race.share) == ("reliability", True, 1.0)
-    assert race.by == race.low == pytest.approx(0.2)
-    assert race.steps == pytest.approx(2.0)
-    other = utility_race(Shares(levels, early, late))
-    assert (other.first, other.by) == ("utility", pytest.approx(-0.2))
+
+    def two(a, b):
+        return race([Contestant("a", levels, a), Contestant("b", levels, b)])
+
+    found = two(late, early)
+    assert (found.first, found.clear, found.share) == ("b", True, 1.0)
+    assert found.by == found.low == pytest.approx(0.2)
+    assert found.steps == pytest.approx(2.0)
+    assert two(early, late).first == "a"
+    near = np.tile([1.0, 1.0, 0.7, 0.3, 0.0], (101, 1))  # half at 0.25, a step before
+    assert two(late, near).clear
+    nearer = np.tile([1.0, 1.0, 1.0, 0.5, 0.0], (101, 1))  # half at 0.3: half a step
+    assert (two(late, nearer).first, two(late, nearer).clear) == ("b", False)
     whole = np.ones((101, 5))
-    never = utility_race(Shares(levels, late, whole))
-    assert (never.first, never.by, never.clear) == ("utility", None, True)
-    assert never.reliability.censored
-    assert "neither is half gone" in utility_race(Shares(levels, whole, whole)).reason
-    assert utility_race(None, "a gap").reason == "a gap"
+    never = two(late, whole)
+    assert (never.first, never.by, never.clear) == ("a", None, True)
+    assert never.places["b"].censored
+    assert "none is half gone" in two(whole, whole).reason
+    assert no_race(("a", "b"), "a gap").reason == "a gap"
 
 
 def run_with_variants(says, moved, labels=ABCD, n=80):
@@ -240,13 +247,13 @@ def test_consistency_can_break_before_accuracy():
 
     found = run_with_variants(says, moved)
     (row,) = pick(found["reliability_first"], metric="consistency")
-    assert (row["first"], row["clear"]) == ("reliability", True)
-    assert row["low"] > 0.1
+    assert (row["race"]["first"], row["race"]["clear"]) == ("reliability", True)
+    assert row["race"]["low"] > 0.1
     assert [at["utility"]["value"] for at in row["levels"][:3]] == [1, 1, 1]
     kept = (0.3 - 0.25) / 0.75  # guessing is nothing
     assert row["levels"][1]["reliability"]["value"] == pytest.approx(kept)
     (cliff,) = pick(found["cliffs"], metric="consistency", kind="half")
-    assert cliff["level"] == row["reliability"]["level"]
+    assert cliff["level"] == row["race"]["places"]["reliability"]["level"]
     assert pick(found["cliffs"], metric="consistency", kind="divergence")[0]["level"] == 0.2
 
 
@@ -261,7 +268,7 @@ def test_growing_silent_is_no_sign_of_being_unreliable_first():
         return [x if y else None for x, y in zip(letters, silent(gold, level), strict=True)]
 
     (row,) = pick(run_with_variants(silent, also)["reliability_first"], metric="consistency")
-    assert (row["first"], row["clear"]) == (None, False)
+    assert row["race"]["clear"] is False
     assert row["levels"]
     for at in row["levels"]:
         assert at["reliability"]["value"] == pytest.approx(at["utility"]["value"])
@@ -293,7 +300,7 @@ def test_domains_are_held_against_each_other():
     (row,) = domain_study((1, 1, 1, 0.9), (1, 0.8, 0.6, 0.5))
     assert row["tasks"] == {"medical": ["med"], "general": ["gen"]}
     assert row["difference"]["low"] > 0.2
-    assert row["first"]["first"] == "general"
+    assert row["race"]["first"] == "general"
     last = row["levels"][-1]
     assert last["medical"]["value"] == pytest.approx(0.8, abs=0.15)
     assert domain_study((1, 1, 1, 1), (0.5, 0.5, 0.5, 0.5))[0]["reason"].startswith("no general")

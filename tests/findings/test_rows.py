@@ -12,10 +12,12 @@ from answers_by_hand import YN, cell, flipped
 from lobotomy_logs import task
 from summaries import MEASURED, MODEL, STUDY
 
-from resect.catalog import ERRORS, QUANTITIES, TESTS
-from resect.findings import evidence, rows
+from resect.catalog import GUARDRAILS, QUANTITIES
+from resect.findings import rows
+from resect.findings.guardrails import CAPS
 from resect.findings.part_metrics import METRICS
 from resect.findings.retention import RELIABILITY
+from resect.findings.rows import GuardrailKind
 from resect.findings.summary_file import from_data, parsed, to_data
 from resect.running.analysis import analyse
 
@@ -112,11 +114,10 @@ def test_every_metric_stands_in_the_catalogue(summary):
         assert set(names) <= fields & QUANTITIES.keys()
 
 
-def test_every_test_stands_in_the_catalogue(summary):
-    made = {evidence.ACCURACY, evidence.BALANCED, evidence.NO_ANSWER, evidence.MISS}
-    assert {row.test for row in summary.safety[0].tests} <= set(TESTS)
-    assert made | {evidence.CONFIDENT} <= set(TESTS)
-    assert set(ERRORS) == {evidence.NO_ANSWER, evidence.MISS, evidence.CONFIDENT}
+def test_every_guardrail_stands_in_the_catalogue(summary):
+    assert {str(kind) for kind in GuardrailKind} == set(GUARDRAILS) <= QUANTITIES.keys()
+    assert {row.kind for row in summary.verdicts[0].guardrails} <= set(GuardrailKind)
+    assert set(CAPS) == set(GuardrailKind)
 
 
 def test_what_falls_before_skill_is_better_when_higher():

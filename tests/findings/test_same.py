@@ -83,10 +83,10 @@ def test_a_level_that_was_found_is_no_name():
 
 
 def test_a_row_in_a_row_has_both_names():
-    one = {"safety": [{"model": "a", "tests": [{"task": "t", "level": 0.5, "lost": 3}]}]}
-    other = {"safety": [{"model": "a", "tests": [{"task": "t", "level": 0.5, "lost": 4}]}]}
+    one = {"verdicts": [{"model": "a", "tasks": [{"task": "t", "level": 0.5, "n": 3}]}]}
+    other = {"verdicts": [{"model": "a", "tasks": [{"task": "t", "level": 0.5, "n": 4}]}]}
     (found,) = compared(one, other).differences
-    assert found.section == "safety.tests"
+    assert found.section == "verdicts.tasks"
     assert found.row == {"model": "a", "task": "t", "level": 0.5}
 
 

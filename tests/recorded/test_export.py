@@ -27,9 +27,13 @@ MEASURED = {"study", "measurements", "models", "provenance", "warnings"}
 def findings(summary):
     """A summary without what was measured of the models."""
     kept = {key: value for key, value in summary.items() if key not in MEASURED}
-    without = {"measured_level", "bytes", "baseline_bytes"}
-    for name in ("curves", "smallest_safe"):
-        kept[name] = [{k: v for k, v in row.items() if k not in without} for row in kept[name]]
+    kept["curves"] = [
+        {k: v for k, v in row.items() if k != "measured_level"} for row in kept["curves"]
+    ]
+    for row in kept["choice"]:
+        row |= {"baseline_bytes": None, "by": None}
+        if row["chosen"]:
+            row["chosen"] |= {"bytes": None}
     return kept
 
 

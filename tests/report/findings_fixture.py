@@ -1,4 +1,4 @@
-"""A full summary: the fixture's curves with safety, cliffs, bias, trust, slices, divergences."""
+"""A full summary: the fixture's curves with verdicts, cliffs, bias, trust, slices, divergences."""
 
 from __future__ import annotations
 
@@ -22,35 +22,64 @@ def _none() -> dict[str, None]:
     return dict.fromkeys(("value", "low", "high"))
 
 
-def _test(task: str, level: float, passed: bool) -> dict[str, Any]:
+def _test(task: str, view: str, level: float, passed: bool) -> dict[str, Any]:
     change = -0.01 if passed else -0.06
     return {
-        "task": task, "test": "accuracy", "main": True, "design_effect": 1.0, "view": "text",
-        "level": level, "margin": 0.05, "n": 500,
-        "lost": 20, "gained": 15, "baseline": 0.6, "value": 0.6 + change, "difference": change,
-        "low": change - 0.03, "high": change + 0.03, "p": 0.01, "passed": passed,
+        "task": task, "view": view, "level": level, "word": "passed" if passed else "failed",
+        "n": 500, "margin": 0.05, "intact": 0.6, "value": 0.6 + change, "change": change,
+        "low": change - 0.03, "high": change + 0.03, "p": 0.01, "tripped": 0,
     }  # fmt: skip
 
 
-def _safety(model: str, role: str, view: str, levels: list[float]) -> dict[str, Any]:
+def guardrail(level: float, tripped: bool = False) -> dict[str, Any]:
+    return {
+        "task": "pubmedqa", "kind": "subgroup", "of": "topic: heart", "view": "text",
+        "level": level, "n": 40, "intact": 0.4, "value": 0.6 if tripped else 0.42,
+        "rise": 0.2 if tripped else 0.02, "cap": 0.1, "p": 0.001, "p_holm": 0.01,
+        "tripped": tripped,
+    }  # fmt: skip
+
+
+def _verdict(model: str, role: str, view: str, levels: list[float]) -> dict[str, Any]:
     passed = [x for x in levels if 0 < x <= SAFE]
     stop = next((x for x in levels if x > SAFE), None)
-    tests = [_test(task, x, True) for x in passed for task in fixture.TASKS]
-    limiting = None
+    tests = [_test(task, view, x, True) for x in passed for task in fixture.TASKS]
+    words = [
+        {"level": x, "word": "passed", "claimed": True, "task": "pubmedqa", "change": -0.01,
+         "low": -0.04, "high": 0.02}
+        for x in passed
+    ]  # fmt: skip
+    stopped = None
     if stop is not None:
-        tests += [_test(task, stop, task != "pubmedqa") for task in fixture.TASKS]
-        limiting = _test("pubmedqa", stop, False) | {
-            "power": 0.8, "provable_margin": 0.09, "items_needed": 1523, "reason": None,
-            "others": [],
+        tests += [_test(task, view, stop, task != "pubmedqa") for task in fixture.TASKS]
+        words.append({"level": stop, "word": "failed", "claimed": False, "task": "pubmedqa",
+                      "change": -0.06, "low": -0.09, "high": -0.03})  # fmt: skip
+        stopped = {
+            "task": "pubmedqa", "level": stop, "word": "failed",
+            "test": _test("pubmedqa", view, stop, False), "others": [], "power": 0.8,
+            "provable_margin": 0.09, "items_needed": 1523,
         }  # fmt: skip
     return {
         "model": model, "role": role, "recipe": "magnitude", "seed": 0, "view": view,
-        "default": view == "text", "margin": 0.05, "margins": dict.fromkeys(fixture.TASKS, 0.05),
-        "alpha": 0.025, "state": "up to" if stop else "all", "safe_level": passed[-1],
-        "passed": passed, "limiting_task": limiting and "pubmedqa",
-        "limiting_test": limiting and "accuracy", "limiting": limiting,
-        "assessable": list(fixture.TASKS), "not_assessable": [], "tests_not_assessable": [],
-        "tests": tests, "degraded": [], "reason": None,
+        "runtime": "transformers", "default": view == "text", "alpha": 0.025,
+        "margins": dict.fromkeys(fixture.TASKS, 0.05), "state": "passed", "passed": passed,
+        "passed_level": passed[-1], "stopped_by": stopped, "levels": words, "tasks": tests,
+        "guardrails": [guardrail(passed[-1])], "undetermined": [], "shown_only": [],
+        "degraded": [],
+    }  # fmt: skip
+
+
+def choice(model: str, **chosen: Any) -> dict[str, Any]:
+    """A model's choice; `chosen` are fields of the version, none where nothing passed."""
+    version = {"recipe": "magnitude", "level": 0.3, "seeds": [0], "bytes": None, "alpha": 0.025,
+               "word": "passed", "stopped_by": None,
+               "tasks": [_test("pubmedqa", "text", 0.3, True)]}  # fmt: skip
+    return {
+        "model": model, "role": "specialist", "view": "text", "how": "levels upward",
+        "alpha": 0.025, "explored": 3, "plausible": 0, "tried": [],
+        "chosen": version | chosen if chosen else None, "by": "bytes_on_disk" if chosen else None,
+        "baseline_bytes": 100.0, "degraded": [],
+        "why": None if chosen else "no version passed on the items held back",
     }  # fmt: skip
 
 
@@ -112,19 +141,13 @@ def _cliffs(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _others() -> dict[str, Any]:
     a, b = MODELS
     shared = {"recipe": "magnitude", "seed": 0, "task": "pubmedqa"}
-    order = [
-        {"what": what, "level": level, "low": level - 0.02, "high": level + 0.02,
-         "censored": False, "reason": None}
-        for what, level in (("answering", 0.45), ("skill by text", 0.5))
-    ]  # fmt: skip
-    broken = {"order": order, "first": "answering", "by": 0.05, "low": 0.01, "high": 0.09}
+    broken = _race(("answering", "skill by text"), "answering", 0.1)
     worst = {"value": "heart", "n": 40, "accuracy": 0.2, "low": 0.1, "high": 0.35, "apart": True}
     values = [{"value": "heart", "n": 40, "baseline": _share(0.6), "damaged": _share(0.2)}]
     values[0] |= {"change": -0.4}
     return {
         "breaks_first": [
-            shared | {"model": a, "role": "specialist", "share": 0.98, "clear": True}
-            | {"reason": None} | broken
+            shared | {"model": a, "role": "specialist", "race": broken}
         ],
         "slices": [
             shared | {"model": a, "role": "specialist", "view": "text", "tag": "topic"}
@@ -152,21 +175,18 @@ def _race(names: tuple[str, str], first: str | None, by: float | None) -> dict[s
         f"steps{end}": None if lead[key] is None else lead[key] / 0.05
         for end, key in (("", "by"), ("_low", "low"), ("_high", "high"))
     }
-    half = {"level": 0.4, "low": 0.35, "high": 0.45, "censored": False}
+    half = {"level": 0.4, "low": 0.35, "high": 0.45, "censored": False, "reason": None}
     return {
-        **dict.fromkeys(names, half),
-        "first": first,
-        "clear": first is not None,
-        **lead,
-        **steps,
-    }
+        "places": dict.fromkeys(names, half), "first": first, "clear": first is not None,
+        **lead, **steps,
+    }  # fmt: skip
 
 
 def _again(levels: tuple[float, ...]) -> dict[str, Any]:
     """Questions asked again: rates, races, abstaining, domains of the specialist."""
     one = {"model": MODELS[0], "role": "specialist", "recipe": "magnitude", "seed": 0}
     shared = one | {"task": "pubmedqa", "view": "text"}
-    pair = ("utility", "reliability")
+    pair, races = ("utility", "reliability"), ("skill", "reliability")
     kept = [{"level": x, pair[0]: _share(1 - x), pair[1]: _share(1 - x * x)} for x in levels]
     blank = [row | {pair[1]: _none()} for row in kept]
     rates = {
@@ -178,22 +198,27 @@ def _again(levels: tuple[float, ...]) -> dict[str, Any]:
     return {
         "reliability": [shared | {"level": x} | rates for x in levels],
         "reliability_first": [
-            shared | {"metric": "grounded", "levels": kept} | _race(pair, "reliability", 0.1),
-            shared | {"metric": "consistency", "levels": kept} | _race(pair, "utility", -0.15),
-            shared | {"metric": "completeness", "levels": blank} | _race(pair, None, None),
+            shared
+            | {"metric": metric, "levels": blank if first is None else kept}
+            | {"race": _race(races, first, by)}
+            for metric, first, by in (
+                ("grounded", "reliability", 0.1),
+                ("consistency", "skill", 0.15),
+                ("completeness", None, None),
+            )
         ],
         "abstention": [
             one | {"view": "text", "tasks": {"unanswerable": ["fake"], "answerable": ["pubmedqa"]}}
             | {"levels": [{"level": x, **sides, "j": _share(0.5 - x / 2) | {"guess": 0.05}}
                           for x in levels]}
-            | {"first": _race(pair, "reliability", 0.2)}
+            | {"race": _race(races, "reliability", 0.2)}
         ],
         "domains": [
             one | {"view": "text", "reason": None, "difference": _share(0.1)}
             | {"tasks": {both[0]: ["pubmedqa", "mmlu-medicine"], both[1]: ["mmlu-logic"]}}
             | {"levels": [{"level": x, both[0]: _share(1 - x), both[1]: _share(1 - x / 2)}
                           for x in levels]}
-            | {"first": _race(both, "medical", -0.1)}
+            | {"race": _race(both, "medical", 0.1)}
         ],
     }  # fmt: skip
 
@@ -207,8 +232,8 @@ def summary(levels: tuple[float, ...] = fixture.LEVELS) -> dict[str, Any]:
         row["verdict_holm"] = "no evidence"
     return found | {
         "cliffs": _cliffs(found["cliffs"]),
-        "safety": [
-            _safety(model, role, view, list(levels))
+        "verdicts": [
+            _verdict(model, role, view, list(levels))
             for model, role in fixture.ROLES
             for view in ("text", "options")
         ],

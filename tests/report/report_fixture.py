@@ -276,7 +276,8 @@ def summary(levels: tuple[float, ...] = LEVELS, seed: int = 0) -> dict[str, Any]
                 "name": name,
                 "kind": "label",
                 "domain": None,
-                "margins": {"no_answer": 0.05, "miss": 0.05, "confident_error": 0.05},
+                "caps": {},
+                "losses": {},
                 "labels": task["labels"],
                 "summary": task["summary"],
                 "protocol": "Test split, zero-shot, greedy, at most 10 new tokens; tiered parser.",
@@ -304,7 +305,7 @@ def summary(levels: tuple[float, ...] = LEVELS, seed: int = 0) -> dict[str, Any]
             ],
         },
         "warnings": [
-            "The safe level was not computed: no non-inferiority test was asked for.",
+            "Non-inferiority was not tested: nobody asked for it.",
             "mmlu-logic has 126 items: differences below 9 points cannot be seen.",
         ],
         "provenance": {
@@ -319,7 +320,7 @@ def summary(levels: tuple[float, ...] = LEVELS, seed: int = 0) -> dict[str, Any]
 
 
 LISTS = (
-    "safety", "smallest_safe", "breaks_first", "bias", "trust", "reliability",
+    "verdicts", "choice", "breaks_first", "bias", "trust", "reliability",
     "reliability_first", "slices", "divergences", "domains", "abstention", "intact",
 )  # fmt: skip
 """The findings that this fixture has none of."""

@@ -16,7 +16,7 @@ def cell(n=10, same=10, changed=0, lost=0, gained=0, **more):
     row = {**NAMES, "task": "t", "view": "text", "n": n, "only_first": 0, "only_second": 0,
            "same": same, "changed": changed, "metric": "accuracy", "lost": lost, "gained": gained,
            "first": 0.9, "second": 0.9, "difference": (gained - lost) / n, "low": -0.4, "high": 0.1,
-           "p": 1.0, "p_holm": 1.0, "design_effect": 1.0}  # fmt: skip
+           "p": 1.0, "p_holm": 1.0}  # fmt: skip
     return CellDiff(**{**row, **more})
 
 
@@ -46,8 +46,8 @@ def test_verdicts_come_first_then_rows_then_numbers_then_answers():
             [cell(same=5, changed=5, lost=4, gained=1, p=0.375, p_holm=0.75), cell()],
             verdicts=[
                 difference("value", "verdict", "headline", "Half. It holds.", "Half. It fails."),
-                difference("value", "safety", "state", "all", "up to", model="m"),
-                difference("value", "safety", "safe_level", 0.3, 0.2, model="m"),
+                difference("value", "verdicts", "state", "passed", "failed", model="m"),
+                difference("value", "verdicts", "passed_level", 0.3, 0.2, model="m"),
             ],
             only=[difference("first", "curves", "", **NAMES)] * 2,
             values=[
@@ -58,10 +58,10 @@ def test_verdicts_come_first_then_rows_then_numbers_then_answers():
         )
     )
     assert found == [
-        "Verdicts and safe levels",
+        "Verdicts",
         "  the first: It holds.",
         "  the second: It fails.",
-        "  safety, m: state all -> up to; safe_level 0.3 -> 0.2",
+        "  verdicts, m: state passed -> failed; passed_level 0.3 -> 0.2",
         "",
         "Only in one run",
         "  curves: 2 only in the first, like m, magnitude, seed 0, 25 %",

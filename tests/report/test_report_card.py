@@ -37,12 +37,12 @@ def test_card_says_what_is_missing() -> None:
     assert "nan" not in shown
 
 
-def test_card_says_how_a_safe_level_was_tested() -> None:
-    row = findings.summary((0.0, 0.3, 0.5))["safety"][0]
-    row |= {"alpha": 0.0125, "safe_level": None, "state": "not assessable", "limiting": None}
-    tested = [row | {"recipe": name, "limiting_task": None, "assessable": []} for name in "ab"]
-    shown, data = card.render(fixture.load(fixture.summary((0.0,)) | {"safety": tested}))
-    assert "alpha divided by their number" in data["limits"][2]
+def test_card_says_how_levels_were_tested() -> None:
+    row = findings.summary((0.0, 0.3, 0.5))["verdicts"][0]
+    row |= {"alpha": 0.0125, "passed_level": None, "passed": [], "state": "undetermined"}
+    tested = [row | {"recipe": name, "stopped_by": None} for name in "ab"]
+    shown, data = card.render(fixture.load(fixture.summary((0.0,)) | {"verdicts": tested}))
+    assert "tested on items that did not select it" in data["limits"][2]
     assert "0.0125" in data["limits"][2]
     assert "None" not in shown
 
@@ -91,13 +91,9 @@ def test_nothing_to_show_is_a_sentence() -> None:
 
 def test_card_says_how_far_and_what_stopped_it() -> None:
     shown, data = card.render(fixture.load(findings.summary()))
-    assert (
-        shown.index("clinical safety") < shown.index("## Passed levels") < shown.index("## Models")
-    )
-    assert "**30 %** stays within 5 points of its intact self, by text, on all 3 tasks" in shown
-    assert (
-        "Stopped at 35 % by accuracy on pubmedqa: \u22126.0 [\u22129.0, \u22123.0] points" in shown
-    )
-    assert "tests" not in data["safety"][0]
-    assert data["safety"][0]["limiting"]["power"] == 0.8
+    assert shown.index("clinical safety") < shown.index("## What passed") < shown.index("## Models")
+    assert "**30 %** passed, margin 5 points, on all 3 tasks" in shown
+    assert "At 35 % it failed: pubmedqa -6.0 points" in shown
+    assert "tasks" not in data["verdicts"][0]
+    assert data["verdicts"][0]["stopped_by"]["power"] == 0.8
     assert {row["kind"] for row in data["half_levels"]} == {"half"}

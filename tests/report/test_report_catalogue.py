@@ -11,10 +11,9 @@ import pytest
 import report_fixture as fixture
 
 from resect import catalog
-from resect.findings.rows import Bias, Reliability, Trust
+from resect.findings.rows import Bias, GuardrailKind, Reliability, Trust
 from resect.report import figures
-from resect.report.data import metrics
-from resect.report.data import safety_tables as safe
+from resect.report.data import metrics, verdict_tables
 from resect.report.data.scope import Scope
 from resect.report.page import render as page
 
@@ -88,17 +87,18 @@ def test_bias_trust_and_rates_of_the_rows_have_entries() -> None:
                 assert catalog.QUANTITIES[field.name].group == group, field.name
 
 
-@pytest.mark.parametrize("test", catalog.TESTS)
-def test_every_test_of_a_verdict_has_its_words(data: dict[str, Any], test: str) -> None:
-    row = data["safety"][0]
-    limiting = row["limiting"] | {"test": test}
-    tests = [dict(one) | {"test": test} for one in row["tests"]]
-    safety = [row | {"limiting": limiting, "limiting_test": test, "tests": tests}]
-    scope = fixture.scope(data | {"safety": safety})
-    (tile,) = safe.reach(scope, "magnitude")
-    assert f"by {catalog.QUANTITIES[test].fragment} on" in tile.stop
-    (sweep,) = safe.tests(scope, "magnitude")
-    assert {line[1] for line in sweep.lines} == {catalog.QUANTITIES[test].label}
+@pytest.mark.parametrize("kind", GuardrailKind)
+def test_every_guardrail_has_its_words(data: dict[str, Any], kind: str) -> None:
+    assert kind in catalog.GUARDRAILS
+    row = data["verdicts"][0]
+    guard = findings.guardrail(0.35, tripped=True) | {"kind": kind, "of": "x"}
+    stop = {"task": "pubmedqa", "level": 0.35, "word": "failed", "guardrail": guard}
+    scope = fixture.scope(data | {"verdicts": [row | {"stopped_by": stop, "guardrails": [guard]}]})
+    (tile,) = verdict_tables.reach(scope, "magnitude")
+    assert "pubmedqa" in tile.stop
+    assert "cap 10" in tile.stop
+    if kind != "subgroup":
+        assert catalog.QUANTITIES[kind].fragment in tile.stop
 
 
 def test_every_outcome_has_its_colour_on_the_page(scope: Scope) -> None:

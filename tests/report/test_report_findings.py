@@ -17,10 +17,9 @@ from resect.report.charts import svg
 from resect.report.charts.axes import axis, place
 from resect.report.charts.pareto import scatter
 from resect.report.data import bias_tables as measures
-from resect.report.data import configurations, panels, tables, versions
+from resect.report.data import configurations, panels, tables, verdict_tables, versions
 from resect.report.data import divergent_items as divergent
 from resect.report.data import overview as glance
-from resect.report.data import safety_tables as safe
 from resect.report.data.scope import Scope
 from resect.report.page import render as page
 
@@ -40,50 +39,55 @@ def html(scope: Scope) -> str:
     return page.render(scope.summary, fixture.shown(findings.examples()))
 
 
-SMALLEST = {
-    "model": "", "role": "specialist", "view": "text", "recipes": 1, "alpha": 0.025,
-    "alpha_each": 0.025, "rule": "", "recipe": "magnitude", "seed": None, "seeds": [],
-    "level": None, "by": "bytes_on_disk", "bytes": None, "baseline_bytes": None,
-    "candidates": 1, "degraded": [], "reason": None,
-}  # fmt: skip
-
-
 def front_of(data: dict[str, Any], by: versions.By = "size") -> versions.Front | None:
     return versions.front(fixture.scope(data), by)
 
 
 def test_tiles_say_how_far_and_why_no_further(scope: Scope) -> None:
-    one = safe.reach(scope, "magnitude")[0]
+    one = verdict_tables.reach(scope, "magnitude")[0]
     assert one.figure == "30 %"
-    assert one.stop.startswith("Stopped at 35 % by accuracy on pubmedqa: \u22126.0 [")
-    assert "Power 0.80" in one.needs
-    assert "items needed 1\u202f523" in one.needs
+    assert one.stop == "At 35 % it failed: pubmedqa -6.0 points [-9.0, -3.0], margin 5."
 
 
 def test_each_task_says_its_own_reach(scope: Scope) -> None:
     model = scope.models[0]
-    assert safe.task_reach(scope, "magnitude", model, "pubmedqa") == "30 %"
-    assert safe.task_reach(scope, "magnitude", model, "mmlu-logic") == "35 % or more"
+    assert verdict_tables.task_reach(scope, "magnitude", model, "pubmedqa") == "30 %"
+    assert verdict_tables.task_reach(scope, "magnitude", model, "mmlu-logic") == "35 % or more"
 
 
 @pytest.mark.parametrize(
-    ("row", "said"),
+    ("row", "figure"),
     [
-        ({"state": "all", "safe_level": 0.9}, "90 % or more"),
-        ({"state": "none", "safe_level": 0.0}, "no level"),
-        ({"state": "not assessable", "safe_level": None}, "not assessable"),
-        ({"state": "all", "safe_level": None, "passed": [None]}, "within the margin"),
-        ({"state": "up to", "safe_level": 0.3}, "30 %"),
+        ({"stopped_by": None, "passed_level": 0.9}, "90 % or more"),
+        ({"state": "failed", "passed": [], "passed_level": None}, "no level"),
+        ({"state": "undetermined", "passed": [], "passed_level": None}, "undetermined"),
+        ({"passed": [None], "passed_level": None}, "passed"),
+        ({"passed_level": 0.3}, "30 %"),
     ],
 )
-def test_every_state_of_safety_has_its_word(
-    summary: dict[str, Any], row: dict[str, Any], said: str
+def test_every_verdict_has_its_word(
+    summary: dict[str, Any], row: dict[str, Any], figure: str
 ) -> None:
-    safety = [summary["safety"][0] | row]
-    assert safe.figure(fixture.load(summary | {"safety": safety}).safety[0]) == said
+    rows = [summary["verdicts"][0] | row]
+    assert verdict_tables.figure(fixture.load(summary | {"verdicts": rows}).verdicts[0]) == figure
 
 
-def test_marks_equal_the_cliffs_and_the_safe_level(summary: dict[str, Any], scope: Scope) -> None:
+def test_the_matrix_has_a_word_for_every_level(scope: Scope) -> None:
+    matrix = verdict_tables.matrix(scope, scope.models[0])
+    assert matrix.levels[-1] == "35 %"
+    ((recipe, cells),) = matrix.lines
+    assert recipe == "magnitude"
+    assert [word for _, word, _ in cells] == ["passed"] * (len(cells) - 1) + ["failed"]
+
+
+def test_guardrails_show_what_rose_most_beside_its_cap(scope: Scope) -> None:
+    table = verdict_tables.guardrails_table(scope)
+    assert "Subgroup: topic: heart" in table.body[0]
+
+
+def test_marks_equal_the_cliffs_and_the_level_that_passed(
+    summary: dict[str, Any], scope: Scope
+) -> None:
     at = axis(fixture.LEVELS)
     found = panels.marks(scope, "pubmedqa", "magnitude", at)
     names = {model.slot: model.name for model in scope.models}
@@ -145,29 +149,29 @@ def test_cut_out_and_zero_meet_at_the_parameters_left(summary: dict[str, Any]) -
     assert "neither cut out nor zero" in scatter(front)
 
 
-def test_what_is_safe_is_filled_and_the_smallest_has_a_ring(summary: dict[str, Any]) -> None:
+def test_what_passed_is_filled_and_the_smallest_has_a_ring(summary: dict[str, Any]) -> None:
     rows = [r | {"bytes_on_disk": round(100 * (1 - r["level"]))} for r in summary["measurements"]]
-    given = summary | {"measurements": rows, "smallest_safe": []}
+    given = summary | {"measurements": rows, "choice": []}
     front = front_of(given)
     assert front
     levels = {row["level"] for row in rows if row["level"]}
     for model in {v.model for v in front.versions}:
-        mine = {v.level: v.safe for v in front.versions if v.model == model}
-        (row,) = (r for r in given["safety"] if r["model"] == model.name and r["default"])
+        mine = {v.level: v.passed for v in front.versions if v.model == model}
+        (row,) = (r for r in given["verdicts"] if r["model"] == model.name and r["default"])
         assert {level for level in levels if mine[level]} == set(row["passed"])
         assert mine[0] is None
     plain = scatter(front)
-    hollow = [v for v in front.versions if v.safe is False]
+    hollow = [v for v in front.versions if v.passed is False]
     assert plain.count('class="hollow"') == len(hollow) > 0
     assert "smallest that passed" not in plain
-    best = next(v for v in front.versions if v.safe)
-    named = SMALLEST | {"model": best.model.name, "recipe": best.recipe, "level": best.level}
-    drawn = front_of(given | {"smallest_safe": [named]})
+    best = next(v for v in front.versions if v.passed)
+    named = findings.choice(best.model.name, recipe=best.recipe, level=best.level)
+    drawn = front_of(given | {"choice": [named]})
     assert drawn
     assert drawn.smallest == (best,)
     assert "smallest that passed" in scatter(drawn)
-    blind = [row | {"state": "not assessable", "passed": []} for row in given["safety"]]
-    unknown = front_of(given | {"safety": blind})
+    blind = [row | {"state": "undetermined", "passed": []} for row in given["verdicts"]]
+    unknown = front_of(given | {"verdicts": blind})
     assert unknown
     assert "undetermined" in scatter(unknown)
 
@@ -208,14 +212,14 @@ def test_several_seeds_are_one_version_and_say_so(summary: dict[str, Any]) -> No
         }
         for row in spread("measurements")
     ]
-    tested = [row | {"seed": seed} for row in summary["safety"] for seed in range(3)]
+    tested = [row | {"seed": seed} for row in summary["verdicts"] for seed in range(3)]
     model = next(one["model"] for one in tested if one["default"])
-    named = SMALLEST | {"model": model, "seeds": [0, 1, 2], "level": 0.3, "bytes": 70.0}
+    named = findings.choice(model, seeds=[0, 1, 2], bytes=70.0)
     given = summary | {
         "curves": spread("curves"),
         "measurements": sizes,
-        "safety": tested,
-        "smallest_safe": [named],
+        "verdicts": tested,
+        "choice": [named],
     }
     front = front_of(given)
     assert front
@@ -228,9 +232,8 @@ def test_several_seeds_are_one_version_and_say_so(summary: dict[str, Any]) -> No
     (smallest,) = front.smallest
     assert (smallest.level, smallest.called) == (0.3, "magnitude, 3 seeds")
     assert "any seed" in scatter(front)
-    assert safe.smallest(fixture.scope(given)) == [
-        "specialist: the smallest safe version of one recipe, tested at alpha 0.025, is "
-        "magnitude at 30 % with any of the seeds 0, 1, 2, 70\u202fB."
+    assert verdict_tables.smallest(fixture.scope(given)) == [
+        "specialist: magnitude at 30 % is the last level that passed."
     ]
     rows = [row for row in tables.size_table(fixture.scope(given)).body if row[0] == "specialist"]
     assert {row[1] for row in rows if row[2] == "30 %"} == {"magnitude, seeds 0, 1, 2"}
@@ -243,7 +246,7 @@ def test_several_seeds_are_one_version_and_say_so(summary: dict[str, Any]) -> No
     last = [row for row in first.body if row[0] == "specialist" and row[2] == "95 %"]
     assert [row[1] for row in last] == [f"magnitude, seed {seed}" for seed in range(3)]
     assert last[1][3] != last[2][3]
-    assert {one.recipe for one in safe.tests(fixture.scope(given), "magnitude")} == {
+    assert {one.recipe for one in verdict_tables.tests(fixture.scope(given), "magnitude")} == {
         f"magnitude, seed {seed}" for seed in range(3)
     }
     assert "every seed does" in card.render(fixture.load(given))[1]["limits"][2]
@@ -254,17 +257,15 @@ def test_a_degraded_version_is_called_so(summary: dict[str, Any]) -> None:
     fell = [{"level": 0.3, "task": "pubmedqa", "reason": "3 prompts cut"}]
     rows = [r | {"bytes_on_disk": round(100 * (1 - r["level"]))} for r in summary["measurements"]]
     given = summary | {
-        "safety": [row | {"degraded": fell} for row in summary["safety"]],
+        "verdicts": [row | {"degraded": fell} for row in summary["verdicts"]],
         "measurements": rows,
         "curves": [
             row | {"status": "degraded", "reason": "3 prompts cut"} if row["level"] == 0.3 else row
             for row in summary["curves"]
         ],
     }
-    for tile in safe.reach(fixture.scope(given), "magnitude"):
+    for tile in verdict_tables.reach(fixture.scope(given), "magnitude"):
         assert tile.says.endswith("; degraded at 30 %")
-    table = safe.safety_table(fixture.scope(given))
-    assert [row[-1] for row in table.body] == ["30 %"] * len(table.body)
     front = front_of(given)
     assert front
     assert {v.level for v in front.versions if v.degraded} == {0.3, 0.65}  # one was before
@@ -286,7 +287,7 @@ def test_glance_names_what_breaks_first(scope: Scope) -> None:
 
 def test_the_page_shows_every_finding(html: str) -> None:
     for said in (
-        "Stopped at 35 % by accuracy on pubmedqa",
+        "At 35 % it failed: pubmedqa",
         "After Holm",
         "Detectable",
         "topic: heart",
@@ -319,13 +320,13 @@ def test_three_models_an_unswept_recipe_and_a_failed_cell() -> None:
     summary["curves"] += [*third, *fixed]
     summary["curves"][1] |= {"status": "failed", "reason": "out of memory", "accuracy": None}
     summary["models"].append(summary["models"][0] | {"name": "third", "role": "other"})
-    summary["safety"].append(
-        summary["safety"][0] | {"recipe": "nf4", "safe_level": None, "passed": [None],
-                                "state": "all", "limiting": None, "tests": []}
+    summary["verdicts"].append(
+        summary["verdicts"][0] | {"recipe": "nf4", "passed_level": None, "passed": [None],
+                                  "stopped_by": None, "tasks": []}
     )  # fmt: skip
     html = page.render(fixture.load(summary))
     assert "out of memory" in html
-    assert "within the margin" in html
+    assert "passed, margin 5 points" in html
     assert '<option value="nf4">' in html
     assert "fixed" in html
 

@@ -215,7 +215,11 @@ def _nulls(summary: dict[str, Any]) -> None:
             (0.0, 0.5),
             "No verdict was computed",
         ),
-        (_without("models", "study", "safety", "measurements"), (0.0, 0.5), "Nothing was measured"),
+        (
+            _without("models", "study", "verdicts", "measurements"),
+            (0.0, 0.5),
+            "Nothing was measured",
+        ),
         (
             _without("robustness", "comparisons", "cliffs"),
             (0.0, 0.5),
@@ -237,10 +241,10 @@ def test_an_empty_summary_is_a_page() -> None:
     assert "No cell has an answer yet" in visible(page.render(fixture.load(fixture.empty())))
 
 
-def test_a_tested_safe_level_is_shown() -> None:
-    tested = findings.summary()["safety"][0] | {"tests": []}
-    shown = visible(page.render(fixture.load(fixture.summary() | {"safety": [tested]})))
-    assert "Within the margin up to" in shown
+def test_a_tested_sweep_is_shown() -> None:
+    tested = findings.summary()["verdicts"][0] | {"tasks": []}
+    shown = visible(page.render(fixture.load(fixture.summary() | {"verdicts": [tested]})))
+    assert "Passed up to" in shown
     assert "0.0250" in shown
     assert "no level is claimed" not in shown
 

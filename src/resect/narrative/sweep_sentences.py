@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 from resect.catalog import fragment
@@ -24,60 +23,6 @@ def half_levels(summary: Summary) -> list[Cliff]:
 
 
 # ── the headline ────────────────────────────────────────────────────────────────────────────────
-
-
-def half_level_headline(summary: Summary, called: ModelNames, brief: bool) -> str:
-    """Where half of each model's skill is gone; `brief` leaves out what is not known."""
-    groups: dict[tuple[str, str, str], list[Cliff]] = defaultdict(list)
-    for cliff in half_levels(summary):
-        if cliff.recipe != "none":
-            groups[cliff.task, cliff.recipe, cliff.model].append(cliff)
-    return "; ".join(
-        f"on {task} under {recipe}, {_of_seeds(cliffs, called[model])}"
-        for (task, recipe, model), cliffs in groups.items()
-        if not brief or any(map(_is_known, cliffs))
-    )
-
-
-def _is_known(cliff: Cliff) -> bool:
-    """Whether there is anything to tell of a half-level."""
-    return cliff.level is not None or cliff.censored or cliff.no_skill
-
-
-def _of_seeds(cliffs: Sequence[Cliff], model: str) -> str:
-    """The half-level; with several seeds the range of theirs, and of all their intervals."""
-    if len(cliffs) == 1:
-        return _half(cliffs[0], model, f"the skill of {model}")
-    levels = [cliff.level for cliff in cliffs if cliff.level is not None]
-    beyond = sum(cliff.level is None and cliff.censored for cliff in cliffs)
-    unknown = [cliff for cliff in cliffs if cliff.level is None and not cliff.censored]
-    parts = []
-    if levels:
-        shown = dict.fromkeys(f"{100 * level:.0f}" for level in (min(levels), max(levels)))
-        where = _range(cliffs)
-        count = _count(len(levels), len(cliffs), "all")
-        parts.append(f"is gone at {' to '.join(shown)} % {where} with {count}")
-    if beyond:
-        parts.append(f"is not gone with {_count(beyond, len(cliffs), 'any of')}")
-    if unknown:
-        why = "; ".join(dict.fromkeys(cliff.reason or "no reason" for cliff in unknown))
-        count = _count(len(unknown), len(cliffs), "any of")
-        parts.append(f"has no known level with {count} ({why})")
-    return f"half of the skill of {model} {', '.join(parts)}"
-
-
-def _range(cliffs: Sequence[Cliff]) -> str:
-    """The lowest and the highest end of the intervals of levels that are known."""
-    ends = [(cliff.low, cliff.high) for cliff in cliffs if cliff.level is not None]
-    lows = [low for low, _ in ends if low is not None]
-    highs = [high for _, high in ends if high is not None]
-    high = max(highs) if len(highs) == len(ends) else None
-    return level_interval(min(lows, default=None), high)
-
-
-def _count(part: int, seeds: int, every: str) -> str:
-    """`all 5 seeds` or `any of 5 seeds`, `2 of 5 seeds`."""
-    return f"{every} {seeds} seeds" if part == seeds else f"{part} of {seeds} seeds"
 
 
 def _half(cliff: Cliff, model: str, skill: str) -> str:

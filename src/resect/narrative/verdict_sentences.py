@@ -23,7 +23,15 @@ from resect.findings.rows import (
     Undecided,
     Word,
 )
-from resect.narrative.phrasing import ModelNames, change, changes, levels_of, points, sentence
+from resect.narrative.phrasing import (
+    ModelNames,
+    change,
+    changes,
+    levels_of,
+    points,
+    removed,
+    sentence,
+)
 from resect.narrative.reasons import at, degraded, listed
 
 
@@ -164,7 +172,7 @@ def _fallen_back(row: Choice) -> str:
 def _sweep(row: SweepVerdict, words: Words, several: frozenset[str]) -> str:
     """How far one sweep passed, and what stopped it."""
     where = f"{under(row.recipe, row.seed, several)}, {words.models[row.model]}"
-    parts = [f"{where} {_reach(row)}"]
+    parts = [f"{where} {_reach(row, words.parts.get(row.recipe))}"]
     if row.stopped_by is not None:
         parts.append(stop_text(row.stopped_by))
     elif row.passed and row.passed_level is not None:
@@ -176,8 +184,8 @@ def _sweep(row: SweepVerdict, words: Words, several: frozenset[str]) -> str:
     return "; ".join(filter(None, (*parts, degraded(row.degraded))))
 
 
-def _reach(row: SweepVerdict) -> str:
-    """`passed up to 40 % on all 3 tasks`."""
+def _reach(row: SweepVerdict, part: str | None) -> str:
+    """`passed up to 40 % of the targeted weights removed on all 3 tasks`."""
     tasks = len(row.margins) + len(row.undetermined)
     scope = f"on all {tasks} tasks" if tasks > 1 else f"on {next(iter(row.margins), 'its task')}"
     if not row.passed:
@@ -185,7 +193,7 @@ def _reach(row: SweepVerdict) -> str:
     if row.passed_level is None:
         return f"passed {scope}"
     way = "down" if row.passed_level >= 1 else "up"
-    return f"passed {way} to {at(row.passed_level)} {scope}"
+    return f"passed {way} to {at(row.passed_level)}{removed(row.passed_level, part)} {scope}"
 
 
 def stop_text(stop: Stop) -> str:
