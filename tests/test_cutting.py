@@ -46,7 +46,7 @@ def logits(model) -> torch.Tensor:
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 @pytest.mark.parametrize(
-    "step", ["neurons,criterion=magnitude", "heads", "heads,by=query", "blocks"]
+    "step", ["neurons", "heads", "heads,by=query", "blocks,criterion=influence"]
 )
 def test_every_family_loads_what_was_cut(family, step, tmp_path):
     """Also where a config takes no other number of heads: then they are silent, and it says so."""
@@ -139,7 +139,7 @@ def test_a_block_that_passes_its_input_on_goes_first_and_is_not_missed():
     for name, weight in still.named_parameters():
         if "norm" in name and "post" in name:
             weight.data.fill_(-1)  # gemma's norms multiply by 1 + weight
-    cut, report = after("blocks", model, 0.25)
+    cut, report = after("blocks,criterion=influence", model, 0.25)
     assert report.gone == 1
     assert cut.config.layer_types == [model.config.layer_types[i] for i in (0, 1, 3)]
     assert [layer.self_attn.layer_idx for layer in cut.model.layers] == [0, 1, 2]
@@ -211,14 +211,14 @@ def test_a_config_that_cannot_say_it_is_refused():
 
 def test_a_hub_model_must_name_its_texts():
     with pytest.raises(RequestError, match="compares two texts: name them"):
-        methods.make(Step.parse("neurons")).fits(tiny.model("llama"), [0.5])
+        methods.make(Step.parse("neurons,criterion=selectivity")).fits(tiny.model("llama"), [0.5])
 
 
 def test_compress_says_what_it_cut_and_inspect_counts_what_is_left(tmp_path):
     source, ref = tmp_path / "whole", tmp_path / "cut"
     tiny.save(source, "llama", num_attention_heads=8, num_key_value_heads=8, head_dim=4)
     model = ModelRef.of(role="model", id=str(source))
-    steps = "magnitude:0.5 + neurons:0.25,criterion=magnitude + heads:0.2"
+    steps = "magnitude:0.5 + neurons:0.25,criterion=magnitude + heads:0.2,criterion=norm"
     done = compression.compress_to(model, Recipe.of(steps=steps), ref)
     said = compression.shown(done)
     assert "neurons: 24 of 96 neurons cut out" in said

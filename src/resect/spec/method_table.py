@@ -108,7 +108,7 @@ METHODS: dict[str, Entry] = {
     ),
     "neurons": Entry(
         "resect.methods.parts.neurons:Neurons",
-        "MLP neurons cut out, the least task-specific first, reverse, by size or at random",
+        "MLP neurons cut out, by what they add to the output or to a task; the rest is fitted anew",
         "fraction of the neurons",
         "neurons",
     ),
@@ -120,13 +120,13 @@ METHODS: dict[str, Entry] = {
     ),
     "heads": Entry(
         "resect.methods.parts.heads:Heads",
-        "attention heads cut out, in whole groups or evenly from every group",
+        "attention heads cut out, whole groups or evenly from each; the rest is fitted anew",
         "fraction of the heads",
         "attention heads",
     ),
     "blocks": Entry(
         "resect.methods.parts.blocks:Blocks",
-        "whole decoder blocks cut out, the least influential first or at random",
+        "whole decoder blocks cut out, those whose loss costs least first",
         "fraction of the blocks",
         "decoder blocks",
     ),
