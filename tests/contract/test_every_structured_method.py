@@ -23,13 +23,11 @@ TEXTS = "target=task:clinic-medicine,distractor=task:clinic-logic,nsamples=2,seq
 CASES = [
     Step.parse(text)
     for text in (
-        "neurons", f"neurons,criterion=selectivity,{TEXTS}", "neurons,criterion=activation",
-        "neurons,criterion=random", "neurons,criterion=taylor,update=lstsq",
-        "neurons,criterion=flap,update=none", "neurons,criterion=wanda-sp",
-        "neurons,criterion=magnitude,order=reverse,multiple_of=4", "nodes",
-        "heads", "heads,criterion=norm", "heads,criterion=activation,by=query",
-        "heads,criterion=random,by=query", "heads,criterion=flap,update=lstsq,by=query",
-        "heads,criterion=taylor", "heads,criterion=wanda-sp", "heads,by=query",
+        "neurons", f"neurons,criterion=selectivity,{TEXTS}", "neurons,criterion=random",
+        "neurons,criterion=taylor,update=lstsq", "nodes",
+        "neurons,criterion=magnitude,order=reverse,multiple_of=4",
+        "heads", "heads,by=query", "heads,criterion=norm", "heads,criterion=random,by=query",
+        "heads,criterion=activation,by=query", "heads,criterion=flap,update=lstsq,by=query",
         "blocks", "blocks,criterion=influence", "blocks,criterion=random",
         "experts", "experts,criterion=random",
     )

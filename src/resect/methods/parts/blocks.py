@@ -1,7 +1,8 @@
 """Whole decoder blocks.
 
-- `loss`: the block goes without which the model's loss on the first ten windows of the calibration
-  text is lowest, then the next one in what is left (SLEB, Song et al. 2024, arXiv:2402.09025).
+- `loss`: the block goes without which the model's loss on the calibration text (of ten windows the
+  first 256 tokens) is lowest, then the next one in what is left (SLEB, Song et al. 2024,
+  arXiv:2402.09025).
 - `influence`: 1 - mean over tokens of cos(x, y), x a block's input and y its output; the lowest go
   first (ShortGPT, Men et al. 2024, arXiv:2403.03853, eq. 1).
 - `random`: uniform, by seed.
@@ -9,8 +10,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +28,7 @@ from resect.methods.rng import uniform
 from resect.methods.step import Context
 
 _ALL = "decoder blocks"
-_WINDOWS = 10  # that the loss is taken over
+_WINDOWS, _TOKENS = 10, 256  # that the loss is taken over, at most
 
 
 class Blocks(Structured):
@@ -82,33 +83,61 @@ def influence(model: PreTrainedModel, text: Tokens) -> Tensor:
 
 def by_loss(model: PreTrainedModel, text: Tokens, most: int) -> Tensor:
     """The blocks (L,) in the order in which they go, the first `most` of them by loss."""
-    modules = [block.module for block in anatomy.read(model).blocks]
     gone: list[int] = []
     for _ in range(most):
-        left = [number for number in range(len(modules)) if number not in gone]
-        losses = [loss_without(model, text, [modules[k] for k in (*gone, n)]) for n in left]
-        gone.append(left[losses.index(min(losses))])
-    return torch.tensor(gone + [number for number in range(len(modules)) if number not in gone])
+        losses = losses_without(model, text, gone)
+        gone.append(min(losses, key=losses.__getitem__))
+    count = len(anatomy.read(model).blocks)
+    return torch.tensor(gone + [number for number in range(count) if number not in gone])
 
 
 @torch.no_grad()
-def loss_without(model: PreTrainedModel, text: Tokens, blocks: Sequence[nn.Module]) -> float:
-    """The summed loss of the first windows where some blocks pass on what comes in."""
+def losses_without(model: PreTrainedModel, text: Tokens, gone: Sequence[int]) -> dict[int, float]:
+    """By the place of each block: the summed loss without it and without those `gone`.
+
+    A block that is left out passes on what comes in. What comes to a block does not depend on it,
+    so the blocks before it are not run again.
+    """
+    text = Tokens(text.ids[:_WINDOWS, :_TOKENS])
+    modules = [block.module for block in anatomy.read(model).blocks]
+    losses = {}
     with ExitStack() as undo:
-        for block in blocks:
-            own = vars(block).get("forward")  # accelerate sets one
-            undo.callback(_restore, block, own)
-            block.forward = _pass_on
-        rows = [row[None].to(model.device) for row in text.ids[:_WINDOWS]]
-        return sum(float(model(ids, labels=ids, use_cache=False).loss) for ids in rows)
+        for number in gone:
+            undo.enter_context(_instead(modules[number], _pass_on))
+        turns = blocks_in_turn(model, text, lambda _: False, squares, changing=False)
+        for number, turn in enumerate(turns):
+            if number in gone:
+                continue
+            with ExitStack() as before:
+                for module in modules[:number]:
+                    before.enter_context(_instead(module, _pass_on))
+                losses[number] = sum(
+                    _loss(model, modules[number], hidden, row)
+                    for hidden, row in zip(turn.hidden, text.ids, strict=True)
+                )
+    return losses
+
+
+def _loss(model: PreTrainedModel, block: nn.Module, hidden: Tensor, row: Tensor) -> float:
+    """The loss of one window where a block puts out `hidden`."""
+    ids = row[None].to(model.device)
+    with _instead(block, lambda *_, **__: hidden):
+        return float(model(ids, labels=ids, use_cache=False).loss)
 
 
 def _pass_on(hidden: Tensor, *_: object, **__: object) -> Tensor:
     return hidden
 
 
-def _restore(module: nn.Module, own: object) -> None:
-    if own is None:
-        del module.forward
-    else:
-        module.forward = own  # type: ignore[assignment]
+@contextmanager
+def _instead(module: nn.Module, forward: Callable[..., Tensor]) -> Iterator[None]:
+    """Another forward for a while; then the module's own (accelerate sets one) or its class's."""
+    own = vars(module).get("forward")
+    module.forward = forward
+    try:
+        yield
+    finally:
+        if own is None:
+            del module.forward
+        else:
+            module.forward = own

@@ -161,7 +161,7 @@ def removal_order(weight: Tensor, second: Tensor, parts: int, damp: float) -> Te
     """When each part goes, (parts,), the first one at 0: by the cost of going, those that stay
     fitted anew after every round. Of more than 64 parts, every 64th goes in one round.
     """
-    second = second.double()
+    second = second.double().clone()
     second.diagonal().add_(damping(second, damp))
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(second))
     weight, width = weight.double().clone(), weight.shape[1] // parts

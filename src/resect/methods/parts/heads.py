@@ -71,7 +71,7 @@ class Heads(Projected):
             for each in attention.read(model)
         ]
 
-    def channels(self, readout: Readout, staying: Mapping[str, Tensor]) -> Tensor:
+    def read_channels(self, readout: Readout, staying: Mapping[str, Tensor]) -> Tensor:
         """The channels of every head that stays."""
         heads, size = self.heads_[readout.name]
         return spread(self._stay(readout.name, heads, staying)[0], size)

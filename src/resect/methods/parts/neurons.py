@@ -122,7 +122,7 @@ class Neurons(Projected):
             for each in mlp.read(model)
         ]
 
-    def channels(self, readout: Readout, staying: Mapping[str, Tensor]) -> Tensor:
+    def read_channels(self, readout: Readout, staying: Mapping[str, Tensor]) -> Tensor:
         """A neuron is one channel."""
         return staying[readout.name]
 

@@ -48,7 +48,7 @@ class Projected(Structured):
         """The projections and their parts, in the order of the model."""
         raise NotImplementedError
 
-    def channels(self, readout: Readout, staying: Mapping[str, Tensor]) -> Tensor:
+    def read_channels(self, readout: Readout, staying: Mapping[str, Tensor]) -> Tensor:
         """Channels of the intact projection (rising indices) that read the parts `staying`."""
         raise NotImplementedError
 
@@ -106,7 +106,8 @@ class Projected(Structured):
         if self.update == "none":
             return
         if inputs is None:
-            self.notes_.append(f"no token reached {readout.name}: its projection is not fitted")
+            if not self.by_inputs:  # else it was said with the ranking
+                self.notes_.append(f"no token reached {readout.name}: it is not fitted")
         elif self.update == "lstsq" and zeros(weight) > _SPARSE * weight.numel():
             self.notes_.append(
                 f"{readout.matrix.name} has zeros from a step before, which a fit would fill: it "
@@ -132,7 +133,7 @@ class Projected(Structured):
             if readout.name not in self.archive_.names:
                 continue
             intact = self.archive_.get(readout.name)
-            stay = self.channels(readout, staying).to(intact.mean.device)
+            stay = self.read_channels(readout, staying).to(intact.mean.device)
             if self.update == "bias":
                 bias = readout.matrix.owner.bias
                 bias.data.copy_(update.compensation(intact, stay))
