@@ -30,7 +30,7 @@ ARMS = {
     "MLP only": ("magnitude,include=*.mlp.*", ".mlp."),
     "heads by norm": ("heads,criterion=norm", ".self_attn."),
     "neurons by magnitude": ("neurons,criterion=magnitude", ".mlp."),
-    "blocks by influence": ("blocks,criterion=influence", ""),
+    "blocks by influence": ("blocks", ""),
 }
 SHARES = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6)
 _MOST = 0.95

@@ -39,7 +39,7 @@ STEPS = [
     "heads,criterion=random", "heads", "heads,criterion=random,update=lstsq",
     "heads,criterion=taylor", "heads,criterion=flap", "heads,criterion=wanda-sp",
     "heads,criterion=activation", "heads,criterion=norm",
-    "blocks,criterion=random", "blocks", "blocks,criterion=influence",
+    "blocks,criterion=random", "blocks", "blocks,criterion=loss",
 ]  # fmt: skip
 LEVELS = (0.1, 0.2, 0.3)
 HEAD_LEVELS = (1 / 3,)  # of three groups of heads the config can say one or three

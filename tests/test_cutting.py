@@ -45,9 +45,7 @@ def logits(model) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
-@pytest.mark.parametrize(
-    "step", ["neurons", "heads", "heads,by=query", "blocks,criterion=influence"]
-)
+@pytest.mark.parametrize("step", ["neurons", "heads", "heads,by=query", "blocks"])
 def test_every_family_loads_what_was_cut(family, step, tmp_path):
     """Also where a config takes no other number of heads: then they are silent, and it says so."""
     more = {"num_hidden_layers": 3, "tie_word_embeddings": family == "qwen2"}
@@ -139,7 +137,7 @@ def test_a_block_that_passes_its_input_on_goes_first_and_is_not_missed():
     for name, weight in still.named_parameters():
         if "norm" in name and "post" in name:
             weight.data.fill_(-1)  # gemma's norms multiply by 1 + weight
-    cut, report = after("blocks,criterion=influence", model, 0.25)
+    cut, report = after("blocks", model, 0.25)
     assert report.gone == 1
     assert cut.config.layer_types == [model.config.layer_types[i] for i in (0, 1, 3)]
     assert [layer.self_attn.layer_idx for layer in cut.model.layers] == [0, 1, 2]

@@ -28,7 +28,7 @@ CASES = [
         "neurons,criterion=magnitude,order=reverse,multiple_of=4",
         "heads", "heads,by=query", "heads,criterion=norm", "heads,criterion=random,by=query",
         "heads,criterion=activation,by=query", "heads,criterion=flap,update=lstsq,by=query",
-        "blocks", "blocks,criterion=influence", "blocks,criterion=random",
+        "blocks", "blocks,criterion=loss", "blocks,criterion=random",
         "experts", "experts,criterion=random",
     )
 ]  # fmt: skip

@@ -96,7 +96,7 @@ def test_a_wrong_option_is_a_wrong_request(step, sentence, tmp_path, capsys):
      ("nodes:0.2,multiple_of=64", "neurons:0.2,criterion=random,multiple_of=64"),
      ("neurons,criterion=flap,update=lstsq", "neurons,criterion=random"),
      ("heads:0.34,by=query,damp=0.1", "heads:0.34,by=query,criterion=random"),
-     ("blocks:0.1,criterion=influence", "blocks:0.1,criterion=random"),
+     ("blocks:0.1,criterion=loss", "blocks:0.1,criterion=random"),
      ("experts,criterion=gate", "experts,criterion=random"),
      ("wanda:0.5,exclude=*.mlp.*,inputs=dense", "random:0.5,exclude=*.mlp.*"),
      ("sparsegpt,pattern=2:4", "random,pattern=2:4")],

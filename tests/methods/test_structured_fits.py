@@ -337,7 +337,7 @@ def test_a_fit_gives_the_outputs_back_better(step, context):
 def test_blocks_by_loss_go_greedily(context):
     """Every order of two blocks is tried over copies that have them cut out."""
     model = tiny.model("mistral", num_hidden_layers=4)
-    method = methods.make(Step.parse("blocks"))
+    method = methods.make(Step.parse("blocks,criterion=loss"))
     method.prepare(model, [0.25, 0.5], context)
     order = method.order_["decoder blocks"].tolist()
 

@@ -159,7 +159,7 @@ def test_heads(family, by, context):
 def test_block_influence(family, context):
     """1 - mean cosine between what comes to a block and what leaves it."""
     model = tiny.model(family, num_hidden_layers=3)
-    step = Step.parse("blocks,criterion=influence")
+    step = Step.parse("blocks")
     score = methods.make(step).scores(model, context)["decoder blocks"]
     precise = tiny.model(family, num_hidden_layers=3).double()
     pairs: list[list[tuple[torch.Tensor, torch.Tensor]]] = [[], [], []]

@@ -126,7 +126,7 @@ METHODS: dict[str, Entry] = {
     ),
     "blocks": Entry(
         "resect.methods.parts.blocks:Blocks",
-        "whole decoder blocks cut out, those whose loss costs least first",
+        "whole decoder blocks cut out, the least influential first, by loss or at random",
         "fraction of the blocks",
         "decoder blocks",
     ),

@@ -32,14 +32,13 @@ _WINDOWS, _TOKENS = 10, 256  # that the loss is taken over, at most
 
 
 class Blocks(Structured):
-    """`criterion`: loss or influence (of the intact model on the calibration text), or random."""
+    """`criterion`: influence or loss (of the intact model on the calibration text), or random."""
 
     name = "blocks"
     unit = _ALL
-    version = 2
 
-    def __init__(self, criterion: str = "loss", seed: Seed = 0) -> None:
-        self.criterion = one_of("criterion", criterion, ("loss", "influence", "random"))
+    def __init__(self, criterion: str = "influence", seed: Seed = 0) -> None:
+        self.criterion = one_of("criterion", criterion, ("influence", "loss", "random"))
         self.seed = seed
         self.random = criterion == "random"
         self.calibrated = not self.random
