@@ -99,7 +99,7 @@ def losses_without(model: PreTrainedModel, text: Tokens, gone: Sequence[int]) ->
     """
     text = Tokens(text.ids[:_WINDOWS, :_TOKENS])
     modules = [block.module for block in anatomy.read(model).blocks]
-    losses = {}
+    losses: dict[int, float] = {}
     with ExitStack() as undo:
         for number in gone:
             undo.enter_context(_instead(modules[number], _pass_on))

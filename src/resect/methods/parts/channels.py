@@ -19,7 +19,7 @@ inverse of the damped H = sum of x x^T, part p costs tr(W_p (G_pp)^-1 W_p^T).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -114,7 +114,9 @@ def fluctuation(weight: Tensor, inputs: Inputs) -> Tensor:
     return variance * inputs.tokens / max(inputs.tokens - 1, 1) * norms(weight).double().square()
 
 
-CHANNEL_SCORES: dict[str, Callable[[Tensor, Inputs], Tensor]] = {
+ChannelScores = Mapping[str, Callable[[Tensor, Inputs], Tensor]]
+
+CHANNEL_SCORES: ChannelScores = {
     "wanda-sp": lambda weight, inputs: inputs.size * norms(weight),
     "flap": lambda weight, inputs: fluctuation(weight, inputs).square(),
 }

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from resect.anatomy import attention
+from resect.anatomy import Matrix, attention
 from resect.anatomy.attention import Attention, spread
 from resect.anatomy.config import describes, follow_
 from resect.methods.masks import removed
 from resect.methods.options import Above, Seed
-from resect.methods.parts.channels import CHANNEL_SCORES, Readout
+from resect.methods.parts.channels import CHANNEL_SCORES, ChannelScores, Readout
 from resect.methods.parts.projected import Projected
 from resect.methods.parts.structured import Group, one_of
 from resect.methods.step import Context
@@ -36,7 +36,10 @@ class Heads(Projected):
 
     name = "heads"
     version = 2
-    channel_scores: ClassVar = {**CHANNEL_SCORES, "activation": lambda _, inputs: inputs.power}
+    channel_scores: ClassVar[ChannelScores] = {
+        **CHANNEL_SCORES,
+        "activation": lambda _, inputs: inputs.power,
+    }
 
     def __init__(
         self,
@@ -143,6 +146,6 @@ class Heads(Projected):
         return self.describable_[key]
 
 
-def _own(each: Attention) -> tuple[tuple[attention.Matrix, int], ...]:
+def _own(each: Attention) -> tuple[tuple[Matrix, int], ...]:
     """The matrices that every query head has its own part of."""
     return (each.query, 0), (each.out, 1)

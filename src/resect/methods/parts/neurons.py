@@ -29,7 +29,7 @@ from resect.errors import RequestError
 from resect.methods.masks import removed
 from resect.methods.options import Above, Count, Seed, Whole
 from resect.methods.parts import channels
-from resect.methods.parts.channels import CHANNEL_SCORES, Readout
+from resect.methods.parts.channels import CHANNEL_SCORES, ChannelScores, Readout
 from resect.methods.parts.projected import Projected
 from resect.methods.parts.structured import Group, one_of
 from resect.methods.step import Context, Method
@@ -52,7 +52,10 @@ class Neurons(Projected):
     name = "neurons"
     unit = "neurons"
     version = 2
-    channel_scores: ClassVar = {**CHANNEL_SCORES, "activation": lambda _, inputs: inputs.size}
+    channel_scores: ClassVar[ChannelScores] = {
+        **CHANNEL_SCORES,
+        "activation": lambda _, inputs: inputs.size,
+    }
 
     def __init__(
         self,

@@ -5,16 +5,16 @@ After a cut the projection can be fitted anew (`update`), from what it read in t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from resect.methods.masks import zeros
 from resect.methods.options import Above, Seed
 from resect.methods.parts import channels, update
-from resect.methods.parts.channels import Inputs, Readout
+from resect.methods.parts.channels import ChannelScores, Inputs, Readout
 from resect.methods.parts.structured import Structured, one_of
 from resect.methods.rng import uniform
 from resect.methods.step import Context
@@ -32,9 +32,7 @@ class Projected(Structured):
     with the criterion. A projection with zeros from a step before is never fitted anew.
     """
 
-    channel_scores: ClassVar[Mapping[str, Callable[[Tensor, Inputs], Tensor]]] = (
-        channels.CHANNEL_SCORES
-    )
+    channel_scores: ClassVar[ChannelScores] = channels.CHANNEL_SCORES
 
     def __init__(self, criterion: str, fit: str, damp: Above, seed: Seed) -> None:
         self.criterion, self.damp, self.seed = criterion, damp, seed
@@ -135,8 +133,9 @@ class Projected(Structured):
             intact = self.archive_.get(readout.name)
             stay = self.read_channels(readout, staying).to(intact.mean.device)
             if self.update == "bias":
-                bias = readout.matrix.owner.bias
-                bias.data.copy_(update.compensation(intact, stay))
+                linear = readout.matrix.owner
+                assert isinstance(linear, nn.Linear)
+                linear.bias.data.copy_(update.compensation(intact, stay))
             else:
                 assert intact.second is not None
                 fitted = update.least_squares(intact.weight, intact.second, stay, self.damp)
