@@ -168,9 +168,9 @@ class Experts(Structured):
         for mixture, passed in _in_turn(model, self._tokens(model, context)):
             tally = tallied(mixture, passed)
             score = CRITERIA[self.criterion](tally)
-            names, groups = _names(mixture), mixture.groups
-            scores |= zip(names, score.chunk(groups), strict=True)
-            self.unreached_ |= zip(names, (tally.tokens == 0).chunk(groups), strict=True)
+            names, count = _names(mixture), mixture.groups
+            scores |= zip(names, score.chunk(count), strict=True)
+            self.unreached_ |= zip(names, (tally.tokens == 0).chunk(count), strict=True)
         return scores
 
     def notes(self, staying: Mapping[str, Tensor]) -> tuple[str, ...]:

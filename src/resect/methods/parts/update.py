@@ -14,6 +14,7 @@ Both are computed from the intact weights at every level, so that walking equals
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -98,7 +99,7 @@ def bias_field(model: PreTrainedModel, projections: Sequence[Matrix]) -> tuple[s
         added = {name for name, _ in biased.named_parameters()} - present
         modules = sorted(name.removesuffix(".bias") for name in added if name.endswith(".bias"))
         if lacking <= set(modules) and describes(
-            model, {field: True}, lambda whole, names=modules: add_biases_(whole, names)
+            model, {field: True}, partial(add_biases_, modules=modules)
         ):
             return field, modules
     raise RequestError(
