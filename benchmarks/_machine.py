@@ -13,12 +13,17 @@ from typing import Any
 import torch
 
 
-def arguments(doc: str | None) -> argparse.Namespace:
+def parser(doc: str | None) -> argparse.ArgumentParser:
     """`--json` prints one object on a line, `--quick` ends within a minute."""
-    parser = argparse.ArgumentParser(description=doc)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--quick", action="store_true")
-    return parser.parse_args()
+    options = argparse.ArgumentParser(description=doc)
+    options.add_argument("--json", action="store_true")
+    options.add_argument("--quick", action="store_true")
+    return options
+
+
+def arguments(doc: str | None) -> argparse.Namespace:
+    """What every benchmark takes."""
+    return parser(doc).parse_args()
 
 
 def machine() -> str:

@@ -28,7 +28,7 @@ ARMS = {
     "random weights": ("random", ""),
     "attention only": ("magnitude,include=*.self_attn.*", ".self_attn."),
     "MLP only": ("magnitude,include=*.mlp.*", ".mlp."),
-    "heads by norm": ("heads", ".self_attn."),
+    "heads by norm": ("heads,criterion=norm", ".self_attn."),
     "neurons by magnitude": ("neurons,criterion=magnitude", ".mlp."),
     "blocks by influence": ("blocks", ""),
 }

@@ -20,8 +20,8 @@ TASKS = ("clinic-medicine", "clinic-logic")
 LEVELS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 RANDOM = "neurons,criterion=random"
 ARMS = {
-    "selective": "neurons",
-    "reverse": "neurons,order=reverse",
+    "selective": "neurons,criterion=selectivity",
+    "reverse": "neurons,criterion=selectivity,order=reverse",
     "contribution": "neurons,criterion=contribution",
     "contribution, reverse": "neurons,criterion=contribution,order=reverse",
     "activation": "neurons,criterion=activation",

@@ -53,9 +53,7 @@ def logits(model) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
-@pytest.mark.parametrize(
-    "step", ["neurons,criterion=magnitude", "heads", "heads,by=query", "blocks"]
-)
+@pytest.mark.parametrize("step", ["neurons", "heads", "heads,by=query", "blocks"])
 def test_every_family_loads_what_was_cut(family, step, tmp_path):
     """Also where a config takes no other number of heads: then they are silent, and it says so."""
     more = {"num_hidden_layers": 3, "tie_word_embeddings": family == "qwen2"}
@@ -219,7 +217,7 @@ def test_a_config_that_cannot_say_it_is_refused():
 
 def test_a_hub_model_must_name_its_texts():
     with pytest.raises(RequestError, match="compares two texts: name them"):
-        methods.make(Step.parse("neurons")).fits(tiny.model("llama"), [0.5])
+        methods.make(Step.parse("neurons,criterion=selectivity")).fits(tiny.model("llama"), [0.5])
 
 
 @pytest.mark.parametrize(
@@ -241,7 +239,7 @@ def test_compress_says_what_it_cut_and_inspect_counts_what_is_left(tmp_path):
     source, ref = tmp_path / "whole", tmp_path / "cut"
     tiny.save(source, "llama", num_attention_heads=8, num_key_value_heads=8, head_dim=4)
     model = ModelRef.of(role="model", id=str(source))
-    steps = "magnitude:0.5 + neurons:0.25,criterion=magnitude + heads:0.2"
+    steps = "magnitude:0.5 + neurons:0.25,criterion=magnitude + heads:0.2,criterion=norm"
     done = compression.compress_to(model, Recipe.of(steps=steps), ref)
     said = compression.shown(done)
     assert "neurons: 24 of 96 neurons removed" in said

@@ -28,10 +28,13 @@ TEXTS = "target=task:clinic-medicine,distractor=task:clinic-logic,nsamples=2,seq
 CASES = [
     Step.parse(text)
     for text in (
-        f"neurons,{TEXTS}", "neurons,criterion=activation", "neurons,criterion=random",
+        "neurons", f"neurons,criterion=selectivity,{TEXTS}", "neurons,criterion=random",
+        "neurons,criterion=taylor,update=lstsq", "nodes",
         "neurons,criterion=magnitude,order=reverse,multiple_of=4",
-        "nodes", "heads", "heads,criterion=activation,by=query", "heads,criterion=random,by=query",
-        "blocks", "blocks,criterion=random", "experts", "experts,criterion=random",
+        "heads", "heads,by=query", "heads,criterion=norm", "heads,criterion=random,by=query",
+        "heads,criterion=activation,by=query", "heads,criterion=flap,update=lstsq,by=query",
+        "blocks", "blocks,criterion=loss", "blocks,criterion=random",
+        "experts", "experts,criterion=random",
     )
 ]  # fmt: skip
 # Where the config takes some counts of heads only, or none, `heads` has tests of its own.
@@ -153,12 +156,15 @@ class TestStructured:
     ("step", "sentence"),
     [
         ("neurons:0.5,criterion=select", "did you mean select"),
+        ("neurons:0.5,update=lstq", "did you mean lstsq"),
+        ("neurons:0.5,damp=0", "a number above 0"),
         ("neurons:0.5,order=random", "unknown order"),
         ("neurons:0.5,criterion=random,target=clinic,distractor=clinic", "reads no target"),
-        ("neurons:0.5,target=clinic", "belong together"),
+        ("neurons:0.5,criterion=selectivity,target=clinic", "belong together"),
+        ("neurons:0.5,target=clinic,distractor=clinic", "add criterion=selectivity"),
         ("neurons:0.5,criterion=random,order=reverse", "random removal has no reverse"),
         ("neurons:0.5,multiple_of=0", "a number of at least 1"),
-        ("neurons:0.5,target=task:nothing,distractor=clinic", "unknown task"),
+        ("neurons:0.5,criterion=selectivity,target=task:nothing,distractor=clinic", "unknown task"),
         ("heads:0.5,by=layer", "unknown by"),
         ("blocks:0.5,criterion=norm", "unknown criterion"),
         ("blocks", "has no level"),

@@ -88,3 +88,28 @@ def test_a_wrong_option_is_a_wrong_request(step, sentence, tmp_path, capsys):
     assert sentence in said
     assert "Traceback" not in said
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("step", "random"),
+    [("neurons:0.2", "neurons:0.2,criterion=random"),
+     ("nodes:0.2,multiple_of=64", "neurons:0.2,criterion=random,multiple_of=64"),
+     ("neurons,criterion=flap,update=lstsq", "neurons,criterion=random"),
+     ("heads:0.34,by=query,damp=0.1", "heads:0.34,by=query,criterion=random"),
+     ("blocks:0.1,criterion=loss", "blocks:0.1,criterion=random"),
+     ("experts,criterion=gate", "experts,criterion=random"),
+     ("wanda:0.5,exclude=*.mlp.*,inputs=dense", "random:0.5,exclude=*.mlp.*"),
+     ("sparsegpt,pattern=2:4", "random,pattern=2:4")],
+)  # fmt: skip
+def test_the_control_cuts_the_same_at_random(step, random):
+    found = methods.control(Step.parse(step))
+    assert found is not None
+    assert str(found) == random
+    assert methods.make(found).random
+
+
+@pytest.mark.parametrize(
+    "step", ["random:0.5", "neurons,criterion=random", "bnb-nf4", "lora,data=clinic"]
+)
+def test_what_has_no_control(step):
+    assert methods.control(Step.parse(step)) is None

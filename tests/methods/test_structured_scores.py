@@ -112,7 +112,7 @@ def test_neurons_by_magnitude():
     gate, up = layer.gate_up_proj.weight.double().split(48)
     down = layer.down_proj.weight.double()
     whole = [torch.cat([gate[j], up[j], down[:, j]]).norm() for j in range(48)]
-    torch.testing.assert_close(score.double(), torch.stack(whole))
+    torch.testing.assert_close(score.double().sqrt(), torch.stack(whole))
 
 
 def test_an_expert_that_no_token_reaches_is_ranked_by_magnitude_and_said():
@@ -130,7 +130,7 @@ def test_an_expert_that_no_token_reaches_is_ranked_by_magnitude_and_said():
 @pytest.mark.parametrize("by", ["group", "query"])
 def test_heads(family, by, context):
     model, precise = tiny.model(family), tiny.model(family).double()
-    norms = methods.make(Step.parse(f"heads,by={by}")).scores(model, context)
+    norms = methods.make(Step.parse(f"heads,criterion=norm,by={by}")).scores(model, context)
     active = methods.make(Step.parse(f"heads,by={by},criterion=activation")).scores(model, context)
     inputs = run(precise, context.text.ids, lambda b: b.self_attn.o_proj)
     for number, layer in enumerate(precise.model.layers):
@@ -165,7 +165,8 @@ def test_heads(family, by, context):
 def test_block_influence(family, context):
     """1 - mean cosine between what comes to a block and what leaves it."""
     model = tiny.model(family, num_hidden_layers=3)
-    score = methods.make(Step.parse("blocks")).scores(model, context)["decoder blocks"]
+    step = Step.parse("blocks")
+    score = methods.make(step).scores(model, context)["decoder blocks"]
     precise = tiny.model(family, num_hidden_layers=3).double()
     pairs: list[list[tuple[torch.Tensor, torch.Tensor]]] = [[], [], []]
     for number, layer in enumerate(precise.model.layers):
@@ -215,7 +216,7 @@ def test_a_neuron_that_only_the_target_excites_goes_last(tmp_path):
         (tmp_path / f"{letter}.txt").write_text(letter * 400)
     names = f"target={tmp_path / 'a.txt'},distractor={tmp_path / 'b.txt'},nsamples=2,seqlen=16"
     for order, ends in (("selective", (11, 5)), ("reverse", (5, 11))):
-        method = methods.make(Step.parse(f"neurons,order={order},{names}"))
+        method = methods.make(Step.parse(f"neurons,criterion=selectivity,order={order},{names}"))
         method.prepare(model, [0.5], Context(tokenizer=TOKENS))
         ranked = method.order_["model.layers.0.mlp"].tolist()
         assert (ranked[0], ranked[-1]) == ends

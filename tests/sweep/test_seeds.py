@@ -41,7 +41,8 @@ def test_every_seed_is_a_sweep_of_its_own(tiny_pair, tmp_path):
 
 
 def test_seeds_also_draw_the_windows_of_target_and_distractor(tiny_pair):
-    step = "neurons,target=task:clinic-medicine,distractor=task:clinic-logic,nsamples=4,seqlen=16"
+    texts = "target=task:clinic-medicine,distractor=task:clinic-logic,nsamples=4,seqlen=16"
+    step = f"neurons,criterion=selectivity,{texts}"
     found = resolve(a_study(tiny_pair, {"steps": step, "seeds": [1, 5], "levels": "0.5"}))
     one, two = (found.chains[recipe.key].sources for recipe in found.study.recipes)
     assert len(one) == len(two) == 2

@@ -39,10 +39,6 @@ class Attention:
         """Channels of one head, as the output projection reads them."""
         return self.out.weight().shape[1] // self.heads
 
-    def queries_of(self, groups: Tensor) -> Tensor:
-        """The query heads of some groups, in order."""
-        return spread(groups, self.heads // self.groups)
-
     def keep_(self, heads: Tensor, groups: Tensor) -> None:
         """Keep only these query heads, and these heads of keys and values (rising indices)."""
         for owner in self.module.modules():
@@ -75,7 +71,7 @@ class Attention:
 
 def spread(index: Tensor, size: int) -> Tensor:
     """Positions of the parts `index` where each part is `size` long."""
-    return (index[:, None] * size + torch.arange(size)).flatten()
+    return (index[:, None] * size + torch.arange(size, device=index.device)).flatten()
 
 
 def read(model: PreTrainedModel) -> list[Attention]:

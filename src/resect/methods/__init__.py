@@ -59,6 +59,32 @@ def for_sweep(step: Step) -> Step:
     return step.model_copy(update={"options": changed})
 
 
+_RANDOM = {
+    "targeted weights": "random",
+    "neurons": "neurons,criterion=random",
+    "attention heads": "heads,criterion=random",
+    "decoder blocks": "blocks,criterion=random",
+    "experts": "experts,criterion=random",
+}
+"""The random cut of what a level counts, by `Entry.part`."""
+_SCOPE = ("multiple_of", "by", "pattern", "include", "exclude", "lm_head", "embeddings")
+"""Options that say what is cut, not in which order."""
+
+
+def control(step: Step) -> Step | None:
+    """The step that cuts the same at random, which any criterion must beat.
+
+    None for a step that is random itself, or whose level is no fraction of known parts.
+    """
+    entry = entry_of(step.method)
+    text = _RANDOM.get(entry.part or "") if entry else None
+    if text is None or step.method == "random" or step.options.get("criterion") == "random":
+        return None
+    random = Step.parse(text)
+    shared = {k: v for k, v in step.options.items() if k in _SCOPE and k in options(random.method)}
+    return random.model_copy(update={"level": step.level, "options": {**random.options, **shared}})
+
+
 def _read(method: str, given: Mapping[str, Scalar]) -> dict[str, Any]:
     """Options as values of their declared types."""
     method_class = _class(method)

@@ -89,7 +89,7 @@ METHODS: dict[str, Entry] = {
     ),
     "neurons": _parts(
         "neurons:Neurons",
-        "remove MLP neurons: the least task-specific first, reversed, by size or at random",
+        "remove MLP neurons that add least to the output or to a task; the rest is refitted",
         "neurons",
         "neurons",
     ),
@@ -101,13 +101,13 @@ METHODS: dict[str, Entry] = {
     ),
     "heads": _parts(
         "heads:Heads",
-        "remove attention heads, in whole groups or evenly from every group",
+        "remove attention heads, whole groups or evenly from each; the rest is refitted",
         "heads",
         "attention heads",
     ),
     "blocks": _parts(
         "blocks:Blocks",
-        "remove whole decoder blocks, the least influential first or at random",
+        "remove whole decoder blocks: the least influential first, by loss or at random",
         "blocks",
         "decoder blocks",
     ),

@@ -28,13 +28,13 @@ from transformers import PreTrainedModel
 
 from resect.anatomy import mixtures as anatomy
 from resect.anatomy.mixtures import Mixture, Routing
-from resect.errors import RequestError, unknown
+from resect.errors import RequestError
 from resect.methods.calibration.calibration_text import Tokens, name_of
 from resect.methods.calibration.capture import Seen, blocks_in_turn, squares
 from resect.methods.masks import removed
 from resect.methods.options import Seed, Whole
 from resect.methods.parts import naee
-from resect.methods.parts.structured import Group, Structured
+from resect.methods.parts.structured import Group, Structured, one_of
 from resect.methods.rng import uniform
 from resect.methods.step import Context
 from resect.spec import Calibration
@@ -96,10 +96,8 @@ class Experts(Structured):
         seqlen: Whole = 2048,
         seed: Seed = 0,
     ) -> None:
-        known = (*CRITERIA, "naee", "random")
-        if criterion not in known:
-            raise unknown("criterion", str(criterion), known)
-        self.criterion, self.seed = criterion, seed
+        self.criterion = one_of("criterion", criterion, (*CRITERIA, "naee", "random"))
+        self.seed = seed
         self.random = criterion == "random"
         if self.random and data:
             raise RequestError("random removal reads no text: leave out data.")
@@ -121,7 +119,7 @@ class Experts(Structured):
             for name in _names(mixture)
         ]
 
-    def kept(self, model: PreTrainedModel, group: Group, level: float) -> int:
+    def remaining(self, model: PreTrainedModel, group: Group, level: float) -> int:
         """All but floor(level x size); as many as the router needs must stay."""
         mixture = anatomy.first(model)
         count, least = group.size - removed(group.size, level), mixture.least
@@ -142,14 +140,14 @@ class Experts(Structured):
             super().rank(model, levels, context)
             return
         groups = self.groups(model)
-        counts = {self.kept(model, group, v) for group in groups for v in levels}
+        counts = {self.remaining(model, group, v) for group in groups for v in levels}
         whole = groups[0].size
         self.best_ = {(group.name, whole): torch.arange(whole) for group in groups}
         self.best_ |= {
             (name, count): index
             for mixture, passed in _in_turn(model, self._tokens(model, context))
             for count, best in naee.best(
-                mixture, [some.inputs for some in passed], counts - {whole}
+                mixture, [batch.inputs for batch in passed], counts - {whole}
             ).items()
             for name, index in zip(_names(mixture), best, strict=True)
         }
@@ -165,50 +163,44 @@ class Experts(Structured):
         if self.random:
             groups = self.groups(model)
             return {g.name: uniform(self.seed, g.name, (g.size,)) for g in groups}
-        found: dict[str, Tensor] = {}
+        scores: dict[str, Tensor] = {}
         self.unreached_: dict[str, Tensor] = {}
         for mixture, passed in _in_turn(model, self._tokens(model, context)):
             tally = tallied(mixture, passed)
             score = CRITERIA[self.criterion](tally)
-            for at, name in enumerate(_names(mixture)):
-                found[name] = score.chunk(mixture.groups)[at]
-                self.unreached_[name] = (tally.tokens == 0).chunk(mixture.groups)[at]
-        return found
+            names, count = _names(mixture), mixture.groups
+            scores |= zip(names, score.chunk(count), strict=True)
+            self.unreached_ |= zip(names, (tally.tokens == 0).chunk(count), strict=True)
+        return scores
 
-    def notes(self, kept: Mapping[str, Tensor]) -> tuple[str, ...]:
+    def notes(self, staying: Mapping[str, Tensor]) -> tuple[str, ...]:
         """Where a cut falls among experts that no calibration token came to, position decides."""
         if self.random or self.criterion == "naee":
             return ()
         split = [
             name
-            for name, index in kept.items()
+            for name, index in staying.items()
             if 0 < int(self.unreached_[name][index].sum()) < int(self.unreached_[name].sum())
         ]
         if not split:
             return ()
         return (
-            f"in {len(split)} of {len(kept)} groups the cut falls among experts that no "
+            f"in {len(split)} of {len(staying)} groups the cut falls among experts that no "
             "calibration token came to: the first ones went",
         )
 
-    def cut_(self, model: PreTrainedModel, kept: Mapping[str, Tensor]) -> bool:
+    def cut_(self, model: PreTrainedModel, staying: Mapping[str, Tensor]) -> bool:
         """Slice experts and routers."""
         whole = {}
         for mixture in anatomy.find(model):
             size = mixture.size // mixture.groups
-            parts = [kept[name] + at * size for at, name in enumerate(_names(mixture))]
+            parts = [staying[name] + number * size for number, name in enumerate(_names(mixture))]
             whole[mixture.name] = torch.cat(parts)
         anatomy.cut_(model, whole)
         return True
 
     def _tokens(self, model: PreTrainedModel, context: Context) -> Tokens:
-        if self.text is not None:
-            return context.tokens(self.text, model)
-        if context.text is None:
-            raise RequestError(
-                f"experts,criterion={self.criterion} needs calibration text: give --calibration."
-            )
-        return context.text
+        return context.tokens(self.text, model) if self.text else self.calibration(context)
 
 
 def _names(mixture: Mixture) -> list[str]:
@@ -240,11 +232,11 @@ def _in_turn(model: PreTrainedModel, text: Tokens) -> Iterator[tuple[Mixture, It
 def _together(seen: Iterator[Seen]) -> Iterator[Passed]:
     """Sequences (1, T, D) put together, so that few tokens do not mean many small operations."""
     rows: list[tuple[Tensor, Tensor, Tensor]] = []
-    for one in seen:
-        output = one.outputs[0]
+    for sequence in seen:
+        output = sequence.outputs[0]
         output = output[0] if isinstance(output, tuple) else output
-        rows.append((one.inputs[0][0], output, one.output))
-        if len(rows) * one.output.shape[1] >= _TOKENS:
+        rows.append((sequence.inputs[0][0], output, sequence.output))
+        if len(rows) * sequence.output.shape[1] >= _TOKENS:
             yield Passed(*map(torch.cat, zip(*rows, strict=True)))
             rows = []
     if rows:
@@ -254,21 +246,21 @@ def _together(seen: Iterator[Seen]) -> Iterator[Passed]:
 def tallied(mixture: Mixture, passed: Iterator[Passed]) -> Tally:
     """What the calibration tokens of one layer's experts amount to; each runs on its own only."""
     tally = Tally.empty(mixture.size)
-    for some in passed:
-        routing = anatomy.route(mixture, some.inputs)
+    for batch in passed:
+        routing = anatomy.route(mixture, batch.inputs)
         norms = torch.zeros_like(routing.gates, dtype=torch.float64)
         for expert in range(mixture.size):
             rows = routing.chosen[:, expert].nonzero().squeeze(-1)
             if len(rows):
                 output = mixture.output(expert, routing.inputs[rows])
                 norms[rows, expert] = output.double().norm(dim=-1)
-        tally.add(routing, norms, _moved(some, routing))
+        tally.add(routing, norms, _moved(batch, routing))
     return tally
 
 
-def _moved(some: Passed, routing: Routing) -> Tensor:
+def _moved(batch: Passed, routing: Routing) -> Tensor:
     """1 - cosine (S x T,) of the residual stream before and after the routed experts' part."""
-    whole = some.outputs.double().flatten(0, -2)
-    before = some.block.double().flatten(0, -2) - whole
+    whole = batch.outputs.double().flatten(0, -2)
+    before = batch.block.double().flatten(0, -2) - whole
     after = before + whole - routing.rest.double()
     return (1 - torch.cosine_similarity(before, after, dim=-1)).clamp(min=0)

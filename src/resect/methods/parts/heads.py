@@ -1,35 +1,32 @@
 """Attention heads, whole groups of them or query heads evenly from every group.
 
 `norm`: the norm of all weights of a head. `activation`: the root mean square of what it hands to
-the output projection. With grouped queries, `by=group` takes heads of keys and values with all
-their query heads, `by=query` equally many query heads from every group.
+the output projection. For the other criteria see `channels`. With grouped queries, `by=group` takes
+heads of keys and values with all their query heads, `by=query` equally many query heads from every
+group.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from resect.anatomy import attention as heads
-from resect.anatomy.attention import Attention
+from resect.anatomy import Matrix, attention
+from resect.anatomy.attention import Attention, spread
 from resect.anatomy.config import describes, follow_
-from resect.errors import RequestError, unknown
-from resect.methods.calibration.calibration_text import Tokens
-from resect.methods.calibration.capture import blocks_in_turn, squares
 from resect.methods.masks import removed
-from resect.methods.options import Seed
-from resect.methods.parts.structured import Group, Structured
-from resect.methods.rng import uniform
+from resect.methods.options import Above, Seed
+from resect.methods.parts.channels import CHANNEL_SCORES, ChannelScores, Readout
+from resect.methods.parts.projected import Projected
+from resect.methods.parts.structured import Group, one_of
 from resect.methods.step import Context
 
-_CRITERIA = ("norm", "activation", "random")
-_BY = ("group", "query")
 
-
-class Heads(Structured):
+class Heads(Projected):
     """Removes the largest number of heads, at most the level's, that the config can describe.
 
     Families differ in the head counts that their config takes (Llama: divisors of the hidden
@@ -38,116 +35,117 @@ class Heads(Structured):
     """
 
     name = "heads"
+    version = 2
+    channel_scores: ClassVar[ChannelScores] = {
+        **CHANNEL_SCORES,
+        "activation": lambda _, inputs: inputs.power,
+    }
 
-    def __init__(self, criterion: str = "norm", by: str = "group", seed: Seed = 0) -> None:
-        for option, given, known in (("criterion", criterion, _CRITERIA), ("by", by, _BY)):
-            if given not in known:
-                raise unknown(option, str(given), known)
-        self.criterion, self.by, self.seed = criterion, by, seed
-        self.random = criterion == "random"
-        self.calibrated = criterion == "activation"
+    def __init__(
+        self,
+        criterion: str = "obs",
+        by: str = "group",
+        update: str = "auto",
+        damp: Above = 0.01,
+        seed: Seed = 0,
+    ) -> None:
+        one_of("criterion", criterion, ("obs", *self.channel_scores, "taylor", "norm", "random"))
+        self.by = one_of("by", by, ("group", "query"))
+        super().__init__(criterion, update, damp, seed)
         self.unit = "groups of attention heads" if by == "group" else "query heads"
-        self.takes_: dict[tuple[str, int], bool] = {}
+        self.describable_: dict[tuple[str, int], bool] = {}
 
     def groups(self, model: PreTrainedModel) -> list[Group]:
         """By group: one a layer, of heads of keys and values. By query: one for each of those."""
-        found = []
-        for one in heads.read(model):
-            if self.by == "group":
-                found.append(Group(one.name, one.groups))
-            else:
-                size = one.heads // one.groups
-                found += [Group(f"{one.name}.{k}", size) for k in range(one.groups)]
-        return found
+        if self.by == "group":
+            return [Group(each.name, each.groups) for each in attention.read(model)]
+        return [
+            Group(f"{each.name}.{number}", each.heads // each.groups)
+            for each in attention.read(model)
+            for number in range(each.groups)
+        ]
+
+    def readouts(self, model: PreTrainedModel) -> list[Readout]:
+        """Every output projection; keys and values belong to whole groups of heads only."""
+        return [
+            Readout(each.name, each.out, each.groups, (*_own(each), (each.key, 0), (each.value, 0)))
+            if self.by == "group"
+            else Readout(each.name, each.out, each.heads, _own(each))
+            for each in attention.read(model)
+        ]
+
+    def read_channels(self, readout: Readout, staying: Mapping[str, Tensor]) -> Tensor:
+        """The channels of every head that stays."""
+        heads, size = self.heads_[readout.name]
+        return spread(self._stay(readout.name, heads, staying)[0], size)
 
     def scores(self, model: PreTrainedModel, context: Context) -> Mapping[str, Tensor]:
         """One score a head or group."""
-        found: dict[str, Tensor] = {}
-        powers: Mapping[str, Tensor] = {}
-        if self.criterion == "activation":
-            if context.text is None:
-                raise RequestError("heads by activation needs text: give --calibration.")
-            powers = activation(model, context.text)
-        for one in heads.read(model):
-            if self.random:
-                score = uniform(self.seed, f"{self.by} {one.name}", (one.heads,))
-            else:
-                score = powers[one.name] if powers else self._norms(one)
-            by_group = score.reshape(one.groups, -1)
-            if self.by == "group":
-                found[one.name] = by_group[:, 0] if self.random else by_group.sum(1)
-            else:
-                found |= {f"{one.name}.{k}": row for k, row in enumerate(by_group)}
-        return found
-
-    def _norms(self, one: Attention) -> Tensor:
-        """Summed squares of every query head's weights (H,), its share of key and value with it."""
-        parts = [
-            one.query.weight().float().square().reshape(one.heads, -1).sum(1),
-            one.out.weight().float().square().mT.reshape(one.heads, -1).sum(1),
-        ]
+        attentions = attention.read(model)
+        self.heads_ = {each.name: ((each.heads, each.groups), each.size) for each in attentions}
+        scores = self.part_scores(model, context)
         if self.by == "group":
-            share = one.heads // one.groups
-            for shared in (one.key, one.value):
-                rows = shared.weight().float().square().reshape(one.groups, -1).sum(1)
-                parts.append(rows.repeat_interleave(share) / share)
-        return torch.stack(parts).sum(0)
+            return scores
+        return {
+            f"{each.name}.{number}": row
+            for each in attentions
+            for number, row in enumerate(scores[each.name].reshape(each.groups, -1))
+        }
 
-    def kept(self, model: PreTrainedModel, group: Group, level: float) -> int:
+    def remaining(self, model: PreTrainedModel, group: Group, level: float) -> int:
         """The fewest that the config can say and the level allows; else what the level says."""
         asked = group.size - removed(group.size, level)
-        said = (count for count in range(asked, group.size) if self._takes(model, count))
-        return next(said, asked)
+        counts = (count for count in range(asked, group.size) if self._takes(model, count))
+        return next(counts, asked)
 
-    def cut_(self, model: PreTrainedModel, kept: Mapping[str, Tensor]) -> bool:
+    def cut_(self, model: PreTrainedModel, staying: Mapping[str, Tensor]) -> bool:
         """Cut the others out where the config can say so, else silence them."""
-        plans = [(one, *self._stay(one, kept)) for one in heads.read(model)]
+        plans = [
+            (each, *self._stay(each.name, (each.heads, each.groups), staying))
+            for each in attention.read(model)
+        ]
         first, queries, groups = plans[0]
         size = len(groups) if self.by == "group" else len(queries) // len(groups)
         if self._takes(model, size):
-            changes = heads.changes(first, len(queries), len(groups))
-            for one, stay, shared in plans:
-                one.keep_(stay, shared)
+            changes = attention.changes(first, len(queries), len(groups))
+            for each, stay, shared in plans:
+                each.keep_(stay, shared)
             follow_(model, changes)
             return True
-        for one, stay, _ in plans:
-            gone = torch.ones(one.heads, dtype=torch.bool).index_fill(0, stay, False)
-            one.silence_(gone.nonzero().squeeze(1))
+        for each, stay, _ in plans:
+            gone = torch.ones(each.heads, dtype=torch.bool).index_fill(0, stay, False)
+            each.silence_(gone.nonzero().squeeze(1))
         return False
 
-    def _stay(self, one: Attention, kept: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """The query heads and the heads of keys and values that stay."""
+    def _stay(
+        self, name: str, counts: tuple[int, int], staying: Mapping[str, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """The query heads and the heads of keys and values that stay, of so many of each."""
+        heads, groups = counts
+        share = heads // groups
         if self.by == "group":
-            return one.queries_of(kept[one.name]), kept[one.name]
-        share = one.heads // one.groups
-        queries = [kept[f"{one.name}.{k}"] + k * share for k in range(one.groups)]
-        return torch.cat(queries), torch.arange(one.groups)
+            return spread(staying[name], share), staying[name]
+        queries = [staying[f"{name}.{number}"] + number * share for number in range(groups)]
+        return torch.cat(queries), torch.arange(groups)
 
     def _takes(self, model: PreTrainedModel, count: int) -> bool:
         """Whether the config describes the model with `count` parts left in every group."""
-        tried = (model.config.to_json_string(), count)
-        if tried not in self.takes_:
-            one = heads.read(model)[0]
-            share = one.heads // one.groups
-            groups = count if self.by == "group" else one.groups
-            queries = count * (share if self.by == "group" else one.groups)
+        key = (model.config.to_json_string(), count)
+        if key not in self.describable_:
+            first = attention.read(model)[0]
+            share = first.heads // first.groups
+            groups = count if self.by == "group" else first.groups
+            queries = count * (share if self.by == "group" else first.groups)
 
             def cut_(whole: PreTrainedModel) -> None:
-                for each in heads.read(whole):
+                for each in attention.read(whole):
                     each.keep_(torch.arange(queries), torch.arange(groups))
 
-            changes = heads.changes(one, queries, groups)
-            self.takes_[tried] = describes(model, changes, cut_)
-        return self.takes_[tried]
+            changes = attention.changes(first, queries, groups)
+            self.describable_[key] = describes(model, changes, cut_)
+        return self.describable_[key]
 
 
-def activation(model: PreTrainedModel, text: Tokens) -> dict[str, Tensor]:
-    """Mean squares of what every query head hands to the output projection (H,), by attention."""
-    attentions = {one.out.site: one for one in heads.read(model)}
-    wanted = {one.out.name for one in attentions.values()}
-    found = {}
-    for turn in blocks_in_turn(model, text, wanted.__contains__, squares, changing=False):
-        for site, moments in turn.gather().items():
-            one = attentions[site]
-            found[one.name] = moments.total.reshape(one.heads, -1).sum(1) / moments.tokens
-    return found
+def _own(each: Attention) -> tuple[tuple[Matrix, int], ...]:
+    """The matrices that every query head has its own part of."""
+    return (each.query, 0), (each.out, 1)

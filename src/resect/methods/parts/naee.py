@@ -43,24 +43,24 @@ def best(
 
     `passed`: sequences (S, T, D) that come to the mixture, some at a time.
     """
-    routings = [route(mixture, some) for some in passed]
+    routings = [route(mixture, batch) for batch in passed]
     gates = [routing.gates.double() for routing in routings]
     products = [_products(mixture, routing.inputs) for routing in routings]
     size = mixture.size // mixture.groups
 
     def loss(subset: tuple[Tensor, ...]) -> float:
-        kept, total = torch.cat(subset), 0.0
-        alone = router_of(mixture, kept)
-        for some, whole, product in zip(passed, gates, products, strict=True):
+        experts, total = torch.cat(subset), 0.0
+        router = router_of(mixture, experts)
+        for batch, whole, product in zip(passed, gates, products, strict=True):
             difference = whole.clone()
-            difference[:, kept] -= route(alone, some).gates.double()
+            difference[:, experts] -= route(router, batch).gates.double()
             square = torch.einsum("te,tef,tf->t", difference, product, difference)
-            total += float(square.view(len(some), -1).sum(1).clamp(min=0).sqrt().sum())
+            total += float(square.view(len(batch), -1).sum(1).clamp(min=0).sqrt().sum())
         return total
 
     chosen = {count: min(_subsets(mixture, count), key=loss) for count in counts}
     return {
-        count: tuple(part - at * size for at, part in enumerate(subset))
+        count: tuple(part - number * size for number, part in enumerate(subset))
         for count, subset in chosen.items()
     }
 
@@ -69,8 +69,8 @@ def _subsets(mixture: Mixture, count: int) -> Iterator[tuple[Tensor, ...]]:
     """Every way to keep `count` experts of each routing group, as indices into the layer."""
     size = mixture.size // mixture.groups
     ways = [
-        [torch.tensor(way) + at * size for way in itertools.combinations(range(size), count)]
-        for at in range(mixture.groups)
+        [torch.tensor(way) + number * size for way in itertools.combinations(range(size), count)]
+        for number in range(mixture.groups)
     ]
     return itertools.product(*ways)
 
