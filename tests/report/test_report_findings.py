@@ -215,6 +215,7 @@ def test_several_seeds_are_one_version_and_say_so(summary: dict[str, Any]) -> No
     tested = [row | {"seed": seed} for row in summary["verdicts"] for seed in range(3)]
     model = next(one["model"] for one in tested if one["default"])
     named = findings.choice(model, seeds=[0, 1, 2], bytes=70.0)
+    named |= {"how": "items held back", "plausible": 2, "tried": [named["chosen"]]}
     given = summary | {
         "curves": spread("curves"),
         "measurements": sizes,
@@ -233,7 +234,8 @@ def test_several_seeds_are_one_version_and_say_so(summary: dict[str, Any]) -> No
     assert (smallest.level, smallest.called) == (0.3, "magnitude, 3 seeds")
     assert "any seed" in scatter(front)
     assert verdict_tables.smallest(fixture.scope(given)) == [
-        "specialist: magnitude at 30 % is the last level that passed."
+        "specialist: magnitude at 30 %, 70\u202fB passed on the items held back, the first "
+        "tested of 2 that looked good among 3."
     ]
     rows = [row for row in tables.size_table(fixture.scope(given)).body if row[0] == "specialist"]
     assert {row[1] for row in rows if row[2] == "30 %"} == {"magnitude, seeds 0, 1, 2"}

@@ -241,15 +241,14 @@ def _square(row: SweepVerdict, level: float | None) -> tuple[str, str, str]:
 
 
 def smallest(scope: Scope) -> list[str]:
-    """A sentence for each model on the version that was chosen among its recipes."""
-    return [_smallest(scope.label(row.model), row) for row in scope.summary.choice]
+    """A sentence for each model on the version that was chosen among several recipes."""
+    several = [row for row in scope.summary.choice if row.how is ChosenBy.HELD_BACK]
+    return [_smallest(scope.label(row.model), row) for row in several]
 
 
 def _smallest(name: str, row: Choice) -> str:
     if row.chosen is None:
         return f"{name}: no version was chosen ({row.why})."
-    if row.how is ChosenBy.SEQUENCE:
-        return f"{name}: {version_of(row.chosen)} is the last level that passed."
     bytes_there = f", {text.size(row.chosen.bytes)}" if row.chosen.bytes else ""
     tried = len(row.tried)
     order = "the first tested" if tried == 1 else f"the {tried}th tested"
