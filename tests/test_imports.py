@@ -29,6 +29,9 @@ ALLOWED: dict[str, set[str]] = {
     "calibration": {"scratch", "anatomy", "clinic", "errors", "record", "spec", "tasks"},
     "methods": {"scratch", "anatomy", "calibration", "errors", "models", "record", "spec"},
     "ask": {"errors", "record"},
+    "deploy": {
+        "anatomy", "ask", "calibration", "errors", "methods", "models", "record", "scratch", "spec",
+    },
     "recover": {"scratch", 
         "anatomy", "ask", "clinic", "errors", "methods", "models", "record", "spec", "tasks",
     },
