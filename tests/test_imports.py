@@ -47,8 +47,8 @@ ALLOWED: dict[str, set[str]] = {
     },
     "running": {
         "cleaner", "scratch",
-        "anatomy", "ask", "calibration", "catalog", "diff", "errors", "findings", "measure",
-        "methods",
+        "anatomy", "ask", "calibration", "catalog", "deploy", "diff", "errors", "findings",
+        "measure", "methods",
         "models", "narrative", "record", "recover", "replication", "report", "spec", "store",
         "tasks",
     },

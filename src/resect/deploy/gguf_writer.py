@@ -13,7 +13,7 @@ import numpy as np
 from gguf import GGMLQuantizationType as Type
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from resect.deploy import families, quantizer, tensor_types, tensors, vocabulary
+from resect.deploy import families, imatrix, quantizer, tensor_types, tensors, vocabulary
 from resect.deploy.tensors import Named
 from resect.errors import RunError
 
@@ -53,6 +53,9 @@ def write(
     tensor_types.check(kind, shape.weighed)
     chosen = tensor_types.choose([(one.name, one.shape) for one in named], kind, shape)
     types = {name: choice.type for name, choice in chosen.items()}
+    if importance is not None:
+        imatrix.fitting(importance, {one.name: one.shape for one in named})
+        origin = {"imatrix": "given", **(origin or {})}
     weights = _digest(named)
     logging.getLogger("gguf.gguf_writer").setLevel(logging.ERROR)
     writer = gguf.GGUFWriter(path, gguf.MODEL_ARCH_NAMES[family.arch])

@@ -72,6 +72,7 @@ class Method:
     - `rebuilds`: other shapes or classes come back.
     - `terminal`: the weights are no plain numbers afterwards (4-bit); only a step that is
       `on_quantized` (an adapter, another model in their place) may follow.
+    - `is_file`: what it leaves is a file for another runtime, which nothing can follow.
     - `random`: the study's seed is part of a cell's identity.
     - `calibrated`: needs the study's calibration text, which is part of it too.
     - `library`: the package that makes the result, whose version is then part of it too.
@@ -84,6 +85,7 @@ class Method:
     rebuilds = False
     terminal = False
     on_quantized = False
+    is_file = False
     random = False
     calibrated = False
     library = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
@@ -13,6 +14,7 @@ import torch
 from transformers import PreTrainedModel
 
 from resect import methods, scratch
+from resect.deploy.deployed import deployed
 from resect.errors import RequestError
 from resect.methods import stream
 from resect.methods.step import Context, Method
@@ -57,8 +59,12 @@ def compress_to(
             reports: tuple[StepReport, ...] = (_stream(asked, method, folder, notice),)
         else:
             loaded, reports = compressed(asked, seed, device, data_dir, notice)
-            adapters.save(loaded.model, folder)
-            loaded.tokenizer.save_pretrained(folder)
+            file = deployed(loaded.model)
+            if file is None:
+                adapters.save(loaded.model, folder)
+                loaded.tokenizer.save_pretrained(folder)
+            else:
+                shutil.copyfile(file.path, folder / file.path.name)
         done = {
             "resect": version("resect"),
             "source": {"id": ref.id, "revision": ref.revision, "bytes_on_disk": _bytes(place)},
@@ -69,7 +75,8 @@ def compress_to(
             "steps": [asdict(report) for report in reports],
         }
         _provenance(folder, done)
-        loading.refuse_unloadable(folder, ref)
+        if not list(folder.glob("*.gguf")):
+            loading.refuse_unloadable(folder, ref)
     return done
 
 
@@ -130,7 +137,8 @@ def _provenance(folder: Path, done: Mapping[str, Any]) -> None:
 
 def _bytes(folder: Path) -> int | None:
     """Bytes of the weight files; None for a model that is not a directory here."""
-    return checkpoint.bytes_of(folder) or None
+    files = sum(path.stat().st_size for path in folder.glob("*.gguf"))
+    return files or checkpoint.bytes_of(folder) or None
 
 
 def shown(done: Mapping[str, Any]) -> str:

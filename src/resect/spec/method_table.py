@@ -86,6 +86,11 @@ METHODS: dict[str, Entry] = {
         "4 bits by torchao, weights only, where the machine has kernels",
         None,
     ),
+    "gguf": Entry(
+        "resect.deploy.gguf_step:Gguf",
+        "one file for llama.cpp and Ollama, like gguf:Q4_K_M, asked in llama.cpp",
+        None,
+    ),
     "lora": Entry(
         "resect.recover.lora:Lora",
         "tune back with low-rank adapters, merged with zeros kept (QLoRA over 4 bits)",
