@@ -37,6 +37,12 @@ class GgufFile(NamedTuple):
         return digest([[one["name"], one["shape"], one["dtype"]] for one in self.tensors])
 
     @property
+    def matrices(self) -> set[str]:
+        """Names of the matrices in the blocks."""
+        named = ((one["name"], tuple(one["shape"])) for one in self.tensors)
+        return {name for name, shape in named if _part(name, shape) == "matrices"}
+
+    @property
     def bits_per_weight(self) -> float:
         """Bits of all tensors over all weights."""
         return 8 * self.tensor_bytes / self.parameters

@@ -81,7 +81,7 @@ def write(path: Path, sums: Mapping[str, Sums], text: str, tokens: Tokens) -> No
     """Write llama.cpp's file; `text` names what the model read."""
     logging.getLogger("gguf.gguf_writer").setLevel(logging.ERROR)
     writer = gguf.GGUFWriter(path, "")
-    del writer.kv_data[0]["general.architecture"]  # llama.cpp's own files have none
+    writer.kv_data[0].pop("general.architecture", None)  # llama.cpp's own files have none
     writer.add_type("imatrix")
     writer.add_array("imatrix.datasets", [text])
     writer.add_uint32("imatrix.chunk_count", len(tokens.ids))
