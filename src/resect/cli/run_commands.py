@@ -120,8 +120,16 @@ def run(
 @app.command("eval")
 @takes(*ASKING)
 def evaluate(
-    model: Annotated[str, typer.Argument(help="Model directory or hub id.")],
     task: Annotated[list[str], Tasks],
+    model: Annotated[str | None, typer.Argument(help="Model directory or hub id.")] = None,
+    base_url: Annotated[
+        str | None,
+        typer.Option(help="A llama-server to ask, http://HOST:PORT.", rich_help_panel=_MODELS),
+    ] = None,
+    served: Annotated[
+        str | None,
+        typer.Option("--model", help="What the server calls it.", rich_help_panel=_MODELS),
+    ] = None,
     dtype: Annotated[
         str, typer.Option(help="auto, float32, bfloat16, float16.", rich_help_panel=_MODELS)
     ] = "auto",
@@ -136,7 +144,10 @@ def evaluate(
     """Ask one model as it is: a study without damage."""
     from resect.running import request
 
-    asked = request.evaluation(model, task, dtype, trust_remote_code, fields)
+    if (model is None) is (base_url is None):
+        raise RequestError("name one thing to ask: a model, or a server with --base-url.")
+    name = base_url or model or ""
+    asked = request.evaluation(name, task, dtype, trust_remote_code, fields, served)
     _run(asked, out, as_json, quiet, trust_remote_code=trust_remote_code)
 
 

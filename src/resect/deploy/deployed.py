@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-from transformers import PreTrainedModel
+from typing import Any, Protocol
 
 from resect.deploy import server as serving
 from resect.deploy.http_client import Client
 from resect.scratch import Scratch
 
 _PLACE = "resect_file"
+
+
+class Served(Protocol):
+    """What answers for a model: a file with its server, or a server at an address."""
+
+    def connect(self, room: int) -> Client:
+        """A client whose slots have so much room."""
+        ...
+
+    def close(self) -> None:
+        """End what was started."""
+        ...
 
 
 class Deployed:
@@ -46,11 +56,11 @@ class Deployed:
         return self
 
 
-def deployed(model: PreTrainedModel) -> Deployed | None:
-    """The file that stands for a model, None where it is asked as it is."""
+def deployed(model: object) -> Any:
+    """What is asked for a model (`Served`), None where it is asked as it is."""
     return vars(model).get(_PLACE)
 
 
-def put(model: PreTrainedModel, file: Deployed) -> None:
-    """Let a file stand for a model from here on."""
-    vars(model)[_PLACE] = file
+def put(model: object, served: Served) -> None:
+    """Let a file or a server stand for a model from here on."""
+    vars(model)[_PLACE] = served

@@ -114,9 +114,14 @@ def evaluation(
     dtype: str,
     trust_remote_code: bool,
     fields: Mapping[str, Any],
+    served: str | None = None,
 ) -> Study:
-    """A study of one model and no recipe; `fields` are those of the study that were given."""
+    """A study of one model and no recipe; `fields` are those of the study that were given.
+
+    `name` is a model's, or a server's address, which serves it as `served`.
+    """
     ref = {"id": name, "dtype": dtype, "trust_remote_code": trust_remote_code}
+    ref |= {"served": served} if served else {}
     asked = {"models": {"model": ref}, "recipes": []}
     return Study.of(name=f"eval-{_name(asked)}", **asked, tasks=_split(tasks), **fields)
 
@@ -142,6 +147,7 @@ def _recipes(
 
 def _name(asked: Mapping[str, Any]) -> str:
     """A folder name for a study that has none: its models and methods."""
-    models = [ref["id"].rstrip("/").rsplit("/", 1)[-1] for ref in asked["models"].values()]
+    ids = [ref.get("served") or ref["id"] for ref in asked["models"].values()]
+    models = [name.rstrip("/").rsplit("/", 1)[-1] for name in ids]
     steps = [step.method for t in asked["recipes"] for step in t.steps]
     return re.sub(r"[^\w.+-]+", "-", "-".join([*models, *dict.fromkeys(steps)])).strip("-.")[:90]

@@ -18,8 +18,9 @@ from transformers import PreTrainedModel
 from resect import methods
 from resect.ask import Asker, Batch, Budget
 from resect.ask.batch_check import departure
+from resect.deploy import endpoint
 from resect.deploy.deployed import deployed
-from resect.errors import RunError
+from resect.errors import RequestError, RunError
 from resect.measure import sizes as measure
 from resect.measure import workload
 from resect.methods.step import Context, Method
@@ -122,6 +123,9 @@ class Standing(NamedTuple):
 
 def walk(sweep: Sweep, notice: Notice) -> Iterator[Event]:
     """Run a sweep's cells, level by level; answers come batch by batch."""
+    if endpoint.is_address(sweep.ref.id):
+        yield from _at_address(sweep)
+        return
     loaded = loading.load(sweep.ref, sweep.device, notice)
     by_level: dict[tuple[float | None, str], list[Cell]] = {}
     for cell in sweep.cells:
@@ -138,6 +142,29 @@ def walk(sweep: Sweep, notice: Notice) -> Iterator[Event]:
         for cell in sweep.cells:
             if cell.spec.id not in ended:
                 yield Finished(cell.result(sweep, "failed", str(error), None))
+
+
+def _at_address(sweep: Sweep) -> Iterator[Event]:
+    """Ask the cells of a model that somebody else serves."""
+    try:
+        server = endpoint.Endpoint(sweep.ref.id, sweep.ref.served)
+    except RequestError as error:  # it was there when the study was checked
+        for cell in sweep.cells:
+            yield Finished(cell.result(sweep, "failed", str(error), None))
+        return
+    if sweep.cells:
+        yield Measured(server.measured(sweep.cells[0].spec.state.id))
+    for cell in sweep.cells:
+        asking = endpoint_asker(server, cell.info, cell.items)
+        yield from _run(sweep, cell, server, asking, [])
+
+
+def endpoint_asker(server: endpoint.Endpoint, info: TaskInfo, items: Sequence[Item]) -> HttpAsker:
+    """As `asker`, for a server: the tokens are its own tokenizer's."""
+    from resect.deploy.http_asker import HttpAsker
+
+    slots = server.slots
+    return HttpAsker(server.tokenizer, items, info.max_new_tokens, info.stop, slots=slots)
 
 
 def _levels(
@@ -244,12 +271,13 @@ def http_asker(
 
 
 def _batches(
-    model: PreTrainedModel, asker: Asker | HttpAsker, missing: set[int]
+    model: PreTrainedModel | endpoint.Endpoint, asker: Asker | HttpAsker, missing: set[int]
 ) -> Iterator[Batch]:
     """The answers of a model, wherever it is asked."""
     file = deployed(model)
     if file is None:
-        assert isinstance(asker, Asker), "a model in memory is asked here"
+        assert isinstance(asker, Asker)
+        assert isinstance(model, PreTrainedModel)
         return asker.ask(model, missing)
     assert not isinstance(asker, Asker), "a file is asked in its server"
     asker.verify(file.connect(asker.room))
@@ -259,7 +287,7 @@ def _batches(
 def _run(
     sweep: Sweep,
     cell: Cell,
-    model: PreTrainedModel,
+    model: PreTrainedModel | endpoint.Endpoint,
     asker: Asker | HttpAsker,
     done: Sequence[str],
 ) -> Iterator[Event]:
