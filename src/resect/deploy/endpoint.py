@@ -143,5 +143,5 @@ def _about(client: Client, model: str | None) -> dict[str, Any]:
         names = {str(one.get("id")), str(one.get("id")).rpartition("/")[2], *one.get("aliases", [])}
         if model in names:
             return dict(one)
-    names = ", ".join(str(one.get("id")) for one in listed) or "none that it names"
-    raise RequestError(f"{client.address} does not serve {model}: it serves {names}.")
+    others = ", ".join(str(one.get("id")) for one in listed) or "none that it names"
+    raise RequestError(f"{client.address} does not serve {model}: it serves {others}.")

@@ -57,7 +57,7 @@ def read(path: Path) -> GgufFile:
         raise RequestError(f"{path} is no GGUF file that can be read ({error}).") from None
     if fields.get("general.type", "model") != "model" or not reader.tensors:
         raise RequestError(f"{path} is a GGUF file of another kind: it holds no model.")
-    tensors = [
+    tensors: list[dict[str, Any]] = [
         {
             "name": t.name,
             "shape": [int(n) for n in reversed(t.shape)],

@@ -73,7 +73,7 @@ def _describe(
     writer: gguf.GGUFWriter, model: PreTrainedModel, kind: str, own: Mapping[str, str]
 ) -> None:
     writer.add_type(gguf.GGUFType.MODEL)
-    writer.add_name(Path(model.name_or_path).name or "model")
+    writer.add_name(Path(model.name_or_path or "").name or "model")
     writer.add_file_type(tensor_types.FILE_TYPES[kind][0])
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     for key, value in sorted(own.items()):

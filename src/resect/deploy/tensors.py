@@ -76,7 +76,7 @@ def parts(key: str, family: Family) -> list[tuple[Part, str]]:
     if not experts:
         return [(_same, f"{key}.weight" if key.endswith(".sinks") else key)]
     is_bias = last.endswith("_bias")
-    ending, axis = (".bias", 1) if is_bias else (".weight", 1)
+    ending = ".bias" if is_bias else ".weight"
     turned = _turned if family.transposed and not is_bias else _same
     if last.removesuffix("_bias") == "down_proj":
         return [(turned, f"{layer}{experts}down_proj{ending}")]
@@ -84,7 +84,7 @@ def parts(key: str, family: Family) -> list[tuple[Part, str]]:
         return [(_same, key)]
     cut = _every_second if family.transposed else _half
     return [
-        (lambda values, at=at: cut(turned(values), axis, at), f"{layer}{experts}{name}{ending}")
+        (partial(cut, turned=turned, at=at), f"{layer}{experts}{name}{ending}")
         for at, name in enumerate(("gate_proj", "up_proj"))
     ]
 
@@ -97,12 +97,12 @@ def _turned(values: Tensor) -> Tensor:
     return values.mT
 
 
-def _half(values: Tensor, axis: int, at: int) -> Tensor:
-    return values.chunk(2, axis)[at]
+def _half(values: Tensor, turned: Part, at: int) -> Tensor:
+    return turned(values).chunk(2, 1)[at]
 
 
-def _every_second(values: Tensor, axis: int, at: int) -> Tensor:
-    return values[:, at::2]
+def _every_second(values: Tensor, turned: Part, at: int) -> Tensor:
+    return turned(values)[:, at::2]
 
 
 def _heads(key: str, text: Any) -> int:

@@ -59,12 +59,13 @@ def read(tokenizer: PreTrainedTokenizerBase, size: int) -> Vocabulary:
             "only BPE is known."
         )
     names = {number: token for token, number in tokenizer.get_vocab().items()}
-    if names and max(names) >= size:
+    added = {token["id"]: token for token in fields["added_tokens"]}
+    beyond = [number for number in names if number >= size and number not in added]
+    if beyond:
         raise RequestError(
-            f"the tokenizer has the token {max(names)}, and the model embeds only {size}: resize "
+            f"the tokenizer has the token {max(beyond)}, and the model embeds only {size}: resize "
             "the embeddings first."
         )
-    added = {token["id"]: token for token in fields["added_tokens"]}
     tokens = [names.get(number, f"[PAD{number}]") for number in range(size)]
     pieces = _is_pieces(fields)
     types = [_type(number, names, added, model, pieces) for number in range(size)]

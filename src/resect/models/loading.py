@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import hashlib
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -34,7 +33,7 @@ from transformers.utils.hub import cached_file
 from resect import clinic
 from resect.errors import RequestError, RunError
 from resect.models import bnb_cpu as kernels
-from resect.models import devices, model_files
+from resect.models import devices, gguf_models, model_files
 from resect.scratch import Scratch
 from resect.spec import ModelRef
 
@@ -80,7 +79,7 @@ def check(ref: ModelRef) -> Loaded:
     remote code, a checkpoint that needs full unpickling.
     """
     _check_directory(ref)
-    if is_packed(ref):
+    if is_packed(ref) or gguf_models.is_file(Path(where(ref))):
         return _packed(ref)
     loaded, place = _load(ref, {"device_map": "meta"}), Path(where(ref))
     if place.exists() and model_files.adapter(place):
@@ -96,7 +95,7 @@ def identify(ref: ModelRef) -> tuple[Identity, Loaded]:
     dtype = ref.dtype if ref.dtype != "auto" else str(loaded.model.dtype).removeprefix("torch.")
     if place.exists():
         parent = _parent(place / "README.md")
-        found = _hash_directory(place, ref.trust_remote_code)
+        found = model_files.fingerprint(place, ref.trust_remote_code)
         return Identity(found, None, dtype, parent), loaded
     commit = getattr(config, "_commit_hash", None) or ref.revision or "main"
     card = cached_file(
@@ -130,7 +129,7 @@ def load(ref: ModelRef, device: str, notice: Callable[[str], None] = warnings.wa
         devices.check_spread(found.model, ref.name)
         return found
     loaded = _load(ref, {})
-    whole = AutoConfig.from_pretrained(where(ref), **_shared(ref))
+    whole = _config(ref)
     if whole.model_type != loaded.model.config.model_type:
         notice(f"{ref.name} is {whole.model_type}: only its text part is loaded, and kept.")
     loaded.model.to(torch.device(device))  # type: ignore[arg-type]  # transformers' stub is off
@@ -150,7 +149,7 @@ def empty(config: PretrainedConfig) -> PreTrainedModel:
 def is_packed(ref: ModelRef) -> bool:
     """Whether a checkpoint holds quantized weights; MXFP4, which is unpacked, does not count."""
     try:
-        config = AutoConfig.from_pretrained(where(ref), **_shared(ref))
+        config = _config(ref)
     except Exception as error:
         raise _cannot(ref, error) from None
     quantized = getattr(config, "quantization_config", None) or {}
@@ -190,7 +189,7 @@ def _load(ref: ModelRef, how: dict[str, Any]) -> Loaded:
     """Model and tokenizer. transformers and the tokenizers raise anything on a broken file, so
     this is the one place where everything is caught.
     """
-    place, shared = where(ref), _shared(ref)
+    place, shared = gguf_models.opened(where(ref), _shared(ref))
     try:
         tokenizer = AutoTokenizer.from_pretrained(place, padding_side="left", **shared)
         loaded: Any = AutoModelForCausalLM.from_pretrained(
@@ -201,6 +200,7 @@ def _load(ref: ModelRef, how: dict[str, Any]) -> Loaded:
     except Exception as error:
         raise _cannot(ref, error) from None
     model, found = loaded
+    model = gguf_models.plain(model) if "gguf_file" in shared else model
     absent = sorted(found["missing_keys"]) + sorted(str(k) for k in found["mismatched_keys"])
     if absent:
         raise RequestError(
@@ -212,16 +212,17 @@ def _load(ref: ModelRef, how: dict[str, Any]) -> Loaded:
 
 def _packed(ref: ModelRef) -> Loaded:
     """As the config says, since packed weights cannot be laid out on meta."""
-    place, shared = where(ref), _shared(ref)
+    place, shared = gguf_models.opened(where(ref), _shared(ref))
     try:
-        config = AutoConfig.from_pretrained(place, **shared)
+        config = _config(ref)
         tokenizer = AutoTokenizer.from_pretrained(place, padding_side="left", **shared)
         found = empty(config)
     except MemoryError:
         raise
     except Exception as error:
         raise _cannot(ref, error) from None
-    found.config.quantization_config = config.quantization_config  # so that one can tell
+    if "gguf_file" not in shared:
+        found.config.quantization_config = config.quantization_config  # so that one can tell
     return Loaded(found, _padded(tokenizer))
 
 
@@ -262,6 +263,12 @@ def _can_be_turned_back(way: Any) -> bool:
     return True
 
 
+def _config(ref: ModelRef) -> PretrainedConfig:
+    place, shared = gguf_models.opened(where(ref), _shared(ref))
+    found: PretrainedConfig = AutoConfig.from_pretrained(place, **shared)
+    return found
+
+
 def _shared(ref: ModelRef) -> dict[str, Any]:
     """How config, tokenizer and weights are asked for alike."""
     found: dict[str, Any] = {"trust_remote_code": ref.trust_remote_code}
@@ -295,6 +302,8 @@ def _check_directory(ref: ModelRef) -> None:
     place = Path(where(ref))
     if not place.exists():
         return  # a hub id
+    if gguf_models.is_file(place):
+        return gguf_models.check(place)
     if not place.is_dir():
         raise RequestError(f"{ref.id} is a file: give the model's directory.")
     model_files.refuse_links(place)
@@ -347,6 +356,8 @@ def _check_weights(ref: ModelRef, path: Path) -> None:
 
 def _has_safetensors(ref: ModelRef) -> bool:
     place = Path(where(ref))
+    if place.is_file():
+        return True
     if place.exists():
         return not model_files.weights(place).pickled
     for name in ("model.safetensors", "model.safetensors.index.json"):
@@ -360,17 +371,6 @@ def _has_safetensors(ref: ModelRef) -> bool:
 def _is_zip(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(2) == b"PK"
-
-
-def _hash_directory(place: Path, with_code: bool) -> str:
-    """SHA-256 over names and contents of what loading reads; its own code only where that runs."""
-    found = hashlib.sha256()
-    for path in model_files.loaded(place, with_code):
-        name = path.relative_to(place).as_posix()
-        found.update(f"{name}\0{path.stat().st_size}\0".encode())
-        with path.open("rb") as file:
-            found.update(hashlib.file_digest(file, "sha256").digest())
-    return "sha256:" + found.hexdigest()[:32]
 
 
 def _parent(card: Path) -> str | None:

@@ -55,7 +55,7 @@ def compress_to(
     place = Path(loading.where(ref))
     method = methods.make(recipe.steps[0], seed)
     with scratch.whole_folder(out) as folder:
-        if len(asked.parts) == 1 and _streams(method) and place.exists():
+        if len(asked.parts) == 1 and _streams(method) and place.is_dir():
             reports: tuple[StepReport, ...] = (_stream(asked, method, folder, notice),)
         else:
             loaded, reports = compressed(asked, seed, device, data_dir, notice)
@@ -137,6 +137,8 @@ def _provenance(folder: Path, done: Mapping[str, Any]) -> None:
 
 def _bytes(folder: Path) -> int | None:
     """Bytes of the weight files; None for a model that is not a directory here."""
+    if folder.is_file():
+        return folder.stat().st_size
     files = sum(path.stat().st_size for path in folder.glob("*.gguf"))
     return files or checkpoint.bytes_of(folder) or None
 
