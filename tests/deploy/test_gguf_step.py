@@ -14,7 +14,7 @@ from gguf_served import fields_of
 
 from resect import api, methods
 from resect.deploy import gguf_file, gguf_writer, imatrix
-from resect.errors import RequestError
+from resect.errors import RequestError, RunError
 from resect.methods import validation
 from resect.running import compression, importance, inspection
 from resect.spec import Calibration, ModelRef, Recipe, Study
@@ -51,6 +51,12 @@ def test_files_of_one_state_carry_the_same_hash_and_cut_ones_another(tmp_path):
         for at, steps in enumerate(("gguf:F16", "gguf:Q8_0", "nodes:0.5 + gguf:Q8_0"))
     ]
     assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_cut_that_makes_the_file_larger_is_refused(tmp_path):
+    with pytest.raises(RunError, match="multiple_of=256"):
+        compress(tmp_path, "nodes:0.1 + gguf:Q4_K_M")  # rows of 230 instead of 256
+    assert not (tmp_path / "out").exists()
 
 
 def test_importances_of_calibration_text_change_the_file(tmp_path):

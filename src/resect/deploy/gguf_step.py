@@ -13,6 +13,7 @@ from resect.deploy import server as serving
 from resect.deploy.deployed import Deployed, put
 from resect.errors import RequestError, RunError, unknown
 from resect.methods.step import Applied, Context, Method
+from resect.models import loading
 from resect.record import StepReport
 from resect.scratch import Scratch
 
@@ -84,6 +85,8 @@ class Gguf(Method):
 
         tokenizer, source = self.context_.tokenizer, self.context_.source
         assert tokenizer is not None, "a GGUF file holds its tokenizer"
+        if source is not None:
+            self._refuse_larger(model, loading.check(source).model)
         folder = Scratch("gguf")
         name = (source.name if source else "model").replace("/", "-")
         path = folder.path / f"{name}-{self.kind}.gguf"
@@ -96,6 +99,21 @@ class Gguf(Method):
         threads = 1 if model.num_parameters() < _SMALL else -1
         put(model, Deployed(folder, path, self.kv, threads))
         return Applied(model, self.report(gguf_file.read(path)))
+
+    def _refuse_larger(self, model: PreTrainedModel, intact: PreTrainedModel) -> None:
+        """Raise `RunError` where a model that was cut makes a larger file than the intact one."""
+        from resect.deploy import gguf_writer
+
+        if model.num_parameters() >= intact.num_parameters():
+            return
+        weighed = self.means_ is not None
+        own, whole = (gguf_writer.planned(one, self.kind, weighed) for one in (model, intact))
+        if own > whole:
+            raise RunError(
+                f"the {self.kind} file of the cut model would be larger ({own:,} bytes of weights, "
+                f"intact {whole:,}): its rows are no multiple of 256 any more. Cut with "
+                "multiple_of=256, or fewer parts."
+            )
 
     def report(self, file: Any) -> StepReport:
         """Bits per targeted weight as stored, and which tensors fell back."""

@@ -69,6 +69,16 @@ def write(
     return Written(path, weights, (*words.notes(), *families.notes(model.config)))
 
 
+def planned(model: PreTrainedModel, kind: str, weighed: bool) -> int:
+    """Bytes that the tensors of a model will take in a file; may be on meta."""
+    family = families.of(model.config)
+    shapes = [(one.name, one.shape) for one in tensors.named(model, family)]
+    text: Any = model.config.get_text_config()
+    shape = tensor_types.shape_of(text, family.arch, families.expert_count(text), weighed)
+    chosen = tensor_types.choose(shapes, kind, shape)
+    return sum(quantizer.bytes_of(size, chosen[name].type) for name, size in shapes)
+
+
 def _describe(
     writer: gguf.GGUFWriter, model: PreTrainedModel, kind: str, own: Mapping[str, str]
 ) -> None:
