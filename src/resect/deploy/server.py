@@ -22,7 +22,7 @@ from resect.errors import RequestError, RunError
 
 BINARY = "llama-server"
 _PATIENCE = 600.0  # seconds that a model may take to load
-KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
+KV_TYPES = ("f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
 
 
 @dataclass(frozen=True)
