@@ -146,6 +146,8 @@ def evaluate(
 
     if (model is None) is (base_url is None):
         raise RequestError("name one thing to ask: a model, or a server with --base-url.")
+    if base_url is not None and not base_url.startswith(("http://", "https://")):
+        raise RequestError(f"{base_url} is no address of a server: write http://HOST:PORT.")
     name = base_url or model or ""
     asked = request.evaluation(name, task, dtype, trust_remote_code, fields, served)
     _run(asked, out, as_json, quiet, trust_remote_code=trust_remote_code)
