@@ -25,6 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "models": {"clinic", "errors", "network", "spec"},
     "methods": {"anatomy", "clinic", "errors", "models", "record", "spec", "tasks"},
     "ask": {"errors", "record"},
+    "deploy": {"anatomy", "ask", "errors", "methods", "models", "record", "spec"},
     "recover": {
         "anatomy", "ask", "clinic", "errors", "methods", "models", "record", "spec", "tasks",
     },
@@ -35,8 +36,8 @@ ALLOWED: dict[str, set[str]] = {
     "diff": {"catalog", "errors", "findings", "record", "report", "stats"},
     "report": {"catalog", "errors", "findings", "narrative", "record", "stats"},
     "running": {
-        "anatomy", "ask", "catalog", "diff", "errors", "findings", "methods", "models", "narrative",
-        "record", "recover", "report", "spec", "store", "tasks",
+        "anatomy", "ask", "catalog", "deploy", "diff", "errors", "findings", "methods", "models",
+        "narrative", "record", "recover", "report", "spec", "store", "tasks",
     },
     "recorded": {"errors", "record", "running", "spec", "store", "tasks"},
     "api": {"record", "running", "spec"},

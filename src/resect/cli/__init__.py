@@ -25,7 +25,7 @@ STOPPED = 130
 
 ORDER = (
     "demo", "plan", "run", "eval", "report", "status", "diff", "export", "audit", "judge",
-    "compress", "recover", "inspect", "methods", "tasks",
+    "compress", "recover", "imatrix", "inspect", "methods", "tasks",
 )  # fmt: skip
 """The commands in the order of the help."""
 app.registered_commands.sort(

@@ -132,3 +132,35 @@ def inspect(
     ref = ModelRef.of(role="model", id=model)
     contents = inspection.inspect(ref, noticing(quiet))
     emit(contents, inspection.shown(contents), as_json, quiet=False)
+
+
+@app.command()
+def imatrix(
+    model: Annotated[str, typer.Argument(help="Model directory or hub id.")],
+    calibration: Annotated[str, typer.Option(help="clinic, a text file, c4, task:NAME.")],
+    out: Annotated[Path, typer.Option(help="File for the importance matrix, like med.gguf.")],
+    nsamples: Annotated[int, typer.Option(help="Calibration windows.")] = 128,
+    seqlen: Annotated[int, typer.Option(help="Tokens of each.")] = 512,
+    seed: Annotated[int, typer.Option(help="Seed of the windows.")] = 0,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of offline task files.")] = None,
+    revision: Annotated[str | None, typer.Option(help="Hub revision.")] = None,
+    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16.")] = "auto",
+    device: Device = "auto",
+    trust_remote_code: Trust = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write an importance matrix for llama.cpp's quantizers: what a text sends to each weight."""
+    from resect.running import importance, request
+    from resect.spec import Calibration
+
+    done = importance.imatrix_to(
+        request.model(model, revision, dtype, trust_remote_code),
+        Calibration.of(data=calibration, nsamples=nsamples, seqlen=seqlen, seed=seed),
+        out,
+        device=device,
+        data_dir=data_dir,
+        notice=noticing(quiet),
+    )
+    line = f"{out}: {done['tensors']} tensors, {done['tokens']:,} tokens of {calibration}"
+    emit(done, line, as_json, quiet)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from resect.cli.app import Engine, Json, Model, Out, Quiet, Trust, Unsafe, app
+from resect.cli.app import Engine, Json, Out, Quiet, Trust, Unsafe, app
 from resect.cli.output import noticing, show
 from resect.cli.study_options import ASKING, every, takes
 from resect.errors import RequestError, RunError, Stopped
@@ -147,8 +147,14 @@ def _plan(study: Any, trust_remote_code: bool, as_json: bool) -> None:
 @app.command("eval")
 @takes(*ASKING)
 def evaluate(
-    model: Model,
     task: Annotated[list[str], Tasks],
+    model: Annotated[str | None, typer.Argument(help="Model directory or hub id.")] = None,
+    base_url: Annotated[
+        str | None, _models(help="Address of a llama-server to ask, like http://HOST:PORT.")
+    ] = None,
+    served: Annotated[
+        str | None, _models("--model", help="Name of the model on that server.")
+    ] = None,
     dtype: Annotated[str, Dtype] = "auto",
     trust_remote_code: Trust = False,
     confirm_run_unsafe_code: Unsafe = False,
@@ -161,7 +167,12 @@ def evaluate(
     """Evaluate one model as it is, without compressing it."""
     from resect.running import request
 
-    asked = request.evaluation(model, task, dtype, trust_remote_code, fields)
+    if (model is None) is (base_url is None):
+        raise RequestError("name one thing to ask: a model, or a server with --base-url.")
+    if base_url is not None and not base_url.startswith(("http://", "https://")):
+        raise RequestError(f"{base_url} is no address of a server: write http://HOST:PORT.")
+    name = base_url or model or ""
+    asked = request.evaluation(name, task, dtype, trust_remote_code, fields, served)
     _run(asked, out, as_json, quiet, trust_remote_code=trust_remote_code)
 
 

@@ -76,6 +76,7 @@ class Method:
     - `rebuilds`: the result has other shapes or classes.
     - `terminal`: the weights are packed afterwards (4-bit); only a step that is `on_quantized` (an
       adapter, another model in its place) may follow.
+    - `is_file`: the result is a file for another runtime, which nothing can follow.
     - `random`: the study's seed is part of a cell's identity.
     - `calibrated`: the method needs the study's calibration text, which is part of the identity.
     - `library`: the package that makes the result; its version is part of the identity.
@@ -88,6 +89,7 @@ class Method:
     rebuilds = False
     terminal = False
     on_quantized = False
+    is_file = False
     random = False
     calibrated = False
     library = ""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import hashlib
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -35,7 +34,7 @@ from transformers.utils.hub import cached_file
 from resect import clinic, network
 from resect.errors import RequestError, RunError
 from resect.models import bnb_cpu as kernels
-from resect.models import compute_dtype, devices, model_files
+from resect.models import compute_dtype, devices, gguf_models, model_files
 from resect.models.scratch import Scratch
 from resect.spec import ModelRef
 
@@ -82,7 +81,7 @@ def check(ref: ModelRef, device: str = "") -> Loaded:
     that needs remote code, a checkpoint that needs full unpickling.
     """
     _check_directory(ref)
-    if is_packed(ref):
+    if is_packed(ref) or gguf_models.is_file(Path(where(ref))):
         return _packed(ref)
     loaded, place = _load(ref, {"device_map": "meta"}, device), Path(where(ref))
     if place.exists() and model_files.adapter(place):
@@ -101,7 +100,7 @@ def identify(ref: ModelRef, device: str = "") -> tuple[Identity, Loaded]:
     dtype = ref.dtype if ref.dtype != "auto" else str(loaded.model.dtype).removeprefix("torch.")
     if place.exists():
         parent = _base_model(place / "README.md")
-        digest = _hash_directory(place, ref.trust_remote_code)
+        digest = model_files.fingerprint(place, ref.trust_remote_code)
         return Identity(digest, None, dtype, parent), loaded
     commit = getattr(config, "_commit_hash", None) or ref.revision or "main"
     card = cached_file(
@@ -135,7 +134,7 @@ def load(ref: ModelRef, device: str, notice: Callable[[str], None] = warnings.wa
         devices.check_spread(loaded.model, ref.name)
         return loaded
     loaded = _load(ref, {}, device)
-    config = AutoConfig.from_pretrained(where(ref), **_arguments(ref))
+    config = _config(ref)
     if config.model_type != loaded.model.config.model_type:
         notice(f"{ref.name} is {config.model_type}: only its text part is loaded and saved.")
     loaded.model.to(torch.device(device))  # type: ignore[arg-type]  # transformers' stub is off
@@ -155,7 +154,7 @@ def empty(config: PretrainedConfig) -> PreTrainedModel:
 def is_packed(ref: ModelRef) -> bool:
     """Whether a checkpoint has quantized weights; MXFP4 does not count, as it is unpacked."""
     with _one_sentence(ref):
-        config = AutoConfig.from_pretrained(where(ref), **_arguments(ref))
+        config = _config(ref)
     quantized = getattr(config, "quantization_config", None) or {}
     settings = quantized if isinstance(quantized, dict) else quantized.to_dict()
     return bool(settings) and "mxfp4" not in str(settings.get("quant_method", "")).lower()
@@ -202,13 +201,14 @@ def _one_sentence(ref: ModelRef) -> Iterator[None]:
 
 def _load(ref: ModelRef, how: dict[str, Any], device: str = "") -> Loaded:
     """Model and tokenizer, held in a type that is fast on `device`, if one is given."""
-    place, shared = where(ref), _arguments(ref)
+    place, shared = gguf_models.opened(where(ref), _arguments(ref))
     with _one_sentence(ref):
         tokenizer = AutoTokenizer.from_pretrained(place, padding_side="left", **shared)
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             place, dtype=ref.dtype, output_loading_info=True, **shared, **how
         )
     model, info = loaded
+    model = gguf_models.plain(model) if "gguf_file" in shared else model
     missing = sorted(info["missing_keys"]) + sorted(str(k) for k in info["mismatched_keys"])
     if missing:
         raise RequestError(
@@ -225,12 +225,13 @@ def _load(ref: ModelRef, how: dict[str, Any], device: str = "") -> Loaded:
 
 def _packed(ref: ModelRef) -> Loaded:
     """Model and tokenizer from the config alone: packed weights cannot be on meta."""
-    place, shared = where(ref), _arguments(ref)
+    place, shared = gguf_models.opened(where(ref), _arguments(ref))
     with _one_sentence(ref):
-        config = AutoConfig.from_pretrained(place, **shared)
+        config = _config(ref)
         tokenizer = AutoTokenizer.from_pretrained(place, padding_side="left", **shared)
         model = empty(config)
-    model.config.quantization_config = config.quantization_config  # for `stored.is_quantized`
+    if "gguf_file" not in shared:
+        model.config.quantization_config = config.quantization_config  # for `stored.is_quantized`
     return Loaded(model, _ensure_pad_token(tokenizer))
 
 
@@ -275,6 +276,12 @@ def _is_reversible(conversion: Any) -> bool:
     return True
 
 
+def _config(ref: ModelRef) -> PretrainedConfig:
+    place, shared = gguf_models.opened(where(ref), _arguments(ref))
+    config: PretrainedConfig = AutoConfig.from_pretrained(place, **shared)
+    return config
+
+
 def _arguments(ref: ModelRef) -> dict[str, Any]:
     """Arguments for loading config, tokenizer and weights alike."""
     arguments: dict[str, Any] = {"trust_remote_code": ref.trust_remote_code}
@@ -308,6 +315,8 @@ def _check_directory(ref: ModelRef) -> None:
     place = Path(where(ref))
     if not place.exists():
         return  # a hub id
+    if gguf_models.is_file(place):
+        return gguf_models.check(place)
     if not place.is_dir():
         raise RequestError(f"{ref.id} is a file: give the model's directory.")
     model_files.refuse_links(place)
@@ -360,6 +369,8 @@ def _check_weights(ref: ModelRef, path: Path) -> None:
 
 def _has_safetensors(ref: ModelRef) -> bool:
     place = Path(where(ref))
+    if place.is_file():
+        return True
     if place.exists():
         return not model_files.weights(place).pickled
     for name in ("model.safetensors", "model.safetensors.index.json"):
@@ -370,15 +381,9 @@ def _has_safetensors(ref: ModelRef) -> bool:
     return False
 
 
-def _hash_directory(place: Path, with_code: bool) -> str:
-    """SHA-256 over the names and contents of the files that loading reads."""
-    hasher = hashlib.sha256()
-    for path in model_files.loaded(place, with_code):
-        name = path.relative_to(place).as_posix()
-        hasher.update(f"{name}\0{path.stat().st_size}\0".encode())
-        with path.open("rb") as file:
-            hasher.update(hashlib.file_digest(file, "sha256").digest())
-    return "sha256:" + hasher.hexdigest()[:32]
+def _is_zip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"PK"
 
 
 def _base_model(card: Path) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
@@ -13,6 +14,7 @@ import torch
 from transformers import PreTrainedModel
 
 from resect import methods
+from resect.deploy.deployed import deployed
 from resect.errors import RequestError
 from resect.methods import stream
 from resect.methods.step import Context, Method
@@ -52,12 +54,16 @@ def compress_to(
     place = Path(loading.where(ref))
     method = methods.make(recipe.steps[0], seed)
     with scratch.whole_folder(out) as folder:
-        if len(asked.parts) == 1 and _streams(method) and place.exists():
+        if len(asked.parts) == 1 and _streams(method) and place.is_dir():
             reports: tuple[StepReport, ...] = (_stream(asked, method, folder, notice),)
         else:
             loaded, reports = compressed(asked, seed, device, data_dir, notice)
-            adapters.save(loaded.model, folder)
-            loaded.tokenizer.save_pretrained(folder)
+            file = deployed(loaded.model)
+            if file is None:
+                adapters.save(loaded.model, folder)
+                loaded.tokenizer.save_pretrained(folder)
+            else:
+                shutil.copyfile(file.path, folder / file.path.name)
         done = {
             "resect": version("resect"),
             "source": {"id": ref.id, "revision": ref.revision, "bytes_on_disk": _bytes(place)},
@@ -68,7 +74,8 @@ def compress_to(
             "steps": [asdict(report) for report in reports],
         }
         _provenance(folder, done)
-        loading.refuse_unloadable(folder, ref)
+        if not list(folder.glob("*.gguf")):
+            loading.refuse_unloadable(folder, ref)
     return done
 
 
@@ -132,7 +139,10 @@ def _provenance(folder: Path, done: Mapping[str, Any]) -> None:
 
 def _bytes(folder: Path) -> int | None:
     """Bytes of the weight files; None for a model that is not a directory here."""
-    return checkpoint.bytes_of(folder) or None
+    if folder.is_file():
+        return folder.stat().st_size
+    files = sum(path.stat().st_size for path in folder.glob("*.gguf"))
+    return files or checkpoint.bytes_of(folder) or None
 
 
 def shown(done: Mapping[str, Any]) -> str:

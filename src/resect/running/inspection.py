@@ -29,6 +29,8 @@ def inspect(ref: ModelRef, notice: Callable[[str], None] = lambda _: None) -> di
     read.
     """
     place = Path(loading.where(ref))
+    if place.suffix == ".gguf" and place.is_file():
+        return _of_file(place)
     if not place.exists():
         raise RequestError(f"{ref.id} is not a directory: give the path of a model directory.")
     model = loading.check(ref).model
@@ -62,6 +64,35 @@ def inspect(ref: ModelRef, notice: Callable[[str], None] = lambda _: None) -> di
         "neurons": _count(lambda: [tensor.width for tensor in mlp.read(model)]),
         "matrices": [m.name for m in parts.matrices],
         "tensors": tensors,
+    }
+
+
+def _of_file(place: Path) -> dict[str, Any]:
+    """The same of a GGUF file, and bytes by type; its zeros are not counted."""
+    from resect.deploy import gguf_file, require
+
+    require("gguf")
+    file = gguf_file.read(place)
+    return {
+        "family": file.architecture,
+        "packed_by": f"llama.cpp as {file.kind}",
+        "parameters": file.parameters,
+        "bytes_on_disk": file.bytes_on_disk,
+        "bits_per_weight": file.bits_per_weight,
+        "zeros": None,
+        "targeted": file.targeted,
+        "blocks": int(file.fields[f"{file.architecture}.block_count"]),
+        "heads": None,
+        "neurons": None,
+        "matrices": [one["name"] for one in file.tensors if one["name"] in file.matrices],
+        "tensors": file.tensors,
+        "types": file.types,
+        "fell_back": list(file.fell_back),
+        "source": {
+            key.removeprefix("resect."): value
+            for key, value in file.fields.items()
+            if key.startswith("resect.")
+        },
     }
 
 
@@ -122,6 +153,11 @@ def shown(contents: dict[str, Any]) -> str:
         f"on disk     {contents['bytes_on_disk']:,} bytes",
         f"zeros       {known} of the {contents['targeted']:,} targeted weights",
     ]
+    for kind, size in sorted(contents.get("types", {}).items(), key=lambda row: -row[1]):
+        lines.append(f"{kind:<11} {size:,} bytes")
+    if contents.get("fell_back"):
+        count, of = len(contents["fell_back"]), len(contents["tensors"])
+        lines.append(f"fell back   {count} of {of} tensors: their rows are no multiple of 256")
     if not packed and contents["zeros"] > 0.01:
         lines.append("            zeros alone make a checkpoint neither smaller nor faster")
     return "\n".join(lines)

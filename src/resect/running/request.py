@@ -88,10 +88,19 @@ def model(name: str, revision: str | None, dtype: str, trust_remote_code: bool) 
 
 
 def evaluation(
-    name: str, tasks: Sequence[str], dtype: str, trust_remote_code: bool, fields: Mapping[str, Any]
+    name: str,
+    tasks: Sequence[str],
+    dtype: str,
+    trust_remote_code: bool,
+    fields: Mapping[str, Any],
+    served: str | None = None,
 ) -> Study:
-    """A study of one model without recipes; `fields` are the study fields given."""
+    """A study of one model without recipes; `fields` are the study fields given.
+
+    `name` is a model's, or the address of a server that serves it as `served`.
+    """
     ref = {"id": name, "dtype": dtype, "trust_remote_code": trust_remote_code}
+    ref |= {"served": served} if served else {}
     asked = {"models": {"model": ref}, "recipes": []}
     return Study.of(name=f"eval-{_name(asked)}", **asked, tasks=names(tasks), **fields)
 
@@ -117,6 +126,7 @@ def _recipes(
 
 def _name(asked: Mapping[str, Any]) -> str:
     """A name for a study without one, made of its models and methods."""
-    models = [ref["id"].rstrip("/").rsplit("/", 1)[-1] for ref in asked["models"].values()]
+    ids = [ref.get("served") or ref["id"] for ref in asked["models"].values()]
+    models = [name.rstrip("/").rsplit("/", 1)[-1] for name in ids]
     steps = [step.method for t in asked["recipes"] for step in t.steps]
     return re.sub(r"[^\w.+-]+", "-", "-".join([*models, *dict.fromkeys(steps)])).strip("-.")[:90]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from resect import methods, tasks
+from resect.deploy import endpoint
 from resect.errors import RequestError
 from resect.methods import validation as possible
 from resect.methods.calibration import calibration_text
@@ -14,7 +15,7 @@ from resect.methods.step import Method
 from resect.models import devices, loading
 from resect.models.loading import Identity
 from resect.record import Item, TaskInfo
-from resect.running.walk import asker
+from resect.running.walk import asker, endpoint_asker
 from resect.spec import ModelRef, Recipe, Study, parents
 from resect.tasks import Source, variants
 
@@ -75,6 +76,13 @@ def resolve(study: Study, trust_remote_code: bool = False) -> Resolved:
     items, infos = _items(study, trust_remote_code)
     identities, places, tiny = {}, {}, {}
     for role, ref in study.models.items():
+        if endpoint.is_address(ref.id):
+            identities[role], places[role], tiny[role] = (
+                _served(study, ref, items, infos),
+                device,
+                True,
+            )
+            continue
         identities[role], loaded = loading.identify(ref, device)
         places[role] = devices.fitting(device, loaded.model)
         tiny[role] = loading.is_tiny(loaded.model)
@@ -89,6 +97,25 @@ def resolve(study: Study, trust_remote_code: bool = False) -> Resolved:
     keys = {name: tuple(item.key for item in asked) for name, asked in items.items()}
     names = _names(study.models)
     return Resolved(study, device, names, identities, infos, items, keys, chains, places, tiny)
+
+
+def _served(
+    study: Study,
+    ref: ModelRef,
+    items: Mapping[str, Sequence[Item]],
+    infos: Mapping[str, TaskInfo],
+) -> Identity:
+    """A model that is asked at an address: it is only asked, and every prompt must fit there."""
+    recipe = next((recipe for recipe in study.recipes if recipe.applies_to(ref.role)), None)
+    if recipe is not None:
+        raise RequestError(
+            f"{recipe.name} needs the weights of {ref.id}, which a server does not give: name a "
+            "model directory, or leave the recipes out."
+        )
+    server = endpoint.Endpoint(ref.id, ref.served)
+    for name, asked in items.items():
+        server.connect(endpoint_asker(server, infos[name], asked).room)
+    return Identity(server.fingerprint, None, server.kind, None)
 
 
 def _refuse_code(study: Study) -> None:

@@ -10,14 +10,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from transformers import PreTrainedModel
 
 from resect import methods
-from resect.ask import Asker, Budget
+from resect.ask import Asker, Batch, Budget
 from resect.ask.batch_check import batching_error
-from resect.errors import RunError
+from resect.deploy import endpoint
+from resect.deploy.deployed import deployed
+from resect.errors import RequestError, RunError
 from resect.methods.step import Context, Method
 from resect.models import loading
 from resect.models.loading import Loaded
@@ -27,6 +29,9 @@ from resect.running.measure import workload
 from resect.spec import Calibration, CellSpec, Measure, ModelRef, Recipe, Step
 from resect.tasks import readers
 from resect.tasks.contract import chosen
+
+if TYPE_CHECKING:
+    from resect.deploy.http_asker import HttpAsker
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,9 @@ class Standing(NamedTuple):
 
 def walk(sweep: Sweep, notice: Notice) -> Iterator[Event]:
     """Run a sweep's cells, level by level; answers come batch by batch."""
+    if endpoint.is_address(sweep.ref.id):
+        yield from _at_address(sweep)
+        return
     loaded = loading.load(sweep.ref, sweep.device, notice)
     by_level: dict[tuple[float | None, str], list[Cell]] = {}
     for cell in sweep.cells:
@@ -135,13 +143,36 @@ def walk(sweep: Sweep, notice: Notice) -> Iterator[Event]:
                 yield Finished(cell.result(sweep, "failed", str(error), None))
 
 
+def _at_address(sweep: Sweep) -> Iterator[Event]:
+    """Ask the cells of a model that somebody else serves."""
+    try:
+        server = endpoint.Endpoint(sweep.ref.id, sweep.ref.served)
+    except RequestError as error:  # it was there when the study was checked
+        for cell in sweep.cells:
+            yield Finished(cell.result(sweep, "failed", str(error), None))
+        return
+    if sweep.cells:
+        yield Measured(server.measured(sweep.cells[0].spec.state.id))
+    for cell in sweep.cells:
+        asking = endpoint_asker(server, cell.info, cell.items)
+        yield from _run(sweep, cell, server, asking, [])
+
+
+def endpoint_asker(server: endpoint.Endpoint, info: TaskInfo, items: Sequence[Item]) -> HttpAsker:
+    """As `asker`, for a server: the tokens are its own tokenizer's."""
+    from resect.deploy.http_asker import HttpAsker
+
+    slots = server.slots
+    return HttpAsker(server.tokenizer, items, info.max_new_tokens, info.stop, slots=slots)
+
+
 def _levels(
     sweep: Sweep,
     loaded: Loaded,
     by_level: dict[tuple[float | None, str], list[Cell]],
     notice: Notice,
 ) -> Iterator[Event]:
-    askers: dict[str, Asker] = {}
+    askers: dict[tuple[str, bool], Asker | HttpAsker] = {}
     budget = Budget(sweep.batch_tokens, notice)
     gauge = Gauge(sweep, loaded.model, notice)
     odd: list[str | None] = []
@@ -149,13 +180,18 @@ def _levels(
         cells = by_level[standing.level, standing.recipe]
         # before it is asked: packed weights may be laid out anew when they are first used
         yield Measured(gauge.read(cells[0].spec.state.id, standing))
-        odd = odd or [batching_error(standing.model)]
+        file = deployed(standing.model)
+        odd = odd or ([] if file else [batching_error(standing.model)])
         for cell in cells:
-            if cell.info.name not in askers:
-                askers[cell.info.name] = asker(loaded, cell.info, cell.items, budget)
+            key = (cell.info.name, file is not None)
+            if key not in askers:
+                make = asker if file is None else http_asker
+                askers[key] = make(loaded, cell.info, cell.items, budget)
             steps = [note for report in standing.reports for note in report.notes]
-            notes = [*steps, *filter(None, odd), *askers[cell.info.name].notes()]
-            yield from _run(sweep, cell, standing.model, askers[cell.info.name], notes)
+            far = [] if file else filter(None, odd)
+            yield from _run(sweep, cell, standing.model, askers[key], [*steps, *far])
+        if file:
+            file.close()
         del standing  # the next level is made without this one's model in memory
 
 
@@ -220,15 +256,43 @@ def asker(
     return Asker(loaded.tokenizer, items, info.max_new_tokens, info.stop, budget, room)
 
 
+def http_asker(
+    loaded: Loaded, info: TaskInfo, items: Sequence[Item], budget: Budget | None = None
+) -> HttpAsker:
+    """As `asker`, for a file in its server."""
+    from resect.deploy.http_asker import HttpAsker
+
+    room = loading.positions(loaded.model)
+    return HttpAsker(loaded.tokenizer, items, info.max_new_tokens, info.stop, room)
+
+
+def _batches(
+    model: PreTrainedModel | endpoint.Endpoint, asker: Asker | HttpAsker, missing: set[int]
+) -> Iterator[Batch]:
+    """The answers of a model, wherever it is asked."""
+    file = deployed(model)
+    if file is None:
+        assert isinstance(asker, Asker)
+        assert isinstance(model, PreTrainedModel)
+        return asker.ask(model, missing)
+    assert not isinstance(asker, Asker), "a file is asked in its server"
+    asker.verify(file.connect(asker.room))
+    return asker.ask(file.connect, missing)
+
+
 def _run(
-    sweep: Sweep, cell: Cell, model: PreTrainedModel, asker: Asker, notes: Sequence[str]
+    sweep: Sweep,
+    cell: Cell,
+    model: PreTrainedModel | endpoint.Endpoint,
+    asker: Asker | HttpAsker,
+    done: Sequence[str],
 ) -> Iterator[Event]:
-    """Ask one cell; `notes` say what was done otherwise than asked, and make it degraded."""
+    """Ask one cell; what was `done` otherwise than asked makes it degraded."""
     started = time.perf_counter()
     reader = readers.of(cell.info)
     asking, keys = cell.spec.asking, cell.spec.items  # hashes: once, not once an answer
     try:
-        for batch in asker.ask(model, set(cell.missing)):
+        for batch in _batches(model, asker, set(cell.missing)):
             answers = []
             for row, raw in zip(batch.rows, batch.answers, strict=True):
                 item = cell.items[row]
@@ -240,6 +304,7 @@ def _run(
         yield Finished(cell.result(sweep, "failed", str(error), None))
         return
     seconds = time.perf_counter() - started
+    notes = [*done, *asker.notes()]
     status: Status = "degraded" if notes else "success"
     yield Finished(cell.result(sweep, status, "; ".join(notes) or None, seconds))
 
@@ -261,6 +326,9 @@ class Gauge:
         swept = standing.swept
         if swept is None and len(standing.reports) == 1:
             swept = standing.reports[0]
+        file = deployed(standing.model)
+        if file is not None:
+            return self._of_file(state, file.path, swept, standing.reports)
         size, shape = measure.size(standing.model), measure.shape(standing.model)
         work = self._workload(shape, standing)
         return Measurement(
@@ -272,6 +340,27 @@ class Gauge:
             shape=shape,
             workload=work,
             steps=tuple(asdict(report) for report in standing.reports),
+        )
+
+    def _of_file(
+        self, state: str, path: Path, said: StepReport | None, reports: Sequence[StepReport]
+    ) -> Measurement:
+        """A file as it lies there; its server's memory and speed are not measured."""
+        from resect.deploy import gguf_file
+
+        file = gguf_file.read(path)
+        return Measurement(
+            state=state,
+            measured_level=said.measured if said else None,
+            parameters=file.parameters,
+            zeros=None,
+            targeted=file.targeted,
+            bytes_in_memory=file.tensor_bytes,
+            bits_per_weight=file.bits_per_weight,
+            bytes_on_disk=file.bytes_on_disk,
+            shape=file.shape,
+            parts=file.parts,
+            steps=tuple(asdict(report) for report in reports),
         )
 
     def _workload(self, shape: str, standing: Standing) -> dict[str, Any] | None:

@@ -69,6 +69,11 @@ METHODS: dict[str, Entry] = {
         "4 bits with torchao, weights only, where the machine has kernels",
         None,
     ),
+    "gguf": Entry(
+        "resect.deploy.gguf_step:Gguf",
+        "one file for llama.cpp and Ollama, like gguf:Q4_K_M, asked in llama.cpp",
+        None,
+    ),
     "lora": Entry(
         "resect.recover.lora:Lora",
         "retrain with low-rank adapters, merged; zeros stay zero (QLoRA over 4 bits)",

@@ -20,17 +20,23 @@ Measure = Literal["sizes", "shapes", "full"]
 
 
 class ModelRef(Frozen):
-    """A model directory or hub id; `role` is `specialist`, `base` or any other name."""
+    """A model directory, a hub id, or the address of a server that serves it as `served`.
+
+    `role` is `specialist`, `base` or any other name.
+    """
 
     role: str
     id: str
     revision: str | None = None
     dtype: Dtype = "auto"
     trust_remote_code: bool = False
+    served: str | None = None
 
     @property
     def name(self) -> str:
         """The id without its folder, as tables show it; `clinic-base` for `clinic:base`."""
+        if self.served:
+            return self.served
         return self.id.rstrip("/").rsplit("/", 1)[-1].replace(":", "-")
 
 

@@ -1,0 +1,139 @@
+"""What a GGUF file holds, measured on the file: bytes, types of its tensors, which fell back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from math import prod
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gguf
+
+from resect.deploy import tensor_types
+from resect.errors import RequestError
+from resect.record import digest
+
+
+class GgufFile(NamedTuple):
+    """`types` are bytes by type; `fell_back` are tensors whose rows fit no block of their type."""
+
+    path: Path
+    architecture: str
+    kind: str
+    fields: dict[str, Any]
+    bytes_on_disk: int
+    parameters: int
+    tensor_bytes: int
+    types: dict[str, int]
+    parts: dict[str, int]
+    targeted: int
+    targeted_bytes: int
+    tensors: list[dict[str, Any]]
+    fell_back: tuple[str, ...]
+
+    @property
+    def shape(self) -> str:
+        """A name for names, shapes and types of the tensors."""
+        return digest([[one["name"], one["shape"], one["dtype"]] for one in self.tensors])
+
+    @property
+    def matrices(self) -> set[str]:
+        """Names of the matrices in the blocks."""
+        named = ((one["name"], tuple(one["shape"])) for one in self.tensors)
+        return {name for name, shape in named if _part(name, shape) == "matrices"}
+
+    @property
+    def bits_per_weight(self) -> float:
+        """Bits of all tensors over all weights."""
+        return 8 * self.tensor_bytes / self.parameters
+
+
+def read(path: Path) -> GgufFile:
+    """Measure a file; raises `RequestError` for one that is no GGUF model."""
+    try:
+        reader = gguf.GGUFReader(path)
+        fields = {name: field.contents() for name, field in reader.fields.items()}
+    except (OSError, ValueError, IndexError, KeyError) as error:
+        raise RequestError(f"{path} is no GGUF file that can be read ({error}).") from None
+    if fields.get("general.type", "model") != "model" or not reader.tensors:
+        raise RequestError(f"{path} is a GGUF file of another kind: it holds no model.")
+    tensors: list[dict[str, Any]] = [
+        {
+            "name": t.name,
+            "shape": [int(n) for n in reversed(t.shape)],
+            "dtype": t.tensor_type.name,
+            "bytes": int(t.n_bytes),
+        }
+        for t in reader.tensors
+    ]
+    types: Counter[str] = Counter()
+    parts = dict.fromkeys(("matrices", "tables", "embeddings", "rest"), 0)
+    targeted = targeted_bytes = 0
+    for one in tensors:
+        types[one["dtype"]] += one["bytes"]
+        part = _part(one["name"], tuple(one["shape"]))
+        parts[part] += one["bytes"]
+        if part == "matrices":
+            targeted += prod(one["shape"])
+            targeted_bytes += one["bytes"]
+    kind = _kind(fields)
+    return GgufFile(
+        path=path,
+        architecture=str(fields["general.architecture"]),
+        kind=kind,
+        fields=fields,
+        bytes_on_disk=path.stat().st_size,
+        parameters=sum(prod(one["shape"]) for one in tensors),
+        tensor_bytes=sum(types.values()),
+        types=dict(types),
+        parts=parts,
+        targeted=targeted,
+        targeted_bytes=targeted_bytes,
+        tensors=tensors,
+        fell_back=_fell_back(tensors, fields, kind),
+    )
+
+
+def _part(name: str, shape: tuple[int, ...]) -> str:
+    if name in ("token_embd.weight", "output.weight"):
+        return "embeddings"
+    inside = name.startswith("blk.") and not tensor_types.stays_whole(name, shape)
+    return "matrices" if inside else "rest"
+
+
+def _kind(fields: dict[str, Any]) -> str:
+    """The type that the file says it is of."""
+    try:
+        number = gguf.LlamaFileType(fields.get("general.file_type", -1))
+    except ValueError:
+        return "unknown"
+    return number.name.removeprefix("MOSTLY_").removeprefix("ALL_")
+
+
+def _fell_back(tensors: list[dict[str, Any]], fields: dict[str, Any], kind: str) -> tuple[str, ...]:
+    """Tensors that have another type than the rules want, since their rows fit no block."""
+    if kind not in tensor_types.FILE_TYPES:
+        return ()
+    name = str(fields["general.architecture"])
+    numbers = {
+        "blocks": fields.get(f"{name}.block_count", 0),
+        "heads": _first(fields.get(f"{name}.attention.head_count", 1)),
+        "kv_heads": _first(fields.get(f"{name}.attention.head_count_kv", 1)),
+        "experts": fields.get(f"{name}.expert_count", 0),
+    }
+    arch = {value: key for key, value in gguf.MODEL_ARCH_NAMES.items()}.get(name)
+    if arch is None:
+        return ()
+    weighed = "resect.imatrix" in fields or "quantize.imatrix.file" in fields
+    shape = tensor_types.Shape.of(arch, numbers, weighed)
+    chosen = tensor_types.choose([(t["name"], tuple(t["shape"])) for t in tensors], kind, shape)
+    types = {one["name"]: one["dtype"] for one in tensors}
+    return tuple(
+        name
+        for name, choice in chosen.items()
+        if choice.fell_back and types[name] == choice.type.name
+    )
+
+
+def _first(value: Any) -> int:
+    return int(value[0] if isinstance(value, list) else value)

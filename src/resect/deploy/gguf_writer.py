@@ -1,0 +1,134 @@
+"""A model and its tokenizer to one GGUF file, tensor by tensor."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gguf
+import numpy as np
+from gguf import GGMLQuantizationType as Type
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from resect.deploy import families, imatrix, quantizer, tensor_types, tensors, vocabulary
+from resect.deploy.tensors import Named
+from resect.errors import RunError
+
+Numbers = np.ndarray[Any, np.dtype[Any]]
+KEY = "resect."
+"""Under which our own fields stand in a file's metadata."""
+
+
+class Written(NamedTuple):
+    """What was written: `weights` names the values that went in, whatever the type of the file."""
+
+    path: Path
+    weights: str
+    notes: tuple[str, ...]
+
+
+def write(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    path: Path,
+    kind: str,
+    importance: Mapping[str, Numbers] | None = None,
+    origin: Mapping[str, str] | None = None,
+) -> Written:
+    """Write a model as `kind` (F16, Q4_K_M, ...), by llama.cpp's rules for each tensor.
+
+    `importance` weighs the inputs of a tensor (by its name there), `origin` says in the metadata
+    where the model comes from. Raises `RequestError` for a model or a tokenizer that llama.cpp
+    does not run, and `RunError` where a weight is beyond 16-bit floats.
+    """
+    family = families.of(model.config)
+    text: Any = model.config.get_text_config()
+    words = vocabulary.read(tokenizer, text.vocab_size)
+    named = list(tensors.named(model, family))
+    experts = families.expert_count(text)
+    shape = tensor_types.shape_of(text, family.arch, experts, importance is not None)
+    tensor_types.check(kind, shape.weighed)
+    chosen = tensor_types.choose([(one.name, one.shape) for one in named], kind, shape)
+    types = {name: choice.type for name, choice in chosen.items()}
+    if importance is not None:
+        imatrix.fitting(importance, {one.name: one.shape for one in named})
+        origin = {"imatrix": "given", **(origin or {})}
+    weights = _digest(named)
+    logging.getLogger("gguf.gguf_writer").setLevel(logging.ERROR)
+    writer = gguf.GGUFWriter(path, gguf.MODEL_ARCH_NAMES[family.arch])
+    try:
+        _describe(writer, model, kind, {**(origin or {}), "weights": weights})
+        families.write_fields(writer, family, model.config)
+        vocabulary.write(writer, words, tokenizer, model.config)
+        _write_tensors(writer, named, types, importance or {})
+    finally:
+        writer.close()
+    return Written(path, weights, (*words.notes(), *families.notes(model.config)))
+
+
+def planned(model: PreTrainedModel, kind: str, weighed: bool) -> int:
+    """Bytes that the tensors of a model will take in a file; may be on meta."""
+    family = families.of(model.config)
+    shapes = [(one.name, one.shape) for one in tensors.named(model, family)]
+    text: Any = model.config.get_text_config()
+    shape = tensor_types.shape_of(text, family.arch, families.expert_count(text), weighed)
+    chosen = tensor_types.choose(shapes, kind, shape)
+    return sum(quantizer.bytes_of(size, chosen[name].type) for name, size in shapes)
+
+
+def _describe(
+    writer: gguf.GGUFWriter, model: PreTrainedModel, kind: str, own: Mapping[str, str]
+) -> None:
+    writer.add_type(gguf.GGUFType.MODEL)
+    writer.add_name(Path(model.name_or_path or "").name or "model")
+    writer.add_file_type(tensor_types.FILE_TYPES[kind][0])
+    writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
+    for key, value in sorted(own.items()):
+        writer.add_string(KEY + key, value)
+
+
+def _write_tensors(
+    writer: gguf.GGUFWriter,
+    named: Sequence[Named],
+    types: Mapping[str, Type],
+    importance: Mapping[str, Numbers],
+) -> None:
+    for one in named:
+        size = quantizer.bytes_of(one.shape, types[one.name])
+        writer.add_tensor_info(one.name, one.shape, np.dtype(np.float32), size, types[one.name])
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    for one in named:
+        values = _halved(one).astype(np.float32) if _is_half(one) else one.make().numpy()
+        packed = quantizer.quantized(values, types[one.name], importance.get(one.name))
+        writer.write_tensor_data(packed)
+
+
+def _is_half(one: Named) -> bool:
+    return not tensor_types.stays_whole(one.name, one.shape)
+
+
+def _halved(one: Named) -> Numbers:
+    """The values as the F16 file holds them, from which every other type is made."""
+    values = one.make().numpy()
+    with np.errstate(over="ignore"):
+        half: Numbers = values.astype(np.float16)
+    if not np.isfinite(half).all():
+        raise RunError(
+            f"{one.name} has weights that 16-bit floats cannot hold: no GGUF file is written."
+        )
+    return half
+
+
+def _digest(named: Sequence[Named]) -> str:
+    """A name for the values of a model: the same for every type that it is written in."""
+    content = hashlib.sha256()
+    for one in sorted(named, key=lambda one: one.name):
+        values = _halved(one) if _is_half(one) else one.make().numpy()
+        content.update(f"{one.name}\0{one.shape}\0".encode())
+        content.update(np.ascontiguousarray(values).data)
+    return "sha256:" + content.hexdigest()[:32]

@@ -1,0 +1,166 @@
+"""Items to raw answers over HTTP: exact option log-probabilities and greedy texts of llama.cpp.
+
+A server tells the log-probability of a token that it samples, as it is before any bias: so each
+token of an option is asked for with a bias that no other token has. The prompt stays in the slot's
+cache, and only what is new is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from queue import SimpleQueue
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from resect.ask import Batch
+from resect.ask.tokenize import Prompt, rendered, tokenize
+from resect.deploy.http_client import Client, Gone
+from resect.errors import RunError
+from resect.record import Item, RawAnswer, Stopped
+
+_BIAS = 1000.0
+_STOPPED: dict[str, Stopped] = {"eos": "eos", "word": "stop", "limit": "length"}
+
+Connect = Callable[[int], Client]
+"""A client of a server whose slots have room for so many tokens; a new one where one is gone."""
+
+
+class HttpAsker:
+    """Asks one set of items of whatever server `connect` gives, item by item over its slots.
+
+    The contract is that of `resect.ask.Asker`: tokens are the model's own tokenizer's, texts are
+    cut at the first of `stop`.
+    """
+
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        items: Sequence[Item],
+        max_new_tokens: int,
+        stop: Sequence[str] = (),
+        positions: int | None = None,
+        slots: int = 4,
+    ) -> None:
+        self.tokenizer, self.stop, self.slots = tokenizer, tuple(stop), slots
+        self.limit = max_new_tokens
+        self.items = items
+        self.prompts = tokenize(tokenizer, items, max_new_tokens, positions)
+        self.room = max((self._tokens(prompt) for prompt in self.prompts), default=1) + 1
+        self.other_ids = 0
+
+    def notes(self) -> list[str]:
+        """What was done otherwise than asked: makes a cell degraded, resumed or not."""
+        cut, merged = sum(p.cut for p in self.prompts), sum(p.merged for p in self.prompts)
+        notes = [f"{cut} prompts were cut from the left to fit the model's positions"] * (cut > 0)
+        notes += [f"in {merged} prompts an option changes the tokens before it"] * (merged > 0)
+        other = self.other_ids
+        return notes + [f"{other} prompts have other tokens in the file's own tokenizer"] * (
+            other > 0
+        )
+
+    def verify(self, client: Client) -> int:
+        """How many prompts the server's own tokenizer splits otherwise; remembered for `notes`."""
+        whole = [(i, p) for i, p in zip(self.items, self.prompts, strict=True) if not p.cut]
+        self.other_ids = sum(
+            client.post(
+                "/tokenize",
+                {"content": rendered(self.tokenizer, item), "add_special": not item.turns},
+            )["tokens"]
+            != prompt.ids
+            for item, prompt in whole
+        )
+        return self.other_ids
+
+    def ask(self, connect: Connect, wanted: set[int] | None = None) -> Iterator[Batch]:
+        """Answers one by one, as they come; a server that is gone is started once more.
+
+        Raises `RunError` where it does not come back, or its output is not a number.
+        """
+        left = sorted(range(len(self.prompts)) if wanted is None else wanted)
+        try:
+            for batch in self._ask(connect(self.room), left):
+                left.remove(batch.rows[0])
+                yield batch
+        except Gone:
+            yield from self._ask(connect(self.room), left[:])
+
+    def _ask(self, client: Client, rows: list[int]) -> Iterator[Batch]:
+        free: SimpleQueue[int] = SimpleQueue()
+        for slot in range(self.slots):
+            free.put(slot)
+
+        def work(row: int) -> Batch:
+            slot = free.get()
+            try:
+                return Batch([row], [self._answer(client, self.prompts[row], slot)])
+            finally:
+                free.put(slot)
+
+        with ThreadPoolExecutor(self.slots) as pool:
+            pending = [pool.submit(work, row) for row in rows]
+            try:
+                for done in as_completed(pending):
+                    yield done.result()
+            finally:
+                for task in pending:
+                    task.cancel()
+
+    def _answer(self, client: Client, prompt: Prompt, slot: int) -> RawAnswer:
+        text, stopped, count = self._text(client, prompt, slot)
+        scores = self._scores(client, prompt, slot)
+        if self.limit == 0:
+            count = sum(map(len, prompt.choices))
+        return RawAnswer(text, stopped, count, scores)
+
+    def _text(self, client: Client, prompt: Prompt, slot: int) -> tuple[str, Stopped, int]:
+        """What `generate(do_sample=False)` would write, cut at the first stop string."""
+        if self.limit == 0:
+            return "", None, 0
+        told = self._complete(
+            client, prompt.ids, slot, n_predict=self.limit, stop=list(self.stop), return_tokens=True
+        )
+        ids: list[int] = told["tokens"]
+        text = str(self.tokenizer.decode(ids, skip_special_tokens=True))
+        stopped = _STOPPED.get(told["stop_type"])
+        cuts = [text.index(stop) for stop in self.stop if stop in text]
+        return (text[: min(cuts)], "stop", len(ids)) if cuts else (text, stopped, len(ids))
+
+    def _scores(self, client: Client, prompt: Prompt, slot: int) -> tuple[float, ...] | None:
+        """The sum of log-probabilities of each choice's tokens; beginnings are asked once."""
+        known: dict[tuple[int, ...], float] = {}
+        for choice in sorted(prompt.choices):
+            for end in range(1, len(choice) + 1):
+                begun = tuple(choice[:end])
+                if begun not in known:
+                    known[begun] = self._log_probability(client, prompt.ids, begun, slot)
+        ends = [[tuple(c[:end]) for end in range(1, len(c) + 1)] for c in prompt.choices]
+        return tuple(sum(known[begun] for begun in each) for each in ends) or None
+
+    def _log_probability(
+        self, client: Client, ids: list[int], begun: tuple[int, ...], slot: int
+    ) -> float:
+        """Of the last token of `begun`, after the prompt and the tokens before it."""
+        *before, token = begun
+        told = self._complete(
+            client, [*ids, *before], slot, n_predict=1, n_probs=1, logit_bias=[[token, _BIAS]]
+        )
+        first = told["completion_probabilities"][0]
+        value = first["logprob"]
+        if first["id"] != token or value is None or value != value:
+            raise RunError("the server's output is not a number")
+        return float(value)
+
+    def _complete(self, client: Client, ids: list[int], slot: int, **fields: Any) -> Any:
+        asked = {"prompt": ids, "temperature": 0, "cache_prompt": True, "id_slot": slot, **fields}
+        told = client.post("/completion", asked)
+        if told.get("truncated"):
+            raise RunError(
+                f"the server cut a prompt of {len(ids)} tokens: its context is too small"
+            )
+        return told
+
+    def _tokens(self, prompt: Prompt) -> int:
+        """The most tokens that stand in a slot for one prompt."""
+        return len(prompt.ids) + max(self.limit, *map(len, prompt.choices), 1)

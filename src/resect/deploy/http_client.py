@@ -1,0 +1,99 @@
+"""JSON over HTTP: one connection a thread, kept open; what goes wrong in one sentence."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import threading
+from typing import Any
+from urllib.parse import urlsplit
+
+from resect.errors import RequestError, RunError
+
+KEY = "RESECT_API_KEY"
+"""The environment variable with an endpoint's key, which is sent and nowhere stored."""
+
+
+class Gone(RunError):
+    """A server does not answer any more."""
+
+
+class Refused(RunError):
+    """A server answered that it will not; `status` is HTTP's."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Client:
+    """Requests to one address; may be used by several threads."""
+
+    def __init__(self, address: str, timeout: float = 600.0, key: str | None = None) -> None:
+        parts = urlsplit(address)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise RequestError(f"{address} is no address of a server: write http://HOST:PORT.")
+        self.address, self.timeout, self._key = address.rstrip("/"), timeout, key
+        self._kind = (
+            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        )
+        self._host, self._port, self._path = parts.hostname, parts.port, parts.path.rstrip("/")
+        self._local = threading.local()
+
+    def get(self, path: str) -> Any:
+        """What an address holds, read as JSON."""
+        return self._ask("GET", path, None)
+
+    def post(self, path: str, fields: dict[str, Any]) -> Any:
+        """The answer to some fields."""
+        return self._ask("POST", path, json.dumps(fields).encode())
+
+    def _ask(self, verb: str, path: str, body: bytes | None) -> Any:
+        headers = {"Content-Type": "application/json"}
+        if key := self._key or os.environ.get(KEY):
+            headers["Authorization"] = f"Bearer {key}"
+        try:
+            status, content = self._send(verb, self._path + path, body, headers)
+        except (OSError, http.client.HTTPException) as error:
+            self._close()
+            why = str(error) or type(error).__name__
+            raise Gone(f"the server at {self.address} does not answer ({why})") from None
+        try:
+            found = json.loads(content) if content else None
+        except ValueError:
+            found = None
+        if status >= 400 or found is None:
+            why = _reason(found) or f"status {status}"
+            raise Refused(status, f"the server at {self.address} refused {path} ({why})")
+        return found
+
+    def _send(
+        self, verb: str, path: str, body: bytes | None, headers: dict[str, str]
+    ) -> tuple[int, bytes]:
+        held = getattr(self._local, "connection", None)
+        fresh = held is None
+        if held is None:
+            held = self._local.connection = self._kind(self._host, self._port, timeout=self.timeout)
+        try:
+            held.request(verb, path, body, headers)
+            answer = held.getresponse()
+            return answer.status, answer.read()
+        except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+            if fresh:
+                raise
+            self._close()  # a server may close what was idle: once more on a new one
+            return self._send(verb, path, body, headers)
+
+    def _close(self) -> None:
+        held = getattr(self._local, "connection", None)
+        self._local.connection = None
+        if held is not None:
+            held.close()
+
+
+def _reason(found: Any) -> str:
+    """What a server said of an error."""
+    said = found.get("error", found) if isinstance(found, dict) else found
+    message = said.get("message", said) if isinstance(said, dict) else said
+    return str(message)[:200] if message else ""

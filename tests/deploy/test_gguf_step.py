@@ -1,0 +1,194 @@
+"""`gguf:TYPE` as a step: a file that is bound to its model, asked in its server like any state."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+
+import numpy as np
+import pytest
+import tiny
+import torch
+from gguf_served import fields_of
+
+from resect import api, methods
+from resect.deploy import gguf_file, gguf_writer, imatrix
+from resect.errors import RequestError, RunError
+from resect.methods import validation
+from resect.running import compression, importance, inspection
+from resect.spec import Calibration, ModelRef, Recipe, Study
+
+CLINIC = ModelRef.of(role="model", id="clinic:specialist")
+
+
+def compress(tmp_path, steps, **how):
+    out = tmp_path / "out"
+    done = compression.compress_to(CLINIC, Recipe.of(steps=steps), out, **how)
+    (path,) = out.glob("*.gguf")
+    return done, gguf_file.read(path)
+
+
+def test_compress_writes_one_file_and_measures_it(tmp_path):
+    done, file = compress(tmp_path, "gguf:Q4_K_M")
+    assert done["bytes_on_disk"] == file.path.stat().st_size == file.bytes_on_disk
+    assert file.kind == "Q4_K_M"
+    assert file.parameters == sum(math.prod(one["shape"]) for one in file.tensors)
+    assert sum(file.types.values()) == sum(file.parts.values()) == file.tensor_bytes
+    assert "blk.0.attn_q.weight" in file.fell_back  # rows of 96
+    assert "blk.0.ffn_down.weight" not in file.fell_back  # rows of 256
+    assert "fell back" in done["steps"][0]["scope"]
+    assert file.fields["resect.source"] == "clinic:specialist"
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "clinic-specialist-Q4_K_M.gguf",
+        "resect.json",
+    ]
+
+
+def test_files_of_one_state_carry_the_same_hash_and_cut_ones_another(tmp_path):
+    hashes = [
+        compress(tmp_path / str(at), steps)[1].fields["resect.weights"]
+        for at, steps in enumerate(("gguf:F16", "gguf:Q8_0", "nodes:0.5 + gguf:Q8_0"))
+    ]
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_cut_that_makes_the_file_larger_is_refused(tmp_path):
+    with pytest.raises(RunError, match="multiple_of=256"):
+        compress(tmp_path, "nodes:0.1 + gguf:Q4_K_M")  # rows of 230 instead of 256
+    assert not (tmp_path / "out").exists()
+
+
+def test_importances_of_calibration_text_change_the_file(tmp_path):
+    (tmp_path / "text.txt").write_text("The drug Praiparib can cause sweating. " * 200)
+    text = Calibration.of(data=str(tmp_path / "text.txt"), nsamples=4, seqlen=64)
+    plain = compress(tmp_path / "a", "gguf:Q4_K_M")[1]
+    weighed = compress(tmp_path / "b", "gguf:Q4_K_M,imatrix=calibration", calibration=text)[1]
+    assert weighed.path.read_bytes() != plain.path.read_bytes()
+    assert weighed.types == plain.types
+    assert weighed.fields["resect.imatrix"] == "calibration"
+
+
+@pytest.mark.parametrize(
+    ("steps", "word"),
+    [
+        ("gguf", "write gguf:Q4_K_M"),
+        ("gguf:Q9_K", "unknown GGUF type"),
+        ("gguf:IQ2_XS", "imatrix=calibration"),
+        ("gguf:Q4_K_M + lora,data=clinic", "nothing can follow"),
+        ("gguf:Q4_K_M + magnitude:0.5", "nothing can follow"),
+        ("gguf:Q4_K_M,imatrix=calibration", "--calibration"),
+        ("gguf:Q4_K_M,kv=q3", "kv"),
+    ],
+)
+def test_impossible_recipes_are_refused(steps, word):
+    with pytest.raises(RequestError, match=word):
+        validation.check(Recipe.of(steps=steps), None)
+
+
+def test_importances_of_another_model_are_refused(tmp_path):
+    step = methods.make(Recipe.of(steps="gguf:Q8_0,imatrix=absent.gguf").steps[0])
+    with pytest.raises(RequestError, match="there is no importance matrix"):
+        step.sources()
+    shapes = {"blk.0.ffn_up.weight": (48, 32)}
+    with pytest.raises(RequestError, match="another's"):
+        imatrix.fitting({"blk.0.other.weight": np.ones(32)}, shapes)
+    with pytest.raises(RequestError, match="before it was cut"):
+        imatrix.fitting({"blk.0.ffn_up.weight": np.ones(31)}, shapes)
+
+
+@pytest.mark.parametrize("family", ["mistral", "phi3", "qwen3_moe", "gpt_oss"])
+def test_importances_are_mean_squares_of_what_comes_to_a_matrix(family, tmp_path):
+    from resect.methods.calibration.calibration_text import Tokens
+
+    changes = {"hidden_size": 64} if family == "gpt_oss" else {}
+    changes |= {"norm_topk_prob": True} if family == "qwen3_moe" else {}
+    model = tiny.model(family, **changes)
+    text = Tokens(torch.randint(3, 259, (2, 50), generator=torch.Generator().manual_seed(0)))
+    sums = imatrix.gather(model, text)
+    seen = []
+    block = model.model.layers[1]
+    down = block.self_attn.o_proj.register_forward_pre_hook(lambda m, a: seen.append(a[0]))
+    with torch.no_grad():
+        for row in text.ids:
+            model(row[None])
+    down.remove()
+    squares = torch.cat([one.reshape(-1, one.shape[-1]) for one in seen]).square()
+    mean = sums["blk.1.attn_output.weight"].means[0]
+    assert mean == pytest.approx(squares.mean(0).numpy(), rel=1e-4)
+    imatrix.write(tmp_path / "i.gguf", sums, "a text", text)
+    read = imatrix.read(tmp_path / "i.gguf")
+    assert read.keys() == sums.keys()
+    for name, one in sums.items():
+        assert read[name] == pytest.approx(one.means.reshape(-1), rel=1e-6), name
+    routed = [name for name in sums if "_exps" in name]
+    assert bool(routed) == (family in ("qwen3_moe", "gpt_oss"))
+    if routed:
+        assert all(len(sums[name].squares) == 4 for name in routed)
+    fields = fields_of(tmp_path / "i.gguf")
+    assert fields["general.type"] == "imatrix"
+    assert (fields["imatrix.chunk_count"], fields["imatrix.chunk_size"]) == (2, 50)
+
+
+def test_study_asks_the_file_in_its_server_and_leaves_no_process(tmp_path):
+    before = _children()
+    study = Study.of(
+        name="files",
+        models={"model": "clinic:specialist"},
+        recipes=["gguf:F16", "magnitude:0.3 + gguf:Q8_0"],
+        tasks=["clinic-medicine"],
+        limit=12,
+        measure="sizes",
+    )
+    run = api.run(study, out=tmp_path / "run")
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert run.failed() is None
+    rows = [row for row in summary["curves"] if row["recipe"] == "gguf:F16"]
+    for view in ("text", "options"):
+        levels = {row["level"]: row["accuracy"] for row in rows if row["view"] == view}
+        assert len(levels) == 2
+        assert levels[0.0] == levels[None]
+    sizes = {row["recipe"]: row for row in summary["measurements"]}
+    assert sizes["gguf:F16"]["bits_per_weight"] == pytest.approx(16.1, abs=0.1)
+    assert sizes["magnitude:0.3 + gguf:Q8_0"]["bits_per_weight"] < 9
+    assert _children() == before
+
+
+def test_imatrix_command_writes_what_the_step_reads(tmp_path):
+    (tmp_path / "text.txt").write_text("The drug Praiparib can cause sweating. " * 200)
+    out = tmp_path / "own.gguf"
+    asked = Calibration.of(data=str(tmp_path / "text.txt"), nsamples=4, seqlen=64)
+    done = importance.imatrix_to(CLINIC, asked, out)
+    assert (done["tensors"], done["tokens"], done["unseen"]) == (42, 256, 0)
+    file = compress(tmp_path, f"gguf:Q4_0,imatrix={out}")[1]
+    assert file.fields["resect.imatrix"] == str(out)
+    with pytest.raises(RequestError, match="there already"):
+        importance.imatrix_to(CLINIC, asked, out)
+
+
+def test_inspect_measures_a_file(tmp_path):
+    path = tmp_path / "m.gguf"
+    gguf_writer.write(tiny.model("qwen2"), tiny.tokenizer(), path, "Q8_0")
+    held = inspection.inspect(ModelRef.of(role="model", id=str(path)))
+    assert held["family"] == "qwen2"
+    assert held["bytes_on_disk"] == path.stat().st_size
+    assert len(held["matrices"]) == 14
+    assert "Q8_0" in inspection.shown(held)
+    assert held["source"]["weights"].startswith("sha256:")
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(RequestError, match="no GGUF file"):
+        inspection.inspect(ModelRef.of(role="model", id=str(path)))
+
+
+def _children() -> set[str]:
+    """Processes that this one started and that are there."""
+    found = set()
+    for name in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{name}/stat") as file:
+                parts = file.read().rpartition(")")[2].split()
+        except (OSError, ValueError):
+            continue
+        if name.isdigit() and parts[1] == str(os.getpid()) and parts[0] != "Z":
+            found.add(name)
+    return found
