@@ -76,12 +76,9 @@ def walk(step, model, text, levels):
 
 def asked(step, weights, level) -> int:
     scope = methods.make(step)
-    if step.options.get("pattern"):
-        return (
-            sum(w.numel() for w in weights)
-            * (scope.pattern.of - scope.pattern.keep)
-            // scope.pattern.of
-        )
+    if scope.n_of_m is not None:
+        keep, of = scope.n_of_m
+        return sum(w.numel() for w in weights) * (of - keep) // of
     if scope.scope == "row":
         return sum(w.shape[0] * removed(w.shape[1], level) for w in weights)
     if scope.scope == "global":
