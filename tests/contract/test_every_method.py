@@ -172,7 +172,7 @@ def test_a_pattern_that_does_not_fit_and_an_empty_scope(name):
     model = tiny.model("llama", intermediate_size=50)
     empty, cut = loading.empty(model.config), methods.make(Step.parse(f"{name},pattern=2:4"))
     for one in (empty, model):
-        with pytest.raises(methods.RequestError, match=r"by 4, those of .*\.0\.mlp\.down_proj"):
+        with pytest.raises(methods.RequestError, match=r"by 4, but those of .*\.0\.mlp\.down_proj"):
             cut.fits(one, [])
         with pytest.raises(methods.RequestError, match="no matrix matches"):
             methods.make(Step.parse(f"{name},include=*nothing*")).fits(one, [0.5])

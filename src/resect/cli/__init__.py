@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+import tempfile
+import traceback
 import warnings
 from typing import Any
 
@@ -55,14 +57,31 @@ def main(arguments: list[str] | None = None) -> int:
         return _complain(str(error), STOPPED)
     except RunError as error:
         return _complain(str(error), 1)
-    except (MemoryError, RuntimeError, sqlite3.Error) as error:
-        if isinstance(error, RuntimeError) and "out of memory" not in str(error):
-            raise
+    except (MemoryError, sqlite3.Error) as error:
         return _complain(f"{type(error).__name__}: {error}. Stored results are kept.", 1)
     except (KeyboardInterrupt, typer.Abort):
         return _complain(_KEPT, STOPPED)
     except OSError as error:
         return _complain(f"{error}. Stored results are kept; run the same command to continue.", 1)
+    except Exception as error:
+        return _complain(_crashed(error), 1)
+
+
+def _crashed(error: Exception) -> str:
+    """The sentence of an error that nobody foresaw; the traceback goes to a file."""
+    what = f"{type(error).__name__}: {error}"[:300]
+    if "out of memory" in str(error):
+        return f"{what}. Stored results are kept."
+    text = "".join(traceback.format_exception(error))
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="resect-crash-", suffix=".txt", delete=False, encoding="utf-8"
+        ) as file:
+            file.write(text)
+        where = f"details are in {file.name}"
+    except OSError:
+        where = "the details could not be written"
+    return f"this is a fault of resect ({what}); {where}. Stored results are kept."
 
 
 def _complain(sentence: str, code: int) -> int:

@@ -17,6 +17,12 @@ from resect.running.walk import Event, Notice, Sweep, walk
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
+LOOPBACK = "127.0.0.1"
+"""Where Ray listens if it is started here."""
+
+LOOK = 30.0
+"""Seconds without an event after which the workers are looked at."""
+
 
 class OnRay:
     """Runs the sweeps that it was given, and yields their events.
@@ -62,7 +68,12 @@ class OnRay:
             if self.address:
                 self.ray.init(address=self.address, **quiet)
             else:
-                self.ray.init(include_dashboard=False, num_cpus=self.workers, **quiet)
+                self.ray.init(
+                    include_dashboard=False,
+                    num_cpus=self.workers,
+                    _node_ip_address=LOOPBACK,
+                    **quiet,
+                )
         except (ConnectionError, ValueError, RuntimeError) as error:
             where = self.address or "this machine"
             raise RequestError(
@@ -80,7 +91,10 @@ class OnRay:
         for _ in range(min(count, len(waiting))):
             self._give(busy, self._worker(gpus), waiting.pop(0))
         while busy:
-            ready, _ = self.ray.wait(list(busy), num_returns=1)
+            ready, _ = self.ray.wait(list(busy), num_returns=1, timeout=LOOK)
+            if not ready:
+                self._look()
+                continue
             stream = ready[0]
             worker, taken = busy[stream]
             try:
@@ -107,6 +121,17 @@ class OnRay:
                 else:
                     taken.note(what)
                     yield what
+
+    def _look(self) -> None:
+        """Raise `RunError` where Ray itself is gone: its workers would be waited for for ever."""
+        try:
+            alive = any(node["Alive"] for node in self.ray.nodes())
+        except Exception as error:  # whatever a client without its server raises
+            raise RunError(
+                f"Ray no longer answers ({type(error).__name__}): run it again."
+            ) from None
+        if not alive:
+            raise RunError("all machines of the Ray cluster are gone: run the same command again.")
 
     def _gpus(self) -> int:
         """How many GPUs a worker takes: one, or all of a machine where a model needs them."""
