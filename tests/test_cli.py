@@ -20,7 +20,10 @@ if WHEN_RUN:
     from resect.running.resolve import resolve
 
 
-RUN = ["run", "--levels", "0,0.5", "--limit", "3", "--task", "clinic-context", "--measure", "sizes"]
+RUN = [
+    "run", "--levels", "0,0.5", "--limit", "3", "--task", "clinic-context", "--measure", "sizes",
+    "--anyway",
+]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,9 @@ import pytest
 
 from resect.cli import main
 from resect.errors import RequestError
+from resect.findings.task_forecast import units_of
 from resect.record import Item, TaskInfo
-from resect.running.forecast import forecast, refuse_hopeless, units_of
+from resect.running.forecast import forecast, refuse_hopeless
 from resect.running.resolve import resolve
 from resect.spec import Study
 

@@ -494,5 +494,5 @@ def test_layers_of_different_size_are_refused():
         (mlp.experts, "gate_up_proj"), (mlp.experts, "down_proj"), (mlp.gate, "weight"),
     ):  # fmt: skip
         setattr(holder, name, nn.Parameter(getattr(holder, name)[:6]))
-    with pytest.raises(RequestError, match="hold 6 to 8 experts"):
+    with pytest.raises(RequestError, match="have 6 to 8 experts"):
         mixtures.find(model)

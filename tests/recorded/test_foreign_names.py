@@ -159,7 +159,7 @@ def test_gold_that_is_no_list_of_mentions_is_refused(tmp_path):
     recorded(tmp_path / "answers.jsonl", "t")
     info = TaskInfo("t", "spans", ("Disease",), "", "", 5, primary="strict_f1", reader="spans")
     (tmp_path / "answers.tasks.json").write_text(json.dumps({"t": asdict(info)}))
-    with pytest.raises(RequestError, match="item q0: its gold is no list of mentions"):
+    with pytest.raises(RequestError, match="item q0: its gold must be a list of mentions"):
         audit(tmp_path, tmp_path / "run")
 
 

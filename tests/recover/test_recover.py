@@ -315,7 +315,7 @@ class TestData:
     @pytest.mark.parametrize(
         ("content", "sentence"),
         [
-            ("", "is empty"),
+            ("", "has no examples"),
             ("nothing\n", "line 1 of"),
             ('{"question": "a", "answer": "b"}\n[1]\n', "line 2 of"),
         ],

@@ -97,15 +97,16 @@ def test_answering_breaks_before_skill_by_options():
         for x, s in [(0.0, 0), (0.2, 0), (0.4, 0.3), (0.6, 0.8), (0.8, 1.0)]
     ]
     found = run(frames)
-    (row,) = found["breaks_first"]
+    race = found["breaks_first"][0]["race"]
     # the first to fall silent are the wrong ones, so skill by text outlives answering
-    assert [one["what"] for one in row["order"]][:2] == ["answering", "skill by text"]
-    assert row["order"][2] == {
-        "what": "skill by options", "level": None, "low": None, "high": None, "censored": True,
+    assert race["places"]["answering"]["level"] < race["places"]["skill by text"]["level"]
+    assert race["places"]["skill by options"] == {
+        "level": None, "low": None, "high": None, "censored": True,
         "reason": "more than half is kept through the last level, 0.8",
     }  # fmt: skip
-    assert (row["first"], row["clear"]) == ("answering", True)
-    assert 0 < row["low"] <= row["by"] <= row["high"]
+    assert race["first"] == "answering"
+    assert 0 < race["low"] <= race["by"] <= race["high"]
+    assert race["clear"] == (race["steps_low"] >= 1)
     (never,) = pick(found["cliffs"], metric="skill", kind="half", view="options")
     assert (never["censored"], never["last_level"]) == (True, 0.8)
     (half,) = pick(found["cliffs"], metric="answered", kind="half")
@@ -117,8 +118,8 @@ def test_answering_breaks_before_skill_by_options():
 
 def test_what_is_wrong_breaks_before_what_is_silent():
     frames = [cell("m", x, GOLD, flipped(GOLD, w)) for x, w in [(0.0, 5), (0.3, 30), (0.6, 50)]]
-    (row,) = run(frames)["breaks_first"]
-    assert (row["first"], row["clear"], row["by"]) == ("skill by text", True, None)
+    race = run(frames)["breaks_first"][0]["race"]
+    assert (race["first"], race["clear"], race["by"]) == ("skill by text", True, None)
 
 
 def test_answering_diverges_where_only_wrong_answers_stay_silent_less():
@@ -139,8 +140,7 @@ def test_all_cliffs_are_refused_without_skill_and_without_levels():
     for row in pick(blind["cliffs"], metric="skill"):
         assert (row["level"], row["censored"], row["no_skill"]) == (None, False, True)
         assert "last_level" not in row
-    (row,) = blind["breaks_first"]
-    assert row["first"] is None
+    assert blind["breaks_first"][0]["race"]["first"] is None
     single = run([cell("m", 0.0, GOLD, GOLD), cell("m", 0.5, GOLD, GOLD).assign(level=4.0)])
     assert all("bits" in row["reason"] and row["level"] is None for row in single["cliffs"])
 

@@ -9,50 +9,20 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import prod
-
-import numpy as np
 
 from resect.ask import Budget, first_budget
 from resect.errors import RequestError
-from resect.findings.summary import MARGIN
-from resect.findings.utility import pooled
+from resect.findings.task_forecast import TaskForecast, task_forecast
 from resect.models import devices, loading
 from resect.record import Item, TaskInfo
 from resect.running.plan import sweeps
 from resect.running.resolve import Resolved
 from resect.running.walk import asker
-from resect.stats.power import copy_passes, items_needed, power
 
-FLIPS = 0.06
-"""The share of answers that is taken to change without any loss; 4 bits change about as many."""
-
-LOSS = 0.01
 TIMED = 8
 """Prompts of each task that are timed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskForecast:
-    """One task: its items, what they can show, and what asking them takes.
-
-    `groups` are the units of the test: items of each gold label (rare ones together), or parents
-    where items share them. `same` is the power for a version that loses nothing while `FLIPS` of
-    the answers change, `one_point` for one that loses a point; `needed` items bring `same` to 80 %.
-    """
-
-    task: str
-    judged: bool
-    items: int
-    groups: tuple[int, ...]
-    margin: float
-    copy_passes: bool
-    same: float
-    one_point: float
-    needed: int | None
-    prompt_tokens: int | None = None
-    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +62,7 @@ def forecast(resolved: Resolved, timed: bool = True) -> Forecast:
         rows, memory = _timed(resolved, rows)
     judged = [row for row in rows if row.judged]
     recipes = max((len(_of_role(resolved, role)) for role in study.models), default=0)
-    halves = [_power([max(n // 2, 1) for n in row.groups], row, study.alpha) for row in judged]
+    halves = [row.halved(study.alpha) for row in judged]
     known = [row for row in rows if row.seconds is not None and row.prompt_tokens is not None]
     whole = timed and len(known) == len(rows)
     return Forecast(
@@ -132,36 +102,9 @@ def _of_role(resolved: Resolved, role: str) -> list[str]:
 
 def _task(resolved: Resolved, name: str, items: Sequence[Item], info: TaskInfo) -> TaskForecast:
     study = resolved.study
-    plain = [item for item in items if item.variant is None]
     margin = info.margin if study.margin is None else study.margin
-    groups = units_of(plain, info)
     judged = info.kind != "score" and name not in study.shown_only
-    blank = TaskForecast(
-        task=name, judged=judged, items=len(items), groups=tuple(groups), margin=margin or MARGIN,
-        copy_passes=copy_passes(groups, margin, study.alpha) if judged else False,
-        same=0.0, one_point=0.0, needed=None,
-    )  # fmt: skip
-    if not judged:
-        return blank
-    return TaskForecast(**{
-        **asdict(blank),
-        "same": _power(groups, blank, study.alpha),
-        "one_point": _power(groups, blank, study.alpha, LOSS),
-        "needed": items_needed(groups, margin, study.alpha, FLIPS),
-    })  # fmt: skip
-
-
-def _power(groups: Sequence[int], row: TaskForecast, alpha: float, loss: float = 0.0) -> float:
-    return power(groups, row.margin, alpha, FLIPS, loss) if groups else 0.0
-
-
-def units_of(items: Sequence[Item], info: TaskInfo) -> list[int]:
-    """The units of a task's test: items of each group of gold labels; parents where shared."""
-    parents = {item.parent or item.id for item in items}
-    if len(parents) < len(items) or info.kind != "label":
-        return [len(parents)]
-    counts = np.array([sum(item.gold == label for item in items) for label in info.labels])
-    return [int(n) for n in np.bincount(pooled(counts), counts) if n]
+    return replace(task_forecast(info, items, margin, study.alpha, judged), task=name)
 
 
 def _timed(resolved: Resolved, rows: Sequence[TaskForecast]) -> tuple[list[TaskForecast], int]:
@@ -179,11 +122,8 @@ def _timed(resolved: Resolved, rows: Sequence[TaskForecast]) -> tuple[list[TaskF
             pass
         each = (time.perf_counter() - started) / len(few)
         tokens = sum(len(prompt.ids) for prompt in asking.prompts) / len(few)
-        timed.append(TaskForecast(**{
-            **asdict(row),
-            "seconds": each * row.items,
-            "prompt_tokens": round(tokens * row.items),
-        }))  # fmt: skip
+        read = round(tokens * row.items)
+        timed.append(replace(row, seconds=each * row.items, prompt_tokens=read))
     size = sum(p.numel() * p.element_size() for p in loaded.model.parameters())
     return timed, 2 * size  # the intact model and one damaged copy
 

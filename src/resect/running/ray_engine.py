@@ -71,7 +71,6 @@ class OnRay:
                 self.ray.init(
                     include_dashboard=False,
                     num_cpus=self.workers,
-                    _node_ip_address=LOOPBACK,
                     **quiet,
                 )
         except (ConnectionError, ValueError, RuntimeError) as error:

@@ -59,9 +59,9 @@ def run(
     """
     place = destination(place_of(study, out))
     resolved = resolve(study, trust_remote_code)
+    running = engine_of(engine, notice, workers, address)
     if check is not None:
         check(resolved)
-    running = engine_of(engine, notice, workers, address)
     run_folder = folder.Run.create(place)
     provenance = _provenance(resolved.device)
     with run_folder.writing(notice) as store, scratch.under(run_folder.path):
