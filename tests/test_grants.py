@@ -81,7 +81,7 @@ def test_a_study_file_cannot_allow_the_code_of_a_task(tiny_pair, tmp_path, capsy
     assert "is a file whose code would run" in refused(capsys, *tune, *given[:2])
     assert not (tmp_path / "runs").exists()
     assert not mark.exists()
-    assert main(["run", asked, "--trust_remote_code", "--out", "out", "--quiet"]) == 0
+    assert main(["run", asked, "--anyway", "--trust_remote_code", "--out", "out", "--quiet"]) == 0
     assert mark.exists()
 
 

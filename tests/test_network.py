@@ -73,7 +73,7 @@ def test_a_missing_model_is_refused_at_once(endpoint, capsys):
 
     endpoint(closed_port())
     started = time.monotonic()
-    with pytest.raises(RequestError, match="nosuch/model is neither a directory here nor"):
+    with pytest.raises(RequestError, match="nosuch/model is neither a local directory nor"):
         loading.check(ModelRef(id="nosuch/model", role="base"))
     assert time.monotonic() - started < 10
     assert "Retry" not in capsys.readouterr().err
@@ -84,6 +84,6 @@ def test_a_missing_dataset_is_refused_at_once(endpoint):
 
     endpoint(closed_port())
     started = time.monotonic()
-    with pytest.raises(RequestError, match="dataset nosuch/set can neither be fetched"):
+    with pytest.raises(RequestError, match="dataset nosuch/set cannot be downloaded"):
         list(hub.rows("nosuch/set", None, "test"))
     assert time.monotonic() - started < 10

@@ -77,7 +77,7 @@ def study(pair, levels="0:0.9:0.1", **fields):
 def test_safe_stops_at_the_first_level_that_fails(tiny_pair, tmp_path, monkeypatch):
     """Random models know nothing, so nothing is assessable: one level is asked and no more."""
     said = []
-    run = search.search(study(tiny_pair), "safe", tmp_path / "run", notice=said.append)
+    run = search.search(study(tiny_pair), "passed", tmp_path / "run", notice=said.append)
     levels = {(row["model"], row["level"]) for row in run.summary()["curves"]}
     assert levels == {(m, x) for m in ("special", "base") for x in (0.0, 0.1)}
     assert said == ["2 of 18 levels were asked, 89% of the questions saved."]
@@ -145,7 +145,7 @@ def test_a_wrong_search_is_one_sentence(tiny_pair, tmp_path, capsys):
     path = tmp_path / "study.yaml"
     fields = yaml.safe_load(study(tiny_pair).dump())
     path.write_text(yaml.safe_dump(fields))
-    arguments = ["run", str(path), "--out", str(tmp_path / "run"), "--search"]
+    arguments = ["run", str(path), "--anyway", "--out", str(tmp_path / "run"), "--search"]
     assert main([*arguments, "hafl"]) == 2
     assert "did you mean half" in capsys.readouterr().err
     with pytest.raises(RequestError, match="nothing to search"):

@@ -58,7 +58,7 @@ def test_special_tokens_before_a_text_stay_and_those_after_it_go():
 
 
 def test_a_model_without_room_is_refused():
-    with pytest.raises(RequestError, match="reads 8 positions"):
+    with pytest.raises(RequestError, match="reads 8 tokens"):
         tokenize(tiny.tokenizer(), [item(0, "hello")], 8, positions=8)
 
 

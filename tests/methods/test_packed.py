@@ -59,7 +59,16 @@ def theirs(request, tmp_path_factory):
 def test_they_are_a_studys_model_and_a_step(theirs, tmp_path):
     scheme, place = theirs
     plain = tiny.save(tmp_path / "plain", "llama", dtype=torch.bfloat16, **WIDE)
-    run = ["run", "--specialist", str(place), "--base", str(plain), "--method", "checkpoint"]
+    run = [
+        "run",
+        "--anyway",
+        "--specialist",
+        str(place),
+        "--base",
+        str(plain),
+        "--method",
+        "checkpoint",
+    ]
     run[-1] += f":{place}"
     asked = ["--task", "clinic-medicine", "--limit", "4", "--measure", "sizes", "--quiet"]
     assert main([*run, *asked, "--out", str(tmp_path / "run")]) == 0
@@ -103,7 +112,16 @@ def test_inspect_of_four_bits_counts_every_weight(tmp_path):
 
 def test_a_method_without_levels_is_not_swept(tmp_path):
     source = tiny.save(tmp_path / "source", "llama", dtype=torch.bfloat16)
-    run = ["run", "--specialist", str(source), "--task", "clinic-medicine", "--limit", "2"]
+    run = [
+        "run",
+        "--anyway",
+        "--specialist",
+        str(source),
+        "--task",
+        "clinic-medicine",
+        "--limit",
+        "2",
+    ]
     for steps in ("bnb-nf4", "magnitude:0.5 + bnb-nf4"):
         out = ["--method", steps, "--measure", "sizes", "--out", str(tmp_path / steps[:3])]
         assert main([*run, *out, "--quiet"]) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -143,7 +144,7 @@ def test_claims_say_what_survives(summary):
     assert verdicts["pubmedqa", True] == "does not hold"
     (bias,) = [row["why"] for row in claims if "bias" in row["claim"]]
     assert "0.754 of its 969 answers intact" in bias
-    assert "most often in 0.931 of 116 (level 0.7), +0.228" in bias
+    assert re.search(r"most often in 0\.940 of \d+ \(level 0\.7\), \+0\.2", bias), bias
     assert "least often in 0.220 of 889 (level 0.45), -0.524" in bias
     assert "both ways" in bias
     shield = " ".join(row["claim"] + row["why"] for row in claims if "mmlu" in row["task"])

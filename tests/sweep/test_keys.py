@@ -160,7 +160,7 @@ def test_a_run_without_one_answer_ends_with_a_page(tiny_pair, tmp_path, monkeypa
     monkeypatch.setattr(Asker, "_answer", failing)
     study = tmp_path / "study.yaml"
     study.write_text(a_study(tiny_pair, tasks=TASKS[:1], levels="0,0.5").dump())
-    assert main(["run", str(study), "--out", str(tmp_path / "run")]) == 1
+    assert main(["run", str(study), "--anyway", "--out", str(tmp_path / "run")]) == 1
     said = capsys.readouterr().err
     assert "4 of 4 cells failed (the model's output is not a number)" in said
     assert "has no answers to show" in said

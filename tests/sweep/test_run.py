@@ -110,7 +110,7 @@ def test_kill_and_resume_give_the_same_summary(done, tiny_pair, tmp_path):
     study = tmp_path / "study.yaml"
     study.write_text(a_study(tiny_pair).dump())
     out = tmp_path / "killed"
-    arguments = ["run", str(study), "--out", str(out), "--quiet"]
+    arguments = ["run", str(study), "--anyway", "--out", str(out), "--quiet"]
     counts = [0]
     for moment in ("after 3", "before 5"):
         ended = subprocess.run([sys.executable, "-c", KILLED, moment, *arguments])

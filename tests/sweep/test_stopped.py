@@ -21,7 +21,17 @@ def test_ctrl_c_says_what_is_kept(how, tiny_pair, tmp_path):
     study = tmp_path / "study.yaml"
     study.write_text(a_study(tiny_pair, limit=40).dump())
     out = tmp_path / "run"
-    command = [sys.executable, "-m", "resect.cli", "run", str(study), "--out", str(out), "--quiet"]
+    command = [
+        sys.executable,
+        "-m",
+        "resect.cli",
+        "run",
+        str(study),
+        "--anyway",
+        "--out",
+        str(out),
+        "--quiet",
+    ]
     running = subprocess.Popen(
         [*command, *how], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,

@@ -42,7 +42,7 @@ def test_the_first_step_whose_level_is_open_is_swept(steps, swept):
 
 
 def test_what_is_wrong_with_levels_is_said_of_the_right_step():
-    with pytest.raises(RequestError, match="'bnb-nf4' has no step that can be swept"):
+    with pytest.raises(RequestError, match="no step of 'bnb-nf4' can be swept"):
         check(Recipe.of(steps="bnb-nf4", levels="0.5"), None)
     with pytest.raises(RequestError, match="magnitude needs plain weights, but bnb-int8"):
         check(Recipe.of(steps="bnb-int8 + magnitude", levels="0.5"), None)

@@ -17,9 +17,6 @@ from resect.running.walk import Event, Notice, Sweep, walk
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
-LOOPBACK = "127.0.0.1"
-"""Where Ray listens if it is started here."""
-
 LOOK = 30.0
 """Seconds without an event after which the workers are looked at."""
 

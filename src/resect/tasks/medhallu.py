@@ -1,4 +1,4 @@
-"""MedHallu: does a model prefer the true answer to a hallucinated one, and does it detect those?
+"""MedHallu, whether a model prefers the true answer to a hallucinated one, and detects those.
 
 Pandit et al. 2025 (arXiv:2502.14302), pqa_labeled: the questions and contexts of PubMedQA's PQA-L,
 each with its true answer and one that a language model made up. Hub:

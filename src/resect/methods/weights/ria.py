@@ -1,4 +1,4 @@
-"""RIA: the relative importance of a weight in its row and column, times its input norm to a power.
+"""RIA, the relative importance of a weight in its row and column, times its input norm to a power.
 
 S_ij = (|W_ij| / sum_i |W_ij| + |W_ij| / sum_j |W_ij|) * (||X_j||_2)^a, a = 0.5
 (Zhang et al. 2024, "Plug-and-Play", ICLR; formula as in the authors' code). Without the channel
