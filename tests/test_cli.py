@@ -262,7 +262,7 @@ def test_json_is_one_document_and_nothing_else(tiny_pair, tmp_path, capsys):
     assert main(["diff", "out", "out"]) == 0
     shown = capsys.readouterr().out
     assert "The findings are the same." in shown
-    assert "the same answers to 24 of 24 items in 8 cells" in shown
+    assert "answers to 24 of 24 items in 8 cells are the same" in shown
     (tmp_path / "summary.json").write_text('{"curves": []}')
     assert main(["diff", "summary.json", "summary.json", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["in_common"]
