@@ -100,7 +100,7 @@ class Primary:
         word = self.word(at)
         told = self.absent[at] <= ABSENT and self.items.any()
         value = float(self.change.mean[at]) if told else None
-        low, high = (float(x[at]) if told else None for x in self.bounds)
+        low, high = (float(x[at]) for x in self.bounds) if told else (None, None)
         intact = finite(self.start.value)
         return TaskVerdict(
             task=self.task,
@@ -114,7 +114,7 @@ class Primary:
             change=finite(value),
             low=finite(low),
             high=finite(high),
-            p=finite(float(self.p[at])) if told else None,
+            p=finite(float(self.p[at])) if told and self.margin is not None else None,
             tripped=tripped,
         )
 

@@ -108,7 +108,9 @@ def _of_labels(curve: Curve, info: TaskInfo) -> Utility:
     group = of_label[frame.gold]
     present = counts > 0
     most = np.maximum(cost.max(axis=1), bold or 0.0)
-    span = np.array([most[present & (of_label == g)].max() for g in range(of_label.max() + 1)])
+    span = np.array(
+        [most[present & (of_label == g)].max(initial=0.0) for g in range(of_label.max() + 1)]
+    )
     loss = np.where(curve.codes == sk.MISSING, span[group], loss)
     size = np.bincount(of_label, counts)
     share = counts / np.maximum(size, 1)[of_label] / len(span)  # what each label counts, (A - 1,)
