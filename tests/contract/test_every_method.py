@@ -178,5 +178,5 @@ def test_a_pattern_that_does_not_fit_and_an_empty_scope(name):
             methods.make(Step.parse(f"{name},include=*nothing*")).fits(one, [0.5])
         methods.make(Step.parse(f"{name},pattern=2:4,exclude=*.down_proj")).fits(one, [])
     if name == "magnitude":
-        with pytest.raises(methods.RequestError, match="divides? by 4"):
+        with pytest.raises(methods.RequestError, match=r"divides? by 4"):
             cut.apply(model, None)
