@@ -26,7 +26,7 @@ from resect.record import TaskInfo
 from resect.stats.bounded_mean import score_p, units
 from resect.stats.crossings import half_level
 from resect.stats.multiplicity import bootstrap_p, holm
-from resect.stats.power import copy_passes, passing, power, simulated
+from resect.stats.power import copy_passes, p_values, passing, power, simulated
 
 ALPHA, MARGIN = 0.025, 0.05
 MIXES = {
@@ -115,7 +115,7 @@ def selections(rng: np.random.Generator, draws: int) -> Iterator[Row]:
             looks_good = passing(simulated(rng, sizes, 0.15, loss, draws), MARGIN, LENIENT)
             each = SPENT * left
             confirm = simulated(rng, sizes, 0.15, loss, draws)
-            p = _p(confirm)
+            p = p_values(confirm, MARGIN)
             tested = looks_good & ~named
             named |= tested & (p < each)
             left = np.where(tested, left - each, left)
@@ -125,14 +125,6 @@ def selections(rng: np.random.Generator, draws: int) -> Iterator[Row]:
         yield Row("a version named wrongly" if beyond else "a version named",
                   f"{recipes} recipes, loss {100 * loss:g} points", target, rate,
                   rate <= LIMIT if beyond else None)  # fmt: skip
-
-
-def _p(sample) -> np.ndarray:
-    """p-values of draws, equal ones once."""
-    flat = sample.counts.reshape(len(sample.counts), -1)
-    distinct, place = np.unique(flat, axis=0, return_inverse=True)
-    once = sample._replace(counts=distinct.reshape(-1, *sample.counts.shape[1:]))
-    return score_p(once, -MARGIN)[place.ravel()]
 
 
 def powers(rng: np.random.Generator, draws: int) -> Iterator[Row]:
@@ -167,7 +159,9 @@ def parents(rng: np.random.Generator, draws: int) -> Iterator[Row]:
         if score_p(copy, -MARGIN)[0] >= ALPHA:
             yield Row("whole parents lost", f"{count} parents", "<= .03 or refused", 0.0, True)
             continue
-        rate = share(_p(units(values, items, group, np.ones(1), span, clusters)) < ALPHA)
+        rate = share(
+            passing(units(values, items, group, np.ones(1), span, clusters), MARGIN, ALPHA)
+        )
         yield Row("whole parents lost", f"{count} parents", "<= .03 or refused", rate, rate <= 0.03)
 
 
@@ -188,7 +182,7 @@ def a_curve(gold: np.ndarray, before: np.ndarray, after: np.ndarray, labels: Seq
 def judged(curve: Curve) -> tuple[Word, bool]:
     """The word of the primary test, and whether a guardrail tripped."""
     info = TaskInfo("t", "label", curve.frame.labels, "", "", 8)
-    test = primary(curve, info, Rule(MARGIN, 0.8, ALPHA))
+    test = primary(curve, info, Rule(MARGIN, 0.8, ALPHA), {})
     assert test is not None
     guards = guardrails({"t": (test, watched(test, None, info), info)}, 0.5)
     return test.word(1), any(guard.tripped for guard in guards)
@@ -282,13 +276,11 @@ def half_levels(rng: np.random.Generator, draws: int) -> Iterator[Row]:
                 true = rng.uniform(0.3, 0.7)
                 kept = 1 / (1 + np.exp(slope * (levels - true)))
                 retained = _resampled(rng, kept / kept[0], n, resamples)
-                at = true - np.log(1 - 2 * np.exp(-slope * true) * 0) / slope
                 half = np.log(2 * (1 + np.exp(-slope * true)) - 1) / slope + true
                 row = half_level(levels, retained)
                 low = -np.inf if row.low is None else row.low
                 high = np.inf if row.high is None else row.high
                 covered.append(low <= half <= high)
-                del at
             rate = share(covered)
             yield Row("coverage of the half-level", f"steps of {step:g}, slope {slope:g}", ">= .93",
                       rate, rate >= 0.93)  # fmt: skip

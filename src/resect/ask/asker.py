@@ -18,7 +18,7 @@ from resect.ask.batches import Budget, Group, first_budget, groups, plan_batches
 from resect.ask.greedy import Writer
 from resect.ask.kv_cache import Rows, filled
 from resect.ask.option_scores import option_scores
-from resect.ask.tokenize import tokenize
+from resect.ask.tokenize import notes_on, tokenize
 from resect.errors import RunError
 from resect.record import Item, RawAnswer
 
@@ -59,13 +59,7 @@ class Asker:
 
     def notes(self) -> list[str]:
         """Sentences on prompts that could not be asked as they are; they make a cell degraded."""
-        cut, merged = sum(p.cut for p in self.prompts), sum(p.merged for p in self.prompts)
-        notes = []
-        if cut:
-            notes.append(f"{cut} prompts were cut from the left to fit the model's positions")
-        if merged:
-            notes.append(f"in {merged} prompts an option changes the tokens before it")
-        return notes
+        return notes_on(self.prompts)
 
     def ask(self, model: PreTrainedModel, wanted: set[int] | None = None) -> Iterator[Batch]:
         """Answers, batch by batch. Batches without a `wanted` row are skipped, so that a resumed

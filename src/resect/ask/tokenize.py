@@ -27,6 +27,17 @@ class Prompt:
     merged: bool
 
 
+def notes_on(prompts: Sequence[Prompt]) -> list[str]:
+    """What was done otherwise than asked in tokenizing: makes a cell degraded, resumed or not."""
+    cut, merged = sum(p.cut for p in prompts), sum(p.merged for p in prompts)
+    notes = []
+    if cut:
+        notes.append(f"{cut} prompts were cut from the left to fit the model's positions")
+    if merged:
+        notes.append(f"in {merged} prompts an option changes the tokens before it")
+    return notes
+
+
 def tokenize(
     tokenizer: PreTrainedTokenizerBase,
     items: Sequence[Item],

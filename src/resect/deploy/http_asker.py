@@ -15,7 +15,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from resect.ask import Batch
-from resect.ask.tokenize import Prompt, rendered, tokenize
+from resect.ask.tokenize import Prompt, notes_on, rendered, tokenize
 from resect.deploy.http_client import Client, Gone
 from resect.errors import RunError
 from resect.record import Item, RawAnswer, Stopped
@@ -52,13 +52,8 @@ class HttpAsker:
 
     def notes(self) -> list[str]:
         """What was done otherwise than asked: makes a cell degraded, resumed or not."""
-        cut, merged = sum(p.cut for p in self.prompts), sum(p.merged for p in self.prompts)
-        notes = [f"{cut} prompts were cut from the left to fit the model's positions"] * (cut > 0)
-        notes += [f"in {merged} prompts an option changes the tokens before it"] * (merged > 0)
-        other = self.other_ids
-        return notes + [f"{other} prompts have other tokens in the file's own tokenizer"] * (
-            other > 0
-        )
+        other = f"{self.other_ids} prompts have other tokens in the file's own tokenizer"
+        return notes_on(self.prompts) + [other] * (self.other_ids > 0)
 
     def verify(self, client: Client) -> int:
         """How many prompts the server's own tokenizer splits otherwise; remembered for `notes`."""

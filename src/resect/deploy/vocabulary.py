@@ -20,7 +20,6 @@ from resect.errors import RequestError
 from resect.models.scratch import Scratch
 
 _ASSUMED = "gpt-2"
-_SPACE = "▁"
 _BEYOND = -10_000.0
 """The score of a token that no merge makes."""
 

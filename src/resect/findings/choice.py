@@ -50,6 +50,12 @@ class Size(NamedTuple):
 Sizes = Mapping[tuple[str, str, Level], Size]
 """Model, recipe and level to what was measured: the largest of the seeds'."""
 
+Recipes = Mapping[str, Mapping[int, Sweep]]
+"""The sweeps of one model by recipe and seed."""
+
+Split = Mapping[str, tuple[Mask, Mask]]
+"""Task to the items that select and those that confirm."""
+
 
 @dataclass(frozen=True, eq=False)
 class Version:
@@ -94,12 +100,15 @@ def choices(
         for sweep in views:
             if sweep.default:
                 models[key.model][key.recipe][key.seed] = sweep
-    return [_choice(model, recipes, rule, sizes, seed) for model, recipes in models.items()]
+    frames = {
+        name: e.test.curve.frame
+        for views in judged.values() for sweep in views for name, e in sweep.tasks.items()
+    }  # fmt: skip
+    split = {name: halves(frame, seed) for name, frame in frames.items()}
+    return [_choice(model, recipes, rule, sizes, split) for model, recipes in models.items()]
 
 
-def _choice(
-    model: str, recipes: Mapping[str, Mapping[int, Sweep]], rule: Rule, sizes: Sizes, seed: int
-) -> Choice:
+def _choice(model: str, recipes: Recipes, rule: Rule, sizes: Sizes, split: Split) -> Choice:
     every = [
         Version(recipe, level, seeds, sizes.get((model, recipe, level)))
         for recipe, seeds in recipes.items()
@@ -124,14 +133,14 @@ def _choice(
     )
     if len(recipes) == 1:
         return _last_claimed(replace(blank, how=ChosenBy.SEQUENCE), every, rule.alpha, whole)
-    plausible = _plausible(every, rule._replace(alpha=LENIENT), seed)
+    plausible = _plausible(every, recipes, rule._replace(alpha=LENIENT), split)
     blank = replace(blank, plausible=len(plausible))
     if not plausible:
         return replace(blank, why=Unchosen.NONE_PLAUSIBLE)
     by = _ranked_by(plausible, whole)
     if by is None:
         return replace(blank, why=Unchosen.UNRANKED)
-    return _confirmed(replace(blank, by=by), _ordered(plausible, by), rule, seed)
+    return _confirmed(replace(blank, by=by), _ordered(plausible, by), rule, split)
 
 
 def _levels(seeds: Mapping[int, Sweep]) -> list[Level]:
@@ -173,23 +182,22 @@ def _candidate(
     )
 
 
-def _plausible(versions: Sequence[Version], rule: Rule, seed: int) -> list[Version]:
+def _plausible(
+    versions: Sequence[Version], recipes: Recipes, rule: Rule, split: Split
+) -> list[Version]:
     """The versions of which every seed passes on the items that select."""
-    sweeps = {id(sweep): sweep for v in versions for sweep in v.seeds.values()}
-    parts = {key: on_half(sweep, rule, seed, 0) for key, sweep in sweeps.items()}
+    explored = {
+        recipe: [on_half(sweep, rule, split, 0) for sweep in seeds.values()]
+        for recipe, seeds in recipes.items()
+    }
     return [
-        v
-        for v in versions
-        if all(parts[id(s)].at(v.level).word is Word.PASSED for s in v.seeds.values())
+        v for v in versions if all(s.at(v.level).word is Word.PASSED for s in explored[v.recipe])
     ]
 
 
-def on_half(sweep: Sweep, rule: Rule, seed: int, half: int) -> Sweep:
+def on_half(sweep: Sweep, rule: Rule, split: Split, half: int) -> Sweep:
     """A sweep on the items that select (0) or confirm (1); margins are those of all items."""
-    tasks = {
-        name: _restricted(e, halves(e.test.curve.frame, seed)[half], rule)
-        for name, e in sweep.tasks.items()
-    }
+    tasks = {name: _restricted(e, split[name][half], rule) for name, e in sweep.tasks.items()}
     return replace(sweep, tasks=tasks)
 
 
@@ -197,10 +205,10 @@ def _restricted(evidence: Evidence, items: Mask, rule: Rule) -> Evidence:
     test = evidence.test
     if test.margin is None:
         return evidence
-    part = primary(test.curve, evidence.info, rule, items, test.margin)
+    part = primary(test.curve, evidence.info, rule, test.degraded, items, test.margin)
     assert part is not None  # all items had a test
     seen = [w._replace(items=w.items & items) for w in evidence.watched]
-    return evidence._replace(test=replace(part, degraded=test.degraded), watched=seen)
+    return evidence._replace(test=part, watched=seen)
 
 
 def _ranked_by(versions: Sequence[Version], whole: Size | None) -> PickedBy | None:
@@ -223,13 +231,13 @@ def _ordered(versions: Sequence[Version], by: PickedBy) -> list[Version]:
     return sorted(most_cut, key=lambda v: v.size.bytes if v.size is not None else np.inf)
 
 
-def _confirmed(row: Choice, ordered: Sequence[Version], rule: Rule, seed: int) -> Choice:
+def _confirmed(row: Choice, ordered: Sequence[Version], rule: Rule, split: Split) -> Choice:
     """Test the versions in their order until one passes."""
     left, tried = rule.alpha, []
     for version in ordered:
         each = left * SPENT
         left -= each
-        candidate = _tested(version, rule._replace(alpha=each), seed)
+        candidate = _tested(version, rule._replace(alpha=each), split)
         tried.append(candidate)
         if candidate.word is Word.PASSED:
             return replace(row, tried=tuple(tried), chosen=candidate, degraded=version.fallen_back)
@@ -238,11 +246,11 @@ def _confirmed(row: Choice, ordered: Sequence[Version], rule: Rule, seed: int) -
     return replace(row, tried=tuple(tried), why=Unchosen.NONE_PASSED)
 
 
-def _tested(version: Version, rule: Rule, seed: int) -> Candidate:
+def _tested(version: Version, rule: Rule, split: Split) -> Candidate:
     """One version on the items held back: every seed has to pass."""
     word, stopped, rows = Word.PASSED, None, []
     for sweep in version.seeds.values():
-        part = on_half(sweep, rule, seed, 1)
+        part = on_half(sweep, rule, split, 1)
         judged = part.at(version.level)
         rows += judged.tests
         if judged.word is not Word.PASSED and word is Word.PASSED:

@@ -66,7 +66,7 @@ def _of_metric(frame: TaskFrame, left: Key, right: Key, asked: Mask) -> PairedTe
     sums = [frame.headline.sums(frame.parts[key]) for key in (right, left)]
     top, bottom = (np.stack(both) for both in zip(*sums, strict=True))
     values = influence(np.where(asked, top, 0.0), bottom, asked)
-    sample = change_of_share(values[1] - values[0], asked, frame.cluster)
+    sample = change_of_share(values[1:] - values[0], asked, frame.cluster)
     low, high = (float(x[0]) for x in score_interval(sample))
     b, a = (float(row[asked].mean()) for row in values)
     return PairedTest(

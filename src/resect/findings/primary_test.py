@@ -6,7 +6,7 @@ Shapes: N items, L levels.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil
 from typing import NamedTuple
@@ -22,7 +22,8 @@ from resect.findings.utility import Utility, utility
 from resect.record import TaskInfo
 from resect.stats import skill as sk
 from resect.stats.bounded_mean import Strata, score_interval, score_p
-from resect.stats.intervals import Floats, Interval, Mask
+from resect.stats.intervals import Floats, Mask
+from resect.stats.power import copy_times, times_needed
 
 ABSENT = 0.01
 """A level that lacks more than this share of the items asked at level 0 counts as missing."""
@@ -46,18 +47,18 @@ class Rule(NamedTuple):
 class Primary:
     """The primary test of one curve over some items (N,).
 
-    `start` is the intact model's utility; `change` has a sample for each level; `undecided` says
-    why the task cannot be judged, and then `margin` is None.
+    `intact` is the intact model's utility; `change` has a sample for each level; `undecided` says
+    why the task cannot be judged, and then `margin` is None. `degraded` are levels that fell back.
     """
 
     curve: Curve
     utility: Utility
     items: Mask
     alpha: float
-    start: Interval
+    intact: float | None
     margin: float | None
     undecided: Undecided | None
-    degraded: Mapping[Level, str] = field(default_factory=dict)
+    degraded: Mapping[Level, str]
 
     @property
     def task(self) -> str:
@@ -101,7 +102,7 @@ class Primary:
         told = self.absent[at] <= ABSENT and self.items.any()
         value = float(self.change.mean[at]) if told else None
         low, high = (float(x[at]) for x in self.bounds) if told else (None, None)
-        intact = finite(self.start.value)
+        intact = finite(self.intact)
         return TaskVerdict(
             task=self.task,
             view=self.curve.view,
@@ -136,6 +137,7 @@ def primary(
     curve: Curve,
     info: TaskInfo,
     rule: Rule,
+    degraded: Mapping[Level, str],
     items: Mask | None = None,
     margin: float | None = None,
 ) -> Primary | None:
@@ -148,49 +150,38 @@ def primary(
         return None
     asked = curve.codes[0] != sk.MISSING
     items = asked if items is None else asked & items
-    if not items.any():
-        gone = Undecided(task=curve.frame.name, why=Missing.NO_BASELINE)
-        return Primary(curve, worth, items, rule.alpha, Interval(None, None, None), None, gone)
+    test = Primary(curve, worth, items, rule.alpha, None, margin, None, degraded)
+    n = int(items.sum())
+    if not n:
+        return _undecided(test, Undecided(task=test.task, why=Missing.NO_BASELINE))
     intact = worth.intact(items, curve.frame.cluster)
-    low, high = (float(x[0]) for x in score_interval(intact))
-    start = Interval(float(intact.mean[0]), low, high)
+    test = replace(test, intact=float(intact.mean[0]))
     if margin is None:
+        low = float(score_interval(intact)[0][0])
         if not low > worth.floor:
-            flat = Undecided(
-                task=curve.frame.name, why=Missing.NO_SKILL, n=int(items.sum()), low=low,
-                floor=worth.floor,
-            )  # fmt: skip
-            return Primary(curve, worth, items, rule.alpha, start, None, flat)
+            flat = Undecided(task=test.task, why=Missing.NO_SKILL, n=n, low=low, floor=worth.floor)
+            return _undecided(test, flat)
         margin = min(rule.margin, (1 - rule.retain) * (low - worth.floor))
-    test = Primary(curve, worth, items, rule.alpha, start, margin, None)
-    few = too_few(curve.frame.name, test.change, int(items.sum()), margin, rule.alpha)
-    return test if few is None else Primary(curve, worth, items, rule.alpha, start, None, few)
+        test = replace(test, margin=margin)
+    few = too_few(test.task, test.change, n, margin, rule.alpha)
+    return test if few is None else _undecided(test, few)
+
+
+def _undecided(test: Primary, why: Undecided) -> Primary:
+    """A test that cannot be made."""
+    return replace(test, margin=None, undecided=why)
 
 
 def too_few(task: str, change: Strata, n: int, margin: float, alpha: float) -> Undecided | None:
     """Why even an identical copy would not pass; None where it would.
 
-    `change` gives the units. The score statistic of a copy grows with the root of their number.
+    `change` gives the units.
     """
-    same = unchanged(change)
-    p = float(score_p(same, -margin)[0])
-    if p < alpha:
+    times = copy_times(change.unchanged, margin, alpha)
+    if times < 1:
         return None
-    reached = float(-ndtri(p))
-    times = (float(-ndtri(alpha)) / reached) ** 2 if reached > 0 else np.inf
     needed = ceil(n * times * (1 + 1e-9)) if n * times < HUGE else None
     return Undecided(task=task, why=Missing.TOO_FEW, n=n, needed=needed)
-
-
-def unchanged(change: Strata) -> Strata:
-    """The same units without any change: those of an identical copy."""
-    n = change.n[:1]
-    values = np.stack(
-        [change.values[:1, :, 0], np.zeros_like(change.values[:1, :, 0]), change.values[:1, :, -1]],
-        axis=-1,
-    )
-    counts = np.stack([np.zeros_like(n), n, np.zeros_like(n)], axis=-1)
-    return Strata(counts, values, change.weights)
 
 
 class Outlook(NamedTuple):
@@ -222,7 +213,6 @@ def outlook(test: Primary, at: int) -> Outlook:
     if under is None:
         return Outlook(None, provable, None)
     power = float(ndtr((margin - z * under) / seen)) if seen else float(margin > z * under)
-    far = margin + min(0.0, value)
-    times = ((z * under + float(ndtri(TARGET)) * seen) / far) ** 2
+    times = times_needed(margin + min(0.0, value), under, seen, test.alpha, TARGET)
     needed = ceil(n * max(times, 1.0)) if times * n < HUGE else None
     return Outlook(power, provable, needed)

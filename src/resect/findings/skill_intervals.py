@@ -6,6 +6,8 @@ the score test does not. Shapes: N items, L levels.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,14 +15,15 @@ from resect.findings.curves import Curve
 from resect.stats import skill as sk
 from resect.stats.bounded_mean import Strata, score_interval, units
 from resect.stats.intervals import NOTHING, Floats, Interval, Mask
+from resect.stats.paired import change_of_share
 from resect.stats.ratios import ratio_interval
 
 
-def skill_intervals(curve: Curve, items: Mask | None = None) -> list[Interval]:
-    """Skill at every level over the items asked there, or over `items` (N,)."""
+def skill_intervals(curve: Curve) -> list[Interval]:
+    """Skill at every level over the items asked there."""
     rows: list[Interval] = [NOTHING] * len(curve.levels)
-    for asked, levels in _patterns(curve, items):
-        sample = _credits(curve, asked, levels)
+    for asked, levels in _patterns(curve):
+        sample = _credit(curve, asked).sample(levels, curve.frame.cluster)
         if sample is not None:
             for at, row in zip(levels, _rows(sample), strict=True):
                 rows[at] = row
@@ -30,11 +33,12 @@ def skill_intervals(curve: Curve, items: Mask | None = None) -> list[Interval]:
 def retention_intervals(curve: Curve) -> list[Interval]:
     """Skill over the intact model's, over the items asked at every level."""
     levels = [int(at) for at in np.flatnonzero(curve.present)]
-    sample = _credits(curve, curve.shared, levels)
+    scored = _credit(curve, curve.shared)
+    sample = scored.sample(levels, curve.frame.cluster)
     rows: list[Interval] = [NOTHING] * len(curve.levels)
     if sample is None or not levels or levels[0] != 0:
         return rows
-    credit = _credit(curve, curve.shared)[0][:, curve.shared]
+    credit = scored.values[:, curve.shared]
     each = _rows(sample)
     for place, at in enumerate(levels):
         rows[at] = ratio_interval(each[0], each[place], _correlation(credit[0], credit[at]))
@@ -45,24 +49,20 @@ def change_intervals(curve: Curve) -> list[Interval]:
     """Accuracy less that of level 0, over the items asked at both."""
     rows: list[Interval] = [NOTHING] * len(curve.levels)
     right = curve.right.astype(float)
-    group = np.zeros(len(curve.frame.items), dtype=np.intp)
-    for asked, levels in _patterns(curve, None):
+    for asked, levels in _patterns(curve):
         both = asked & (curve.codes[0] != sk.MISSING)
         if both.any():
-            change = (right - right[0])[levels]
-            sample = units(
-                change, both, group, np.ones(1), np.array([[-1.0, 1.0]]), curve.frame.cluster
-            )
+            sample = change_of_share((right - right[0])[levels], both, curve.frame.cluster)
             for at, row in zip(levels, _rows(sample), strict=True):
                 rows[at] = row
     return rows
 
 
-def _patterns(curve: Curve, items: Mask | None) -> list[tuple[Mask, list[int]]]:
+def _patterns(curve: Curve) -> list[tuple[Mask, list[int]]]:
     """Levels that were asked the same items, with these items (N,)."""
     groups: dict[bytes, tuple[Mask, list[int]]] = {}
     for at in map(int, np.flatnonzero(curve.present)):
-        asked = (curve.codes[at] != sk.MISSING) & (True if items is None else items)
+        asked = np.asarray(curve.codes[at] != sk.MISSING)
         groups.setdefault(asked.tobytes(), (asked, []))[1].append(at)
     return list(groups.values())
 
@@ -75,12 +75,29 @@ def _rows(sample: Strata) -> list[Interval]:
     ]
 
 
-def _credit(curve: Curve, items: Mask) -> tuple[Floats, NDArray[np.intp], Floats]:
-    """What every answer counts in the skill, (L, N), the stratum of each item and its weight.
+class Credit(NamedTuple):
+    """What every answer counts in the skill, (L, N), each item's stratum (N,), weights and `least`.
 
     Strata are gold labels among items with as many options. -1 marks items that tell nothing: those
-    whose number of options has one gold label.
+    whose number of options has one gold label. `least` is what a wrong answer can count.
     """
+
+    values: Floats
+    stratum: NDArray[np.intp]
+    weights: Floats
+    least: float
+
+    def sample(self, levels: list[int], clusters: NDArray[np.intp]) -> Strata | None:
+        """The units of the skill at some levels; None where no skill can be told."""
+        told = self.stratum >= 0
+        if not told.any():
+            return None
+        span = np.tile([self.least, 1.0], (len(self.weights), 1))
+        return units(self.values[levels], told, self.stratum, self.weights, span, clusters)
+
+
+def _credit(curve: Curve, items: Mask) -> Credit:
+    """The credit of all answers over some items (N,)."""
     frame = curve.frame
     credit = np.zeros(curve.codes.shape)
     stratum = np.full(len(frame.items), -1, dtype=np.intp)
@@ -97,19 +114,9 @@ def _credit(curve: Curve, items: Mask) -> tuple[Floats, NDArray[np.intp], Floats
         for label in labels:
             stratum[these & (frame.gold == label)] = len(weights)
             weights.append(float(these.sum()) / len(labels))
-    return credit, stratum, np.array(weights) / max(told, 1)
-
-
-def _credits(curve: Curve, items: Mask, levels: list[int]) -> Strata | None:
-    """The units of the skill at some levels; None where no skill can be told."""
-    credit, stratum, weights = _credit(curve, items)
-    told = items & (stratum >= 0)
-    if not told.any():
-        return None
-    labels = len(np.unique(curve.frame.gold[told]))
-    least = min(float(credit[:, told].min()), -1.0 / max(labels - 1, 1))
-    span = np.tile([least, 1.0], (len(weights), 1))
-    return units(credit[levels], told, stratum, weights, span, curve.frame.cluster)
+    kinds = len(np.unique(frame.gold[stratum >= 0]))
+    least = min(float(credit[:, stratum >= 0].min(initial=0.0)), -1.0 / max(kinds - 1, 1))
+    return Credit(credit, stratum, np.array(weights) / max(told, 1), least)
 
 
 def _correlation(first: Floats, second: Floats) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import takewhile
 from typing import NamedTuple
@@ -21,7 +21,6 @@ from resect.findings.primary_test import Primary, Rule, outlook, primary
 from resect.findings.rows import (
     DegradedCell,
     Guardrail,
-    GuardrailKind,
     LevelVerdict,
     Missing,
     Stop,
@@ -32,12 +31,11 @@ from resect.findings.rows import (
 )
 from resect.record import TaskInfo, View
 
-WORST_FIRST = (Word.FAILED, Word.UNDETERMINED, Word.NOT_PROVEN, Word.PASSED)
 TRANSFORMERS = "transformers"
 
 
 class Evidence(NamedTuple):
-    """What one task says of one sweep in one view; `test` is None of a task never judged."""
+    """What one task says of one sweep in one view."""
 
     test: Primary
     watched: list[Watched]
@@ -118,7 +116,7 @@ class Judged(NamedTuple):
         words = {row.word for row in self.tests}
         if not self.complete:
             words.add(Word.UNDETERMINED)
-        return next((word for word in WORST_FIRST if word in words), Word.UNDETERMINED)
+        return next((word for word in reversed(Word) if word in words), Word.UNDETERMINED)
 
     @property
     def worst(self) -> TaskVerdict | None:
@@ -158,7 +156,7 @@ def _views(by_view: Mapping[View, dict[str, Evidence]], tasks: Sequence[str]) ->
 
     deciding = sweep("text" if texts else "options", True, {**options, **texts})
     others = [sweep("options", False, options)] if texts and options else []
-    return [one for one in (deciding, *others) if one.tasks]
+    return [view for view in (deciding, *others) if view.tasks]
 
 
 def verdicts(
@@ -272,18 +270,9 @@ def degraded_cells(sweep: Sweep, levels: Sequence[Level]) -> tuple[DegradedCell,
     )
 
 
-def worst_subgroup(guards: Sequence[Guardrail], level: Level) -> Guardrail | None:
-    """The subgroup that lost most at a level."""
-    rows = [g for g in guards if g.kind is GuardrailKind.SUBGROUP and g.level == level]
-    return max(rows, key=lambda g: g.rise, default=None)
-
-
 def evidence(
     curve: Curve, options: Curve | None, info: TaskInfo, rule: Rule, degraded: Mapping[Level, str]
 ) -> Evidence | None:
     """What one task says of one sweep; None of a task that is shown and never judged."""
-    test = primary(curve, info, rule)
-    if test is None:
-        return None
-    seen = replace(test, degraded=degraded)
-    return Evidence(seen, watched(seen, options, info), info)
+    test = primary(curve, info, rule, degraded)
+    return None if test is None else Evidence(test, watched(test, options, info), info)

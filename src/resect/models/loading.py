@@ -381,11 +381,6 @@ def _has_safetensors(ref: ModelRef) -> bool:
     return False
 
 
-def _is_zip(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) == b"PK"
-
-
 def _base_model(card: Path) -> str | None:
     """`base_model` from a model card's front matter."""
     if not card.is_file():

@@ -55,9 +55,14 @@ class Strata(NamedTuple):
         """The same units with their values negated."""
         return Strata(self.counts[..., ::-1], -self.values[..., ::-1], self.weights)
 
-    def times(self, factor: float) -> Strata:
-        """As many times the units."""
-        return self._replace(counts=self.counts * factor)
+    @property
+    def unchanged(self) -> Strata:
+        """The units of the first sample, all with the value 0: those of an identical copy."""
+        least, most = self.values[:1, :, 0], self.values[:1, :, -1]
+        n, nothing = self.n[:1], np.zeros_like(self.n[:1])
+        counts = np.stack([nothing, n, nothing], axis=-1)
+        values = np.stack([least, np.zeros_like(least), most], axis=-1)
+        return Strata(counts, values, self.weights)
 
     def take(self, rows: NDArray[np.intp]) -> Strata:
         """Some of the samples."""
@@ -72,9 +77,8 @@ def strata(values: Floats, group: NDArray[np.intp], weights: Floats, span: Float
     """
     distinct = np.unique(values)
     if len(distinct) <= FEW or len(weights) > 1:
-        inner = [[((row == x) & (group == k)).sum() for x in distinct] for row in values
-                 for k in range(len(weights))]  # fmt: skip
-        counts = np.array(inner, dtype=float).reshape(len(values), len(weights), len(distinct))
+        member = (group == np.arange(len(weights))[:, None]).astype(float)  # (K, N)
+        counts = np.stack([member @ (values == x).T for x in distinct], axis=-1).swapaxes(0, 1)
         middle = np.broadcast_to(distinct, (1, len(weights), len(distinct)))
     else:
         middle = np.sort(values, axis=1)[:, None, :]
@@ -213,9 +217,7 @@ def units(
     if count == len(parent):
         return strata(values, group, weights, span)
     share = count * weights[group] / np.bincount(group, minlength=len(weights))[group]
-    sums: Floats = np.stack([np.bincount(parent, share * row, count) for row in values]).astype(
-        float
-    )
+    sums = np.stack([np.bincount(parent, share * row, count).astype(float) for row in values])
     size = np.bincount(parent, share, count)  # 1 in the mean
     heavy = float((size**2).sum() / size.sum())
     ends = heavy * np.array([[span[:, 0].min(), span[:, 1].max()]])

@@ -60,13 +60,13 @@ def change_interval(
 
 
 def _sample(before: Mask, after: Mask, asked: Mask, clusters: NDArray[np.intp]) -> Strata:
-    return change_of_share(after.astype(float) - before, asked, clusters)
+    return change_of_share((after.astype(float) - before)[None], asked, clusters)
 
 
 def change_of_share(change: Floats, asked: Mask, clusters: NDArray[np.intp]) -> Strata:
-    """The units of one change (N,) of values from 0 to 1 over the items `asked` (N,)."""
-    group, span = np.zeros(len(change), dtype=np.intp), np.array([[-1.0, 1.0]])
-    return units(change[None], asked, group, np.ones(1), span, clusters)
+    """The units of changes (B, N) of values from 0 to 1 over the items `asked` (N,)."""
+    group, span = np.zeros(change.shape[1], dtype=np.intp), np.array([[-1.0, 1.0]])
+    return units(change, asked, group, np.ones(1), span, clusters)
 
 
 def two_sided(sample: Strata) -> float:

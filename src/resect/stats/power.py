@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from resect.stats.bounded_mean import Strata, score_p
-from resect.stats.intervals import Floats
+from resect.stats.intervals import Floats, Mask
 
 VALUES = np.array([-1.0, 0.0, 1.0])
 DRAWS = 2000
@@ -28,8 +28,32 @@ def table(lost: Floats, gained: Floats, sizes: Sequence[int]) -> Strata:
 
 def copy_passes(sizes: Sequence[int], margin: float, alpha: float) -> bool:
     """Whether an identical copy passes, which nothing but the number of items decides."""
+    return copy_times(unchanged(sizes), margin, alpha) < 1
+
+
+def unchanged(sizes: Sequence[int]) -> Strata:
+    """The units of an identical copy."""
     nothing = np.zeros((1, len(sizes)))
-    return bool(score_p(table(nothing, nothing, sizes), -margin)[0] < alpha)
+    return table(nothing, nothing, sizes)
+
+
+def copy_times(copy: Strata, margin: float, alpha: float) -> float:
+    """How many times its units an identical copy needs to pass; it passes below 1.
+
+    Its score statistic grows with the root of their number. Infinite where it has none.
+    """
+    reached = -float(ndtri(score_p(copy, -margin)[0]))
+    return (-float(ndtri(alpha)) / reached) ** 2 if reached > 0 else np.inf
+
+
+def times_needed(far: float, under: float, true: float, alpha: float, target: float) -> float:
+    """How many times its units a test needs to pass with a probability of `target`.
+
+    `far` is the distance of the true change from the margin; `under` and `true` are the standard
+    errors under the margin and under the truth.
+    """
+    wide = -float(ndtri(alpha)) * under + float(ndtri(target)) * true
+    return (wide / far) ** 2
 
 
 def power(
@@ -60,12 +84,17 @@ def simulated(
     return table(each[..., 0], each[..., 2], sizes)
 
 
-def passing(sample: Strata, margin: float, alpha: float) -> np.ndarray:
-    """Which draws pass, (D,); equal ones are tested once."""
+def passing(sample: Strata, margin: float, alpha: float) -> Mask:
+    """Which draws pass, (D,)."""
+    return np.asarray(p_values(sample, margin) < alpha)
+
+
+def p_values(sample: Strata, margin: float) -> Floats:
+    """The p-value of every draw, (D,); equal ones are tested once."""
     flat = sample.counts.reshape(len(sample.counts), -1)
     distinct, place = np.unique(flat, axis=0, return_inverse=True)
     once = sample._replace(counts=distinct.reshape(-1, *sample.counts.shape[1:]))
-    return np.asarray(score_p(once, -margin) < alpha)[place.ravel()]
+    return score_p(once, -margin)[place.ravel()]
 
 
 def items_needed(
@@ -88,10 +117,9 @@ def items_needed(
     expected = table(
         (n * (discordance + loss) / 2)[None], (n * (discordance - loss) / 2)[None], sizes
     )
-    z = -float(ndtri(alpha))
-    under = (margin - loss) / -float(ndtri(score_p(expected, -margin)[0]))
+    far = margin - loss
+    under = far / -float(ndtri(score_p(expected, -margin)[0]))
     true = float(np.sqrt(((discordance - loss**2) / n / len(n) ** 2).sum()))
-    times = ((z * under + float(ndtri(target)) * true) / (margin - loss)) ** 2
-    nothing = np.zeros((1, len(n)))
-    same = (z / -float(ndtri(score_p(table(nothing, nothing, sizes), -margin)[0]))) ** 2
-    return ceil(float(max(times, same * (1 + 1e-9)) * n.sum()))
+    times = times_needed(far, under, true, alpha, target)
+    same = copy_times(unchanged(sizes), margin, alpha) * (1 + 1e-9)
+    return ceil(float(max(times, same) * n.sum()))

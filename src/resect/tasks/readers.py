@@ -66,6 +66,18 @@ class Label(Reader):
         return judged(parsed, item)
 
 
+Ending = tuple[str | None, str, str]
+"""Value, outcome and tier of a solution."""
+
+
+def unless_cut(parsed: Ending, text: str, stopped: Stopped, announced: str) -> Ending:
+    """What a solution ended with; truncated where the budget cut it before it was announced."""
+    told = parsed[2] in (announced, "declared", "loop")
+    if stopped == "length" and not told and number.own(text) == text:
+        return None, "truncated", "length"
+    return parsed
+
+
 class Number(Reader):
     """The final number of a solution, compared exactly."""
 
@@ -74,10 +86,7 @@ class Number(Reader):
 
     def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
         """The final number; a text that the budget cut before it was announced is truncated."""
-        value, outcome, tier = number.number(text)
-        cut = stopped == "length" and tier not in ("marked", "declared", "loop")
-        if cut and number.own(text) == text:
-            value, outcome, tier = None, "truncated", "length"
+        value, outcome, tier = unless_cut(number.number(text), text, stopped, "marked")
         wanted = number.exact(item.gold or "")
         right = value is not None and number.exact(value) == wanted
         return Reading(value, outcome, tier, float(right))
@@ -91,10 +100,7 @@ class Latex(Reader):
 
     def read(self, text: str, item: Item, stopped: Stopped = None) -> Reading:
         """The final expression; a text that the budget cut before it is truncated."""
-        value, outcome, tier = latex.expression(text)
-        cut = stopped == "length" and tier not in ("boxed", "declared", "loop")
-        if cut and number.own(text) == text:
-            value, outcome, tier = None, "truncated", "length"
+        value, outcome, tier = unless_cut(latex.expression(text), text, stopped, "boxed")
         return Reading(value, outcome, tier, float(latex.same(value, item.gold)))
 
 
