@@ -31,8 +31,6 @@ from resect.findings.rows import (
 )
 from resect.record import TaskInfo, View
 
-TRANSFORMERS = "transformers"
-
 
 class Evidence(NamedTuple):
     """What one task says of one sweep in one view."""
@@ -177,7 +175,6 @@ def _verdict(sweep: Sweep, alpha: float, shown_only: tuple[str, ...]) -> SweepVe
     return SweepVerdict(
         **of_sweep(sweep.first.curve),
         view=sweep.view,
-        runtime=TRANSFORMERS,
         default=sweep.default,
         alpha=alpha,
         margins=margins,

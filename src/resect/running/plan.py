@@ -9,9 +9,10 @@ from typing import Any, Protocol
 
 from resect.ask import first_budget
 from resect.models import devices
+from resect.record import TRANSFORMERS
 from resect.running.resolve import UNTOUCHED, Resolved
 from resect.running.walk import Cell, Sweep
-from resect.spec import BASELINE, CellSpec, Recipe, StateSpec
+from resect.spec import BASELINE, INTACT, CellSpec, Recipe, StateSpec
 from resect.store.sqlite import Held
 
 
@@ -34,15 +35,19 @@ class Stored(Protocol):
 def sweeps(resolved: Resolved) -> list[Sweep]:
     """One sweep a model and recipe, with every cell of the study.
 
-    The baseline is asked once a model, at the start of its first sweep; a study without a
+    The baseline is asked once a model and runtime: where the model was loaded at the start of its
+    first sweep, elsewhere at the start of the first sweep that is asked there. A study without a
     recipe asks nothing else.
     """
     study, planned = resolved.study, []
     for role, ref in study.models.items():
         ref = ref.model_copy(update={"revision": resolved.identities[role].revision})
-        cells = _cells(resolved, role, BASELINE)
+        cells, begun = _baseline(resolved, role, TRANSFORMERS), {TRANSFORMERS}
         recipes = [candidate for candidate in study.recipes if candidate.applies_to(role)]
         for recipe in recipes or (BASELINE,):
+            if recipe.runtime not in begun:
+                cells += _baseline(resolved, role, recipe.runtime)
+                begun.add(recipe.runtime)
             cells += () if recipe is BASELINE else _cells(resolved, role, recipe)
             chain = resolved.chains.get(recipe.key, UNTOUCHED)
             planned.append(
@@ -56,6 +61,7 @@ def sweeps(resolved: Resolved) -> list[Sweep]:
                     measure=study.measure,
                     calibration=study.calibration if chain.calibration else None,
                     data_dir=study.data_path,
+                    runtime=study.runtime,
                     tiny=resolved.tiny[role],
                     cells=cells,
                 )
@@ -111,11 +117,18 @@ class _Gauged:
         return known
 
 
+def _baseline(resolved: Resolved, role: str, runtime: str) -> tuple[Cell, ...]:
+    """The cells of the intact model in a runtime."""
+    cells = _cells(resolved, role, INTACT[runtime])
+    runtime = str(resolved.served.get(role, {}).get("runtime", runtime))
+    return tuple(replace(c, recipe=BASELINE.name, level=0.0, runtime=runtime) for c in cells)
+
+
 def _cells(resolved: Resolved, role: str, recipe: Recipe) -> tuple[Cell, ...]:
     """The cells of one model under one recipe, in rising order of level."""
     cells = []
-    for level in recipe.levels or ((0.0,) if recipe is BASELINE else (None,)):
-        if level == 0 and recipe is not BASELINE:
+    for level in recipe.levels or (None,):
+        if level == 0:
             continue  # every curve starts at the baseline
         state = _state(resolved, role, recipe, level)
         for task, items in resolved.items.items():
@@ -128,13 +141,14 @@ def _cells(resolved: Resolved, role: str, recipe: Recipe) -> tuple[Cell, ...]:
                 "batch_tokens": _batch_tokens(resolved),
             }
             spec = CellSpec(state=state, task=task, protocol=protocol, items=resolved.keys[task])
-            cells.append(Cell(spec, recipe.name, level, info, items, frozenset()))
+            cells.append(Cell(spec, recipe.name, level, info, items, frozenset(), recipe.runtime))
     return tuple(cells)
 
 
 def _state(resolved: Resolved, role: str, recipe: Recipe, level: float | None) -> StateSpec:
     identity = resolved.identities[role]
     chain = resolved.chains.get(recipe.key, UNTOUCHED)
+    elsewhere = recipe.runtime != TRANSFORMERS
     steps = zip(recipe.at(level), chain.methods, strict=True)
     libraries = dict.fromkeys(method.library for method in chain.methods if method.library)
     return StateSpec(
@@ -142,7 +156,7 @@ def _state(resolved: Resolved, role: str, recipe: Recipe, level: float | None) -
         steps=tuple(f"{step} v{method.version}" for step, method in steps),
         seed=resolved.study.seed_of(recipe) if chain.random else None,
         calibration=chain.calibration,
-        sources=chain.sources,
+        sources=(*chain.sources, *(resolved.study.runtime.options() if elsewhere else ())),
         dtype=identity.dtype,
         device=devices.kind(resolved.device),
         versions={name: _minor(version(name)) for name in ("torch", "transformers", *libraries)},
