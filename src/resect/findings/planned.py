@@ -90,10 +90,12 @@ def curves_of(
     order = {name: place for place, name in enumerate(role_of)}
     sweeps = {Sweep(k.model, k.recipe, k.seed) for k in frame.codes}
     sweeps |= {Sweep(cell.model, cell.recipe, cell.seed) for cell in planned}
+    skipped = _skipped(planned)
     curves = []
     for s in sorted(_shown(sweeps), key=lambda s: (order.get(s.model, len(order)), s)):
         role = role_of.get(s.model, s.model)
-        curves += build(frame, role, s.model, s.recipe, s.seed, levels[s.model, s.recipe])
+        due = levels[s.model, s.recipe] - skipped.get(s, set())
+        curves += build(frame, role, s.model, s.recipe, s.seed, due)
     return curves
 
 
@@ -105,6 +107,15 @@ def _shown(sweeps: Iterable[Sweep]) -> list[Sweep]:
     return [
         s for s in every if s.recipe != "none" or (s.model not in swept and first[s.model] == s)
     ]
+
+
+def _skipped(cells: Sequence[CellRow]) -> Mapping[Sweep, set[Level]]:
+    """The levels of every sweep that were not asked, since the verdict did not need them."""
+    levels: dict[Sweep, set[Level]] = defaultdict(set)
+    for cell in cells:
+        if cell.status == "skipped":
+            levels[Sweep(cell.model, cell.recipe, cell.seed)].add(cell.level)
+    return levels
 
 
 def _levels(

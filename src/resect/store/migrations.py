@@ -70,7 +70,19 @@ _CHECKSUMS: Step = (
     checksums.seal,
 )
 
-MIGRATIONS: tuple[Step, ...] = (_FIRST, _PARTS, _JUDGEMENTS, _RECIPES, _CHECKSUMS)
+# A cell may end without being asked; SQLite cannot change a check in place.
+_SKIPPED = (
+    """CREATE TABLE every_cell (
+        id TEXT PRIMARY KEY, asking TEXT NOT NULL, state TEXT NOT NULL, item_set TEXT NOT NULL,
+        status TEXT NOT NULL CHECK (status IN ('success', 'degraded', 'failed', 'skipped')),
+        reason TEXT, seconds REAL, spec TEXT NOT NULL, checksum INTEGER
+    ) STRICT""",
+    "INSERT INTO every_cell SELECT * FROM cells ORDER BY rowid",
+    "DROP TABLE cells",
+    "ALTER TABLE every_cell RENAME TO cells",
+)
+
+MIGRATIONS: tuple[Step, ...] = (_FIRST, _PARTS, _JUDGEMENTS, _RECIPES, _CHECKSUMS, _SKIPPED)
 
 
 def migrate(db: sqlite3.Connection, version: int = len(MIGRATIONS)) -> None:
