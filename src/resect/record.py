@@ -14,7 +14,9 @@ from typing import Any, Literal, NamedTuple
 
 Kind = Literal["label", "number", "spans", "code", "text", "score"]
 View = Literal["text", "options"]
-Status = Literal["success", "degraded", "failed"]
+Status = Literal["success", "degraded", "failed", "skipped"]
+"""How a cell ended; `skipped` was not asked, since the verdict did not need it."""
+
 
 OUTCOMES = ("answer", "recovered", "echo", "off_task", "degenerate", "refusal", "truncated")
 """The kinds of text that come back. Only `answer`, `recovered` and `degenerate` can hold an "
@@ -265,7 +267,10 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class CellResult:
-    """One finished cell and how it ended; `reason` is set unless the status is success."""
+    """One finished cell and how it ended; `reason` is set unless the status is success.
+
+    `items` are the keys of those that it was asked, which may be fewer than were planned.
+    """
 
     cell: str
     asking: str

@@ -95,11 +95,12 @@ def curves_of(
     order = {name: place for place, name in enumerate(role_of)}
     sweeps = {Sweep(k.model, k.recipe, k.seed, k.runtime) for k in frame.codes}
     sweeps |= {Sweep(cell.model, cell.recipe, cell.seed, cell.runtime) for cell in planned}
+    skipped = _skipped(planned)
     curves = []
     for s in sorted(_shown(sweeps), key=lambda s: (order.get(s.model, len(order)), s)):
         role = role_of.get(s.model, s.model)
-        known = levels[s.model, s.recipe]
-        curves += build(frame, role, s.model, s.recipe, s.seed, known, s.runtime)
+        due = levels[s.model, s.recipe] - skipped.get(s, set())
+        curves += build(frame, role, s.model, s.recipe, s.seed, due, s.runtime)
     return curves
 
 
@@ -113,6 +114,15 @@ def _shown(sweeps: Iterable[Sweep]) -> list[Sweep]:
         s for s in every
         if s.recipe != "none" or (place[s] not in swept and first[place[s]] == s)
     ]  # fmt: skip
+
+
+def _skipped(cells: Sequence[CellRow]) -> Mapping[Sweep, set[Level]]:
+    """The levels of every sweep that were not asked, since the verdict did not need them."""
+    levels: dict[Sweep, set[Level]] = defaultdict(set)
+    for cell in cells:
+        if cell.status == "skipped":
+            levels[Sweep(cell.model, cell.recipe, cell.seed, cell.runtime)].add(cell.level)
+    return levels
 
 
 def _levels(

@@ -221,7 +221,8 @@ class StudyRecipe:
 class Study:
     """The study as it was declared; `recorded` says where an audit's answers came from.
 
-    `margin` is the largest loss that passes, null for each task's own.
+    `margin` is the largest loss that passes, null for each task's own. `sequential`: it was asked
+    in looks, and no more than the verdict needed.
     """
 
     __pydantic_config__ = ROW
@@ -237,6 +238,7 @@ class Study:
     alpha: float | None
     retain: float = 0.8
     shown_only: tuple[str, ...] = ()
+    sequential: bool = False
     recorded: Mapping[str, Any] | None = None
 
 

@@ -17,14 +17,14 @@ from resect.findings.curves import Curve, Sampled
 from resect.findings.divergences import divergences
 from resect.findings.failure_order import breaks_first, reliability_first
 from resect.findings.frame import TaskFrame
+from resect.findings.looks import Evidence
 from resect.findings.multi_task import Lent, lend
-from resect.findings.planned import degraded
 from resect.findings.primary_test import Rule
 from resect.findings.reliability import reliability
 from resect.findings.robustness import robustness
 from resect.findings.slices import slices
 from resect.findings.trust import trust
-from resect.findings.verdicts import Evidence, evidence
+from resect.findings.verdicts import evidence
 from resect.record import TaskInfo, View
 from resect.stats.intervals import Weights
 
@@ -119,7 +119,9 @@ def task_findings(task: Task, weights: Weights, pairs: Pairs) -> TaskFindings:
         divergences=_flat(_divergences(table, a, b) for a, b in pairs),
         intact=tuple(intact(frame, pairs)),
         runtimes=tuple(runtime_steps(frame, {c.model: c.role for c in task.curves})),
-        evidence=tuple(_evidence(sampled, table, task)) if task.judged else (),
+        evidence=tuple(evidence(task.curves, task.info, task.rule, task.states))
+        if task.judged
+        else (),
         lent=tuple(lend(s, task.info) for s in sampled),
     )
 
@@ -138,16 +140,6 @@ def _each(
 
 def _flat(groups: Iterable[Iterable[Row]]) -> tuple[Row, ...]:
     return tuple(chain.from_iterable(groups))
-
-
-def _evidence(sampled: Sequence[Sampled], table: Table, task: Task) -> Iterable[Evidence]:
-    """The tests of every curve; confident errors are looked for in the options view."""
-    for curve in (s.curve for s in sampled):
-        options = table.get((place_of(curve)._replace(view="options"), curve.model))
-        beside = options.curve if options else None
-        tests = evidence(curve, beside, task.info, task.rule, degraded(curve, task.states))
-        if tests is not None:
-            yield tests
 
 
 def _comparisons(table: Table, a: str, b: str) -> list[rows.Comparison]:

@@ -21,7 +21,7 @@ from resect.record import TRANSFORMERS, Provenance
 from resect.running import folder
 from resect.running.destination import destination
 from resect.running.local_engine import Local
-from resect.running.plan import due, sweeps
+from resect.running.plan import due, ready, rounds, sweeps
 from resect.running.ray_engine import OnRay
 from resect.running.resolve import Resolved, resolve
 from resect.running.walk import Answered, Event, Finished, Measured, Notice, Sweep
@@ -69,6 +69,9 @@ def run(
         folder.write(run_folder.path / "study.yaml", study.dump(_resolved(resolved, provenance)))
         facts = {"study": _declared(resolved.study), "provenance": asdict(provenance)}
         drive(resolved, store, running, watch, facts)
+        if resolved.study.sequential:
+            asked, whole = store.questions()
+            notice(f"{asked:,} of {whole:,} questions of damaged models were asked.")
     run_folder.report()
     return run_folder
 
@@ -114,15 +117,21 @@ def drive(
         [cell.result(sweep, "success", None, None) for sweep in planned for cell in sweep.cells],
         {"warnings": resolved.warnings(), **facts},
     )
-    left = due(planned, store)
-    engine.submit(left)
-    for event in watch(left, engine.events()):
-        if isinstance(event, Answered):
-            store.put_answers(event.answers)
-        elif isinstance(event, Measured):
-            store.put_measurement(event.measurement)
-        elif isinstance(event, Finished):
-            store.put_cell(event.result)
+    for round_ in rounds(planned):
+        left = [ready(sweep, resolved, store) for sweep in due(round_, store)]
+        engine.submit(left)
+        for event in watch(left, engine.events()):
+            _keep(event, store)
+
+
+def _keep(event: Event, store: Store) -> None:
+    """Store one event."""
+    if isinstance(event, Answered):
+        store.put_answers(event.answers)
+    elif isinstance(event, Measured):
+        store.put_measurement(event.measurement)
+    elif isinstance(event, Finished):
+        store.put_cell(event.result)
 
 
 def _models(resolved: Resolved) -> list[dict[str, Any]]:
@@ -158,6 +167,7 @@ def _declared(study: Study) -> dict[str, Any]:
         "alpha": study.alpha,
         "retain": study.retain,
         "shown_only": list(study.shown_only),
+        "sequential": study.sequential,
     }
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,6 +35,7 @@ from resect.record import (
 )
 from resect.running.measure import sizes as measure
 from resect.running.measure import workload
+from resect.running.sequential import LOOKS, Course, Plan
 from resect.spec import (
     BASELINE,
     INTACT,
@@ -68,10 +69,20 @@ class Cell:
     missing: frozenset[int]
     runtime: str = TRANSFORMERS
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of its items (hashes: once, not once an answer)."""
+        return self.spec.items
+
     def result(
-        self, sweep: Sweep, status: Status, reason: str | None, seconds: float | None
+        self,
+        sweep: Sweep,
+        status: Status,
+        reason: str | None,
+        seconds: float | None,
+        items: tuple[str, ...] | None = None,
     ) -> CellResult:
-        """The row that says how this cell of `sweep` ended."""
+        """The row that says how this cell of `sweep` ended; `items` it was asked, None for all."""
         return CellResult(
             cell=self.spec.id,
             asking=self.spec.asking,
@@ -84,7 +95,7 @@ class Cell:
             task=self.spec.task,
             status=status,
             reason=reason,
-            items=self.spec.items,
+            items=self.spec.items if items is None else items,
             spec=self.spec.model_dump(mode="json"),
             seconds=seconds,
             runtime=self.runtime,
@@ -95,7 +106,8 @@ class Cell:
 class Sweep:
     """The unit of scheduling. `cells` in rising order of level; those at level 0 come first.
 
-    `tiny`: the model is so small that one core is all it can use.
+    `tiny`: the model is so small that one core is all it can use. With a `plan` every level is
+    asked in looks, and the sweep ends at one that does not pass.
     """
 
     ref: ModelRef
@@ -110,6 +122,7 @@ class Sweep:
     runtime: Runtime
     tiny: bool
     cells: tuple[Cell, ...]
+    plan: Plan | None = None
 
 
 class Answered(NamedTuple):
@@ -162,12 +175,17 @@ def walk(sweep: Sweep, notice: Notice) -> Iterator[Event]:
     for cell in sweep.cells:
         by_level.setdefault(Place(cell.level, cell.recipe, cell.runtime), []).append(cell)
     ended: set[str] = set()
+    course = None if sweep.plan is None else Course(sweep.plan)
     try:
         with loading.threads(loaded.model):
-            for event in _levels(sweep, loaded, by_level, notice):
+            for event in _levels(sweep, loaded, by_level, course, notice):
                 if isinstance(event, Finished):
                     ended.add(event.result.cell)
                 yield event
+        if course is not None and course.stopped:
+            for cell in sweep.cells:
+                if cell.spec.id not in ended:
+                    yield Finished(cell.result(sweep, "skipped", course.stopped, None, ()))
     except RunError as error:
         # No further level can be reached (an update that does not converge, say).
         for cell in sweep.cells:
@@ -186,13 +204,15 @@ def _at_address(sweep: Sweep) -> Iterator[Event]:
     if sweep.cells:
         yield Measured(server.measured(sweep.cells[0].spec.state.id))
     for cell in sweep.cells:
-        yield from _run(sweep, cell, server, server.asker(cell.items, cell.info), [])
+        asking = server.asker(cell.items, cell.info)
+        yield from _in_full([_Asking(sweep, cell, server, asking, [])])
 
 
 def _levels(
     sweep: Sweep,
     loaded: Loaded,
     by_level: dict[Place, list[Cell]],
+    course: Course | None,
     notice: Notice,
 ) -> Iterator[Event]:
     askers: dict[tuple[str, bool], AnyAsker] = {}
@@ -205,17 +225,23 @@ def _levels(
         yield Measured(gauge.read(cells[0].spec.state.id, standing))
         file = deployed(standing.model)
         odd = odd or ([] if file else [batching_error(standing.model)])
+        notes = [note for report in standing.reports for note in report.notes]
+        notes += [] if file else filter(None, odd)
         for cell in cells:
             key = (cell.info.name, file is not None)
             if key not in askers:
                 make = asker if file is None else http_asker
                 askers[key] = make(loaded, cell.info, cell.items, budget)
-            steps = [note for report in standing.reports for note in report.notes]
-            far = [] if file else filter(None, odd)
-            yield from _run(sweep, cell, standing.model, askers[key], [*steps, *far])
+        level = [
+            _Asking(sweep, cell, standing.model, askers[cell.info.name, file is not None], notes)
+            for cell in cells
+        ]
+        yield from _in_full(level) if course is None else _in_looks(level, course)
         if file:
             removed(standing.model).close()
-        del standing  # the next level is made without this one's model in memory
+        if course is not None and course.stopped:
+            return
+        del standing, level  # the next level is made without this one's model in memory
 
 
 def stand(
@@ -309,33 +335,91 @@ def _batches(
     return asker.ask(file.connect, missing)
 
 
-def _run(
-    sweep: Sweep,
-    cell: Cell,
-    model: PreTrainedModel | endpoint.AtAddress,
-    asker: AnyAsker,
-    done: Sequence[str],
-) -> Iterator[Event]:
-    """Ask one cell; what was `done` otherwise than asked makes it degraded."""
-    started = time.perf_counter()
-    reader = readers.of(cell.info)
-    asking, keys = cell.spec.asking, cell.spec.items  # hashes: once, not once an answer
-    try:
-        for batch in _batches(model, asker, set(cell.missing)):
+@dataclass
+class _Asking:
+    """One cell being asked; what was `done` otherwise than asked makes it degraded.
+
+    `answers` are those that it had and those that came; `asked` the keys of its items so far.
+    """
+
+    sweep: Sweep
+    cell: Cell
+    model: PreTrainedModel | endpoint.AtAddress
+    asker: AnyAsker
+    done: Sequence[str]
+    answers: dict[str, Answer] = field(default_factory=dict)
+    asked: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    def ask(self, rows: Iterable[int]) -> Iterator[Event]:
+        """Ask those of some items that miss an answer. Raises `RunError`."""
+        missing = self.cell.missing.intersection(rows) - self._had
+        if not missing:
+            return
+        started, cell = time.perf_counter(), self.cell
+        reader, keys = readers.of(cell.info), cell.keys
+        for batch in _batches(self.model, self.asker, set(missing)):
             answers = []
             for row, raw in zip(batch.rows, batch.answers, strict=True):
                 item = cell.items[row]
                 reading = reader.answer(raw, item)
                 best = chosen(item, raw.option_scores, cell.info.scored)
+                asking = cell.spec.asking
                 answers.append(Answer(asking, keys[row], raw, reading, reader.version, best))
+            self.answers |= {answer.item: answer for answer in answers}
             yield Answered(cell, answers)
-    except RunError as error:
-        yield Finished(cell.result(sweep, "failed", str(error), None))
-        return
-    seconds = time.perf_counter() - started
-    notes = [*done, *asker.notes()]
-    status: Status = "degraded" if notes else "success"
-    yield Finished(cell.result(sweep, status, "; ".join(notes) or None, seconds))
+        self.seconds += time.perf_counter() - started
+
+    @property
+    def _had(self) -> set[int]:
+        """The rows that came already."""
+        return {row for row, key in enumerate(self.cell.keys) if key in self.answers}
+
+    def failed(self, error: RunError) -> Finished:
+        """The cell could not be asked."""
+        return Finished(self.cell.result(self.sweep, "failed", str(error), None))
+
+    def finished(self) -> Finished:
+        """The cell has been asked enough."""
+        notes = [*self.done, *self.asker.notes()]
+        status: Status = "degraded" if notes else "success"
+        reason = "; ".join(notes) or None
+        return Finished(self.cell.result(self.sweep, status, reason, self.seconds, self.asked))
+
+
+def _in_full(level: Sequence[_Asking]) -> Iterator[Event]:
+    """Ask every cell of a level all its items."""
+    for asking in level:
+        try:
+            yield from asking.ask(range(len(asking.cell.items)))
+            asking.asked = asking.cell.keys
+        except RunError as error:
+            yield asking.failed(error)
+        else:
+            yield asking.finished()
+
+
+def _in_looks(level: Sequence[_Asking], course: Course) -> Iterator[Event]:
+    """Ask the cells of a level look by look, until each has passed or one has not."""
+    left = course.ordered(level)
+    for asking in left:
+        held = course.plan.held.get(asking.cell.spec.id, ())
+        asking.answers |= {answer.item: answer for answer in held}
+    for look in LOOKS:
+        for asking in list(left):
+            rows = course.due(asking.cell, look)
+            try:
+                yield from asking.ask(rows)
+            except RunError as error:
+                yield asking.failed(error)
+                return
+            asking.asked = tuple(asking.cell.keys[row] for row in rows)
+            if course.decided(asking.cell, list(asking.answers.values()), look):
+                left.remove(asking)
+                yield asking.finished()
+            if course.stopped:
+                yield from (other.finished() for other in left if other.asked)
+                return
 
 
 class Gauge:

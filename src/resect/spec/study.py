@@ -148,6 +148,11 @@ class Study(Frozen):
     shown_only: tuple[str, ...] = Field(
         default=(), description="Tasks that are shown and do not count in the verdict."
     )
+    sequential: bool = Field(
+        default=False,
+        description="Ask each level in looks and stop a task, a level or a sweep once it is "
+        "decided.",
+    )
     notes: str = ""
 
     def seed_of(self, recipe: Recipe) -> int:

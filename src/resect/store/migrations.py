@@ -74,6 +74,18 @@ _CHECKSUMS: Step = (
     functools.partial(checksums.seal, tables=_CHECKED),
 )
 
+# A cell may end without being asked; SQLite cannot change a check in place.
+_SKIPPED = (
+    """CREATE TABLE every_cell (
+        id TEXT PRIMARY KEY, asking TEXT NOT NULL, state TEXT NOT NULL, item_set TEXT NOT NULL,
+        status TEXT NOT NULL CHECK (status IN ('success', 'degraded', 'failed', 'skipped')),
+        reason TEXT, seconds REAL, spec TEXT NOT NULL, checksum INTEGER
+    ) STRICT""",
+    "INSERT INTO every_cell SELECT * FROM cells ORDER BY rowid",
+    "DROP TABLE cells",
+    "ALTER TABLE every_cell RENAME TO cells",
+)
+
 
 def _add_runtime(db: sqlite3.Connection) -> None:
     """Where a planned cell is asked; a row that was damaged before stays so."""
@@ -92,7 +104,9 @@ _RUNTIMES: Step = (
     ) STRICT, WITHOUT ROWID""",
 )
 
-MIGRATIONS: tuple[Step, ...] = (_FIRST, _PARTS, _JUDGEMENTS, _RECIPES, _CHECKSUMS, _RUNTIMES)
+MIGRATIONS: tuple[Step, ...] = (
+    _FIRST, _PARTS, _JUDGEMENTS, _RECIPES, _CHECKSUMS, _SKIPPED, _RUNTIMES,
+)  # fmt: skip
 
 
 def migrate(db: sqlite3.Connection, version: int = len(MIGRATIONS)) -> None:

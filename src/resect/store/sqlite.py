@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +18,8 @@ from resect.record import (
     CellResult,
     Item,
     Measurement,
+    RawAnswer,
+    Reading,
     TaskInfo,
     digest,
     packed,
@@ -137,13 +139,14 @@ class Store:
             put(self.db, "likely", likely)
 
     def put_cell(self, cell: CellResult) -> None:
-        """Keep how a cell ended."""
+        """Keep how a cell ended, and the items that it was asked."""
         spec = json.dumps({k: v for k, v in cell.spec.items() if k != "items"})
+        asked = item_set(cell.items)
         row = (
-            cell.cell, cell.asking, cell.state, item_set(cell.items), cell.status, cell.reason,
-            cell.seconds, spec,
+            cell.cell, cell.asking, cell.state, asked, cell.status, cell.reason, cell.seconds, spec,
         )  # fmt: skip
         with self.db:
+            put(self.db, "item_sets", [(asked, n, key) for n, key in enumerate(cell.items)])
             put(self.db, "cells", [row])
 
     def put_measurement(self, measurement: Measurement) -> None:
@@ -173,6 +176,13 @@ class Store:
         rows = self.db.execute("SELECT item FROM answers WHERE asking = ?", (asking,))
         return {key for (key,) in rows}
 
+    def answers_to(self, asking: str, items: Collection[str]) -> tuple[Answer, ...]:
+        """The answers to some items under `asking`, as they were put."""
+        query = """SELECT item, text, stopped, tokens, option_scores, answer, outcome, tier, score,
+                   reader, chosen, recorded, parts FROM answers WHERE asking = ?"""
+        rows = self.db.execute(query, (asking,))
+        return tuple(_answer(asking, row) for row in rows if row[0] in items)
+
     def finished(self, cell: str) -> bool:
         """Whether the cell ended well (a failed one is tried again)."""
         query = "SELECT 1 FROM cells WHERE id = ? AND status != 'failed'"
@@ -199,6 +209,15 @@ class Store:
     def count(self) -> int:
         """How many answers there are, those outside the plan too."""
         return int(self.db.execute("SELECT count(*) FROM answers").fetchone()[0])
+
+    def questions(self) -> tuple[int, int]:
+        """How many questions damaged models were asked, and how many were planned."""
+        query = """SELECT coalesce(sum((SELECT count(*) FROM item_sets s WHERE s.name = c.item_set)
+                   ), 0), coalesce(sum(p.n), 0)
+                   FROM plan p LEFT JOIN cells c ON c.id = p.cell AND c.status != 'failed'
+                   WHERE p.recipe != 'none'"""
+        asked, planned = self.db.execute(query).fetchone()
+        return int(asked), int(planned)
 
     # ── what analysis reads ──
 
@@ -283,6 +302,14 @@ class Store:
 def item_set(keys: Iterable[str]) -> str:
     """Name of an item set: the hash of its keys in order."""
     return digest(list(keys))
+
+
+def _answer(asking: str, row: tuple[Any, ...]) -> Answer:
+    item, text, stopped, tokens, scores, value, outcome, tier, score, reader, *others = row
+    chosen, recorded, parts = others
+    raw = RawAnswer(text, stopped, tokens, tuple(json.loads(scores)) if scores else None)
+    reading = Reading(value, outcome, tier, score, json.loads(parts) if parts else {})
+    return Answer(asking, item, raw, reading, reader, chosen, recorded)
 
 
 def _item(fields: dict[str, Any]) -> Item:
