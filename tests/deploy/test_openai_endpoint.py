@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from openai_stub import Stub, served
@@ -123,9 +124,7 @@ def test_what_cannot_be_asked_is_one_sentence(clinic):
         assert any("texts only" in note for note in asking.notes())
         assert any("context" in note for note in asking.notes())
         with pytest.raises(RequestError, match="tells no log-probabilities"):
-            resolve.resolve(study(stub.address, limit=3, max_new_tokens=1).model_copy(
-                update={"tasks": ("perplexity:clinic",)}
-            ))  # fmt: skip
+            server.asker(items, replace(info, max_new_tokens=0))
 
 
 def test_texts_of_a_real_server_by_its_openai_routes(clinic, tmp_path):
