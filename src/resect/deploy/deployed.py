@@ -52,6 +52,11 @@ class Deployed:
             held = self._server = serving.Server(self.path, flags)
         return held.client
 
+    @property
+    def pid(self) -> int | None:
+        """The server's process."""
+        return None if self._server is None else self._server.pid
+
     def close(self) -> None:
         """End the server."""
         if self._server is not None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from transformers import PreTrainedModel
+
 from resect import methods, tasks
 from resect.deploy import endpoint
 from resect.deploy.deployed import too_small
@@ -76,7 +78,7 @@ def resolve(study: Study, trust_remote_code: bool = False) -> Resolved:
     """
     if not trust_remote_code:
         _refuse_code(study)
-    study = study.model_copy(update={"recipes": as_swept(study.recipes)})
+    study = study.model_copy(update={"recipes": as_swept(study.recipes, study.models)})
     chains = {**_intact_chains(study), **_chains(study)}
     device = devices.named(study.device)
     items, infos = _items(study, trust_remote_code)
@@ -211,14 +213,29 @@ def _items(
     return items, {name: task.describe(source) for name, task in asked.items()}
 
 
-def as_swept(recipes: Sequence[Recipe]) -> tuple[Recipe, ...]:
+def as_swept(recipes: Sequence[Recipe], models: Mapping[str, ModelRef]) -> tuple[Recipe, ...]:
     """Recipes as they run and are stored, named by their non-default options."""
-    return tuple(
-        _without_intact(
-            t.model_copy(update={"steps": tuple(methods.for_sweep(step) for step in t.steps)})
-        )
-        for t in recipes
-    )
+    return tuple(_without_intact(_stored(recipe, models)) for recipe in recipes)
+
+
+def _stored(recipe: Recipe, models: Mapping[str, ModelRef]) -> Recipe:
+    own = [ref for role, ref in models.items() if recipe.applies_to(role)]
+    if methods.needs_blocks(recipe) and own and all(map(_is_wide, own)):
+        recipe = methods.in_blocks(recipe)
+    steps = tuple(methods.for_sweep(step) for step in recipe.steps)
+    return recipe.model_copy(update={"steps": steps})
+
+
+_WIDE = 4 * methods.BLOCK
+
+
+def _is_wide(ref: ModelRef) -> bool:
+    return not endpoint.is_address(ref.id) and is_wide(loading.check(ref).model)
+
+
+def is_wide(model: PreTrainedModel) -> bool:
+    """Whether an MLP has enough blocks of a file to be cut in these."""
+    return int(getattr(model.config.get_text_config(), "intermediate_size", 0)) >= _WIDE
 
 
 def _without_intact(recipe: Recipe) -> Recipe:

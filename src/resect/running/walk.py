@@ -5,22 +5,19 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from transformers import PreTrainedModel
 
-from resect import methods
 from resect.ask import Asker, Batch, Budget
 from resect.ask.batch_check import batching_error
 from resect.deploy import endpoint
 from resect.deploy.deployed import deployed, removed
 from resect.errors import RequestError, RunError
-from resect.methods.step import Context, Method
 from resect.models import loading
 from resect.models.loading import Loaded
 from resect.record import (
@@ -30,22 +27,18 @@ from resect.record import (
     Item,
     Measurement,
     Status,
-    StepReport,
     TaskInfo,
 )
-from resect.running.measure import sizes as measure
-from resect.running.measure import workload
+from resect.running.gauge import Gauge
 from resect.running.sequential import LOOKS, Course, Plan
+from resect.running.standing import Place, stand
 from resect.spec import (
-    BASELINE,
-    INTACT,
     Calibration,
     CellSpec,
     Measure,
     ModelRef,
     Recipe,
     Runtime,
-    Step,
 )
 from resect.tasks import readers
 from resect.tasks.contract import chosen
@@ -148,23 +141,6 @@ Event = Answered | Finished | Measured
 Notice = Callable[[str], None]
 
 
-class Place(NamedTuple):
-    """Where a cell stands in its sweep; the baselines have the recipe `none`."""
-
-    level: float | None
-    recipe: str
-    runtime: str
-
-
-class Standing(NamedTuple):
-    """The model as it stands at one place, what each step reported, and the swept one's report."""
-
-    place: Place
-    model: PreTrainedModel
-    reports: tuple[StepReport, ...] = ()
-    swept: StepReport | None = None
-
-
 def walk(sweep: Sweep, notice: Notice) -> Iterator[Event]:
     """Run a sweep's cells, level by level; answers come batch by batch."""
     if endpoint.is_address(sweep.ref.id):
@@ -217,7 +193,7 @@ def _levels(
 ) -> Iterator[Event]:
     askers: dict[tuple[str, bool], AnyAsker] = {}
     budget = Budget(sweep.batch_tokens, notice)
-    gauge = Gauge(sweep, loaded.model, notice)
+    gauge = Gauge(sweep.measure, loaded.model, notice)
     odd: list[str | None] = []
     for standing in stand(sweep, loaded, list(by_level), notice):
         cells = by_level[standing.place]
@@ -242,65 +218,6 @@ def _levels(
         if course is not None and course.stopped:
             return
         del standing, level  # the next level is made without this one's model in memory
-
-
-def stand(
-    sweep: Sweep, loaded: Loaded, places: Sequence[Place], notice: Notice
-) -> Iterator[Standing]:
-    """The model at each place, the baselines (recipe `none`) first.
-
-    Steps before the swept one are done once; a nested swept step walks on in place; steps after
-    it are done anew on a copy at every level.
-    """
-    model = loaded.model
-    context = Context.of(
-        loaded, sweep.ref, sweep.calibration, notice, sweep.data_dir, sweep.runtime
-    )
-    baselines = [place for place in places if place.recipe == BASELINE.name]
-    for place in baselines:
-        steps = INTACT[place.runtime].steps
-        yield Standing(place, *apply_all(model, steps, sweep.seed, context))
-    places = [place for place in places if place not in baselines]
-    if not places:
-        return
-    swept, steps = sweep.recipe.swept, sweep.recipe.steps
-    fixed = steps if swept is None else steps[:swept]
-    model, reports = apply_all(model, fixed, sweep.seed, context)
-    if swept is None:
-        yield Standing(places[0], model, reports)
-        return
-    method, later = methods.make(steps[swept], sweep.seed), steps[swept + 1 :]
-    method.prepare(model, [place.level for place in places if place.level], context)
-
-    def standing(place: Place) -> Standing:
-        nonlocal model
-        current, report = method.apply(
-            model if method.nested else copy.deepcopy(model), place.level
-        )
-        if method.nested:
-            model = current
-        if not later:
-            return Standing(place, current, (*reports, report), report)
-        final = copy.deepcopy(current) if method.nested else current
-        final, later_reports = apply_all(final, later, sweep.seed, context)
-        return Standing(place, final, (*reports, report, *later_reports), report)
-
-    for place in places:
-        yield standing(place)  # not kept here: it is gone before the next one is made
-
-
-def apply_all(
-    model: PreTrainedModel, steps: Sequence[Step], seed: int, context: Context
-) -> tuple[PreTrainedModel, tuple[StepReport, ...]]:
-    """The model after all `steps`, each at its own level, and their reports."""
-    reports = []
-    for step in steps:
-        method: Method = methods.make(step, seed)
-        level = step.level if method.fixed is None else method.fixed
-        method.prepare(model, [] if level is None else [level], context)
-        model, report = method.apply(model, step.level)
-        reports.append(report)
-    return model, tuple(reports)
 
 
 def asker(
@@ -420,72 +337,3 @@ def _in_looks(level: Sequence[_Asking], course: Course) -> Iterator[Event]:
             if course.stopped:
                 yield from (other.finished() for other in left if other.asked)
                 return
-
-
-class Gauge:
-    """Measures the states of one sweep: size always, memory and speed as the study asks.
-
-    States with the shape of the intact model are as large and as fast, so they are measured once.
-    """
-
-    def __init__(self, sweep: Sweep, intact: PreTrainedModel, notice: Notice) -> None:
-        self.asked = sweep.measure
-        self.intact = measure.shape(intact)
-        self.notice = notice
-        self.done: set[str] = set()
-
-    def read(self, state: str, standing: Standing) -> Measurement:
-        """One state. The level is what the swept step reports, or the only step; intact it is 0."""
-        swept, intact = standing.swept, standing.place.recipe == BASELINE.name
-        if swept is None and len(standing.reports) == 1:
-            swept = standing.reports[0]
-        level = 0.0 if intact else swept.measured if swept else None
-        file = deployed(standing.model)
-        if file is not None:
-            return self._of_file(state, file.path, level, standing.reports)
-        size, shape = measure.size(standing.model), measure.shape(standing.model)
-        work = self._workload(shape, standing)
-        return Measurement(
-            state=state,
-            measured_level=level,
-            **size._asdict(),
-            peak_memory=work["peak_memory"] if work else None,
-            tokens_per_second=work["tokens_per_second"]["median"] if work else None,
-            shape=shape,
-            workload=work,
-            steps=tuple(asdict(report) for report in standing.reports),
-        )
-
-    def _of_file(
-        self, state: str, path: Path, level: float | None, reports: Sequence[StepReport]
-    ) -> Measurement:
-        """A file as it lies there; its server's memory and speed are not measured."""
-        from resect.deploy import gguf_file
-
-        file = gguf_file.read(path)
-        return Measurement(
-            state=state,
-            measured_level=level,
-            parameters=file.parameters,
-            zeros=None,
-            targeted=file.targeted,
-            bytes_in_memory=file.tensor_bytes,
-            bits_per_weight=file.bits_per_weight,
-            bytes_on_disk=file.bytes_on_disk,
-            shape=file.shape,
-            parts=file.parts,
-            steps=tuple(asdict(report) for report in reports),
-        )
-
-    def _workload(self, shape: str, standing: Standing) -> dict[str, Any] | None:
-        like_intact = shape == self.intact and standing.reports
-        if self.asked == "sizes" or (
-            self.asked == "shapes" and (shape in self.done or like_intact)
-        ):
-            return None
-        self.done.add(shape)
-        try:
-            return workload.measured(standing.model)
-        except RunError as error:  # the answers stand; only these numbers are missing
-            self.notice(str(error))
-            return None
