@@ -13,16 +13,19 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import ndtri
 
 from resect.findings.choice import LENIENT, SPENT
 from resect.findings.curves import Curve
 from resect.findings.failure_order import Contestant, race
 from resect.findings.frame import Key, TaskFrame
 from resect.findings.guardrails import guardrails, watched
+from resect.findings.looks import BETA, SHARES
 from resect.findings.primary_test import Rule, primary
 from resect.findings.rows import Word
 from resect.findings.skill_intervals import skill_intervals
 from resect.record import TaskInfo
+from resect.stats.alpha_spending import futile, levels
 from resect.stats.bounded_mean import score_p, units
 from resect.stats.crossings import half_level
 from resect.stats.multiplicity import bootstrap_p, holm
@@ -163,6 +166,33 @@ def parents(rng: np.random.Generator, draws: int) -> Iterator[Row]:
             passing(units(values, items, group, np.ones(1), span, clusters), MARGIN, ALPHA)
         )
         yield Row("whole parents lost", f"{count} parents", "<= .03 or refused", rate, rate <= 0.03)
+
+
+def looks(rng: np.random.Generator, draws: int) -> Iterator[Row]:
+    """Asked in looks: errors and power of all looks together, and the share of questions asked."""
+    bounds, give_up = levels(ALPHA, SHARES), futile(ALPHA, BETA, SHARES)
+    for name in ("50/50", "55/34/11"):
+        for n in (400, 1000):
+            parts = split(MIXES[name], n // len(SHARES))
+            for loss in (0.0, 0.01, MARGIN, 0.10):
+                sample = simulated(rng, parts, max(0.06, loss), loss, draws)
+                counts, going = np.zeros_like(sample.counts), np.ones(draws, dtype=bool)
+                passed, asked = np.zeros(draws, dtype=bool), np.zeros(draws)
+                for look, alpha in enumerate(bounds):
+                    counts += simulated(rng, parts, max(0.06, loss), loss, draws).counts
+                    p = p_values(sample._replace(counts=counts), MARGIN)
+                    asked[going] = SHARES[look]
+                    passed |= going & (p < alpha)
+                    going &= (p >= alpha) & (-ndtri(p.clip(1e-300, 1 - 1e-12)) > give_up[look])
+                where = f"{name}, n = {n}, loss {100 * loss:g}"
+                rate, questions = share(passed), float(asked.mean())
+                if loss >= MARGIN:
+                    yield Row("P(pass) in looks", where, "<= .025", rate, rate <= LIMIT)
+                else:
+                    whole = power(split(MIXES[name], n), MARGIN, ALPHA, 0.06, loss, draws)
+                    yield Row("power in looks less of all items", where, "within .03",
+                              rate - whole, abs(rate - whole) <= 0.03)  # fmt: skip
+                yield Row("share of the questions asked", where, "shown", questions, None)
 
 
 # ── the whole verdict of one task ───────────────────────────────────────────────────────────────
@@ -320,7 +350,7 @@ def many_tests(rng: np.random.Generator, draws: int) -> Iterator[Row]:
 
 
 SECTIONS = (at_the_margin, sequences, selections, powers, parents, verdicts, coverages, half_levels,
-            many_tests)  # fmt: skip
+            many_tests, looks)  # fmt: skip
 
 
 def main() -> None:
