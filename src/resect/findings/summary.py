@@ -96,6 +96,7 @@ def summarise(
         choice=tuple(choices(judged, rule, sizes_of(measured), study.seed)),
         measurements=tuple(measured),
         intact=findings.intact,
+        runtimes=findings.runtimes,
         warnings=tuple(warnings),
         verdict=NO_VERDICT,
         provenance=provenance,

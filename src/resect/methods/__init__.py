@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from resect.errors import RequestError, unknown
 from resect.methods.options import defaults, values
-from resect.spec import Scalar, Step, entry_of, every_method
+from resect.spec import BITS, Scalar, Step, entry_of, every_method
 
 if TYPE_CHECKING:
     from resect.methods.step import Method
@@ -39,11 +39,14 @@ def check(step: Step, swept: bool = False, seed: int = 0) -> Method:
         if step.level is not None or swept:
             raise RequestError(f"{step.method} takes no level: remove it from {step}.")
     elif step.level is None and not swept:
+        example = "Q4_K_M" if dose == BITS else "0.5"
         raise RequestError(
-            f"{step} has no level: write {step.method}:0.5, or give levels to sweep."
+            f"{step} has no level: write {step.method}:{example}, or give levels to sweep."
         )
     elif step.level is not None and step.level >= 1 and "fraction" in dose:
         raise RequestError(f"level {step.level:g} is out of range: give a fraction in [0, 1).")
+    if step.level is not None:
+        method.takes(step.level)
     return method
 
 

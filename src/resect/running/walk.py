@@ -18,21 +18,43 @@ from resect import methods
 from resect.ask import Asker, Batch, Budget
 from resect.ask.batch_check import batching_error
 from resect.deploy import endpoint
-from resect.deploy.deployed import deployed
+from resect.deploy.deployed import deployed, removed
 from resect.errors import RequestError, RunError
 from resect.methods.step import Context, Method
 from resect.models import loading
 from resect.models.loading import Loaded
-from resect.record import Answer, CellResult, Item, Measurement, Status, StepReport, TaskInfo
+from resect.record import (
+    TRANSFORMERS,
+    Answer,
+    CellResult,
+    Item,
+    Measurement,
+    Status,
+    StepReport,
+    TaskInfo,
+)
 from resect.running.measure import sizes as measure
 from resect.running.measure import workload
 from resect.running.sequential import LOOKS, Course, Plan
-from resect.spec import Calibration, CellSpec, Measure, ModelRef, Recipe, Step
+from resect.spec import (
+    BASELINE,
+    INTACT,
+    Calibration,
+    CellSpec,
+    Measure,
+    ModelRef,
+    Recipe,
+    Runtime,
+    Step,
+)
 from resect.tasks import readers
 from resect.tasks.contract import chosen
 
 if TYPE_CHECKING:
     from resect.deploy.http_asker import HttpAsker
+    from resect.deploy.openai_asker import OpenAiAsker
+
+    AnyAsker = Asker | HttpAsker | OpenAiAsker
 
 
 @dataclass(frozen=True)
@@ -45,6 +67,7 @@ class Cell:
     info: TaskInfo
     items: tuple[Item, ...]
     missing: frozenset[int]
+    runtime: str = TRANSFORMERS
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -75,6 +98,7 @@ class Cell:
             items=self.spec.items if items is None else items,
             spec=self.spec.model_dump(mode="json"),
             seconds=seconds,
+            runtime=self.runtime,
         )
 
 
@@ -95,6 +119,7 @@ class Sweep:
     measure: Measure
     calibration: Calibration | None
     data_dir: Path | None
+    runtime: Runtime
     tiny: bool
     cells: tuple[Cell, ...]
     plan: Plan | None = None
@@ -123,11 +148,18 @@ Event = Answered | Finished | Measured
 Notice = Callable[[str], None]
 
 
-class Standing(NamedTuple):
-    """The model as it stands at one level, what each step reported, and the swept one's report."""
+class Place(NamedTuple):
+    """Where a cell stands in its sweep; the baselines have the recipe `none`."""
 
     level: float | None
     recipe: str
+    runtime: str
+
+
+class Standing(NamedTuple):
+    """The model as it stands at one place, what each step reported, and the swept one's report."""
+
+    place: Place
     model: PreTrainedModel
     reports: tuple[StepReport, ...] = ()
     swept: StepReport | None = None
@@ -139,9 +171,9 @@ def walk(sweep: Sweep, notice: Notice) -> Iterator[Event]:
         yield from _at_address(sweep)
         return
     loaded = loading.load(sweep.ref, sweep.device, notice)
-    by_level: dict[tuple[float | None, str], list[Cell]] = {}
+    by_level: dict[Place, list[Cell]] = {}
     for cell in sweep.cells:
-        by_level.setdefault((cell.level, cell.recipe), []).append(cell)
+        by_level.setdefault(Place(cell.level, cell.recipe, cell.runtime), []).append(cell)
     ended: set[str] = set()
     course = None if sweep.plan is None else Course(sweep.plan)
     try:
@@ -164,7 +196,7 @@ def walk(sweep: Sweep, notice: Notice) -> Iterator[Event]:
 def _at_address(sweep: Sweep) -> Iterator[Event]:
     """Ask the cells of a model that somebody else serves."""
     try:
-        server = endpoint.Endpoint(sweep.ref.id, sweep.ref.served)
+        server = endpoint.at(sweep.ref.id, sweep.ref.served)
     except RequestError as error:  # it was there when the study was checked
         for cell in sweep.cells:
             yield Finished(cell.result(sweep, "failed", str(error), None))
@@ -172,31 +204,23 @@ def _at_address(sweep: Sweep) -> Iterator[Event]:
     if sweep.cells:
         yield Measured(server.measured(sweep.cells[0].spec.state.id))
     for cell in sweep.cells:
-        asking = endpoint_asker(server, cell.info, cell.items)
+        asking = server.asker(cell.items, cell.info)
         yield from _in_full([_Asking(sweep, cell, server, asking, [])])
-
-
-def endpoint_asker(server: endpoint.Endpoint, info: TaskInfo, items: Sequence[Item]) -> HttpAsker:
-    """As `asker`, for a server: the tokens are its own tokenizer's."""
-    from resect.deploy.http_asker import HttpAsker
-
-    slots = server.slots
-    return HttpAsker(server.tokenizer, items, info.max_new_tokens, info.stop, slots=slots)
 
 
 def _levels(
     sweep: Sweep,
     loaded: Loaded,
-    by_level: dict[tuple[float | None, str], list[Cell]],
+    by_level: dict[Place, list[Cell]],
     course: Course | None,
     notice: Notice,
 ) -> Iterator[Event]:
-    askers: dict[tuple[str, bool], Asker | HttpAsker] = {}
+    askers: dict[tuple[str, bool], AnyAsker] = {}
     budget = Budget(sweep.batch_tokens, notice)
     gauge = Gauge(sweep, loaded.model, notice)
     odd: list[str | None] = []
     for standing in stand(sweep, loaded, list(by_level), notice):
-        cells = by_level[standing.level, standing.recipe]
+        cells = by_level[standing.place]
         # before it is asked: packed weights may be laid out anew when they are first used
         yield Measured(gauge.read(cells[0].spec.state.id, standing))
         file = deployed(standing.model)
@@ -214,49 +238,55 @@ def _levels(
         ]
         yield from _in_full(level) if course is None else _in_looks(level, course)
         if file:
-            file.close()
+            removed(standing.model).close()
         if course is not None and course.stopped:
             return
         del standing, level  # the next level is made without this one's model in memory
 
 
 def stand(
-    sweep: Sweep, loaded: Loaded, levels: Sequence[tuple[float | None, str]], notice: Notice
+    sweep: Sweep, loaded: Loaded, places: Sequence[Place], notice: Notice
 ) -> Iterator[Standing]:
-    """The model at each (level, recipe name), the baseline `none` first.
+    """The model at each place, the baselines (recipe `none`) first.
 
     Steps before the swept one are done once; a nested swept step walks on in place; steps after
     it are done anew on a copy at every level.
     """
     model = loaded.model
-    if levels and levels[0][1] == "none":
-        yield Standing(*levels[0], model)
-        levels = levels[1:]
-    if not levels:
+    context = Context.of(
+        loaded, sweep.ref, sweep.calibration, notice, sweep.data_dir, sweep.runtime
+    )
+    baselines = [place for place in places if place.recipe == BASELINE.name]
+    for place in baselines:
+        steps = INTACT[place.runtime].steps
+        yield Standing(place, *apply_all(model, steps, sweep.seed, context))
+    places = [place for place in places if place not in baselines]
+    if not places:
         return
     swept, steps = sweep.recipe.swept, sweep.recipe.steps
-    context = Context.of(loaded, sweep.ref, sweep.calibration, notice, sweep.data_dir)
     fixed = steps if swept is None else steps[:swept]
     model, reports = apply_all(model, fixed, sweep.seed, context)
     if swept is None:
-        yield Standing(*levels[0], model, reports)
+        yield Standing(places[0], model, reports)
         return
     method, later = methods.make(steps[swept], sweep.seed), steps[swept + 1 :]
-    method.prepare(model, [level for level, _ in levels if level], context)
+    method.prepare(model, [place.level for place in places if place.level], context)
 
-    def standing(level: float | None, name: str) -> Standing:
+    def standing(place: Place) -> Standing:
         nonlocal model
-        current, report = method.apply(model if method.nested else copy.deepcopy(model), level)
+        current, report = method.apply(
+            model if method.nested else copy.deepcopy(model), place.level
+        )
         if method.nested:
             model = current
         if not later:
-            return Standing(level, name, current, (*reports, report), report)
+            return Standing(place, current, (*reports, report), report)
         final = copy.deepcopy(current) if method.nested else current
         final, later_reports = apply_all(final, later, sweep.seed, context)
-        return Standing(level, name, final, (*reports, report, *later_reports), report)
+        return Standing(place, final, (*reports, report, *later_reports), report)
 
-    for level, name in levels:
-        yield standing(level, name)  # not kept here: it is gone before the next one is made
+    for place in places:
+        yield standing(place)  # not kept here: it is gone before the next one is made
 
 
 def apply_all(
@@ -292,7 +322,7 @@ def http_asker(
 
 
 def _batches(
-    model: PreTrainedModel | endpoint.Endpoint, asker: Asker | HttpAsker, missing: set[int]
+    model: PreTrainedModel | endpoint.AtAddress, asker: AnyAsker, missing: set[int]
 ) -> Iterator[Batch]:
     """The answers of a model, wherever it is asked."""
     file = deployed(model)
@@ -314,8 +344,8 @@ class _Asking:
 
     sweep: Sweep
     cell: Cell
-    model: PreTrainedModel | endpoint.Endpoint
-    asker: Asker | HttpAsker
+    model: PreTrainedModel | endpoint.AtAddress
+    asker: AnyAsker
     done: Sequence[str]
     answers: dict[str, Answer] = field(default_factory=dict)
     asked: tuple[str, ...] = ()
@@ -412,17 +442,18 @@ class Gauge:
 
     def read(self, state: str, standing: Standing) -> Measurement:
         """One state. The level is what the swept step reports, or the only step; intact it is 0."""
-        swept = standing.swept
+        swept, intact = standing.swept, standing.place.recipe == BASELINE.name
         if swept is None and len(standing.reports) == 1:
             swept = standing.reports[0]
+        level = 0.0 if intact else swept.measured if swept else None
         file = deployed(standing.model)
         if file is not None:
-            return self._of_file(state, file.path, swept, standing.reports)
+            return self._of_file(state, file.path, level, standing.reports)
         size, shape = measure.size(standing.model), measure.shape(standing.model)
         work = self._workload(shape, standing)
         return Measurement(
             state=state,
-            measured_level=swept.measured if swept else None if standing.reports else 0.0,
+            measured_level=level,
             **size._asdict(),
             peak_memory=work["peak_memory"] if work else None,
             tokens_per_second=work["tokens_per_second"]["median"] if work else None,
@@ -432,7 +463,7 @@ class Gauge:
         )
 
     def _of_file(
-        self, state: str, path: Path, said: StepReport | None, reports: Sequence[StepReport]
+        self, state: str, path: Path, level: float | None, reports: Sequence[StepReport]
     ) -> Measurement:
         """A file as it lies there; its server's memory and speed are not measured."""
         from resect.deploy import gguf_file
@@ -440,7 +471,7 @@ class Gauge:
         file = gguf_file.read(path)
         return Measurement(
             state=state,
-            measured_level=said.measured if said else None,
+            measured_level=level,
             parameters=file.parameters,
             zeros=None,
             targeted=file.targeted,
