@@ -32,6 +32,11 @@ BETA = 0.1
 """Looks give up so seldom that an effect found with power 0.9 is lost at most this often."""
 
 
+def last_level(alpha: float) -> float:
+    """The one-sided level of the last look, which is what a sample must be large enough for."""
+    return levels(alpha, SHARES)[-1]
+
+
 class Evidence(NamedTuple):
     """What one task says of one sweep in one view."""
 
@@ -75,7 +80,7 @@ class Looks:
         """The evidence of one look, at its part of alpha."""
         items = self.numbers[evidence.test.task] <= look
         level = levels(evidence.test.alpha, SHARES)[look - 1]
-        return evidence.on(items, level, enough=False)
+        return evidence.on(items, level, enough=look == len(SHARES))
 
     def last(self, evidence: Evidence, level: Level) -> Evidence:
         """The evidence of the last look at one level; all of it where no look is complete."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from transformers.utils import cached_file
+from transformers.utils.hub import cached_file
 
 
 def card_of(place: str, revision: str | None = None) -> Path | None:

@@ -78,9 +78,10 @@ def origin_of(ref: ModelRef, card: Mapping[str, Any]) -> Origin:
     """Of a model by its id and the front matter of its card."""
     is_hub = not Path(ref.id).expanduser().exists() and ref.id.count("/") == 1
     parents = card.get("base_model")
-    parent = parents[0] if isinstance(parents, list) and parents else parents
-    kept = card.get("license")
-    return Origin(ref.id if is_hub else None, kept and str(kept), parent and str(parent))
+    parent = next(iter(parents), None) if isinstance(parents, list) else parents
+    terms = card.get("license")
+    own = ref.id if is_hub else None
+    return Origin(own, str(terms) if terms else None, str(parent) if parent else None)
 
 
 def write(
@@ -135,14 +136,14 @@ def results(
 
 def card(version: Version, summary: Summary, origin: Origin) -> str:
     """README.md: front matter, the verdict with its limits, then what was measured."""
+    source, is_file = origin.id or origin.parent, version.recipe.runtime == LLAMA_CPP
     data = ModelCardData(
-        base_model=origin.id or origin.parent,
+        base_model=source,
         license=origin.license,
-        library_name="gguf" if version.recipe.runtime == LLAMA_CPP else "transformers",
-        tags=["resect", *(["gguf"] if version.recipe.runtime == LLAMA_CPP else [])],
+        library_name="gguf" if is_file else "transformers",
+        tags=["resect", *(["gguf"] if is_file else [])],
+        **({"base_model_relation": "quantized"} if source and is_file else {}),
     )
-    if data.base_model and version.recipe.runtime == LLAMA_CPP:
-        data.base_model_relation = "quantized"
     parts = [
         f"---\n{data.to_yaml()}\n---",
         f"# {markdown(version.model)}, {markdown(version.steps.name)}",

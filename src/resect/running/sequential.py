@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import pandas as pd
 
 from resect.findings.choice import SPENT
 from resect.findings.frame import TaskFrame, frames
+from resect.findings.guardrails import guardrails
 from resect.findings.item_order import halves
 from resect.findings.looks import SHARES, Evidence, Looks
 from resect.findings.planned import curves_of
@@ -68,18 +69,6 @@ class Asked(Protocol):
         ...
 
 
-class OfCell(Protocol):
-    """What is asked at one level."""
-
-    @property
-    def cell(self) -> Asked:
-        """Its cell."""
-        ...
-
-
-Asking = TypeVar("Asking", bound=OfCell)
-
-
 @dataclass
 class Course:
     """The looks of one sweep as it goes from level to level; `stopped` says where it ended."""
@@ -87,16 +76,15 @@ class Course:
     plan: Plan
     stopped: str | None = None
     _looks: dict[str, dict[str, int]] = field(default_factory=dict)
+    _passed: dict[str, Evidence] = field(default_factory=dict)
 
-    def ordered(self, level: Sequence[Asking]) -> list[Asking]:
-        """The cells of a level, judged ones first: the others are asked where these have passed."""
-        return sorted(level, key=lambda asking: asking.cell.info.name not in self.plan.rules)
+    def judges(self, cell: Asked) -> bool:
+        """Whether a cell's task counts in the verdict."""
+        return cell.info.name in self.plan.rules
 
     def due(self, cell: Asked, look: int) -> list[int]:
-        """The rows of a cell's items that are asked by a look; all of a task that is not judged."""
+        """The rows of a judged cell's items that are asked by a look."""
         name = cell.info.name
-        if name not in self.plan.rules:
-            return list(range(len(cell.items)))
         if name not in self._looks:
             self._looks[name] = self._units(cell)
         units = self._looks[name]
@@ -116,11 +104,23 @@ class Course:
 
     def decided(self, cell: Asked, answers: Sequence[Answer], look: int) -> bool:
         """Whether a cell has been asked enough; `stopped` is set where it did not pass."""
-        word = self._word(cell, answers, look) if cell.info.name in self.plan.rules else Word.PASSED
+        word = self._word(cell, answers, look)
         if word not in (None, Word.PASSED):
-            level = "its only level" if cell.level is None else f"level {cell.level:g}"
-            self.stopped = f"not asked: {cell.info.name} decided {level}"
+            self._stop(cell.info.name, cell.level)
         return word is not None
+
+    def end_level(self) -> None:
+        """All judged tasks have passed their tests; `stopped` is set where a guardrail trips."""
+        levels = {e.test.curve.levels[-1] for e in self._passed.values()}
+        for level in levels:
+            tripped = [g for g in guardrails(self._passed, level) if g.tripped]
+            if tripped:
+                self._stop(tripped[0].task, level)
+        self._passed = {}
+
+    def _stop(self, task: str, level: float | None) -> None:
+        where = "its only level" if level is None else f"level {level:g}"
+        self.stopped = f"not asked: {task} decided {where}"
 
     def _word(self, cell: Asked, answers: Sequence[Answer], look: int) -> Word | None:
         """What a look at one cell decides; None where more has to be asked."""
@@ -137,7 +137,9 @@ class Course:
         word = looks.decision(own, level, look)
         if word is Word.PASSED and self.plan.confirms and look < len(SHARES):
             part = looks.decision(self._confirming(own, frame), level, look)
-            return Word.PASSED if part is Word.PASSED else None
+            word = Word.PASSED if part is Word.PASSED else None
+        if word is Word.PASSED:
+            self._passed[name] = looks.at(own, look)
         return word
 
     def _confirming(self, own: Evidence, frame: TaskFrame) -> Evidence:

@@ -317,8 +317,11 @@ def _in_full(level: Sequence[_Asking]) -> Iterator[Event]:
 
 
 def _in_looks(level: Sequence[_Asking], course: Course) -> Iterator[Event]:
-    """Ask the cells of a level look by look, until each has passed or one has not."""
-    left = course.ordered(level)
+    """Ask the judged cells of a level look by look, until each has passed or one has not.
+
+    The others are asked where all judged ones have passed.
+    """
+    left = [asking for asking in level if course.judges(asking.cell)]
     for asking in left:
         held = course.plan.held.get(asking.cell.spec.id, ())
         asking.answers |= {answer.item: answer for answer in held}
@@ -337,3 +340,6 @@ def _in_looks(level: Sequence[_Asking], course: Course) -> Iterator[Event]:
             if course.stopped:
                 yield from (other.finished() for other in left if other.asked)
                 return
+    course.end_level()
+    if not course.stopped:
+        yield from _in_full([asking for asking in level if not course.judges(asking.cell)])
