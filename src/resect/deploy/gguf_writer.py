@@ -16,6 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from resect.deploy import families, imatrix, quantizer, tensor_types, tensors, vocabulary
 from resect.deploy.tensors import Named
 from resect.errors import RunError
+from resect.models.scratch import Scratch
 
 Numbers = np.ndarray[Any, np.dtype[Any]]
 KEY = "resect."
@@ -57,16 +58,43 @@ def write(
         imatrix.fitting(importance, {one.name: one.shape for one in named})
         origin = {"imatrix": "given", **(origin or {})}
     weights = _digest(named)
-    logging.getLogger("gguf.gguf_writer").setLevel(logging.ERROR)
-    writer = gguf.GGUFWriter(path, gguf.MODEL_ARCH_NAMES[family.arch])
+    own = {**(origin or {}), "weights": weights}
+    writer = _begun(model, tokenizer, path, kind, own, words)
     try:
-        _describe(writer, model, kind, {**(origin or {}), "weights": weights})
-        families.write_fields(writer, family, model.config)
-        vocabulary.write(writer, words, tokenizer, model.config)
         _write_tensors(writer, named, types, importance or {})
     finally:
         writer.close()
     return Written(path, weights, (*words.notes(), *families.notes(model.config)))
+
+
+def _begun(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    path: Path,
+    kind: str,
+    own: Mapping[str, str],
+    words: vocabulary.Vocabulary,
+) -> gguf.GGUFWriter:
+    """A writer that knows everything but the tensors."""
+    family = families.of(model.config)
+    logging.getLogger("gguf.gguf_writer").setLevel(logging.ERROR)
+    writer = gguf.GGUFWriter(path, gguf.MODEL_ARCH_NAMES[family.arch])
+    _describe(writer, model, kind, own)
+    families.write_fields(writer, family, model.config)
+    vocabulary.write(writer, words, tokenizer, model.config)
+    return writer
+
+
+def bytes_of_fields(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
+    """Bytes that a file takes beside its tensors: the vocabulary above all."""
+    words = vocabulary.read(tokenizer, int(model.config.get_text_config().vocab_size))
+    with Scratch("fields") as folder:
+        path = folder / "fields.gguf"
+        writer = _begun(model, tokenizer, path, "F16", {}, words)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.close()
+        return path.stat().st_size
 
 
 def planned(model: PreTrainedModel, kind: str, weighed: bool) -> int:

@@ -41,6 +41,11 @@ LENIENT = 0.2
 """One-sided error at which a version has to pass on the items that select."""
 
 
+def alpha_of(tried: int, alpha: float) -> float:
+    """The one-sided error of the test that follows `tried` others."""
+    return float(alpha * SPENT * (1 - SPENT) ** tried)
+
+
 class Size(NamedTuple):
     """Measured bytes of a version, and where they were counted."""
 
@@ -75,9 +80,16 @@ class Version:
 
 
 def choices(
-    judged: Mapping[SweepKey, Sequence[Sweep]], rule: Rule, sizes: Sizes, seed: int
+    judged: Mapping[SweepKey, Sequence[Sweep]],
+    rule: Rule,
+    sizes: Sizes,
+    seed: int,
+    holds_back: bool = False,
 ) -> list[Choice]:
-    """The smallest version that passed of every model, among its recipes and levels."""
+    """The smallest version that passed of every model, among its recipes and levels.
+
+    `holds_back`: even a single recipe was selected on one half of the items only.
+    """
     models: dict[str, dict[str, dict[int, Sweep]]] = defaultdict(lambda: defaultdict(dict))
     for key, views in judged.items():
         for sweep in views:
@@ -88,7 +100,9 @@ def choices(
         for views in judged.values() for sweep in views for name, e in sweep.tasks.items()
     }  # fmt: skip
     split = {name: halves(frame, seed) for name, frame in frames.items()}
-    return [_choice(model, recipes, rule, sizes, split) for model, recipes in models.items()]
+    return [
+        _choice(model, recipes, rule, sizes, split, holds_back) for model, recipes in models.items()
+    ]
 
 
 def intact_in(runtime: str) -> str:
@@ -96,7 +110,9 @@ def intact_in(runtime: str) -> str:
     return "none" if runtime == TRANSFORMERS else f"none in {runtime}"
 
 
-def _choice(model: str, recipes: Recipes, rule: Rule, sizes: Sizes, split: Split) -> Choice:
+def _choice(
+    model: str, recipes: Recipes, rule: Rule, sizes: Sizes, split: Split, holds_back: bool
+) -> Choice:
     every = [
         Version(recipe, level, seeds, sizes.get((model, recipe, level)))
         for recipe, seeds in recipes.items()
@@ -121,7 +137,7 @@ def _choice(model: str, recipes: Recipes, rule: Rule, sizes: Sizes, split: Split
         degraded=(),
         why=None,
     )
-    if len(recipes) == 1:
+    if len(recipes) == 1 and not holds_back:
         return _last_claimed(replace(blank, how=ChosenBy.SEQUENCE), every, rule.alpha, whole)
     plausible = _plausible(every, recipes, rule._replace(alpha=LENIENT), split)
     blank = replace(blank, plausible=len(plausible))
@@ -213,10 +229,9 @@ def _ordered(versions: Sequence[Version], by: PickedBy) -> list[Version]:
 
 def _confirmed(row: Choice, ordered: Sequence[Version], rule: Rule, split: Split) -> Choice:
     """Test the versions in their order until one passes."""
-    left, tried = rule.alpha, []
+    tried: list[Candidate] = []
     for version in ordered:
-        each = left * SPENT
-        left -= each
+        each = alpha_of(len(tried), rule.alpha)
         candidate = _tested(version, rule._replace(alpha=each), split)
         tried.append(candidate)
         if candidate.word is Word.PASSED:

@@ -17,7 +17,7 @@ from scipy.special import ndtri
 
 from resect.findings.frame import Level, TaskFrame
 from resect.findings.guardrails import Watched, estimated
-from resect.findings.item_order import look_numbers
+from resect.findings.item_order import halves, look_numbers
 from resect.findings.primary_test import ABSENT, Primary, restricted
 from resect.findings.rows import Word
 from resect.record import TaskInfo
@@ -57,14 +57,20 @@ class Evidence(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Looks:
-    """The looks of a study: the look at which each item is first asked, (N,), of every task."""
+    """The looks of a study: the look at which each item is first asked, (N,), of every task.
+
+    `halves` of every task where versions are selected on one and confirmed on the other.
+    """
 
     numbers: Mapping[str, NDArray[np.intp]]
+    halves: Mapping[str, tuple[Mask, Mask]] | None = None
 
     @classmethod
-    def of(cls, frames: Mapping[str, TaskFrame], seed: int) -> Looks:
-        """The looks at the items of these tasks."""
-        return cls({name: look_numbers(frame, seed, SHARES) for name, frame in frames.items()})
+    def of(cls, frames: Mapping[str, TaskFrame], seed: int, choose: bool = False) -> Looks:
+        """The looks at the items of these tasks; `choose` tells the halves apart."""
+        numbers = {name: look_numbers(frame, seed, SHARES) for name, frame in frames.items()}
+        parts = {name: halves(frame, seed) for name, frame in frames.items()} if choose else None
+        return cls(numbers, parts)
 
     def done(self, evidence: Evidence, at: int) -> int:
         """The last look whose items the level at a place has; 0 where it has none."""
@@ -83,11 +89,22 @@ class Looks:
         return evidence.on(items, level, enough=look == len(SHARES))
 
     def last(self, evidence: Evidence, level: Level) -> Evidence:
-        """The evidence of the last look at one level; all of it where no look is complete."""
-        if evidence.test.margin is None or level not in evidence.test.curve.levels:
+        """The evidence of the last look at one level; all of it where no look is complete.
+
+        Where versions are chosen it is that of the half that confirms, else of the other one.
+        """
+        test = evidence.test
+        if test.margin is None or level not in test.curve.levels:
             return evidence
-        look = self.done(evidence, evidence.test.curve.levels.index(level))
-        return self.at(evidence, look) if look else evidence
+        at, parts = test.curve.levels.index(level), [evidence]
+        if self.halves is not None:
+            selects, confirms = self.halves[test.task]
+            parts = [evidence.on(half, test.alpha, enough=False) for half in (confirms, selects)]
+        for part in parts:
+            look = self.done(part, at)
+            if look:
+                return self.at(part, look)
+        return evidence
 
     def decision(self, evidence: Evidence, level: Level, look: int) -> Word | None:
         """What a look at one level decides; None where more has to be asked.

@@ -222,7 +222,8 @@ class Study:
     """The study as it was declared; `recorded` says where an audit's answers came from.
 
     `margin` is the largest loss that passes, null for each task's own. `sequential`: it was asked
-    in looks, and no more than the verdict needed.
+    in looks, and no more than the verdict needed. `choose`: its recipes were asked in turn, in
+    looks, until one was confirmed.
     """
 
     __pydantic_config__ = ROW
@@ -239,7 +240,13 @@ class Study:
     retain: float = 0.8
     shown_only: tuple[str, ...] = ()
     sequential: bool = False
+    choose: bool = False
     recorded: Mapping[str, Any] | None = None
+
+    @property
+    def asked_in_looks(self) -> bool:
+        """Whether levels were asked no more items than it took."""
+        return self.sequential or self.choose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

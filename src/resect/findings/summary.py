@@ -17,7 +17,7 @@ from resect.findings.domains import domains
 from resect.findings.floors import task_row
 from resect.findings.frame import frames
 from resect.findings.gaps import cell_warnings, curve_warnings
-from resect.findings.looks import Looks
+from resect.findings.looks import Evidence, Looks
 from resect.findings.measurements import (
     Recorded,
     of_measurements,
@@ -25,10 +25,10 @@ from resect.findings.measurements import (
     with_measured_levels,
 )
 from resect.findings.primary_test import Rule, is_judged
-from resect.findings.rows import Model, Study, Summary, Verdict
+from resect.findings.rows import Choice, Measurement, Model, Study, Summary, Verdict
 from resect.findings.task_findings import Task, TaskFindings, task_findings
 from resect.findings.variant_answers import lay_beside
-from resect.findings.verdicts import sweeps, verdicts
+from resect.findings.verdicts import Sweep, SweepKey, evidence, sweeps, verdicts
 from resect.record import TaskInfo
 from resect.stats.intervals import item_weights
 from resect.stats.multiplicity import ALPHA_ONE_SIDED
@@ -71,10 +71,7 @@ def summarise(
     )
     findings = reduce(TaskFindings.plus, by_task, TaskFindings())
     measured = of_measurements(measurements)
-    frames_of = {name: task.frame for name, task in prepared.items()}
-    looks = Looks.of(frames_of, study.seed) if study.sequential else None
-    wanted = [name for name, task in prepared.items() if task.judged]
-    judged = sweeps(findings.evidence, wanted, looks)
+    judged = _sweeps(study, prepared, findings.evidence)
     return Summary(
         study=study,
         models=tuple(models),
@@ -93,7 +90,7 @@ def summarise(
         domains=tuple(domains(findings.lent)),
         abstention=tuple(abstention(findings.lent)),
         verdicts=tuple(verdicts(judged, rule.alpha, study.shown_only)),
-        choice=tuple(choices(judged, rule, sizes_of(measured), study.seed)),
+        choice=tuple(_choices(study, judged, rule, measured)),
         measurements=tuple(measured),
         intact=findings.intact,
         runtimes=findings.runtimes,
@@ -101,6 +98,45 @@ def summarise(
         verdict=NO_VERDICT,
         provenance=provenance,
     )
+
+
+def choices_so_far(
+    study: Study,
+    models: Sequence[Model],
+    tasks: Mapping[str, TaskInfo],
+    answers: pd.DataFrame,
+    cells: pd.DataFrame,
+    measurements: Sequence[Recorded],
+) -> list[Choice]:
+    """The choice of a run that goes on, without any other finding."""
+    rule, cell_rows = _rule(study), planned.cell_rows(cells)
+    role_of = roles_of(models, cell_rows, answers)
+    prepared, _ = _tasks(study, tasks, answers, cell_rows, role_of, rule)
+    gathered = [
+        row
+        for task in prepared.values() if task.judged
+        for row in evidence(task.curves, task.info, task.rule, task.states)
+    ]  # fmt: skip
+    judged = _sweeps(study, prepared, gathered)
+    return _choices(study, judged, rule, of_measurements(measurements))
+
+
+def _sweeps(
+    study: Study, prepared: Mapping[str, Task], gathered: Sequence[Evidence]
+) -> Mapping[SweepKey, Sequence[Sweep]]:
+    """What is judged of every sweep."""
+    frames_of = {name: task.frame for name, task in prepared.items()}
+    looks = Looks.of(frames_of, study.seed, study.choose) if study.asked_in_looks else None
+    return sweeps(gathered, [name for name, task in prepared.items() if task.judged], looks)
+
+
+def _choices(
+    study: Study,
+    judged: Mapping[SweepKey, Sequence[Sweep]],
+    rule: Rule,
+    measured: Sequence[Measurement],
+) -> list[Choice]:
+    return choices(judged, rule, sizes_of(measured), study.seed, study.choose)
 
 
 def roles_of(
@@ -130,7 +166,7 @@ def _tasks(
         info, states = tasks[name], planned.states_of(cells, name)
         lay_beside(frame, answers[answers["task"] == name], info)
         curves = planned.curves_of(frame, cells, study.recipes, role_of)
-        warnings += curve_warnings(frame, curves, states, uneven=not study.sequential)
+        warnings += curve_warnings(frame, curves, states, uneven=not study.asked_in_looks)
         judged = is_judged(info, study.shown_only)
         own = rule.of_task(info, study.margin)
         prepared[name] = Task(info, frame, curves, states, own, judged)

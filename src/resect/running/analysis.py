@@ -11,12 +11,13 @@ import pandas as pd
 from resect.errors import RequestError
 from resect.findings import planned
 from resect.findings.replication.published import published
-from resect.findings.rows import Model, Study, Summary
-from resect.findings.summary import roles_of, summarise
+from resect.findings.rows import Choice, Model, Study, Summary
+from resect.findings.summary import choices_so_far, roles_of, summarise
 from resect.findings.summary_file import parsed
 from resect.narrative.verdict import verdict
 from resect.record import TaskInfo
 from resect.spec import Recipe
+from resect.store.sqlite import Store
 
 SOURCE = "the analysis"
 _UNSAID: dict[str, Any] = {"limit": None, "variants": [], "margin": None, "alpha": None}
@@ -55,6 +56,18 @@ def analyse(
     theirs = published(answers, tasks, cell_rows, declared, roles, resamples, seed)
     summary = replace(summary, judge=judge or None, published=theirs)
     return replace(summary, verdict=verdict(summary))
+
+
+def choice_so_far(store: Store) -> list[Choice]:
+    """What a run that is still asked has chosen, from its store."""
+    return choices_so_far(
+        parsed(Study, _with_parts(store.facts()["study"]), SOURCE),
+        [parsed(Model, model, SOURCE) for model in store.models()],
+        store.tasks(),
+        store.answers(),
+        store.cells(),
+        store.measurements(),
+    )
 
 
 def _with_parts(study: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,15 +8,16 @@ from importlib.metadata import version
 from typing import Any, Protocol
 
 from resect.ask import first_budget
+from resect.findings.choice import LENIENT, alpha_of
 from resect.findings.looks import BETA, SHARES
 from resect.findings.primary_test import Rule, is_judged
 from resect.findings.summary import MARGIN
 from resect.models import devices
 from resect.record import TRANSFORMERS, Answer, digest
 from resect.running.resolve import UNTOUCHED, Resolved
-from resect.running.sequential import Plan
+from resect.running.sequential import Plan, Stage
 from resect.running.walk import Cell, Sweep
-from resect.spec import BASELINE, INTACT, CellSpec, Recipe, StateSpec
+from resect.spec import BASELINE, INTACT, CellSpec, Recipe, StateSpec, Study
 from resect.store.sqlite import Held
 
 
@@ -33,6 +34,10 @@ class Stored(Protocol):
 
     def finished(self, cell: str) -> bool:
         """Whether this very cell ended well."""
+        ...
+
+    def skipped(self, cell: str) -> bool:
+        """Whether this very cell was not needed."""
         ...
 
     def measured(self, state: str) -> Held | None:
@@ -96,7 +101,9 @@ def due(planned: Sequence[Sweep], stored: Stored) -> list[Sweep]:
         for cell in sweep.cells:
             answered = stored.answered(cell.spec.asking)
             missing = frozenset(i for i, key in enumerate(cell.spec.items) if key not in answered)
-            finished = stored.finished(cell.spec.id) and gauged.enough(sweep, cell.spec.state.id)
+            finished = stored.skipped(cell.spec.id) or (
+                stored.finished(cell.spec.id) and gauged.enough(sweep, cell.spec.state.id)
+            )
             partly = cell.spec.rule is not None
             due = not finished or (bool(missing) and not partly)
             if (due or partly) and cell.spec.id not in taken:
@@ -118,8 +125,11 @@ def _asked_in_looks(sweep: Sweep) -> bool:
     return any(cell.spec.rule is not None for cell in sweep.cells)
 
 
-def ready(sweep: Sweep, resolved: Resolved, stored: Stored) -> Sweep:
-    """A sweep with all that it needs: one asked in looks, with the answers that decide."""
+def ready(sweep: Sweep, resolved: Resolved, stored: Stored, tried: int = 0) -> Sweep:
+    """A sweep with all that it needs: one asked in looks, with the answers that decide.
+
+    `tried` is the number of versions that were tested before, where the smallest is chosen.
+    """
     if not _asked_in_looks(sweep):
         return sweep
     study, role = resolved.study, sweep.ref.role
@@ -130,11 +140,24 @@ def ready(sweep: Sweep, resolved: Resolved, stored: Stored) -> Sweep:
     plan = Plan(
         rules={info.name: rule.of_task(info, study.margin) for info in judged},
         seed=study.seed,
-        confirms=len([recipe for recipe in study.recipes if recipe.applies_to(role)]) > 1,
+        confirms=not study.choose and _is_one_of_several(study, role),
+        stages=_stages(study, tried),
+        min_speed=study.min_speed,
         intact={name: _answers(spec, stored) for name, spec in intact.items()},
         held={cell.spec.id: _answers(cell.spec, stored) for cell in sweep.cells},
     )
     return replace(sweep, plan=plan)
+
+
+def _is_one_of_several(study: Study, role: str) -> bool:
+    return len([recipe for recipe in study.recipes if recipe.applies_to(role)]) > 1
+
+
+def _stages(study: Study, tried: int) -> tuple[Stage, ...]:
+    """All items at once; to choose, first those that select, then those that confirm."""
+    if not study.choose:
+        return (Stage(None, study.alpha),)
+    return (Stage(0, LENIENT), Stage(1, alpha_of(tried, study.alpha)))
 
 
 def _answers(spec: CellSpec, stored: Stored) -> tuple[Answer, ...]:
@@ -178,16 +201,17 @@ def _baseline(resolved: Resolved, role: str, runtime: str) -> tuple[Cell, ...]:
 def _rule(resolved: Resolved) -> str | None:
     """The name of what decides how many items are asked; None where all are."""
     study = resolved.study
-    if not study.sequential:
+    if not study.asks_in_looks:
         return None
-    return digest(
-        {
-            "rule": [study.alpha, study.margin, study.retain, study.seed, len(study.recipes) > 1],
-            "tasks": {name: asdict(info) for name, info in resolved.infos.items()},
-            "shown_only": list(study.shown_only),
-            "looks": [SHARES, BETA],
-        }
-    )
+    several, names = len(study.recipes) > 1, [recipe.name for recipe in study.recipes]
+    rule = {
+        "rule": [study.alpha, study.margin, study.retain, study.seed, several, study.min_speed],
+        "versions": names if study.choose else None,
+        "tasks": {name: asdict(info) for name, info in resolved.infos.items()},
+        "shown_only": list(study.shown_only),
+        "looks": [SHARES, BETA],
+    }
+    return digest(rule)
 
 
 def _cells(resolved: Resolved, role: str, recipe: Recipe, rule: str | None) -> tuple[Cell, ...]:

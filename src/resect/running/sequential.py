@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import pandas as pd
 
@@ -24,18 +24,28 @@ from resect.findings.verdicts import evidence, sweeps
 from resect.record import Answer, Item, TaskInfo
 
 
+class Stage(NamedTuple):
+    """A test that a level has to pass: on all items or on one half, at a one-sided error."""
+
+    half: Literal[0, 1] | None
+    alpha: float
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a sweep needs to know before it can stop early. Everything is by task.
 
     `rules` of the judged tasks; `intact` answers of the model; `held` those to cells of this sweep
     that are stored already, by cell. `confirms`: a choice among recipes is tested on half of the
-    items, so that this half has to pass too.
+    items, so that this half has to pass too. `stages` are passed one after the other. A level that
+    writes fewer tokens a second than `min_speed` is not asked.
     """
 
     rules: Mapping[str, Rule]
     seed: int
     confirms: bool
+    stages: tuple[Stage, ...]
+    min_speed: float | None
     intact: Mapping[str, tuple[Answer, ...]]
     held: Mapping[str, tuple[Answer, ...]]
 
@@ -75,44 +85,52 @@ class Course:
 
     plan: Plan
     stopped: str | None = None
-    _looks: dict[str, dict[str, int]] = field(default_factory=dict)
+    _units: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
     _passed: dict[str, Evidence] = field(default_factory=dict)
+
+    def measured(self, speed: float | None) -> None:
+        """`stopped` is set where a level is too slow."""
+        least = self.plan.min_speed
+        if least is not None and speed is not None and speed < least:
+            self.stopped = f"not asked: {speed:.3g} tokens a second, fewer than {least:g}"
 
     def judges(self, cell: Asked) -> bool:
         """Whether a cell's task counts in the verdict."""
         return cell.info.name in self.plan.rules
 
-    def due(self, cell: Asked, look: int) -> list[int]:
-        """The rows of a judged cell's items that are asked by a look."""
+    def due(self, cell: Asked, stage: Stage, look: int) -> list[int]:
+        """The rows of a judged cell's items that a stage asks by a look."""
         name = cell.info.name
-        if name not in self._looks:
-            self._looks[name] = self._units(cell)
-        units = self._looks[name]
-        return [
-            row for row, item in enumerate(cell.items)
-            if units.get(item.parent or item.id, len(SHARES)) <= look
-        ]  # fmt: skip
+        if name not in self._units:
+            self._units[name] = self._parts(cell)
+        units, rows = self._units[name], []
+        for row, item in enumerate(cell.items):
+            number, half = units.get(item.parent or item.id, (len(SHARES), 0))
+            if number <= look and stage.half in (None, half):
+                rows.append(row)
+        return rows
 
-    def _units(self, cell: Asked) -> dict[str, int]:
-        """Parent to its look, by the intact answers."""
+    def _parts(self, cell: Asked) -> dict[str, tuple[int, int]]:
+        """Parent to its look and its half, by the intact answers."""
         frame = self._frame(cell, table(cell, self.plan.intact[cell.info.name], "none", 0.0))
         numbers = Looks.of({frame.name: frame}, self.plan.seed).numbers[frame.name]
-        return dict(zip(frame.clusters, map(int, numbers), strict=True))
+        second = halves(frame, self.plan.seed)[1]
+        pairs = zip(map(int, numbers), map(int, second), strict=True)
+        return dict(zip(frame.clusters, pairs, strict=True))
 
     def _frame(self, cell: Asked, rows: pd.DataFrame) -> TaskFrame:
         return frames(rows, {cell.info.name: cell.info})[0][cell.info.name]
 
-    def decided(self, cell: Asked, answers: Sequence[Answer], look: int) -> bool:
-        """Whether a cell has been asked enough; `stopped` is set where it did not pass."""
-        word = self._word(cell, answers, look)
+    def decided(self, cell: Asked, answers: Sequence[Answer], stage: Stage, look: int) -> bool:
+        """Whether a stage has asked a cell enough; `stopped` is set where it did not pass."""
+        word = self._word(cell, answers, stage, look)
         if word not in (None, Word.PASSED):
             self._stop(cell.info.name, cell.level)
         return word is not None
 
-    def end_level(self) -> None:
+    def end_stage(self) -> None:
         """All judged tasks have passed their tests; `stopped` is set where a guardrail trips."""
-        levels = {e.test.curve.levels[-1] for e in self._passed.values()}
-        for level in levels:
+        for level in {e.test.curve.levels[-1] for e in self._passed.values()}:
             tripped = [g for g in guardrails(self._passed, level) if g.tripped]
             if tripped:
                 self._stop(tripped[0].task, level)
@@ -122,7 +140,7 @@ class Course:
         where = "its only level" if level is None else f"level {level:g}"
         self.stopped = f"not asked: {task} decided {where}"
 
-    def _word(self, cell: Asked, answers: Sequence[Answer], look: int) -> Word | None:
+    def _word(self, cell: Asked, answers: Sequence[Answer], stage: Stage, look: int) -> Word | None:
         """What a look at one cell decides; None where more has to be asked."""
         name, recipe = cell.info.name, cell.recipe
         intact = table(cell, self.plan.intact[name], "none", 0.0)
@@ -133,18 +151,22 @@ class Course:
         if not judged:  # no curve but that of the intact model
             return Word.UNDETERMINED
         ((deciding, *_),) = judged.values()
-        own, (level,) = deciding.tasks[name], deciding.levels
+        whole, (level,) = deciding.tasks[name], deciding.levels
+        own = self._of(stage, whole, frame)
         word = looks.decision(own, level, look)
         if word is Word.PASSED and self.plan.confirms and look < len(SHARES):
-            part = looks.decision(self._confirming(own, frame), level, look)
+            half = self._of(Stage(1, own.test.alpha * SPENT), whole, frame)
+            part = looks.decision(half, level, look)
             word = Word.PASSED if part is Word.PASSED else None
         if word is Word.PASSED:
             self._passed[name] = looks.at(own, look)
         return word
 
-    def _confirming(self, own: Evidence, frame: TaskFrame) -> Evidence:
-        """The evidence on the half of the items that confirms a choice."""
-        return own.on(halves(frame, self.plan.seed)[1], own.test.alpha * SPENT)
+    def _of(self, stage: Stage, whole: Evidence, frame: TaskFrame) -> Evidence:
+        """The evidence of a stage."""
+        if stage.half is None:
+            return whole
+        return whole.on(halves(frame, self.plan.seed)[stage.half], stage.alpha)
 
 
 LOOKS = range(1, len(SHARES) + 1)

@@ -19,6 +19,7 @@ from resect.errors import RequestError, unknown
 from resect.models import scratch
 from resect.record import TRANSFORMERS, Provenance
 from resect.running import folder
+from resect.running.analysis import choice_so_far
 from resect.running.destination import destination
 from resect.running.local_engine import Local
 from resect.running.plan import due, ready, rounds, sweeps
@@ -69,7 +70,7 @@ def run(
         folder.write(run_folder.path / "study.yaml", study.dump(_resolved(resolved, provenance)))
         facts = {"study": _declared(resolved.study), "provenance": asdict(provenance)}
         drive(resolved, store, running, watch, facts)
-        if resolved.study.sequential:
+        if resolved.study.asks_in_looks:
             asked, whole = store.questions()
             notice(f"{asked:,} of {whole:,} questions of damaged models were asked.")
     run_folder.report()
@@ -117,11 +118,28 @@ def drive(
         [cell.result(sweep, "success", None, None) for sweep in planned for cell in sweep.cells],
         {"warnings": resolved.warnings(), **facts},
     )
-    for round_ in rounds(planned):
-        left = [ready(sweep, resolved, store) for sweep in due(round_, store)]
-        engine.submit(left)
-        for event in watch(left, engine.events()):
-            _keep(event, store)
+
+    def run_all(round_: list[Sweep], tried: int = 0) -> None:
+        left = [ready(sweep, resolved, store, tried) for sweep in due(round_, store)]
+        if left:
+            engine.submit(left)
+            for event in watch(left, engine.events()):
+                _keep(event, store)
+
+    first, *others = rounds(planned)
+    run_all(first)
+    if not resolved.study.choose:
+        for round_ in others:
+            run_all(round_)
+        return
+    for sweep in [sweep for round_ in others for sweep in round_]:
+        choices = [row for row in choice_so_far(store) if row.model == sweep.model]
+        if any(row.chosen for row in choices):
+            for cell in sweep.cells:
+                reason = "not needed: a smaller version passed"
+                store.put_cell(cell.result(sweep, "skipped", reason, None, ()))
+        else:
+            run_all([sweep], tried=sum(len(row.tried) for row in choices))
 
 
 def _keep(event: Event, store: Store) -> None:
@@ -168,6 +186,7 @@ def _declared(study: Study) -> dict[str, Any]:
         "retain": study.retain,
         "shown_only": list(study.shown_only),
         "sequential": study.sequential,
+        "choose": study.choose,
     }
 
 

@@ -30,7 +30,7 @@ from resect.record import (
     TaskInfo,
 )
 from resect.running.gauge import Gauge
-from resect.running.sequential import LOOKS, Course, Plan
+from resect.running.sequential import LOOKS, Course, Plan, Stage
 from resect.running.standing import Place, stand
 from resect.spec import (
     Calibration,
@@ -198,7 +198,10 @@ def _levels(
     for standing in stand(sweep, loaded, list(by_level), notice):
         cells = by_level[standing.place]
         # before it is asked: packed weights may be laid out anew when they are first used
-        yield Measured(gauge.read(cells[0].spec.state.id, standing))
+        measurement = gauge.read(cells[0].spec.state.id, standing)
+        yield Measured(measurement)
+        if course is not None:
+            course.measured(measurement.tokens_per_second)
         file = deployed(standing.model)
         odd = odd or ([] if file else [batching_error(standing.model)])
         notes = [note for report in standing.reports for note in report.notes]
@@ -212,7 +215,10 @@ def _levels(
             _Asking(sweep, cell, standing.model, askers[cell.info.name, file is not None], notes)
             for cell in cells
         ]
-        yield from _in_full(level) if course is None else _in_looks(level, course)
+        if course is None:
+            yield from _in_full(level)
+        elif not course.stopped:
+            yield from _in_looks(level, course)
         if file:
             removed(standing.model).close()
         if course is not None and course.stopped:
@@ -317,29 +323,38 @@ def _in_full(level: Sequence[_Asking]) -> Iterator[Event]:
 
 
 def _in_looks(level: Sequence[_Asking], course: Course) -> Iterator[Event]:
-    """Ask the judged cells of a level look by look, until each has passed or one has not.
+    """Ask the judged cells of a level stage by stage, look by look, until one has not passed.
 
     The others are asked where all judged ones have passed.
     """
-    left = [asking for asking in level if course.judges(asking.cell)]
-    for asking in left:
+    judged = [asking for asking in level if course.judges(asking.cell)]
+    for asking in judged:
         held = course.plan.held.get(asking.cell.spec.id, ())
         asking.answers |= {answer.item: answer for answer in held}
-    for look in LOOKS:
-        for asking in list(left):
-            rows = course.due(asking.cell, look)
-            try:
-                yield from asking.ask(rows)
-            except RunError as error:
-                yield asking.failed(error)
-                return
-            asking.asked = tuple(asking.cell.keys[row] for row in rows)
-            if course.decided(asking.cell, list(asking.answers.values()), look):
-                left.remove(asking)
-                yield asking.finished()
-            if course.stopped:
-                yield from (other.finished() for other in left if other.asked)
-                return
-    course.end_level()
+    for stage in course.plan.stages:
+        try:
+            yield from _stage(judged, course, stage)
+        except RunError as error:
+            yield from (asking.failed(error) for asking in judged)
+            return
+        if course.stopped:
+            break
+    yield from (asking.finished() for asking in judged if asking.asked)
     if not course.stopped:
         yield from _in_full([asking for asking in level if not course.judges(asking.cell)])
+
+
+def _stage(judged: Sequence[_Asking], course: Course, stage: Stage) -> Iterator[Event]:
+    """One stage of the cells of a level. Raises `RunError`."""
+    left, before = list(judged), {id(asking): asking.asked for asking in judged}
+    for look in LOOKS:
+        for asking in list(left):
+            rows = course.due(asking.cell, stage, look)
+            yield from asking.ask(rows)
+            came = tuple(asking.cell.keys[row] for row in rows)
+            asking.asked = (*before[id(asking)], *came)
+            if course.decided(asking.cell, list(asking.answers.values()), stage, look):
+                left.remove(asking)
+            if course.stopped:
+                return
+    course.end_stage()

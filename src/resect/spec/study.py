@@ -153,7 +153,22 @@ class Study(Frozen):
         description="Ask each level in looks and stop a task, a level or a sweep once it is "
         "decided.",
     )
+    choose: bool = Field(
+        default=False,
+        description="Recipes are versions, the smallest first: asked in turn, in looks, until one "
+        "passes on the items held back.",
+    )
+    min_speed: float | None = Field(
+        default=None,
+        gt=0,
+        description="Tokens a second that a version must write to be chosen.",
+    )
     notes: str = ""
+
+    @property
+    def asks_in_looks(self) -> bool:
+        """Whether no more is asked than what is looked for needs."""
+        return self.sequential or self.choose
 
     def seed_of(self, recipe: Recipe) -> int:
         """The seed of a recipe's random steps: its own, or the study's."""

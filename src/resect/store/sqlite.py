@@ -188,6 +188,11 @@ class Store:
         query = "SELECT 1 FROM cells WHERE id = ? AND status != 'failed'"
         return self.db.execute(query, (cell,)).fetchone() is not None
 
+    def skipped(self, cell: str) -> bool:
+        """Whether the cell was not asked, since nothing needed it."""
+        query = "SELECT 1 FROM cells WHERE id = ? AND status = 'skipped'"
+        return self.db.execute(query, (cell,)).fetchone() is not None
+
     def measured(self, state: str) -> Held | None:
         """What is held of a state, None where it was not measured."""
         info = self._measurement(state)

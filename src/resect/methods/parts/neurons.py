@@ -129,10 +129,14 @@ class Neurons(Projected):
         """A neuron is one channel."""
         return staying[readout.name]
 
-    def prepare(self, model: PreTrainedModel, levels: Sequence[float], context: Context) -> None:
-        """Rank, and find which field of the config says how wide each MLP is."""
+    def measure(self, model: PreTrainedModel) -> None:
+        """Find which field of the config says how wide each MLP is."""
         self.widths_ = mlp.widths(model)
         self.steps_ = {each.name: math.lcm(each.step, self.multiple_of) for each in mlp.read(model)}
+
+    def prepare(self, model: PreTrainedModel, levels: Sequence[float], context: Context) -> None:
+        """Measure, then rank."""
+        self.measure(model)
         super().prepare(model, levels, context)
 
     def scores(self, model: PreTrainedModel, context: Context) -> Mapping[str, Tensor]:

@@ -63,6 +63,15 @@ class Structured(Method):
         """
         raise NotImplementedError
 
+    def measure(self, model: PreTrainedModel) -> None:
+        """Learn the widths of a model that stands before its cut."""
+
+    def shrink_(self, model: PreTrainedModel, level: float) -> None:
+        """Give a model, which may be without data, the shapes of a level: any parts are cut."""
+        self.measure(model)
+        groups = self.groups(model)
+        self.cut_(model, {g.name: torch.arange(self.remaining(model, g, level)) for g in groups})
+
     def update_(self, model: PreTrainedModel, staying: Mapping[str, Tensor]) -> None:
         """Change what is left of a cut model to make up for what went, in place.
 
