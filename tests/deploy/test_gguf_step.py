@@ -232,6 +232,35 @@ def test_kl_rises_as_bits_fall_and_stands_in_every_damaged_row(swept):
         assert 2 * row["n"] < row["kl"]["text"]["n"] <= 3 * row["n"]  # some prompts are short
 
 
+def test_files_are_asked_in_looks_against_their_own_baseline(tmp_path):
+    study = Study.of(
+        name="looks", models={"model": "clinic:specialist"},
+        recipes=[{"steps": "gguf", "levels": "Q8_0,Q4_K_M"}], tasks=["clinic-medicine"],
+        limit=10, measure="sizes", sequential=True,
+    )  # fmt: skip
+    resolved = resolve.resolve(study)
+    first, second = plan.sweeps(resolved)
+    assert [cell.runtime for cell in first.cells] == ["transformers", "llama.cpp"]
+    assert {cell.runtime for cell in second.cells} == {"llama.cpp"}
+    run = api.run(study, out=tmp_path / "run")
+    assert run.failed() is None
+    with Store(tmp_path / "run" / "results.sqlite", write=False) as store:
+        ready = plan.ready(second, resolved, store)
+        intact = {answer.asking for answer in ready.plan.intact["clinic-medicine"]}
+    assert intact == {first.cells[1].spec.asking}
+
+
+def test_neurons_before_a_file_are_cut_in_blocks():
+    recipe = Recipe.of(steps="nodes + gguf:Q4_K_M", levels=[0.2])
+    assert methods.needs_blocks(recipe)
+    assert methods.in_blocks(recipe).name == "nodes,multiple_of=256 + gguf:Q4_K_M"
+    for other in ("nodes + gguf:Q8_0", "nodes,multiple_of=64 + gguf:Q4_K_M", "nodes"):
+        assert not methods.needs_blocks(Recipe.of(steps=other, levels=[0.2]))
+    assert methods.needs_blocks(Recipe.of(steps="nodes:0.2 + gguf", levels="Q8_0,Q2_K"))
+    narrow = ModelRef.of(role="model", id="clinic:specialist")  # of 256 neurons
+    assert resolve.as_swept([recipe], {"model": narrow}) == (recipe,)
+
+
 def test_speed_and_memory_are_those_of_the_server(tmp_path):
     study = Study.of(
         name="speed", models={"model": "clinic:specialist"}, recipes=["gguf:Q8_0"],

@@ -88,14 +88,10 @@ def test_what_cannot_be_exported_is_a_sentence(run, tmp_path, capsys, more, word
 
 
 def test_upload_goes_to_the_hub_and_a_dry_run_nowhere(run, tmp_path, capsys, monkeypatch):
-    from huggingface_hub import HfApi
-
     out = tmp_path / "out"
+    monkeypatch.setenv("HF_TOKEN", "secret")
     with stub_hub() as held:
-        # the address of the hub is read once, when its library is imported
-        monkeypatch.setattr(
-            "huggingface_hub.HfApi", lambda: HfApi(endpoint=held.address, token="secret")
-        )
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", held.address)
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
         asked = ["export", str(run.path), "--to", "hub-card", "--version", "nodes:0.5"]
         push = ["--push-to-hub", "me/small", "--json"]
@@ -139,7 +135,7 @@ def as_ollama(pieces, turns):
     around = {
         "system": (pieces.before_system, pieces.after_system),
         "user": (pieces.before_user, pieces.after_user),
-        "assistant": ("", pieces.after_answer),
+        "assistant": (pieces.before_answer, pieces.after_answer),
     }
     for role, content in turns:
         first, last = around[role]
