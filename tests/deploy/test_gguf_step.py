@@ -205,7 +205,10 @@ def test_baseline_of_a_file_is_the_intact_f16_file(swept):
 
 
 def test_change_of_runtime_is_a_row_of_its_own(swept):
-    summary, _ = swept
+    summary, place = swept
+    page = (place / "report.html").read_text()
+    assert "The intact model in another runtime" in page
+    assert "KL to the intact model" in page
     rows = {row["view"]: row for row in summary["runtimes"]}
     for view in ("text", "options"):
         assert (rows[view]["baseline"], rows[view]["runtime"]) == ("transformers", "llama.cpp")
