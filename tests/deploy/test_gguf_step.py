@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tiny
 import torch
+import yaml
 from gguf_served import fields_of
 
 from resect import api, methods
@@ -17,8 +18,8 @@ from resect.deploy import gguf_file, gguf_writer, imatrix, tensor_types
 from resect.errors import RequestError, RunError
 from resect.methods import validation
 from resect.record import GGUF_BITS
-from resect.running import compression, importance, inspection, plan, resolve
-from resect.spec import Calibration, ModelRef, Recipe, Study
+from resect.running import compression, importance, inspection, plan, request, resolve
+from resect.spec import GGUF_SWEEP, Calibration, ModelRef, Recipe, Study
 from resect.store.sqlite import Store
 
 CLINIC = ModelRef.of(role="model", id="clinic:specialist")
@@ -103,6 +104,26 @@ def test_types_are_levels_that_fall():
     with pytest.raises(RequestError, match="imatrix=calibration"):
         validation.check(Recipe.of(steps="gguf", levels="Q8_0,IQ2_XS"), None)
     assert set(GGUF_BITS) == set(tensor_types.FILE_TYPES)
+
+
+def test_levels_go_to_the_recipes_that_they_fit():
+    asked = {"models": {"m": "clinic:specialist"}, "tasks": ["clinic-medicine"]}
+    study = Study.of(**asked, recipes=["gguf", "magnitude"], levels=[0.2, 0.4])
+    assert [recipe.levels for recipe in study.recipes] == [GGUF_SWEEP, (0.2, 0.4)]
+    study = Study.of(**asked, recipes=["gguf"], levels="Q8_0,Q2_K", runtime={"kv": "q8_0"})
+    assert study.recipes[0].levels == (8.5, 3.16)
+    assert Study.of(**yaml.safe_load(study.dump())) == study
+    with pytest.raises(RequestError, match="runtime"):
+        Study.of(**asked, recipes=[], runtime={"kv": "q7"})
+    options = {
+        "smoke": False, "models": {"specialist": "clinic:specialist"}, "tasks": ["clinic-medicine"],
+        "every_model": {}, "calibration": {}, "fields": {}, "methods": ["gguf", "magnitude"],
+    }  # fmt: skip
+    named = request.study(None, levels="F16,Q4_0", **options)
+    assert named.recipes[0].levels == (16.0, 4.64)
+    assert named.recipes[1].levels[-1] < 1
+    with pytest.raises(RequestError, match="fit none of the methods"):
+        request.study(None, levels="F16,Q4_0", **{**options, "methods": ["magnitude"]})
 
 
 def test_importances_of_another_model_are_refused(tmp_path):
