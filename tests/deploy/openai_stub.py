@@ -17,6 +17,8 @@ from resect.models.loading import Loaded
 class Stub:
     """`fails` are statuses that the next requests for completions get (0: the line is cut).
 
+    `wanted` is the key that lists models.
+
     `context` None is never told; without `echoes` no log-probabilities of prompts are.
     """
 
@@ -25,6 +27,7 @@ class Stub:
         self.fails: list[int] = []
         self.asked: list[dict[str, Any]] = []
         self.keys: set[str | None] = set()
+        self.wanted: str | None = None
         self.lock = threading.Lock()
         self.address = ""
 
@@ -74,6 +77,12 @@ def served(stub: Stub) -> Iterator[Stub]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            if self.path == "/v1/models" and stub.wanted not in (
+                None,
+                self.headers["Authorization"],
+            ):
+                self._tell(401, {"error": "no"})
+                return
             routes = {"/v1/models": stub.models(), "/version": {"version": "0.99"}}
             self._tell(200 if self.path in routes else 404, routes.get(self.path, {}))
 

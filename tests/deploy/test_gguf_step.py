@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tiny
 import torch
+import yaml
 from gguf_served import fields_of
 
 from resect import api, methods
@@ -17,8 +18,8 @@ from resect.deploy import gguf_file, gguf_writer, imatrix, tensor_types
 from resect.errors import RequestError, RunError
 from resect.methods import validation
 from resect.record import GGUF_BITS
-from resect.running import compression, importance, inspection, plan, resolve
-from resect.spec import Calibration, ModelRef, Recipe, Study
+from resect.running import compression, importance, inspection, plan, request, resolve
+from resect.spec import GGUF_SWEEP, Calibration, ModelRef, Recipe, Study
 from resect.store.sqlite import Store
 
 CLINIC = ModelRef.of(role="model", id="clinic:specialist")
@@ -103,6 +104,26 @@ def test_types_are_levels_that_fall():
     with pytest.raises(RequestError, match="imatrix=calibration"):
         validation.check(Recipe.of(steps="gguf", levels="Q8_0,IQ2_XS"), None)
     assert set(GGUF_BITS) == set(tensor_types.FILE_TYPES)
+
+
+def test_levels_go_to_the_recipes_that_they_fit():
+    asked = {"models": {"m": "clinic:specialist"}, "tasks": ["clinic-medicine"]}
+    study = Study.of(**asked, recipes=["gguf", "magnitude"], levels=[0.2, 0.4])
+    assert [recipe.levels for recipe in study.recipes] == [GGUF_SWEEP, (0.2, 0.4)]
+    study = Study.of(**asked, recipes=["gguf"], levels="Q8_0,Q2_K", runtime={"kv": "q8_0"})
+    assert study.recipes[0].levels == (8.5, 3.16)
+    assert Study.of(**yaml.safe_load(study.dump())) == study
+    with pytest.raises(RequestError, match="runtime"):
+        Study.of(**asked, recipes=[], runtime={"kv": "q7"})
+    options = {
+        "smoke": False, "models": {"specialist": "clinic:specialist"}, "tasks": ["clinic-medicine"],
+        "every_model": {}, "calibration": {}, "fields": {}, "methods": ["gguf", "magnitude"],
+    }  # fmt: skip
+    named = request.study(None, levels="F16,Q4_0", **options)
+    assert named.recipes[0].levels == (16.0, 4.64)
+    assert named.recipes[1].levels[-1] < 1
+    with pytest.raises(RequestError, match="fit none of the methods"):
+        request.study(None, levels="F16,Q4_0", **{**options, "methods": ["magnitude"]})
 
 
 def test_importances_of_another_model_are_refused(tmp_path):
@@ -205,7 +226,10 @@ def test_baseline_of_a_file_is_the_intact_f16_file(swept):
 
 
 def test_change_of_runtime_is_a_row_of_its_own(swept):
-    summary, _ = swept
+    summary, place = swept
+    page = (place / "report.html").read_text()
+    assert "The intact model in another runtime" in page
+    assert "KL to the intact model" in page
     rows = {row["view"]: row for row in summary["runtimes"]}
     for view in ("text", "options"):
         assert (rows[view]["baseline"], rows[view]["runtime"]) == ("transformers", "llama.cpp")
@@ -230,6 +254,35 @@ def test_kl_rises_as_bits_fall_and_stands_in_every_damaged_row(swept):
         assert row["metrics"]["kl"]["value"] == pytest.approx(spread["mean"])
         assert row["metrics"]["kl"]["low"] <= spread["mean"] <= row["metrics"]["kl"]["high"]
         assert 2 * row["n"] < row["kl"]["text"]["n"] <= 3 * row["n"]  # some prompts are short
+
+
+def test_files_are_asked_in_looks_against_their_own_baseline(tmp_path):
+    study = Study.of(
+        name="looks", models={"model": "clinic:specialist"},
+        recipes=[{"steps": "gguf", "levels": "Q8_0,Q4_K_M"}], tasks=["clinic-medicine"],
+        limit=10, measure="sizes", sequential=True,
+    )  # fmt: skip
+    resolved = resolve.resolve(study)
+    first, second = plan.sweeps(resolved)
+    assert [cell.runtime for cell in first.cells] == ["transformers", "llama.cpp"]
+    assert {cell.runtime for cell in second.cells} == {"llama.cpp"}
+    run = api.run(study, out=tmp_path / "run")
+    assert run.failed() is None
+    with Store(tmp_path / "run" / "results.sqlite", write=False) as store:
+        ready = plan.ready(second, resolved, store)
+        intact = {answer.asking for answer in ready.plan.intact["clinic-medicine"]}
+    assert intact == {first.cells[1].spec.asking}
+
+
+def test_neurons_before_a_file_are_cut_in_blocks():
+    recipe = Recipe.of(steps="nodes + gguf:Q4_K_M", levels=[0.2])
+    assert methods.needs_blocks(recipe)
+    assert methods.in_blocks(recipe).name == "nodes,multiple_of=256 + gguf:Q4_K_M"
+    for other in ("nodes + gguf:Q8_0", "nodes,multiple_of=64 + gguf:Q4_K_M", "nodes"):
+        assert not methods.needs_blocks(Recipe.of(steps=other, levels=[0.2]))
+    assert methods.needs_blocks(Recipe.of(steps="nodes:0.2 + gguf", levels="Q8_0,Q2_K"))
+    narrow = ModelRef.of(role="model", id="clinic:specialist")  # of 256 neurons
+    assert resolve.as_swept([recipe], {"model": narrow}) == (recipe,)
 
 
 def test_speed_and_memory_are_those_of_the_server(tmp_path):

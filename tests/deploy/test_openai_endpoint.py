@@ -116,6 +116,9 @@ def test_what_cannot_be_asked_is_one_sentence(clinic):
             endpoint.at(stub.address, "other")
         with pytest.raises(RequestError, match="without /v1"):
             endpoint.at(f"{stub.address}/v1")
+        stub.wanted = "Bearer other"
+        with pytest.raises(RequestError, match="RESECT_API_KEY"):
+            endpoint.at(stub.address)
     with served(Stub(clinic, context=None, echoes=False)) as stub:
         server = endpoint.at(stub.address)
         asking = server.asker(items, info)

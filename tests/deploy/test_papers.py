@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import tiny
@@ -13,8 +14,8 @@ from resect import api
 from resect.cli import main
 from resect.deploy import modelfile
 from resect.errors import RunError
-from resect.running import hub
-from resect.spec import Study
+from resect.running import hub, papers
+from resect.spec import ModelRef, Study
 
 SMOL = (
     "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"
@@ -88,14 +89,10 @@ def test_what_cannot_be_exported_is_a_sentence(run, tmp_path, capsys, more, word
 
 
 def test_upload_goes_to_the_hub_and_a_dry_run_nowhere(run, tmp_path, capsys, monkeypatch):
-    from huggingface_hub import HfApi
-
     out = tmp_path / "out"
+    monkeypatch.setenv("HF_TOKEN", "secret")
     with stub_hub() as held:
-        # the address of the hub is read once, when its library is imported
-        monkeypatch.setattr(
-            "huggingface_hub.HfApi", lambda: HfApi(endpoint=held.address, token="secret")
-        )
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", held.address)
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
         asked = ["export", str(run.path), "--to", "hub-card", "--version", "nodes:0.5"]
         push = ["--push-to-hub", "me/small", "--json"]
@@ -110,6 +107,27 @@ def test_upload_goes_to_the_hub_and_a_dry_run_nowhere(run, tmp_path, capsys, mon
         held.refuse = 403
         with pytest.raises(RunError, match="the hub took nothing"):
             hub.push(out, "me/small", dry_run=False)
+
+
+def test_license_parent_and_results_are_carried_over(run, tmp_path):
+    study, summary = Study.load(run.path / "study.yaml"), run.findings()
+    version = papers.version_of(study, summary, "gguf:Q8_0")
+    said = {"license": "apache-2.0", "base_model": ["org/parent"]}
+    origin = papers.origin_of(ModelRef.of(role="model", id="org/small"), said)
+    with run.reading() as store:
+        info = store.tasks()["clinic-medicine"]
+    tasks = {info.name: replace(info, hub="org/set", revision="abc")}
+    papers.write(tmp_path, version, summary, tasks, origin)
+    front = yaml.safe_load((tmp_path / "README.md").read_text().split("---\n")[1])
+    assert front["base_model"] == "org/small"
+    assert (front["base_model_relation"], front["license"]) == ("quantized", "apache-2.0")
+    (entry,) = yaml.safe_load((tmp_path / ".eval_results" / "resect.yaml").read_text())
+    assert entry["dataset"] == {"id": "org/set", "task_id": "clinic-medicine", "revision": "abc"}
+    row = next(r for r in summary.curves if (r.recipe, r.level, r.view) == ("gguf", 8.5, "text"))
+    assert entry["value"] == pytest.approx(100 * row.accuracy)
+    assert "8 items" in entry["notes"]
+    folder = papers.origin_of(ModelRef.of(role="model", id=str(tmp_path)), said)
+    assert (folder.id, folder.parent) == (None, "org/parent")
 
 
 @pytest.mark.parametrize("template", [SMOL, INSTRUCT])
@@ -139,7 +157,7 @@ def as_ollama(pieces, turns):
     around = {
         "system": (pieces.before_system, pieces.after_system),
         "user": (pieces.before_user, pieces.after_user),
-        "assistant": ("", pieces.after_answer),
+        "assistant": (pieces.before_answer, pieces.after_answer),
     }
     for role, content in turns:
         first, last = around[role]

@@ -188,6 +188,8 @@ def older(source: Path, folder: Path, version: int) -> None:
             columns = [row[1] for row in db.execute(f"PRAGMA main.table_info({table})")]
             names = ", ".join("recipe" if name == "treatment" else name for name in columns)
             db.execute(f"INSERT INTO {table} SELECT {names} FROM new.{table}")
+        if version in (5, 6):  # with checksums, and before the plan had another column
+            checksums.seal(db, ("plan",))
         db.commit()
 
 

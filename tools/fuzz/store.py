@@ -32,7 +32,7 @@ from resect.store.sqlite import Store
 
 MAIN = "results.sqlite"
 TABLES = (
-    "models", "tasks", "items", "item_sets", "cells", "answers", "measurements", "plan",
+    "models", "tasks", "items", "item_sets", "cells", "answers", "likely", "measurements", "plan",
     "judgements", "facts",
 )  # fmt: skip
 JUDGE = {"model": "judge", "protocol": "p"}

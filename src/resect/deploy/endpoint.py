@@ -23,10 +23,13 @@ def is_address(name: str) -> bool:
     return name.startswith(("http://", "https://"))
 
 
-def at(address: str, model: str | None = None) -> AtAddress:
-    """The server at an address. Raises `RequestError` for what cannot be asked."""
+def at(address: str, model: str | None = None, patient: bool = False) -> AtAddress:
+    """The server at an address. Raises `RequestError` for what cannot be asked.
+
+    `patient`: it was there before, so that one that is starting anew is waited for.
+    """
     client = Client(address, waits=_WAITS)
-    properties = _properties(client)
+    properties = _properties(client if patient else Client(address))
     if properties is None:
         return OpenAiEndpoint(client, model)
     return Endpoint(client, properties, model)

@@ -94,7 +94,7 @@ class Client:
             found = json.loads(content) if content else None
         except ValueError:
             found = None
-        if status >= 400 or found is None:
+        if status >= 300 or found is None:
             why = _reason(found) or f"status {status}"
             raise Refused(status, f"the server at {self.address} refused {path} ({why})")
         return found

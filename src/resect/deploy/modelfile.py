@@ -21,6 +21,7 @@ class Pieces(NamedTuple):
     after_system: str
     before_user: str
     after_user: str
+    before_answer: str
     after_answer: str
 
 
@@ -54,13 +55,13 @@ def read(tokenizer: PreTrainedTokenizerBase) -> Pieces | None:
     prefix, _, middle = answered.partition(_ANSWER)
     end = ended.partition(_ANSWER)[2]
     before_user = middle.removesuffix(f"{_LAST}{after}").removeprefix(end)
-    if prefix != f"{before}{_USER}{after}" or middle != f"{end}{before_user}{_LAST}{after}":
+    if not prefix.startswith(alone) or middle != f"{end}{before_user}{_LAST}{after}":
         return None
     if not before.endswith(before_user):
         return None
     head = before[: len(before) - len(before_user)]
     first, last = _of_system(tokenizer, before_user, after) or (head, "")
-    return Pieces(head, first, last, before_user, after, end)
+    return Pieces(head, first, last, before_user, after, prefix[len(alone) :], end)
 
 
 def _of_system(
@@ -96,7 +97,7 @@ def _in_go(pieces: Pieces) -> str:
     alone = f"{{{{ if not .System }}}}{pieces.alone}{{{{ end }}}}" if pieces.alone else ""
     system = f"{pieces.before_system}{{{{ .Content }}}}{pieces.after_system}"
     user = f"{pieces.before_user}{{{{ .Content }}}}{pieces.after_user}"
-    answer = f"{{{{ .Content }}}}{pieces.after_answer}"
+    answer = f"{pieces.before_answer}{{{{ .Content }}}}{pieces.after_answer}"
     return (
         f"{alone}{{{{ range .Messages }}}}"
         f'{{{{ if eq .Role "system" }}}}{system}'

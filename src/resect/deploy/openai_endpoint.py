@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from resect.deploy.deployed import put
-from resect.deploy.http_client import Client, Gone, Refused
+from resect.deploy.http_client import KEY, Client, Gone, Refused
 from resect.errors import RequestError
 from resect.record import Item, Measurement, TaskInfo, digest
 
@@ -96,7 +96,11 @@ def _listed(client: Client, model: str | None) -> dict[str, Any]:
         listed = client.get("/v1/models")["data"]
     except Gone as error:
         raise RequestError(f"{error}: check the address, and that the server is started.") from None
-    except (Refused, LookupError, TypeError):
+    except (Refused, LookupError, TypeError) as error:
+        if isinstance(error, Refused) and error.status in (401, 403):
+            raise RequestError(
+                f"{client.address} wants a key: put it into the variable {KEY}."
+            ) from None
         raise RequestError(
             f"{client.address} is no server that can be asked: it has neither /props of "
             "llama-server nor /v1/models. Give the address without /v1."

@@ -172,7 +172,7 @@ def walk(sweep: Sweep, notice: Notice) -> Iterator[Event]:
 def _at_address(sweep: Sweep) -> Iterator[Event]:
     """Ask the cells of a model that somebody else serves."""
     try:
-        server = endpoint.at(sweep.ref.id, sweep.ref.served)
+        server = endpoint.at(sweep.ref.id, sweep.ref.served, patient=True)
     except RequestError as error:  # it was there when the study was checked
         for cell in sweep.cells:
             yield Finished(cell.result(sweep, "failed", str(error), None))

@@ -200,6 +200,21 @@ def _size(scope: Scope, row: Measurement) -> tuple[str, ...]:
     )  # fmt: skip
 
 
+def runtime_table(scope: Scope) -> Table:
+    """Every intact model in another runtime: what the change itself costs, without any damage."""
+    heads = ("Model", "Task", "View", "From", "To", "Items", "Change in points", "Flips", "KL")
+    body = [
+        (
+            scope.label(row.model), row.task, row.view, row.baseline, row.runtime,
+            text.count(row.n), text.change(row.difference, row.low, row.high),
+            text.percent(row.flips),
+            text.DASH if row.kl is None else f"{row.kl.answer.mean:.2g}",
+        )
+        for row in scope.summary.runtimes
+    ]  # fmt: skip
+    return table("The intact model in another runtime", heads, body)
+
+
 def _recipe(row: Measurement) -> str:
     """A recipe; the intact model with its runtime where it was not loaded as it is."""
     return intact_in(row.runtime) if row.level == 0 else row.recipe

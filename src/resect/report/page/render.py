@@ -259,6 +259,7 @@ def _findings(scope: Scope, answers: Sequence[ShownAnswer]) -> dict[str, object]
         "intact": published_tables.intact_table(scope),
         "configurations": configuration_tables(scope),
         "sizes": tables.size_table(scope),
+        "runtimes": tables.runtime_table(scope),
         "some_sizes": tables.size_table(scope, 5),
         "examples": examples(answers, scope),
         "outcome_key": [
