@@ -80,7 +80,7 @@ def test_safe_stops_at_the_first_level_that_fails(tiny_pair, tmp_path, monkeypat
     run = search.search(study(tiny_pair), "passed", tmp_path / "run", notice=said.append)
     levels = {(row["model"], row["level"]) for row in run.summary()["curves"]}
     assert levels == {(m, x) for m in ("special", "base") for x in (0.0, 0.1)}
-    assert said == ["2 of 18 levels were asked, 89% of the questions saved."]
+    assert said == ["2 of 18 levels were asked, 89 % of the questions saved."]
 
 
 def test_the_embedded_specialist_is_searched_as_its_grid_says(tmp_path):
