@@ -213,15 +213,17 @@ def _run(
     """Run a study and show it; `how` goes to `resect.run`."""
     from resect import api
     from resect.running import search
+    from resect.tracking import Tracking
+
+    tracking = Tracking(trackers, study) if trackers else None
 
     def watch(planned: Any, events: Iterator[Any]) -> Iterator[Any]:
         from rich.console import Console
 
         from resect.running.progress import watched
-        from resect.tracking import tracked
 
-        if trackers:
-            events = tracked(trackers, study, planned, events)
+        if tracking:
+            events = tracking.watch(planned, events)
         console = None if quiet else Console(stderr=True)
         return watched(planned, events, console, api.place_of(study, out))
 
@@ -232,6 +234,9 @@ def _run(
         finished = run(study, out=out, watch=watch, notice=notice, **how)
     except KeyboardInterrupt:
         raise _stopped(api.place_of(study, out)) from None
+    finally:
+        if tracking:
+            tracking.finish()
     show(finished, as_json, quiet)
     problem = finished.failed()
     if problem:

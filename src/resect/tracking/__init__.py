@@ -54,20 +54,25 @@ def trackers(given: Sequence[str]) -> dict[str, Start]:
     return starts
 
 
-def tracked(
-    starts: Mapping[str, Start], study: Any, planned: Sequence[Any], events: Iterator[Any]
-) -> Iterator[Any]:
-    """Pass the events of a run on; a cell that ends is logged with the mean score of its answers.
+class Tracking:
+    """A run of a study in several trackers; it may have several rounds.
 
-    A score is named task/model/recipe; its step is the level in thousandths (bits: whole), so that
-    a tracker draws the curve. Only answers of this run count, not those stored by an earlier one.
+    A cell that ends is logged with the mean score of its answers, under task/model/recipe. The step
+    is the level in thousandths (bits: whole), so that a tracker draws the curve. Only answers of
+    this run count, not those stored by an earlier one.
     """
-    config = study.model_dump(mode="json")
-    with contextlib.redirect_stdout(sys.stderr):  # stdout is for results
-        runs = [start("resect", study.name, config) for start in starts.values()]
-    model = {cell.spec.id: sweep.model for sweep in planned for cell in sweep.cells}
-    scores: dict[str, list[float]] = defaultdict(list)
-    try:
+
+    def __init__(self, starts: Mapping[str, Start], study: Any) -> None:
+        self.starts, self.study = starts, study
+        self.runs: list[Tracker] = []
+
+    def watch(self, planned: Sequence[Any], events: Iterator[Any]) -> Iterator[Any]:
+        """Pass the events of a round on, and log them; the first round starts the trackers."""
+        if not self.runs and planned:
+            config = self.study.model_dump(mode="json")
+            with contextlib.redirect_stdout(sys.stderr):  # stdout is for results
+                self.runs = [s("resect", self.study.name, config) for s in self.starts.values()]
+        scores: dict[str, list[float]] = defaultdict(list)
         for event in events:
             yield event
             if hasattr(event, "answers"):
@@ -75,12 +80,14 @@ def tracked(
                 scores[event.cell.spec.id] += [score for score in graded if score is not None]
             elif hasattr(event, "result") and (own := scores.pop(event.result.cell, None)):
                 cell = event.result
-                name = f"{cell.task}/{model.get(cell.cell, cell.model)}/{cell.recipe}"
-                for run in runs:
+                name = f"{cell.task}/{cell.model}/{cell.recipe}"
+                for run in self.runs:
                     run.log({name: sum(own) / len(own)}, step_of(cell.level))
-    finally:
+
+    def finish(self) -> None:
+        """End the run in every tracker."""
         with contextlib.redirect_stdout(sys.stderr):
-            for run in runs:
+            for run in self.runs:
                 run.finish()
 
 

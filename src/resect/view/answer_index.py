@@ -1,7 +1,8 @@
 """An index of a run's answers in a temporary database, so that every filter is a look-up in a tree.
 
 The store itself is only read. A cell is indexed when it has ended; `refresh` takes what has come
-since. `hits` holds every answer once, by cell and code; `counts` says how many there are of each.
+since. `asked` numbers the items of each task, `hits` holds every answer once, by cell and by code,
+and `counts` says how many there are of each code.
 """
 
 from __future__ import annotations
@@ -16,11 +17,15 @@ from resect.record import OUTCOMES
 from resect.store.opening import plain_errors, to_read
 
 SCHEMA = """
+    CREATE TEMP TABLE asked (
+        number INTEGER PRIMARY KEY, task TEXT NOT NULL, key TEXT NOT NULL, UNIQUE (task, key)
+    );
+    CREATE INDEX temp.asked_of_task ON asked (task, number);
     CREATE TEMP TABLE hits (
-        cell INTEGER NOT NULL, position INTEGER NOT NULL, code INTEGER NOT NULL,
-        PRIMARY KEY (cell, position)
+        cell INTEGER NOT NULL, item INTEGER NOT NULL, code INTEGER NOT NULL,
+        PRIMARY KEY (cell, item)
     ) WITHOUT ROWID;
-    CREATE INDEX temp.hits_by_code ON hits (cell, code, position);
+    CREATE INDEX temp.hits_by_code ON hits (cell, code, item);
     CREATE TEMP TABLE counts (
         cell INTEGER NOT NULL, code INTEGER NOT NULL, number INTEGER NOT NULL,
         PRIMARY KEY (cell, code)
@@ -28,7 +33,7 @@ SCHEMA = """
 """
 
 _PLAN = """
-    SELECT p.position, p.cell, p.model, p.role, p.recipe, p.level, p.seed, p.task, p.n,
+    SELECT p.position, p.cell, p.model, p.role, p.recipe, p.runtime, p.level, p.seed, p.task, p.n,
            coalesce(c.status, 'missing'), c.reason, c.asking, c.item_set
     FROM plan p LEFT JOIN cells c ON c.id = p.cell ORDER BY p.position
 """
@@ -37,10 +42,11 @@ _GRADE = """CASE WHEN {0}.score = 1 OR ({0}.score IS NULL AND {0}.chosen = i.gol
     WHEN {0}.score = 0 OR ({0}.score IS NULL AND {0}.chosen IS NOT NULL) THEN 1 ELSE 0 END"""
 _CODES = f"""
     INSERT INTO temp.hits
-    SELECT :cell, s.position, 16 * ({_GRADE.format("a")}) + 64 * ({_GRADE.format("b")})
+    SELECT :cell, n.number, 16 * ({_GRADE.format("a")}) + 64 * ({_GRADE.format("b")})
         + CASE a.outcome {" ".join(f"WHEN '{name}' THEN {n}" for n, name in enumerate(OUTCOMES))}
           ELSE {len(OUTCOMES)} END
-    FROM item_sets s JOIN items i ON i.key = s.item
+    FROM item_sets s JOIN temp.asked n ON n.task = :task AND n.key = s.item
+    JOIN items i ON i.key = s.item
     JOIN answers a ON a.asking = :asking AND a.item = s.item
     LEFT JOIN answers b ON b.asking = :intact AND b.item = s.item
     WHERE s.name = :items
@@ -55,6 +61,7 @@ class PlannedCell(NamedTuple):
     model: str
     role: str
     recipe: str
+    runtime: str
     level: float | None
     seed: int
     task: str
@@ -92,10 +99,10 @@ class Filters(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """One answer: its cell, its place among the items of that cell, and its code."""
+    """One answer: its cell, the number of its item, and its code."""
 
     cell: PlannedCell
-    position: int
+    item: int
     code: int
 
 
@@ -150,10 +157,13 @@ class AnswerIndex:
                 return
             self.cells = [PlannedCell(*row) for row in self.db.execute(_PLAN)]
             intact = {
-                (cell.model, cell.task): cell.asking for cell in self.cells if cell.recipe == "none"
+                (cell.model, cell.runtime, cell.task): cell.asking
+                for cell in self.cells
+                if cell.recipe == "none"
             }
             for cell in self.cells:
-                state = (cell.asking, cell.items, intact.get((cell.model, cell.task)))
+                same = (cell.model, cell.runtime, cell.task)
+                state = (cell.asking, cell.items, intact.get(same))
                 if cell.asking is not None and self._indexed.get(cell.id) != state:
                     self._index(cell, state[2])
                     self._indexed[cell.id] = state
@@ -168,7 +178,13 @@ class AnswerIndex:
         number = self.number(cell)
         for table in ("hits", "counts"):
             self.db.execute(f"DELETE FROM temp.{table} WHERE cell = ?", (number,))
-        named = {"cell": number, "asking": cell.asking, "items": cell.items, "intact": intact}
+        self.db.execute(
+            "INSERT OR IGNORE INTO temp.asked (task, key) "
+            "SELECT ?, item FROM item_sets WHERE name = ? ORDER BY position",
+            (cell.task, cell.items),
+        )
+        named = {"cell": number, "task": cell.task, "intact": intact}
+        named |= {"asking": cell.asking, "items": cell.items}
         self.db.execute(_CODES, named)
         self.db.execute(
             "INSERT INTO temp.counts SELECT cell, code, count(*) FROM temp.hits "
@@ -202,11 +218,11 @@ class AnswerIndex:
                     continue
                 marks = ", ".join("?" * len(codes))
                 rows = self.db.execute(
-                    f"SELECT position, code FROM temp.hits WHERE cell = ? AND code IN ({marks}) "
-                    "ORDER BY position LIMIT ? OFFSET ?",
+                    f"SELECT item, code FROM temp.hits WHERE cell = ? AND code IN ({marks}) "
+                    "ORDER BY item LIMIT ? OFFSET ?",
                     (self.number(cell), *codes, size - len(hits), start),
                 )
-                hits += [Hit(cell, position, code) for position, code in rows]
+                hits += [Hit(cell, item, code) for item, code in rows]
                 start = 0
                 if len(hits) >= size:
                     break

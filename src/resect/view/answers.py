@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -108,14 +107,13 @@ def page(index: AnswerIndex, filters: Filters, number: int = 1) -> Page:
 
 def _row(index: AnswerIndex, hit: Hit) -> Row:
     key, content, answer = index.db.execute(
-        """SELECT i.key, i.content, a.answer FROM item_sets s JOIN items i ON i.key = s.item
-           JOIN answers a ON a.asking = ? AND a.item = s.item
-           WHERE s.name = ? AND s.position = ?""",
-        (hit.cell.asking, hit.cell.items, hit.position),
+        """SELECT i.key, i.content, a.answer FROM temp.asked n JOIN items i ON i.key = n.key
+           JOIN answers a ON a.asking = ? AND a.item = n.key WHERE n.number = ?""",
+        (hit.cell.asking, hit.item),
     ).fetchone()
     item = json.loads(content)
     sweep = _sweep(index, hit.cell)
-    marks = _marks(index, sweep, hit.position, hit.cell)
+    marks = _marks(index, sweep, hit.item, hit.cell)
     question = item["question"] or item["prompt"]
     own = next(mark for mark in marks if mark.here)
     return Row(hit.cell, key, item["id"], question, own, answer, marks)
@@ -126,19 +124,19 @@ def _sweep(index: AnswerIndex, own: PlannedCell) -> list[PlannedCell]:
     return [
         cell
         for cell in index.cells
-        if (cell.model, cell.task) == (own.model, own.task)
+        if (cell.model, cell.runtime, cell.task) == (own.model, own.runtime, own.task)
         and (cell.recipe == "none" or (cell.recipe, cell.seed) == (own.recipe, own.seed))
     ]
 
 
 def _marks(
-    index: AnswerIndex, sweep: Iterable[PlannedCell], position: int, own: PlannedCell
+    index: AnswerIndex, sweep: Iterable[PlannedCell], number: int, own: PlannedCell
 ) -> tuple[Mark, ...]:
     marks = []
     for cell in sweep:
         row = index.db.execute(
-            "SELECT code FROM temp.hits WHERE cell = ? AND position = ?",
-            (index.number(cell), position),
+            "SELECT code FROM temp.hits WHERE cell = ? AND item = ?",
+            (index.number(cell), number),
         ).fetchone()
         found = ("", "", "") if row is None else parts(row[0])
         marks.append(Mark(cell.level, *found, here=cell.id == own.id))
@@ -149,27 +147,33 @@ def item(index: AnswerIndex, task: str, key: str, recipe: str | None = None) -> 
     """An item under `recipe` (the first, if the run has no such); `RequestError` without item."""
     with index.lock:
         cells = [cell for cell in index.cells if cell.task == task]
-        sets = {cell.items for cell in cells if cell.items}
-        places = {name: at for name in sets if (at := _position(index.db, name, key)) is not None}
-        row = index.db.execute("SELECT content FROM items WHERE key = ?", (key,)).fetchone()
-        if row is None or not places:
+        row = index.db.execute(
+            """SELECT n.number, i.content FROM temp.asked n JOIN items i ON i.key = n.key
+               WHERE n.task = ? AND n.key = ?""",
+            (task, key),
+        ).fetchone()
+        if row is None:
             raise RequestError("there is no such item in this run.")
+        number, content = row[0], json.loads(row[1])
         names = [name for name in dict.fromkeys(map(recipe_name, cells)) if name != "none"]
         names = names or ["none"]
         shown = recipe if recipe in names else names[0]
-        own = [cell for cell in cells if recipe_name(cell) in ("none", shown)]
+        runtimes = {cell.runtime for cell in cells if recipe_name(cell) == shown}
+        own = [
+            cell
+            for cell in cells
+            if recipe_name(cell) in ("none", shown) and cell.runtime in runtimes
+        ]
         levels: dict[float | None, dict[str, Text]] = {}
         for cell in own:
             texts = levels.setdefault(cell.level, {})
-            at = places.get(cell.items or "")
-            if at is not None and (text := _text(index, cell, at, key)) is not None:
+            if (text := _text(index, cell, number, key)) is not None:
                 texts[cell.model] = text
-        content = json.loads(row[0])
         return ItemPage(
             task, key, content["id"], content["prompt"], content["gold"],
             content["options"] or {}, content["tags"], tuple(names), shown,
             tuple(dict.fromkeys(cell.model for cell in own)), tuple(levels.items()),
-            *_beside(index.db, *min(places.items())),
+            _beside(index, task, number, -1), _beside(index, task, number, 1),
         )  # fmt: skip
 
 
@@ -178,27 +182,23 @@ def recipe_name(cell: PlannedCell) -> str:
     return f"{cell.recipe}, seed {cell.seed}" if cell.seed else cell.recipe
 
 
-def _position(db: sqlite3.Connection, items: str, key: str) -> int | None:
-    """Where an item stands in a set of items; None where it is not in it."""
-    query = "SELECT position FROM item_sets WHERE name = ? AND item = ?"
-    row = db.execute(query, (items, key)).fetchone()
-    return None if row is None else int(row[0])
+def _beside(index: AnswerIndex, task: str, number: int, way: int) -> str | None:
+    """The item before (`way` -1) or after one of a task."""
+    than, order = ("<", "DESC") if way < 0 else (">", "ASC")
+    row = index.db.execute(
+        f"SELECT key FROM temp.asked WHERE task = ? AND number {than} ? ORDER BY number {order}",
+        (task, number),
+    ).fetchone()
+    return None if row is None else str(row[0])
 
 
-def _beside(db: sqlite3.Connection, items: str, at: int) -> tuple[str | None, str | None]:
-    """The items before and after a place in a set."""
-    query = "SELECT position, item FROM item_sets WHERE name = ? AND position IN (?, ?)"
-    near = dict(db.execute(query, (items, at - 1, at + 1)))
-    return near.get(at - 1), near.get(at + 1)
-
-
-def _text(index: AnswerIndex, cell: PlannedCell, at: int, key: str) -> Text | None:
+def _text(index: AnswerIndex, cell: PlannedCell, number: int, key: str) -> Text | None:
     """What came back in one cell; None where nothing is indexed."""
     row = index.db.execute(
         """SELECT a.answer, a.chosen, a.text, a.stopped, h.code FROM answers a
-           JOIN temp.hits h ON h.cell = ? AND h.position = ?
+           JOIN temp.hits h ON h.cell = ? AND h.item = ?
            WHERE a.asking = ? AND a.item = ?""",
-        (index.number(cell), at, cell.asking, key),
+        (index.number(cell), number, cell.asking, key),
     ).fetchone()
     if row is None:
         return None

@@ -62,7 +62,7 @@ def overview(index: AnswerIndex, folder: Path) -> Overview:
     return Overview(
         state=state,
         line="" if running and pace is None else _line(pace, ended),
-        done=ended["success"] + ended["degraded"],
+        done=ended["success"] + ended["degraded"] + ended["skipped"],
         failed=ended["failed"],
         cells=len(cells),
         answers=sum(square.answers for square in squares),
@@ -127,12 +127,12 @@ def _curves(squares: Sequence[Square]) -> tuple[str, ...]:
             charts.setdefault((square.cell.task, square.cell.recipe), []).append(square)
     drawn = []
     for (task, recipe), own in charts.items():
-        names = {square.cell.model for square in own}
+        names = {(square.cell.model, square.cell.runtime) for square in own}
         intact = [
             square
             for square in squares
             if (square.cell.task, square.cell.recipe) == (task, "none")
-            and square.cell.model in names
+            and (square.cell.model, square.cell.runtime) in names
         ]
         levels = axis(square.cell.level for square in (*intact, *own))
         lines = [
