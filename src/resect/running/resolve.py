@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -290,4 +291,4 @@ def _names(refs: Mapping[str, ModelRef]) -> dict[str, str]:
 
 def _off(items: int) -> float:
     """Half of the widest 95 % interval of a share of so many items."""
-    return min(0.98 / items**0.5, 0.5)
+    return min(0.98 / math.sqrt(items), 0.5)

@@ -27,7 +27,7 @@ def hold() -> None:
     Libraries have handlers of their own that write to the terminal; none of them is called any
     more, only those of the root logger. For programs that own their process, not for imports.
     """
-    logging.Logger.callHandlers = _to_root  # type: ignore[method-assign]
+    logging.Logger.callHandlers = _to_root  # type: ignore[method-assign,assignment]
     for name in ("torchao", "bitsandbytes", "torch.utils._pytree"):
         logging.getLogger(name).setLevel(logging.NOTSET)
     root = logging.getLogger()

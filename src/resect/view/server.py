@@ -24,8 +24,9 @@ def serve(folder: Path, port: int, tell: Callable[[str], None]) -> None:
     app = application(folder, token)
     with contextlib.closing(_listening(port)) as listener:
         tell(f"http://{HOST}:{listener.getsockname()[1]}/{token}/")
-        how = {"log_level": "error", "access_log": False, "server_header": False}
-        config = uvicorn.Config(app, lifespan="off", **how)
+        config = uvicorn.Config(
+            app, lifespan="off", log_level="error", access_log=False, server_header=False
+        )
         uvicorn.Server(config).run(sockets=[listener])
 
 
