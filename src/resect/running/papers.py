@@ -137,12 +137,13 @@ def results(
 def card(version: Version, summary: Summary, origin: Origin) -> str:
     """README.md: front matter, the verdict with its limits, then what was measured."""
     source, is_file = origin.id or origin.parent, version.recipe.runtime == LLAMA_CPP
+    relation: dict[str, Any] = {"base_model_relation": "quantized"} if source and is_file else {}
     data = ModelCardData(
         base_model=source,
         license=origin.license,
         library_name="gguf" if is_file else "transformers",
         tags=["resect", *(["gguf"] if is_file else [])],
-        **({"base_model_relation": "quantized"} if source and is_file else {}),
+        **relation,
     )
     parts = [
         f"---\n{data.to_yaml()}\n---",
