@@ -117,19 +117,20 @@ def filled(path: Path, items: int) -> None:
         models = [{"name": model, "role": model} for model in MODELS]
         store.put_study(models, infos, asked, plan, {"study": {"name": "large"}})
         for cell in plan:
-            store.put_answers([answer(cell, item, rng) for item in asked[cell.task]])
+            pairs = zip(asked[cell.task], keys[cell.task], strict=True)
+            store.put_answers([answer(cell, item.gold, key, rng) for item, key in pairs])
             store.put_cell(cell)
 
 
-def answer(cell: CellResult, item: Item, rng: random.Random) -> Answer:
+def answer(cell: CellResult, gold: str | None, key: str, rng: random.Random) -> Answer:
     """An answer that is right less often at a higher level; a few have no answer in them."""
     outcome = rng.choices(OUTCOMES, (900, 50, 10, 20, 10, 1, 9))[0]
     right = rng.random() > 0.1 + 0.7 * (cell.level or 0)
-    value = item.gold if right else rng.choice([x for x in LABELS if x != item.gold])
+    value = gold if right else rng.choice([x for x in LABELS if x != gold])
     silent = outcome not in ("answer", "recovered")
     reading = Reading(None if silent else value, outcome, "marker", float(right and not silent))
     raw = RawAnswer(f"The answer is {value}." * 3, "eos", 9, (-1.0, -2.0, -3.0, -4.0))
-    return Answer(cell.asking, item.key, raw, reading, "v1", value)
+    return Answer(cell.asking, key, raw, reading, "v1", value)
 
 
 if __name__ == "__main__":
