@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 import pytest
@@ -30,6 +31,7 @@ class FakeRun:
 def fake(name, monkeypatch):
     """A module with the shape of a tracker; the calls to it."""
     calls, module = [], ModuleType(name)
+    module.__spec__ = ModuleSpec(name, None)  # other libraries look whether it is there
 
     def called(what):
         def call(*given, **named):

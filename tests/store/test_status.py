@@ -38,7 +38,7 @@ def test_what_is_done_and_what_is_not(run, capsys):
     assert size == sum(path.stat().st_size for path in run.iterdir())
     assert found == {
         "run": str(run), "cells": 5, "done": 3, "degraded": 1, "failed": 1, "missing": 1,
-        "answers": 20, "damaged": None, "damage": None,
+        "answers": 20, "damaged": None, "damage": None, "skipped": 0,
         "running": False, "where": None, "rate": None, "left": None,
     }  # fmt: skip
     assert main(["status", str(run)]) == 0

@@ -145,7 +145,9 @@ def export(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Export the answers of a run, or a version of its model with a card for the hub.
+    """Export the answers of a run, or a version of its model.
+
+    A version comes with a card for the hub.
 
     `resect audit` reads csv and lm-eval exports back.
     """

@@ -7,6 +7,7 @@ and `counts` says how many there are of each code.
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 import threading
 from collections.abc import Sequence
@@ -111,6 +112,7 @@ FLIPS = {("right", "wrong"): "lost", ("wrong", "right"): "gained"}
 """What became of an answer of the intact model."""
 
 
+@functools.cache
 def parts(code: int) -> tuple[str, str, str]:
     """Outcome, grade, and flip against the intact model, each empty where there is none."""
     outcome = code % 16
@@ -146,6 +148,7 @@ class AnswerIndex:
         self.cells: list[PlannedCell] = []
         self._indexed: dict[str, tuple[object, ...]] = {}
         self._numbers: dict[str, int] = {}
+        self._counts: dict[int, dict[int, int]] = {}
         self._version: int | None = None
         self.refresh()
 
@@ -168,6 +171,9 @@ class AnswerIndex:
                     self._index(cell, state[2])
                     self._indexed[cell.id] = state
             self.db.commit()
+            self._counts = {}
+            for number, code, many in self.db.execute("SELECT * FROM temp.counts"):
+                self._counts.setdefault(number, {})[code] = many
             self._version = version
 
     def number(self, cell: PlannedCell) -> int:
@@ -196,13 +202,12 @@ class AnswerIndex:
         """The cells that the filters take, each with its answers by code."""
         with self.lock:
             codes, taken = set(filters.codes()), []
-            by_cell: dict[int, dict[int, int]] = {}
-            for cell, code, number in self.db.execute("SELECT cell, code, number FROM temp.counts"):
-                if code in codes:
-                    by_cell.setdefault(cell, {})[code] = number
             for cell in self.cells:
-                if filters.take(cell) and self.number(cell) in by_cell:
-                    taken.append((cell, by_cell[self.number(cell)]))
+                if filters.take(cell):
+                    every = self._counts.get(self.number(cell), {})
+                    own = {code: number for code, number in every.items() if code in codes}
+                    if own:
+                        taken.append((cell, own))
             return taken
 
     def page(

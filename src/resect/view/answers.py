@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from resect.errors import RequestError
@@ -101,18 +101,18 @@ def page(index: AnswerIndex, filters: Filters, number: int = 1) -> Page:
         pages = max(-(-total // PAGE), 1)
         number = min(max(number, 1), pages)
         hits = index.page(counted, (number - 1) * PAGE, PAGE)
-        rows = tuple(_row(index, hit) for hit in hits)
+        sweeps = {hit.cell: _sweep(index, hit.cell) for hit in hits}
+        rows = tuple(_row(index, hit, sweeps[hit.cell]) for hit in hits)
     return Page(total, outcomes, number, pages, rows)
 
 
-def _row(index: AnswerIndex, hit: Hit) -> Row:
+def _row(index: AnswerIndex, hit: Hit, sweep: Sequence[PlannedCell]) -> Row:
     key, content, answer = index.db.execute(
         """SELECT i.key, i.content, a.answer FROM temp.asked n JOIN items i ON i.key = n.key
            JOIN answers a ON a.asking = ? AND a.item = n.key WHERE n.number = ?""",
         (hit.cell.asking, hit.item),
     ).fetchone()
     item = json.loads(content)
-    sweep = _sweep(index, hit.cell)
     marks = _marks(index, sweep, hit.item, hit.cell)
     question = item["question"] or item["prompt"]
     own = next(mark for mark in marks if mark.here)
