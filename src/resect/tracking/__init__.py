@@ -81,8 +81,9 @@ class Tracking:
             elif hasattr(event, "result") and (own := scores.pop(event.result.cell, None)):
                 cell = event.result
                 name = f"{cell.task}/{cell.model}/{cell.recipe}"
-                for run in self.runs:
-                    run.log({name: sum(own) / len(own)}, step_of(cell.level))
+                with contextlib.redirect_stdout(sys.stderr):
+                    for run in self.runs:
+                        run.log({name: sum(own) / len(own)}, step_of(cell.level))
 
     def finish(self) -> None:
         """End the run in every tracker."""
