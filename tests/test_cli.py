@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import re
+import subprocess
+import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from lazy import WHEN_RUN
 
 from resect import cli, clinic
-from resect.cli import ORDER, main
+from resect.cli import GROUPS, ORDER, main
 from resect.spec import Study
 
 if WHEN_RUN:
@@ -176,8 +180,8 @@ def test_a_wrong_model(make, sentence, tiny_pair, tmp_path, capsys):
         (["--levels", "0.5,0.2"], "do not increase"),
         (["--levels", "0,half"], "is not a number"),
         (["--levels", "0:1"], "write start:stop:step"),
-        (["--limit", "0"], "limit"),
-        (["--seed", "-1"], "seed"),
+        (["--limit", "0"], "limit is 0: give 1 or more."),
+        (["--seed", "-1"], "seed is -1: give 0 or more."),
         (["--levels", ""], "is not a number"),
         (["--levels", "0.00000001"], "too small"),
         (["--method", "wanda", "--nsamples", "8"], "add --calibration"),
@@ -186,7 +190,7 @@ def test_a_wrong_model(make, sentence, tiny_pair, tmp_path, capsys):
         (["--method", "wanda", "--calibration", "gone.txt"], "there is no text file gone.txt"),
         (["--device", "tpu9"], "unknown device"),
         (["--engine", "slurm"], "unknown engine 'slurm'"),
-        (["--dtype", "int3"], "dtype"),
+        (["--dtype", "int3"], "dtype is 'int3': give 'auto', 'float32'"),
         (["--task", "pubmedqa"], "give offline files with --data_dir"),
         (["--task", "pubmedqa", "--data_dir", "nowhere"], "check --data_dir"),
         (["--out", "/proc/resect"], "cannot be written"),
@@ -216,7 +220,7 @@ def test_a_wrong_request(arguments, sentence, tiny_pair, tmp_path, capsys):
         ),
         ("models: {base: x}\nrecipess: [magnitude]\ntasks: [a]", "did you mean recipes"),
         ("models: {base: x}\ntasks: [a]\ntasks: [b]", "tasks is given twice"),
-        ("recipes: magnitude\ntasks: [a]", "not valid at models"),
+        ("recipes: magnitude\ntasks: [a]", "the study has no models: give it"),
         ("models: {base: x}\nrecipes: 5\ntasks: [a]", "must be a list of steps"),
         ("models: {base: x}\nrecipes: [5]\ntasks: [a]", "recipe 5 must be text"),
         ("models: {base: x}\nrecipes: magnitude\ntasks: [[a]]", "must be a list of names"),
@@ -232,11 +236,35 @@ def test_a_wrong_study_file(text, sentence, tmp_path, capsys):
 
 
 def test_without_a_command_the_help_is_all_there_is(capsys):
-    assert main([]) == 2
+    assert main([]) == 0
     printed = capsys.readouterr()
     assert printed.err == ""
-    commands = re.findall(r"^. (\w+) ", printed.out.split("Commands")[1], re.MULTILINE)
-    assert [name for name in commands if name in ORDER] == list(ORDER)
+    for group, names in GROUPS.items():
+        block = printed.out.split(f" {group} ")[1].split("╰")[0]
+        assert re.findall(r"^. (\w+) ", block, re.MULTILINE) == list(names)
+
+
+def test_the_help_of_a_command_is_one_line_on_a_narrow_terminal(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["-h"]) == 0
+    commands = capsys.readouterr().out.split(" Studies ")[1]
+    lines = [line for line in commands.splitlines() if line.startswith("│")]
+    assert len(lines) == len(ORDER)
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"resect {version('resect')}\n"
+
+
+def test_a_shell_can_complete_commands(tmp_path):
+    asked = {"_RESECT_COMPLETE": "complete_bash", "COMP_WORDS": "resect ex", "COMP_CWORD": "1"}
+    script = "import sys; sys.argv = ['resect']; from resect.cli import entry; entry()"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, **asked}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.split() == ["export"]
 
 
 def test_a_folder_that_is_no_run(tmp_path, capsys):
@@ -323,3 +351,38 @@ def test_eval_asks_one_model(tiny_pair, tmp_path, capsys):
     assert {c["n"] for c in printed["curves"]} == {4}
     assert "intact, is right on" in printed["verdict"]["headline"]
     assert main(["eval", str(tmp_path / "gone"), *arguments]) == 2
+
+
+def test_paths_are_checked_before_the_hub_is_asked(tiny_pair, tmp_path, monkeypatch, capsys):
+    from resect import network
+
+    asked = []
+    monkeypatch.setattr(network, "prefer_cache", lambda: asked.append("hub"))
+    models = ["--base", "owner/model", "--specialist"]
+    task = ["--task", "pubmedqa"]
+    good, missing = str(tiny_pair[0]), str(tmp_path / "no" / "model")
+    for arguments, sentence in [
+        ([missing], f"there is no model directory {missing}"),
+        ([good, "--data_dir", "gone"], "there is no folder gone: check --data_dir."),
+        ([good, "--calibration", "gone.txt"], "there is no text file gone.txt"),
+    ]:
+        code, error = run(["run", *models, *arguments, *task], capsys)
+        assert (code, sentence in error) == (2, True), error
+    assert asked == []
+
+
+def test_a_model_that_the_hub_lacks_is_blamed_before_a_data_set(tiny_pair, capsys):
+    code, error = run(["eval", "no-owner/no-model", "--task", "pubmedqa"], capsys)
+    assert code == 2
+    assert "no-owner/no-model is neither a local directory nor a model" in error
+
+
+def test_a_study_that_shows_nothing_is_warned_of(tiny_pair, tmp_path, capsys):
+    models = ["--specialist", str(tiny_pair[0]), "--base", str(tiny_pair[0])]
+    assert main([*RUN[:5], *models, *RUN[5:], "--out", "run"]) == 0
+    printed = capsys.readouterr()
+    same = "specialist and base are the same model: comparing them shows nothing"
+    few = "clinic-context has 3 items: its shares can be off by 50 points; ask at least 30"
+    assert [same in printed.err, few in printed.err] == [True, True]
+    warnings = json.loads(Path("run/summary.json").read_text())["warnings"]
+    assert warnings[:2] == [same, few]

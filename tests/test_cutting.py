@@ -223,8 +223,8 @@ def test_a_hub_model_must_name_its_texts():
 @pytest.mark.parametrize(
     ("before", "after", "line"),
     [
-        (1000, 1840, "weights on disk: 1,000 bytes before, 1,840 bytes after (84.0% larger)"),
-        (1000, 750, "weights on disk: 1,000 bytes before, 750 bytes after (25.0% smaller)"),
+        (1000, 1840, "weights on disk: 1,000 bytes before, 1,840 bytes after (84.0 % larger)"),
+        (1000, 750, "weights on disk: 1,000 bytes before, 750 bytes after (25.0 % smaller)"),
         (9999, 9998, "weights on disk: 9,999 bytes before, 9,998 bytes after (the same size)"),
         (None, 750, "weights on disk: 750 bytes"),
         (None, None, ""),

@@ -40,10 +40,13 @@ ALLOWED: dict[str, set[str]] = {
         "narrative", "record", "recover", "report", "spec", "store", "tasks",
     },
     "recorded": {"errors", "record", "running", "spec", "store", "tasks"},
+    "tracking": {"errors"},
+    "view": {"catalog", "errors", "record", "report", "running", "stats", "store"},
     "api": {"record", "running", "spec"},
     "cli": {
         "api", "catalog", "clinic", "diff", "errors", "findings", "methods", "recorded", "recover",
-        "report", "running", "spec", "store", "tasks",
+        "report", "running", "spec", "store", "tasks", "tracking",
+        "view",
     },
 }  # fmt: skip
 ALLOWED["__init__"] = {"api", "diff", "parse", "running", "spec"}
@@ -90,7 +93,8 @@ TORCH_FREE = [
     "resect.clinic",
     "resect.recorded", "resect.recorded.lobotomy", "resect.recorded.lm_eval",
     "resect.recorded.plain", "resect.running.status", "resect.spec.parents", "resect.store.export",
-    "resect.running.judge",
+    "resect.running.judge", "resect.view.app", "resect.view.server",
+    "resect.tracking",
 ]  # fmt: skip
 
 BLOCKED = """

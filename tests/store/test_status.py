@@ -11,6 +11,8 @@ import pytest
 from test_damage import FILE, fuzz
 
 from resect.cli import main
+from resect.running.pace import Pace
+from resect.store.lock import exclusive
 from resect.store.sqlite import Store
 
 
@@ -36,12 +38,26 @@ def test_what_is_done_and_what_is_not(run, capsys):
     assert size == sum(path.stat().st_size for path in run.iterdir())
     assert found == {
         "run": str(run), "cells": 5, "done": 3, "degraded": 1, "failed": 1, "missing": 1,
-        "answers": 20, "damaged": None, "damage": None,
+        "answers": 20, "damaged": None, "damage": None, "skipped": 0,
+        "running": False, "where": None, "rate": None, "left": None,
     }  # fmt: skip
     assert main(["status", str(run)]) == 0
     shown = capsys.readouterr().out
     assert "3 of 5 done (1 degraded), 1 failed, 1 to go" in shown
     assert "not checked" in shown
+    assert "stopped, or not complete" in shown
+
+
+def test_a_run_that_goes_on_says_how_fast(run, capsys):
+    pace = Pace(100, 5, done=20, ended=1, where="m, magnitude 0.2, dose", started=0, now=40)
+    pace.write(run)
+    assert main(["status", str(run)]) == 0
+    assert "running" not in capsys.readouterr().out  # nobody writes
+    with exclusive(run):
+        assert main(["status", str(run)]) == 0
+    assert (
+        "state    running: m, magnitude 0.2, dose, 30 answers a minute, about 160 s left"
+    ) in capsys.readouterr().out.replace("3 min", "160 s")
 
 
 def test_verify_finds_what_was_changed(run, capsys):

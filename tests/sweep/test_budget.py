@@ -37,7 +37,7 @@ def test_a_cell_is_named_by_the_budget_that_was_asked_for(tiny_pair):
     left_out = a_study(tiny_pair)
     assert ids(left_out) == ids(a_study(tiny_pair, batch_tokens=first_budget("cpu")))
     assert not set(ids(left_out)) & set(ids(a_study(tiny_pair, batch_tokens=300)))
-    with pytest.raises(RequestError, match="batch_tokens: Input should be greater"):
+    with pytest.raises(RequestError, match="batch_tokens is 0: give 1 or more"):
         a_study(tiny_pair, batch_tokens=0)
 
 

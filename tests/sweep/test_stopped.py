@@ -96,3 +96,28 @@ def test_a_stopped_run_ends_as_any_other(tiny_pair, tmp_path):
         resect.run(study, tmp_path / "run", watch=watch)
     again = resect.run(study, tmp_path / "run")
     assert resect.same_summary(again.path, resect.run(study, tmp_path / "whole").path)
+
+
+def test_a_run_in_part_says_so_and_fails_nothing(tiny_pair, tmp_path):
+    study = a_study(tiny_pair, tasks=["clinic-context"], levels="0,0.3,0.6")
+
+    def watch(planned, happened):
+        done = 0
+        for event in happened:
+            yield event
+            done += hasattr(event, "result")
+            if done == 4:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        resect.run(study, tmp_path / "run", watch=watch)
+    run = resect.Run(tmp_path / "run")
+    page = run.report().read_text()
+    summary = run.summary()
+    said = "partial: 4 of 6 cells; the others were not run yet."
+    assert [text for text in summary["warnings"] if "partial" in text] == [said]
+    assert not [text for text in summary["warnings"] if "missing at" in text or "failed" in text]
+    assert said in page
+    assert "failed" not in {row["status"] for row in summary["curves"]}
+    assert all(row["state"] != "failed" for row in summary["verdicts"])
+    assert run.failed() is None

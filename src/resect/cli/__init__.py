@@ -10,10 +10,11 @@ import sqlite3
 import sys
 import tempfile
 import traceback
-import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import typer
+from typer.models import CommandInfo
 
 from resect.cli import make_commands as making
 from resect.cli import read_commands as reading
@@ -21,18 +22,32 @@ from resect.cli import run_commands as asking
 from resect.cli.app import app
 from resect.cli.output import say
 from resect.errors import RequestError, RunError, Stopped
+from resect.running import run_log
 
 STOPPED = 130
 """The exit code of a command that Ctrl-C ended."""
 
-ORDER = (
-    "demo", "plan", "run", "eval", "report", "status", "diff", "export", "audit", "judge",
-    "compress", "recover", "imatrix", "inspect", "methods", "tasks",
-)  # fmt: skip
-"""The commands in the order of the help."""
-app.registered_commands.sort(
-    key=lambda command: ORDER.index(command.name or getattr(command.callback, "__name__", ""))
-)
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "Studies": ("demo", "plan", "run", "eval"),
+    "Results": ("report", "view", "status", "diff", "export", "audit", "judge"),
+    "Models": ("compress", "recover", "imatrix", "inspect"),
+    "Lists": ("methods", "tasks"),
+}
+"""The groups of the help, and the commands of each, in order."""
+
+ORDER = tuple(name for names in GROUPS.values() for name in names)
+
+
+def _sort(commands: list[CommandInfo]) -> None:
+    """Put the commands into the order and the groups of the help."""
+    group_of = {name: group for group, names in GROUPS.items() for name in names}
+    name_of = {id(c): c.name or getattr(c.callback, "__name__", "") for c in commands}
+    commands.sort(key=lambda command: ORDER.index(name_of[id(command)]))
+    for command in commands:
+        command.rich_help_panel = group_of[name_of[id(command)]]
+
+
+_sort(app.registered_commands)
 
 _KEPT = "stopped. Stored results are kept; run the same command to continue."
 
@@ -42,7 +57,7 @@ _Usage: Any = typer.BadParameter.__mro__[2]
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    warnings.simplefilter("ignore")
+    run_log.hold()
     try:
         code = app(arguments, standalone_mode=False)
         if code == STOPPED:  # typer handles Ctrl-C itself, without a message
@@ -50,9 +65,8 @@ def main(arguments: list[str] | None = None) -> int:
         return code if isinstance(code, int) else 0
     except RequestError as error:
         return _complain(str(error), 2)
-    except _Usage as error:  # without a command it is the help, already printed
-        message = error.format_message()
-        return _complain(message, 2) if message else 2
+    except _Usage as error:
+        return _complain(error.format_message(), 2)
     except Stopped as error:
         return _complain(str(error), STOPPED)
     except RunError as error:

@@ -46,7 +46,7 @@ def compress(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Compress a model; plain transformers can load the result."""
+    """Compress a model; transformers can load the result."""
     from resect.running import compression, request
     from resect.spec import Calibration, Recipe
 
@@ -94,9 +94,9 @@ def recover(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fine-tune a compressed model to regain quality; pruned weights stay zero.
+    """Fine-tune a compressed model to regain quality.
 
-    If it is interrupted, the same command continues the training.
+    Pruned weights stay zero. If it is interrupted, the same command continues the training.
     """
     from resect.recover import recovery
     from resect.running import progress, request
@@ -125,7 +125,7 @@ def inspect(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show what a model contains: parts, sizes, zeros and bits per weight, all measured."""
+    """Show the parts, sizes, zeros and bits per weight of a model."""
     from resect.running import inspection
     from resect.spec import ModelRef
 
@@ -150,7 +150,7 @@ def imatrix(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write an importance matrix for llama.cpp's quantizers: what a text sends to each weight."""
+    """Write an importance matrix for llama.cpp's quantizers."""
     from resect.running import importance, request
     from resect.spec import Calibration
 

@@ -46,8 +46,15 @@ def show_made(done: dict[str, Any], out: Path, as_json: bool, quiet: bool) -> No
 
 
 def noticing(quiet: bool) -> Callable[[str], None]:
-    """A function that prints notices to stderr, or nothing when quiet."""
-    return lambda text: None if quiet else say(text, err=True)
+    """A function that prints notices to stderr, unless quiet, and keeps them for a run's log."""
+    from resect.running.run_log import NOTICES
+
+    def notice(text: str) -> None:
+        NOTICES.info(text)
+        if not quiet:
+            say(text, err=True)
+
+    return notice
 
 
 def draw(run: Any, folder: Path, quiet: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from resect.cli.app import Json, Quiet, RunFolder, app, into
-from resect.cli.output import draw, emit, noticing, show, show_list
+from resect.cli.output import draw, emit, noticing, say, show, show_list
 from resect.cli.study_options import takes
 from resect.errors import RequestError, RunError, unknown
 
@@ -28,7 +28,7 @@ def report(
     *,
     fields: dict[str, Any],
 ) -> None:
-    """Rebuild the report, card and summary of a run from its stored answers."""
+    """Rebuild report, card and summary from the stored answers."""
     from resect.running.folder import Run
 
     opened = Run(run)
@@ -53,7 +53,7 @@ def judge_texts(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Send the free-text answers of a run to another model for grading.
+    """Have another model grade the free-text answers of a run.
 
     No verdict uses the grades.
     """
@@ -85,7 +85,7 @@ def audit(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Analyse answers that another tool recorded, as if `resect run` had asked for them."""
+    """Analyse answers that another tool recorded."""
     from resect import recorded
 
     show(recorded.audit(path, out, format=form, specialist=specialist, base=base), as_json, quiet)
@@ -100,7 +100,7 @@ def status(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show the progress of a run: cells done, failed and damaged, answers, size."""
+    """Show how far a run is: cells, answers, speed, time left, size."""
     from resect.running import status as module
     from resect.running.folder import Run
 
@@ -108,6 +108,22 @@ def status(
     emit(asdict(progress), module.shown(progress), as_json, quiet)
     if progress.damage:
         raise RunError(progress.damage)
+
+
+@app.command()
+def view(
+    run: RunFolder,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port on this machine; default: any free one.")
+    ] = 0,
+) -> None:
+    """Browse a run: its progress while it runs, and every answer.
+
+    It serves this machine only and changes nothing. Ctrl-C ends it.
+    """
+    from resect.view.server import serve
+
+    serve(run, port, say)
 
 
 @app.command()
@@ -129,7 +145,9 @@ def export(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Export the answers of a run, or a version of its model with a card for the hub.
+    """Export the answers of a run, or a version of its model.
+
+    A version comes with a card for the hub.
 
     `resect audit` reads csv and lm-eval exports back.
     """
@@ -167,7 +185,7 @@ def diff(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show what changed between two runs, matching rows and questions that both have."""
+    """Show what changed between two runs."""
     from resect.diff import diff_report
     from resect.running.folder import changes
 
@@ -188,7 +206,10 @@ def methods(as_json: Json = False, quiet: Quiet = False) -> None:
 
 @app.command()
 def tasks(as_json: Json = False, quiet: Quiet = False) -> None:
-    """List the tasks. NAME:cot asks for reasoning before the answer (label and number tasks)."""
+    """List the tasks that can be asked.
+
+    NAME:cot asks for reasoning before the answer (label and number tasks).
+    """
     from resect.tasks import listed
 
     shown = ("kind", "summary", "protocol", "labels", "hub", "revision", "file")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,7 +32,7 @@ def demo(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run a complete study of two small embedded models: no network, about a minute."""
+    """Run a study of two small embedded models: no network, a minute."""
     from resect.clinic import DEMO, DEMO_MOE
     from resect.spec import Study
 
@@ -68,7 +67,7 @@ def run(
         _running(help="Ask fewer levels: half (find the half-level) or passed (end at a failure)."),
     ] = None,
     smoke: Annotated[
-        bool, typer.Option("--smoke", help="Run the small version that the study file defines.")
+        bool, _running("--smoke", help="Run the small version that the study file defines.")
     ] = False,
     confirm_run_unsafe_code: Unsafe = False,
     out: Out = None,
@@ -86,14 +85,22 @@ def run(
     anyway: Annotated[
         bool, _running("--anyway", help="Run a study even if no version could pass.")
     ] = False,
+    report_to: Annotated[
+        list[str] | None,
+        _running(help="Send scores to trackio, wandb or mlflow as they come; repeat for several."),
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     *,
     fields: dict[str, Any],
 ) -> None:
-    """Run a study, from a YAML file or from options. Stored answers are not asked for again."""
+    """Run a study, from a YAML file or from options.
+
+    The same command continues a run that was stopped: stored answers are not asked for again.
+    """
     from resect.running import request
     from resect.running.forecast import refuse_hopeless
+    from resect.tracking import trackers
 
     asked = request.study(
         study,
@@ -110,8 +117,8 @@ def run(
         _plan(asked, trust_remote_code, as_json)
         return
     how: dict[str, Any] = {"engine": engine, "workers": workers, "address": address}
-    if not (anyway or smoke):
-        how["check"] = refuse_hopeless
+    how["trackers"] = trackers(request.names(report_to))
+    how["checks"] = () if anyway or smoke else (refuse_hopeless,)
     _run(asked, out, as_json, quiet, search, trust_remote_code=trust_remote_code, **how)
 
 
@@ -122,7 +129,7 @@ def plan(
     trust_remote_code: Trust = False,
     as_json: Json = False,
 ) -> None:
-    """Show what a study costs and what it can show: questions, time, memory, power."""
+    """Show what a study costs and what it can show, and run nothing."""
     from resect.running import request
 
     asked = request.study(
@@ -176,29 +183,60 @@ def evaluate(
     _run(asked, out, as_json, quiet, trust_remote_code=trust_remote_code)
 
 
+def _checking(
+    checks: Sequence[Callable[[Any], None]], notice: Callable[[str], None]
+) -> Callable[[Any], None]:
+    """What checks a study before it runs: its warnings are told once, then `checks` may refuse."""
+    told = set()
+
+    def check(resolved: Any) -> None:
+        for warning in resolved.warnings():
+            if warning not in told:
+                notice(f"{warning}.")
+            told.add(warning)
+        for refuse in checks:
+            refuse(resolved)
+
+    return check
+
+
 def _run(
-    study: Any, out: Path | None, as_json: bool, quiet: bool, goal: str | None = None, **how: Any
+    study: Any,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+    goal: str | None = None,
+    checks: Sequence[Callable[[Any], None]] = (),
+    trackers: Mapping[str, Any] | None = None,
+    **how: Any,
 ) -> None:
     """Run a study and show it; `how` goes to `resect.run`."""
     from resect import api
     from resect.running import search
+    from resect.tracking import Tracking
 
-    loud = sys.stdout.isatty() and not (as_json or quiet)
+    tracking = Tracking(trackers, study) if trackers else None
 
     def watch(planned: Any, events: Iterator[Any]) -> Iterator[Any]:
-        if not loud:
-            return events
         from rich.console import Console
 
         from resect.running.progress import watched
 
-        return watched(planned, events, Console(stderr=True))
+        if tracking:
+            events = tracking.watch(planned, events)
+        console = None if quiet else Console(stderr=True)
+        return watched(planned, events, console, api.place_of(study, out))
 
     run = api.run if goal is None else partial(search.search, goal=goal)
+    notice = noticing(quiet)
+    how["check"] = _checking(checks, notice)
     try:
-        finished = run(study, out=out, watch=watch, notice=noticing(quiet), **how)
+        finished = run(study, out=out, watch=watch, notice=notice, **how)
     except KeyboardInterrupt:
         raise _stopped(api.place_of(study, out)) from None
+    finally:
+        if tracking:
+            tracking.finish()
     show(finished, as_json, quiet)
     problem = finished.failed()
     if problem:

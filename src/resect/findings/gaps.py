@@ -10,15 +10,20 @@ from resect.findings.curves import Curve, damage, say
 from resect.findings.frame import Level, TaskFrame
 from resect.findings.planned import CellRow
 
+_NOT_RUN = "missing"
+"""The status of a planned cell that has no row: it has not failed, it was not run."""
+
 
 def cell_warnings(cells: Sequence[CellRow]) -> list[str]:
-    """A sentence for each run of degraded or failed cells with one reason."""
+    """What was not run, as one count, and a sentence for each run of degraded or failed cells."""
     groups: dict[tuple[str, str, str, str, str | None], list[Level]] = defaultdict(list)
     for cell in cells:
-        if cell.status not in ("success", "skipped"):
+        if str(cell.status) not in ("success", "skipped", _NOT_RUN):
             key = (cell.model, cell.recipe, cell.task, cell.status, cell.reason)
             groups[key].append(cell.level)
-    return [
+    left = sum(str(cell.status) == _NOT_RUN for cell in cells)
+    partial = f"partial: {len(cells) - left} of {len(cells)} cells; the others were not run yet."
+    return [partial] * (left > 0) + [
         f"{model}, {recipe} on {task}: {status} at "
         f"{_listed(sorted(set(levels), key=damage))} ({reason or 'no reason'})."
         for (model, recipe, task, status, reason), levels in groups.items()
@@ -61,12 +66,12 @@ def _of_views(frame: TaskFrame, curves: Sequence[Curve]) -> Iterator[str]:
 
 def _of_curve(curve: Curve, states: States, uneven: bool) -> Iterator[str]:
     where = f"{curve.model}, {curve.recipe} on {curve.frame.name} ({curve.view})"
-    failed = set()
+    explained = set()
     for level, key in zip(curve.levels, curve.keys, strict=True):
         state = states.get((key.model, key.recipe, key.seed, level, key.runtime))
-        if state is not None and state.status == "failed":
-            failed.add(level)
-    gaps = [level for level in curve.missing if level not in failed]
+        if state is not None and str(state.status) in ("failed", _NOT_RUN):
+            explained.add(level)
+    gaps = [level for level in curve.missing if level not in explained]
     if gaps:
         yield f"{where}: no answers at {_listed(gaps)}."
     if uneven and curve.present.any() and not (curve.shared == curve.asked).all():

@@ -37,7 +37,7 @@ from resect.models import compute_dtype, devices, gguf_models, model_card, model
 from resect.models.scratch import Scratch
 from resect.spec import ModelRef
 
-_HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
+HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")  # what a model on the hub can be called
 _TINY = 20_000_000  # parameters below which operations are too short for several threads
 transformers_logging.disable_progress_bar()
 
@@ -66,7 +66,7 @@ def where(ref: ModelRef) -> str:
     place = Path(ref.id).expanduser()
     if ref.id and place.exists():
         return str(place)
-    if not _HUB_ID.fullmatch(ref.id):
+    if not HUB_ID.fullmatch(ref.id):
         raise RequestError(f"there is no model directory {ref.id}: check the path.")
     network.prefer_cache()
     return ref.id
@@ -79,7 +79,7 @@ def check(ref: ModelRef, device: str = "") -> Loaded:
     directory, a file that is no model, weights that are missing or have the wrong shape, a model
     that needs remote code, a checkpoint that needs full unpickling.
     """
-    _check_directory(ref)
+    check_directory(ref)
     if is_packed(ref) or gguf_models.is_file(Path(where(ref))):
         return _packed(ref)
     loaded, place = _load(ref, {"device_map": "meta"}, device), Path(where(ref))
@@ -122,7 +122,7 @@ def load(ref: ModelRef, device: str, notice: Callable[[str], None] = warnings.wa
     `notice` gets a sentence where weights come from `.bin` files, and where only the text part of a
     multimodal model is loaded. Raises `RequestError` as `check` does.
     """
-    _check_directory(ref)
+    check_directory(ref)
     if not _has_safetensors(ref):
         notice(f"{ref.name} has no safetensors: read through torch's weights-only loader.")
     if device == devices.SPREAD or is_packed(ref):
@@ -306,7 +306,7 @@ def _load_error(ref: ModelRef, error: Exception) -> RequestError:
     )
 
 
-def _check_directory(ref: ModelRef) -> None:
+def check_directory(ref: ModelRef) -> None:
     """Raises `RequestError` for a directory that is no model, or that leads to files outside."""
     place = Path(where(ref))
     if not place.exists():

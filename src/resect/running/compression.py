@@ -25,6 +25,7 @@ from resect.models import adapters, compute_dtype, devices, loading, scratch
 from resect.models import checkpoint_files as checkpoint
 from resect.models.loading import Loaded
 from resect.record import StepReport
+from resect.report.formatting import percent
 from resect.running.resolve import is_wide
 from resect.running.standing import apply_all
 from resect.spec import Calibration, ModelRef, Recipe
@@ -158,7 +159,7 @@ def shown(done: Mapping[str, Any]) -> str:
     lines = [_step(report) for report in done["steps"]]
     if before and after:
         change = after / before - 1
-        change_in_words = f"{abs(change):.1%} {'larger' if change > 0 else 'smaller'}"
+        change_in_words = f"{percent(abs(change))} {'larger' if change > 0 else 'smaller'}"
         same = abs(change) < 0.0005
         lines.append(
             f"weights on disk: {before:,} bytes before, {after:,} bytes after "
@@ -181,5 +182,5 @@ def _step(report: Mapping[str, Any]) -> str:
         text = f"{report['gone']:,} of {report['targeted']:,} {report['unit']} zeroed in place"
         text += ", as no config describes the model without them"
     else:
-        text = f"{measured:.4%} of {scope} are zero"
+        text = f"{percent(measured, 4)} of {scope} are zero"
     return f"{report['step']}: " + "; ".join([text, *report["notes"]])

@@ -19,6 +19,8 @@ from resect.findings.primary_test import is_judged
 from resect.findings.task_forecast import TaskForecast, task_forecast
 from resect.models import devices, loading
 from resect.record import Item, TaskInfo
+from resect.report import formatting as text
+from resect.running.pace import duration
 from resect.running.plan import sweeps
 from resect.running.resolve import Resolved
 from resect.running.walk import asker
@@ -145,7 +147,7 @@ def in_words(row: Forecast) -> str:
     most = "at most " if row.sequential else ""
     lines = [f"{most}{row.cells} cells, {row.questions:,} questions"]
     if row.tokens is not None and row.seconds is not None:
-        lines[0] += f", {row.tokens:,} prompt tokens, about {_duration(row.seconds)}"
+        lines[0] += f", {row.tokens:,} prompt tokens, about {duration(row.seconds)}"
     if row.memory is not None:
         lines[0] += f", {row.memory / 1e9:.2g} GB for the model and a copy"
     lines.append("")
@@ -159,18 +161,16 @@ def in_words(row: Forecast) -> str:
         needed = "never" if task.needed is None else f"{task.needed}"
         lines.append(
             f"{task.task:20} {task.items:8} {100 * task.margin:8.3g} {copy:>8} "
-            f"{task.same:8.0%} {task.one_point:8.0%} {needed:>8}"
+            f"{_share(task.same):>8} {_share(task.one_point):>8} {needed:>8}"
         )
     judged = [task for task in row.tasks if task.judged]
     if len(judged) > 1:
-        lines.append(f"{'all tasks':20} {'':26} {row.same:8.0%} {row.one_point:8.0%}")
+        lines.append(f"{'all tasks':20} {'':26} {_share(row.same):>8} {_share(row.one_point):>8}")
     if row.confirmed is not None:
         lines.append(f"A version chosen among recipes is tested on half of the items: "
-                     f"{row.confirmed:.0%} without loss.")  # fmt: skip
+                     f"{_share(row.confirmed)} without loss.")  # fmt: skip
     return "\n".join(lines)
 
 
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+def _share(value: float) -> str:
+    return text.percent(value, 0)

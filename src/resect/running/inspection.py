@@ -17,6 +17,7 @@ from resect.methods.masks import zeros
 from resect.methods.stream import locate
 from resect.models import checkpoint_files as checkpoint
 from resect.models import loading
+from resect.report.formatting import percent
 from resect.spec import ModelRef
 
 
@@ -142,7 +143,7 @@ def shown(contents: dict[str, Any]) -> str:
     """The findings as lines for a terminal."""
     parts = [f"{contents[name]:,} {name}" for name in ("heads", "neurons") if contents[name]]
     told = contents["zeros"] is not None
-    known = f"{contents['zeros']:.4%}" if told else f"{contents['packed_by']} does not tell,"
+    known = percent(contents["zeros"], 4) if told else f"{contents['packed_by']} does not tell,"
     packed = f", packed by {contents['packed_by']}" if contents["packed_by"] else ""
     lines = [
         f"family      {contents['family']}, {contents['blocks']} decoder blocks, "

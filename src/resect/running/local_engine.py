@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import pickle
 import queue
@@ -82,6 +83,9 @@ class Local:
                     yield what
                 elif kind == "notice":
                     self.notice(what)
+                elif kind == "log":
+                    name, level, text = what
+                    logging.getLogger(name).log(level, "%s", text)
                 elif kind == "refused":
                     raise RequestError(what)
                 elif kind == "failed":

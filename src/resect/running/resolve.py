@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from resect.methods.calibration import calibration_text
 from resect.methods.step import Method
 from resect.models import devices, loading
 from resect.models.loading import Identity
+from resect.models.places import check_places
 from resect.record import LLAMA_CPP, TRANSFORMERS, Item, TaskInfo
 from resect.running.walk import asker, http_asker
 from resect.spec import INTACT, ModelRef, Recipe, Study, parents
@@ -38,6 +40,9 @@ class Chain:
 
 
 UNTOUCHED = Chain()
+
+FEW = 30
+"""Items of a task below which its shares say next to nothing."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +65,23 @@ class Resolved:
     served: Mapping[str, Mapping[str, Any]]
 
     def warnings(self) -> list[str]:
-        """Warnings about the study itself: a control that is not the parent."""
+        """Warnings about the study itself: what it cannot show, whatever is answered."""
+        return [*self._of_control(), *self._of_few_items()]
+
+    def _of_few_items(self) -> list[str]:
+        few = {name: len(own) for name, own in self.items.items() if len(own) < FEW}
+        return [
+            f"{name} has {count} items: its shares can be off by {100 * _off(count):.0f} points; "
+            f"ask at least {FEW}"
+            for name, count in few.items()
+        ]
+
+    def _of_control(self) -> list[str]:
         specialist, base = self.study.models.get("specialist"), self.study.models.get("base")
         if not specialist or not base:
             return []
+        if self.identities["specialist"].fingerprint == self.identities["base"].fingerprint:
+            return ["specialist and base are the same model: comparing them shows nothing"]
         parent = parents.parent_of(specialist.id, self.identities["specialist"].parent)
         warning = parents.control_warning(
             self.names["specialist"], parent, self.names["base"], base.id
@@ -78,6 +96,7 @@ def resolve(study: Study, trust_remote_code: bool = False) -> Resolved:
     """
     if not trust_remote_code:
         _refuse_code(study)
+    _check_places(study, trust_remote_code)
     study = study.model_copy(update={"recipes": as_swept(study.recipes, study.models)})
     chains = {**_intact_chains(study), **_chains(study)}
     device = devices.named(study.device)
@@ -122,6 +141,19 @@ def _intact_chains(study: Study) -> dict[str, Chain]:
     needed = {recipe.runtime for recipe in study.recipes} - {TRANSFORMERS}
     recipes = [INTACT[runtime] for runtime in sorted(needed)]
     return {r.key: _chain(tuple(possible.check(r, None)), None, study.data_path) for r in recipes}
+
+
+def _check_places(study: Study, trust_remote_code: bool) -> None:
+    """Raise `RequestError` for a path that does not exist, before the hub is asked for anything.
+
+    Then for a model that the hub does not have: a data set there takes longer to be missed.
+    """
+    if study.data_path is not None and not study.data_path.is_dir():
+        raise RequestError(f"there is no folder {study.data_dir}: check --data_dir.")
+    calibration_text.check_files(study.calibration)
+    for name in study.tasks:
+        tasks.get(name, trust_remote_code)
+    check_places(ref for ref in study.models.values() if not endpoint.is_address(ref.id))
 
 
 def _served(
@@ -255,3 +287,8 @@ def _names(refs: Mapping[str, ModelRef]) -> dict[str, str]:
         role: ref.name if short.count(ref.name) == 1 else f"{ref.name} ({role})"
         for role, ref in refs.items()
     }
+
+
+def _off(items: int) -> float:
+    """Half of the widest 95 % interval of a share of so many items."""
+    return min(0.98 / math.sqrt(items), 0.5)

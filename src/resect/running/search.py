@@ -17,6 +17,7 @@ from resect.errors import RequestError, unknown
 from resect.findings.rows import CurvePoint, Summary
 from resect.findings.summary_file import from_data
 from resect.findings.views import first_view
+from resect.report.formatting import percent
 from resect.running import study_run
 from resect.running.folder import Run
 from resect.running.resolve import as_swept
@@ -108,7 +109,8 @@ def saved(study: Study, asked: AskedLevels) -> str:
     """How many levels were asked of those of the grid, the intact models not counted."""
     grid = sum(len(grid_of(study.recipes[number])) for _, number in asked)
     count = sum(len(levels) for levels in asked.values())
-    return f"{count} of {grid} levels were asked, {1 - count / grid:.0%} of the questions saved."
+    share = percent(1 - count / grid, 0)
+    return f"{count} of {grid} levels were asked, {share} of the questions saved."
 
 
 def grid_of(recipe: Recipe) -> list[float]:

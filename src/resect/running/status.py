@@ -8,6 +8,8 @@ from pathlib import Path
 
 from resect.report import formatting as text
 from resect.running.folder import Run
+from resect.running.pace import duration, in_words, read
+from resect.store import lock
 from resect.store.health import Damaged, Health
 
 
@@ -19,7 +21,8 @@ class Status:
 
     `damaged` names the cells with answers that differ from what was written (None if not
     checked); `damage` is a sentence about everything that is wrong with the store. `bytes` is the
-    size of the run folder.
+    size of the run folder. Of a run that goes on, `rate` is in answers a second and `left` in
+    seconds; both are None until they can be told.
     """
 
     run: str
@@ -33,6 +36,10 @@ class Status:
     bytes: int
     damaged: tuple[str, ...] | None = None
     damage: str | None = None
+    running: bool = False
+    where: str | None = None
+    rate: float | None = None
+    left: float | None = None
 
 
 def status(run: Run, verify: bool = False) -> Status:
@@ -59,6 +66,8 @@ def _status(
     damage: str | None = None,
 ) -> Status:
     degraded = ended.get("degraded", 0)
+    running = is_running(run.path)
+    pace = read(run.path) if running else None
     return Status(
         run=str(run.path),
         cells=sum(ended.values()),
@@ -71,7 +80,17 @@ def _status(
         bytes=_size(run.path),
         damaged=None if health is None else health.cells,
         damage=damage,
+        running=running,
+        where=pace.where if pace else None,
+        rate=pace.rate if pace else None,
+        left=pace.left if pace else None,
     )
+
+
+def is_running(folder: Path) -> bool:
+    """Whether a run writes to the folder now."""
+    with lock.unwritten(folder) as unwritten:
+        return not unwritten
 
 
 def kept(run: Run) -> str:
@@ -88,7 +107,13 @@ def shown(now: Status) -> str:
     if now.damaged is not None:
         names = "".join(f"\n         {name}" for name in now.damaged)
         damaged = f"{len(now.damaged)} cells{names}"
+    state = "stopped, or not complete: the same command continues it" if now.missing else "complete"
+    if now.running:
+        state = f"running: {now.where or 'loading'}"
+        if now.rate is not None and now.left is not None:
+            state += f", {in_words(now.rate)}, about {duration(now.left)} left"
     return "\n".join([
+        f"state    {state}",
         f"cells    {cells}, {now.failed} failed, {now.missing} to go{skipped}",
         f"answers  {now.answers:,}",
         f"size     {text.size(now.bytes)}",

@@ -18,7 +18,7 @@ from resect.deploy import server as serving
 from resect.errors import RequestError, unknown
 from resect.models import scratch
 from resect.record import TRANSFORMERS, Provenance
-from resect.running import folder
+from resect.running import folder, run_log
 from resect.running.analysis import choice_so_far
 from resect.running.destination import destination
 from resect.running.local_engine import Local
@@ -66,7 +66,11 @@ def run(
         check(resolved)
     run_folder = folder.Run.create(place)
     provenance = _provenance(resolved)
-    with run_folder.writing(notice) as store, scratch.under(run_folder.path):
+    with (
+        run_folder.writing(notice) as store,
+        run_log.written(run_folder.path),
+        scratch.under(run_folder.path),
+    ):
         folder.write(run_folder.path / "study.yaml", study.dump(_resolved(resolved, provenance)))
         facts = {"study": _declared(resolved.study), "provenance": asdict(provenance)}
         drive(resolved, store, running, watch, facts)

@@ -28,6 +28,9 @@ def main() -> int:
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints goes to stderr
     from resect.errors import RequestError, RunError
+    from resect.running import run_log
+
+    run_log.send(lambda *record: _say(out, "log", record))
     from resect.running.walk import walk
 
     source: BinaryIO = sys.stdin.buffer

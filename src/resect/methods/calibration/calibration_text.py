@@ -76,6 +76,12 @@ def name_of(calibration: Calibration, data_dir: Path | None = None) -> str:
     return digest([calibration.model_dump(), content.hexdigest()])
 
 
+def check_files(calibration: Calibration | None) -> None:
+    """Raise `RequestError` where a file that the calibration names is missing."""
+    for part in calibration.data.split("|") if calibration else ():
+        _file_of(part)
+
+
 def _file_of(data: str) -> Path | None:
     """The file that a source names, None where it is no file's name."""
     if data.startswith(_TASK):
