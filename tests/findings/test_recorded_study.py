@@ -63,7 +63,7 @@ def test_verdicts(summary):
         "pubmedqa": "no evidence",
     }
     assert all(row["family"] == 6 and row["detectable"] > 0.02 for row in summary["comparisons"])
-    assert summary["verdict"]["headline"] == (
+    assert summary["headline"]["text"] == (
         "Most compressed version that passed: magnitude at 10 %."
     )
 
