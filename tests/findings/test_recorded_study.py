@@ -64,7 +64,7 @@ def test_verdicts(summary):
     }
     assert all(row["family"] == 6 and row["detectable"] > 0.02 for row in summary["comparisons"])
     assert summary["headline"]["text"] == (
-        "Most compressed version that passed: magnitude at 10 %."
+        "Most compressed version that passed: 10 % of the targeted weights removed (magnitude)."
     )
 
 
