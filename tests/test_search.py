@@ -74,13 +74,13 @@ def study(pair, levels="0:0.9:0.1", **fields):
     return resect.Study.of(**{**given, **fields})
 
 
-def test_safe_stops_at_the_first_level_that_fails(tiny_pair, tmp_path, monkeypatch):
+def test_a_level_that_does_not_pass_ends_the_search(tiny_pair, tmp_path, monkeypatch):
     """Random models know nothing, so nothing is assessable: one level is asked and no more."""
     said = []
     run = search.search(study(tiny_pair), "passed", tmp_path / "run", notice=said.append)
     levels = {(row["model"], row["level"]) for row in run.summary()["curves"]}
     assert levels == {(m, x) for m in ("special", "base") for x in (0.0, 0.1)}
-    assert said == ["2 of 18 levels were asked, 89% of the questions saved."]
+    assert said[-1] == "6 of 216 questions of damaged models were asked."
 
 
 def test_the_embedded_specialist_is_searched_as_its_grid_says(tmp_path):

@@ -179,7 +179,7 @@ def older(source: Path, folder: Path, version: int) -> None:
     with contextlib.closing(sqlite3.connect(folder / FILE)) as db:
         for step in MIGRATIONS[:version]:
             for statement in step:
-                db.execute(statement)
+                statement(db) if callable(statement) else db.execute(statement)
         db.execute(f"PRAGMA user_version = {version}")
         db.execute("ATTACH ? AS new", (str(source / FILE),))
         for (table,) in db.execute(

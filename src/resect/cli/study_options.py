@@ -17,7 +17,7 @@ PANELS: Mapping[str, tuple[str, ...]] = {
         "limit", "data_dir", "num_fewshot", "apply_chat_template", "system_instruction",
         "max_new_tokens", "variants",
     ),
-    "Verdict": ("margin", "retain", "alpha", "shown_only", "resamples"),
+    "Verdict": ("margin", "retain", "alpha", "shown_only", "sequential", "resamples"),
     "Running": ("device", "seed", "batch_tokens", "measure"),
 }  # fmt: skip
 """The fields of `Study` that are command-line options, by help panel."""

@@ -8,7 +8,6 @@ of alpha, then at four fifths of what is left, so that all of them err at most a
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,8 +16,9 @@ from typing import NamedTuple
 import numpy as np
 
 from resect.findings.curves import damage
-from resect.findings.frame import Level, TaskFrame
-from resect.findings.primary_test import Rule, primary
+from resect.findings.frame import Level
+from resect.findings.item_order import halves
+from resect.findings.primary_test import Rule
 from resect.findings.rows import (
     Candidate,
     Choice,
@@ -30,7 +30,8 @@ from resect.findings.rows import (
     Unchosen,
     Word,
 )
-from resect.findings.verdicts import Evidence, Sweep, SweepKey, degraded_cells, stop
+from resect.findings.verdicts import Sweep, SweepKey, degraded_cells, stop
+from resect.record import TRANSFORMERS
 from resect.stats.intervals import Mask
 
 SPENT = 0.8
@@ -73,24 +74,6 @@ class Version:
         return tuple(dict.fromkeys(cells))
 
 
-def halves(frame: TaskFrame, seed: int) -> tuple[Mask, Mask]:
-    """The items that select and those that confirm, (N,) each: alike in their gold labels.
-
-    Items of one parent stay together. Parents are ordered by a hash of their name, the task's and
-    the seed, within each gold label of their first item, and taken in turn.
-    """
-    order: dict[str, int] = {}
-    for item, cluster in enumerate(frame.clusters):
-        order.setdefault(cluster, item)
-    key = {
-        name: hashlib.sha256(f"{seed}\n{frame.name}\n{name}".encode()).hexdigest() for name in order
-    }
-    ranked = sorted(order, key=lambda name: (int(frame.gold[order[name]]), key[name]))
-    confirms = set(ranked[1::2])
-    held = np.array([cluster in confirms for cluster in frame.clusters], dtype=bool)
-    return ~held, held
-
-
 def choices(
     judged: Mapping[SweepKey, Sequence[Sweep]], rule: Rule, sizes: Sizes, seed: int
 ) -> list[Choice]:
@@ -108,6 +91,11 @@ def choices(
     return [_choice(model, recipes, rule, sizes, split) for model, recipes in models.items()]
 
 
+def intact_in(runtime: str) -> str:
+    """How sizes name the intact model in a runtime."""
+    return "none" if runtime == TRANSFORMERS else f"none in {runtime}"
+
+
 def _choice(model: str, recipes: Recipes, rule: Rule, sizes: Sizes, split: Split) -> Choice:
     every = [
         Version(recipe, level, seeds, sizes.get((model, recipe, level)))
@@ -115,7 +103,9 @@ def _choice(model: str, recipes: Recipes, rule: Rule, sizes: Sizes, split: Split
         for level in _levels(seeds)
     ]
     sweep = next(iter(next(iter(recipes.values())).values()))
-    whole = sizes.get((model, "none", 0.0))
+    runtimes = {s.first.curve.runtime for seeds in recipes.values() for s in seeds.values()}
+    runtime = next(iter(runtimes)) if len(runtimes) == 1 else TRANSFORMERS
+    whole = sizes.get((model, intact_in(runtime), 0.0))
     blank = Choice(
         model=model,
         role=sweep.first.curve.role,
@@ -197,18 +187,8 @@ def _plausible(
 
 def on_half(sweep: Sweep, rule: Rule, split: Split, half: int) -> Sweep:
     """A sweep on the items that select (0) or confirm (1); margins are those of all items."""
-    tasks = {name: _restricted(e, split[name][half], rule) for name, e in sweep.tasks.items()}
+    tasks = {name: e.on(split[name][half], rule.alpha) for name, e in sweep.tasks.items()}
     return replace(sweep, tasks=tasks)
-
-
-def _restricted(evidence: Evidence, items: Mask, rule: Rule) -> Evidence:
-    test = evidence.test
-    if test.margin is None:
-        return evidence
-    part = primary(test.curve, evidence.info, rule, test.degraded, items, test.margin)
-    assert part is not None  # all items had a test
-    seen = [w._replace(items=w.items & items) for w in evidence.watched]
-    return evidence._replace(test=part, watched=seen)
 
 
 def _ranked_by(versions: Sequence[Version], whole: Size | None) -> PickedBy | None:

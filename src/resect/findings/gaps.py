@@ -15,7 +15,7 @@ def cell_warnings(cells: Sequence[CellRow]) -> list[str]:
     """A sentence for each run of degraded or failed cells with one reason."""
     groups: dict[tuple[str, str, str, str, str | None], list[Level]] = defaultdict(list)
     for cell in cells:
-        if cell.status != "success":
+        if cell.status not in ("success", "skipped"):
             key = (cell.model, cell.recipe, cell.task, cell.status, cell.reason)
             groups[key].append(cell.level)
     return [
@@ -25,11 +25,16 @@ def cell_warnings(cells: Sequence[CellRow]) -> list[str]:
     ]
 
 
-def curve_warnings(frame: TaskFrame, curves: Sequence[Curve], states: States) -> list[str]:
-    """A sentence for each missing view, missing level, lone cluster and uneven set of items."""
+def curve_warnings(
+    frame: TaskFrame, curves: Sequence[Curve], states: States, uneven: bool = True
+) -> list[str]:
+    """A sentence for each missing view, missing level and lone cluster.
+
+    `uneven`: also for each set of items that differs between levels, as those of looks do.
+    """
     lines = [*_of_items(frame), *_of_views(frame, curves)]
     for curve in curves:
-        lines += _of_curve(curve, states)
+        lines += _of_curve(curve, states, uneven)
     return lines
 
 
@@ -54,17 +59,17 @@ def _of_views(frame: TaskFrame, curves: Sequence[Curve]) -> Iterator[str]:
                 yield f"{frame.name}: {model} has no {view} view."
 
 
-def _of_curve(curve: Curve, states: States) -> Iterator[str]:
+def _of_curve(curve: Curve, states: States, uneven: bool) -> Iterator[str]:
     where = f"{curve.model}, {curve.recipe} on {curve.frame.name} ({curve.view})"
     failed = set()
     for level, key in zip(curve.levels, curve.keys, strict=True):
-        state = states.get((key.model, key.recipe, key.seed, level))
+        state = states.get((key.model, key.recipe, key.seed, level, key.runtime))
         if state is not None and state.status == "failed":
             failed.add(level)
     gaps = [level for level in curve.missing if level not in failed]
     if gaps:
         yield f"{where}: no answers at {_listed(gaps)}."
-    if curve.present.any() and not (curve.shared == curve.asked).all():
+    if uneven and curve.present.any() and not (curve.shared == curve.asked).all():
         yield (
             f"{where}: only {int(curve.shared.sum())} of {int(curve.asked.sum())} items "
             "were asked at every level; paired findings use those."

@@ -6,7 +6,7 @@ a copy of the intact model trips none, whatever the number of items.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -83,18 +83,23 @@ def _watched(test: Primary, options: Curve | None, info: TaskInfo) -> Iterator[W
 def guardrails(tasks: Mapping[str, tuple[Primary, list[Watched], TaskInfo]], level: Level
                ) -> list[Guardrail]:  # fmt: skip
     """The guardrails of all tasks at one level, with p-values after Holm's correction."""
-    rows = []
-    for name, (test, everything, info) in tasks.items():
-        if level not in test.curve.levels or test.missing(test.curve.levels.index(level)):
-            continue
-        at = test.curve.levels.index(level)
-        rows += [
-            row(name, seen, level, at, info, test.curve)
-            for seen in everything
-            if seen.items.sum() >= FEWEST
-        ]
+    rows = [row for parts in tasks.values() for row in estimated(*parts, level)]
     adjusted = holm([guard.p for guard in rows])
     return [_judged(guard, p) for guard, p in zip(rows, adjusted, strict=True)]
+
+
+def estimated(
+    test: Primary, everything: Sequence[Watched], info: TaskInfo, level: Level
+) -> list[Guardrail]:
+    """The guardrails of one task at one level, before correction; none where it lacks answers."""
+    if level not in test.curve.levels or test.missing(test.curve.levels.index(level)):
+        return []
+    at = test.curve.levels.index(level)
+    return [
+        row(test.task, seen, level, at, info, test.curve)
+        for seen in everything
+        if seen.items.sum() >= FEWEST
+    ]
 
 
 def _judged(guard: Guardrail, p_holm: float) -> Guardrail:

@@ -5,7 +5,7 @@ Shapes: N items, L levels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil
@@ -18,7 +18,7 @@ from resect.findings.curves import Curve
 from resect.findings.estimates import finite
 from resect.findings.frame import Level
 from resect.findings.rows import Missing, TaskVerdict, Undecided, Word
-from resect.findings.utility import Utility, utility
+from resect.findings.utility import Utility, of_metric, utility
 from resect.record import TaskInfo
 from resect.stats import skill as sk
 from resect.stats.bounded_mean import Strata, score_interval, score_p
@@ -41,6 +41,15 @@ class Rule(NamedTuple):
     margin: float
     retain: float
     alpha: float
+
+    def of_task(self, info: TaskInfo, margin: float | None) -> Rule:
+        """The rule of one task; `margin` is that of the study, None for the task's own."""
+        return self._replace(margin=info.margin if margin is None else margin)
+
+
+def is_judged(info: TaskInfo, shown_only: Sequence[str]) -> bool:
+    """Whether a task counts in the verdict."""
+    return info.kind != "score" and info.name not in shown_only
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,32 +147,46 @@ def primary(
     info: TaskInfo,
     rule: Rule,
     degraded: Mapping[Level, str],
-    items: Mask | None = None,
-    margin: float | None = None,
 ) -> Primary | None:
-    """The primary test of a curve; None of a task that is shown and never judged.
-
-    `items` (N,) restricts it to some of the items; `margin` stands in for the one that these give.
-    """
+    """The primary test of a curve; None of a task that is shown and never judged."""
     worth = utility(curve, info)
     if worth is None:
         return None
-    asked = curve.codes[0] != sk.MISSING
-    items = asked if items is None else asked & items
-    test = Primary(curve, worth, items, rule.alpha, None, margin, None, degraded)
+    items = np.asarray(curve.codes[0] != sk.MISSING)
+    test = Primary(curve, worth, items, rule.alpha, None, None, None, degraded)
     n = int(items.sum())
     if not n:
         return _undecided(test, Undecided(task=test.task, why=Missing.NO_BASELINE))
     intact = worth.intact(items, curve.frame.cluster)
     test = replace(test, intact=float(intact.mean[0]))
-    if margin is None:
-        low = float(score_interval(intact)[0][0])
-        if not low > worth.floor:
-            flat = Undecided(task=test.task, why=Missing.NO_SKILL, n=n, low=low, floor=worth.floor)
-            return _undecided(test, flat)
-        margin = min(rule.margin, (1 - rule.retain) * (low - worth.floor))
-        test = replace(test, margin=margin)
-    few = too_few(test.task, test.change, n, margin, rule.alpha)
+    low = float(score_interval(intact)[0][0])
+    if not low > worth.floor:
+        flat = Undecided(task=test.task, why=Missing.NO_SKILL, n=n, low=low, floor=worth.floor)
+        return _undecided(test, flat)
+    margin = min(rule.margin, (1 - rule.retain) * (low - worth.floor))
+    return _enough(replace(test, margin=margin))
+
+
+def restricted(test: Primary, items: Mask, alpha: float, enough: bool = True) -> Primary:
+    """The same test on some of its items (N,), at another one-sided error and its own margin.
+
+    `enough`: it cannot be made where a copy would not pass on so few.
+    """
+    items = test.items & items
+    part = replace(test, items=items, alpha=alpha)
+    if not items.any():
+        return _undecided(part, Undecided(task=test.task, why=Missing.NO_BASELINE))
+    worth = of_metric(test.curve, items) if test.curve.frame.graded else test.utility
+    intact = worth.intact(items, test.curve.frame.cluster)
+    part = replace(part, utility=worth, intact=float(intact.mean[0]))
+    return _enough(part) if enough else part
+
+
+def _enough(test: Primary) -> Primary:
+    """The test, undecided where even an identical copy would not pass on its items."""
+    assert test.margin is not None
+    n = int(test.items.sum())
+    few = too_few(test.task, test.change, n, test.margin, test.alpha)
     return test if few is None else _undecided(test, few)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
-from resect.record import Kind, Status, View
+from resect.record import TRANSFORMERS, Kind, Status, View
 
 Domain = Literal["medical", "general"]
 Level = float | None
@@ -174,12 +174,13 @@ class HalfLevel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfSweep:
-    """One model under one recipe with one seed."""
+    """One model under one recipe with one seed, asked in one runtime."""
 
     __pydantic_config__ = ROW
     model: str
     role: str
     recipe: str
+    runtime: str = TRANSFORMERS
     seed: int
 
 
@@ -234,7 +235,8 @@ class StudyRecipe:
 class Study:
     """The study as it was declared; `recorded` says where an audit's answers came from.
 
-    `margin` is the largest loss that passes, null for each task's own.
+    `margin` is the largest loss that passes, null for each task's own. `sequential`: it was asked
+    in looks, and no more than the verdict needed.
     """
 
     __pydantic_config__ = ROW
@@ -250,6 +252,7 @@ class Study:
     alpha: float | None
     retain: float = 0.8
     shown_only: tuple[str, ...] = ()
+    sequential: bool = False
     recorded: Mapping[str, Any] | None = None
 
 
@@ -327,6 +330,31 @@ class LabelScores:
     predicted: int
 
 
+@dataclass(frozen=True, slots=True)
+class KlSpread:
+    """Divergences at `n` places, in nats: each is at least this."""
+
+    __pydantic_config__ = ROW
+    n: int
+    mean: float
+    median: float
+    p999: float
+    same_top: float
+
+
+@dataclass(frozen=True, slots=True)
+class KlToIntact:
+    """KL from the intact model's next tokens to those here, over the whole vocabulary.
+
+    `answer`: at the first token of the answer; `text`: at places of the prompt, null where none
+    was told. `same_top`: share of places with the same likeliest token.
+    """
+
+    __pydantic_config__ = ROW
+    answer: KlSpread
+    text: KlSpread | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurvePoint(OfCurve):
     """One level of one curve. The intact model is level 0.
@@ -335,6 +363,7 @@ class CurvePoint(OfCurve):
     `metrics` holds every metric of the catalogue that this level has. `outcomes` are shares of
     texts, `prediction_share` of all items. `flips`: share of items whose right or wrong changed
     from level 0. `format_loss`: right by options and not by text; `forgotten`: right by neither.
+    `kl`: how far the next tokens are from level 0, null where they were not told.
     """
 
     level: Level
@@ -356,6 +385,7 @@ class CurvePoint(OfCurve):
     flips: float | None
     format_loss: float | None
     forgotten: float | None
+    kl: KlToIntact | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -419,6 +449,28 @@ class IntactComparison(OfPair):
     high: float | None
     p: float | None
     verdict: Better
+    runtime: str = TRANSFORMERS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeStep(OfCurve):
+    """One intact model in two runtimes, on the same `n` items: what the change itself costs.
+
+    `flips`: share of items whose right or wrong changed. Tango's interval of the metric in
+    `runtime` minus that in `baseline`, and the exact McNemar test.
+    """
+
+    baseline: str
+    n: int
+    metric: str
+    flips: float | None
+    value_baseline: float | None
+    value: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    kl: KlToIntact | None
 
 
 # ── cliffs and what fails first ─────────────────────────────────────────────────────────────────
@@ -653,7 +705,6 @@ class SweepVerdict(OfSweep):
     """
 
     view: View
-    runtime: str
     default: bool
     alpha: float
     margins: Mapping[str, float]
@@ -1150,6 +1201,7 @@ class Summary:
     choice: tuple[Choice, ...]
     measurements: tuple[Measurement, ...]
     intact: tuple[IntactComparison, ...]
+    runtimes: tuple[RuntimeStep, ...] = ()
     warnings: tuple[str, ...]
     verdict: Verdict
     provenance: Mapping[str, Any]

@@ -17,13 +17,14 @@ from resect.findings.domains import domains
 from resect.findings.floors import task_row
 from resect.findings.frame import frames
 from resect.findings.gaps import cell_warnings, curve_warnings
+from resect.findings.looks import Looks
 from resect.findings.measurements import (
     Recorded,
     of_measurements,
     sizes_of,
     with_measured_levels,
 )
-from resect.findings.primary_test import Rule
+from resect.findings.primary_test import Rule, is_judged
 from resect.findings.rows import Answer, Cells, Headline, Model, Study, Summary, Verdict
 from resect.findings.task_findings import Task, TaskFindings, task_findings
 from resect.findings.variant_answers import lay_beside
@@ -71,7 +72,10 @@ def summarise(
     )
     findings = reduce(TaskFindings.plus, by_task, TaskFindings())
     measured = of_measurements(measurements)
-    judged = sweeps(findings.evidence, [name for name, task in prepared.items() if task.judged])
+    frames_of = {name: task.frame for name, task in prepared.items()}
+    looks = Looks.of(frames_of, study.seed) if study.sequential else None
+    wanted = [name for name, task in prepared.items() if task.judged]
+    judged = sweeps(findings.evidence, wanted, looks)
     return Summary(
         study=study,
         headline=NO_HEADLINE,
@@ -94,6 +98,7 @@ def summarise(
         choice=tuple(choices(judged, rule, sizes_of(measured), study.seed)),
         measurements=tuple(measured),
         intact=findings.intact,
+        runtimes=findings.runtimes,
         warnings=tuple(warnings),
         verdict=NO_VERDICT,
         provenance=provenance,
@@ -138,10 +143,10 @@ def _tasks(
         info, states = tasks[name], planned.states_of(cells, name)
         lay_beside(frame, answers[answers["task"] == name], info)
         curves = planned.curves_of(frame, cells, study.recipes, role_of)
-        warnings += curve_warnings(frame, curves, states)
-        margin = info.margin if study.margin is None else study.margin
-        judged = info.kind != "score" and name not in study.shown_only
-        prepared[name] = Task(info, frame, curves, states, rule._replace(margin=margin), judged)
+        warnings += curve_warnings(frame, curves, states, uneven=not study.sequential)
+        judged = is_judged(info, study.shown_only)
+        own = rule.of_task(info, study.margin)
+        prepared[name] = Task(info, frame, curves, states, own, judged)
     return prepared, warnings
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from resect.findings import rows
 from resect.findings.answer_bias import bias
-from resect.findings.baseline_comparison import intact
+from resect.findings.baseline_comparison import intact, runtime_steps
 from resect.findings.cliffs import cliffs, half_of_skill
 from resect.findings.comparisons import absent, compare
 from resect.findings.curve_rows import States, points
@@ -17,14 +17,14 @@ from resect.findings.curves import Curve, Sampled
 from resect.findings.divergences import divergences
 from resect.findings.failure_order import breaks_first, reliability_first
 from resect.findings.frame import TaskFrame
+from resect.findings.looks import Evidence
 from resect.findings.multi_task import Lent, lend
-from resect.findings.planned import degraded
 from resect.findings.primary_test import Rule
 from resect.findings.reliability import reliability
 from resect.findings.robustness import robustness
 from resect.findings.slices import slices
 from resect.findings.trust import trust
-from resect.findings.verdicts import Evidence, evidence
+from resect.findings.verdicts import evidence
 from resect.record import TaskInfo, View
 from resect.stats.intervals import Weights
 
@@ -50,6 +50,7 @@ class Place(NamedTuple):
     recipe: str
     seed: int
     view: View
+    runtime: str
 
 
 Table = dict[tuple[Place, str], Sampled]
@@ -72,6 +73,7 @@ class TaskFindings:
     slices: tuple[rows.Slice, ...] = ()
     divergences: tuple[rows.Divergence, ...] = ()
     intact: tuple[rows.IntactComparison, ...] = ()
+    runtimes: tuple[rows.RuntimeStep, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     lent: tuple[Lent, ...] = ()
 
@@ -90,6 +92,7 @@ class TaskFindings:
             slices=(*self.slices, *other.slices),
             divergences=(*self.divergences, *other.divergences),
             intact=(*self.intact, *other.intact),
+            runtimes=(*self.runtimes, *other.runtimes),
             evidence=(*self.evidence, *other.evidence),
             lent=(*self.lent, *other.lent),
         )
@@ -115,14 +118,17 @@ def task_findings(task: Task, weights: Weights, pairs: Pairs) -> TaskFindings:
         slices=_flat(slices(s, half) for s, half in zip(sampled, halves, strict=True)),
         divergences=_flat(_divergences(table, a, b) for a, b in pairs),
         intact=tuple(intact(frame, pairs)),
-        evidence=tuple(_evidence(sampled, table, task)) if task.judged else (),
+        runtimes=tuple(runtime_steps(frame, {c.model: c.role for c in task.curves})),
+        evidence=tuple(evidence(task.curves, task.info, task.rule, task.states))
+        if task.judged
+        else (),
         lent=tuple(lend(s, task.info) for s in sampled),
     )
 
 
 def place_of(curve: Curve) -> Place:
     """What a curve can be compared under."""
-    return Place(curve.recipe, curve.seed, curve.view)
+    return Place(curve.recipe, curve.seed, curve.view, curve.runtime)
 
 
 def _each(
@@ -134,16 +140,6 @@ def _each(
 
 def _flat(groups: Iterable[Iterable[Row]]) -> tuple[Row, ...]:
     return tuple(chain.from_iterable(groups))
-
-
-def _evidence(sampled: Sequence[Sampled], table: Table, task: Task) -> Iterable[Evidence]:
-    """The tests of every curve; confident errors are looked for in the options view."""
-    for curve in (s.curve for s in sampled):
-        options = table.get((place_of(curve)._replace(view="options"), curve.model))
-        beside = options.curve if options else None
-        tests = evidence(curve, beside, task.info, task.rule, degraded(curve, task.states))
-        if tests is not None:
-            yield tests
 
 
 def _comparisons(table: Table, a: str, b: str) -> list[rows.Comparison]:

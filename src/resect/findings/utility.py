@@ -58,7 +58,7 @@ def utility(curve: Curve, info: TaskInfo) -> Utility | None:
         return None
     if curve.frame.labels:
         return _of_labels(curve, info)
-    return _of_metric(curve) if curve.frame.graded else _of_hits(curve)
+    return of_metric(curve, curve.codes[0] != sk.MISSING) if curve.frame.graded else _of_hits(curve)
 
 
 def _of_hits(curve: Curve) -> Utility:
@@ -67,8 +67,8 @@ def _of_hits(curve: Curve) -> Utility:
     return Utility(curve.right.astype(float), group, np.ones(1), 0.0)
 
 
-def _of_metric(curve: Curve) -> Utility:
-    """A metric that is a ratio of sums over items, by each item's influence on it.
+def of_metric(curve: Curve, items: Mask) -> Utility:
+    """A metric that is a ratio of sums over some items (N,), by each one's influence on it.
 
     The influence of an item on top / bottom is (top - ratio x bottom) / mean bottom (Cochran 1977,
     section 6.3); with the ratio added its mean is the ratio. The loss of an item counts as that of
@@ -78,12 +78,12 @@ def _of_metric(curve: Curve) -> Utility:
     asked = curve.codes != sk.MISSING
     top, bottom = curve.sums(curve.frame.headline)
     bottom = np.where(asked, bottom, bottom[0])  # what a level lacks counts, and earned nothing
-    top, first = np.where(asked, top, 0.0), asked[0]
-    values, size = influence(top, bottom, first), bottom[0, first]
+    top = np.where(asked, top, 0.0)
+    values, size = influence(top, bottom, items), bottom[0, items]
     heavy = float((size**2).sum() / size.sum() / size.mean()) if size.any() else 1.0
-    change = np.abs(values - values[0]).max(initial=0.0)
+    change = np.abs(values - values[0])[:, items].max(initial=0.0)
     span = np.array([max(1.0, heavy, float(change))])
-    return Utility(values, np.zeros(len(first), dtype=np.intp), span, 0.0)
+    return Utility(values, np.zeros(len(items), dtype=np.intp), span, 0.0)
 
 
 def influence(top: Floats, bottom: Floats, items: Mask) -> Floats:

@@ -8,15 +8,18 @@ and a level is claimed only after all before it, so that a sweep as a whole errs
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import takewhile
 from typing import NamedTuple
 
+from resect.findings.curve_rows import States
 from resect.findings.curves import Curve, damage, of_sweep
 from resect.findings.frame import Level
-from resect.findings.guardrails import Watched, guardrails, watched
+from resect.findings.guardrails import guardrails, watched
+from resect.findings.looks import Evidence, Looks
+from resect.findings.planned import degraded
 from resect.findings.primary_test import Primary, Rule, outlook, primary
 from resect.findings.rows import (
     DegradedCell,
@@ -31,16 +34,6 @@ from resect.findings.rows import (
 )
 from resect.record import TaskInfo, View
 
-TRANSFORMERS = "transformers"
-
-
-class Evidence(NamedTuple):
-    """What one task says of one sweep in one view."""
-
-    test: Primary
-    watched: list[Watched]
-    info: TaskInfo
-
 
 class SweepKey(NamedTuple):
     """One sweep."""
@@ -52,12 +45,17 @@ class SweepKey(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """One sweep in one view: its judged tasks by name, and those that were never asked in it."""
+    """One sweep in one view: its judged tasks by name, and those that were never asked in it.
+
+    With `looks` a level counts by the last look at its items, and a level that did not pass stopped
+    the tasks that had not been asked.
+    """
 
     view: View
     default: bool
     tasks: Mapping[str, Evidence]
     absent: tuple[str, ...]
+    looks: Looks | None = None
 
     @property
     def first(self) -> Primary:
@@ -87,18 +85,26 @@ class Sweep:
         """The levels that passed in fixed sequence."""
         return list(takewhile(lambda level: level.word is Word.PASSED, self.judged))
 
+    def asked(self, level: Level) -> Mapping[str, Evidence]:
+        """The evidence at one level: of all items, or of those that were looked at."""
+        if self.looks is None:
+            return self.tasks
+        return {name: self.looks.last(e, level) for name, e in self.tasks.items()}
+
     def at(self, level: Level) -> Judged:
         """What all tests and guardrails say of one level."""
-        guards = guardrails(self.tasks, level)
+        tasks = self.asked(level)
+        guards = guardrails(tasks, level)
         rows = [
             e.test.row(
                 e.test.curve.levels.index(level),
                 sum(g.tripped for g in guards if g.task == name),
             )
-            for name, e in self.tasks.items()
+            for name, e in tasks.items()
             if level in e.test.curve.levels
         ]
-        complete = len(rows) == len(self.tasks) and not self.absent
+        stopped = self.looks is not None and any(row.word is not Word.PASSED for row in rows)
+        complete = (len(rows) == len(self.tasks) or stopped) and not self.absent
         return Judged(level, rows, guards, complete)
 
 
@@ -133,26 +139,31 @@ def _room(row: TaskVerdict) -> float:
     return (row.low + row.margin) / row.margin
 
 
-def sweeps(gathered: Sequence[Evidence], tasks: Sequence[str]) -> dict[SweepKey, list[Sweep]]:
+def sweeps(
+    gathered: Sequence[Evidence], tasks: Sequence[str], looks: Looks | None = None
+) -> dict[SweepKey, list[Sweep]]:
     """Every sweep, first in the view that decides, then by options where texts decide.
 
     Each task counts by its text, or by its options where it has no text. `tasks` are those that
-    have to be judged.
+    have to be judged; `looks` those of a study that was asked in looks.
     """
     table: dict[SweepKey, dict[View, dict[str, Evidence]]] = defaultdict(lambda: defaultdict(dict))
     for evidence in gathered:
         c = evidence.test.curve
         if c.recipe != "none":
             table[SweepKey(c.model, c.recipe, c.seed)][c.view][c.frame.name] = evidence
-    return {key: list(_views(by_view, tasks)) for key, by_view in table.items()}
+    return {key: list(_views(by_view, tasks, looks)) for key, by_view in table.items()}
 
 
-def _views(by_view: Mapping[View, dict[str, Evidence]], tasks: Sequence[str]) -> list[Sweep]:
+def _views(
+    by_view: Mapping[View, dict[str, Evidence]], tasks: Sequence[str], looks: Looks | None
+) -> list[Sweep]:
     texts, options = by_view.get("text", {}), by_view.get("options", {})
 
     def sweep(view: View, default: bool, evidence: Mapping[str, Evidence]) -> Sweep:
         ordered = {name: evidence[name] for name in tasks if name in evidence}
-        return Sweep(view, default, ordered, tuple(x for x in tasks if x not in evidence))
+        absent = tuple(x for x in tasks if x not in evidence)
+        return Sweep(view, default, ordered, absent, looks)
 
     deciding = sweep("text" if texts else "options", True, {**options, **texts})
     others = [sweep("options", False, options)] if texts and options else []
@@ -177,7 +188,6 @@ def _verdict(sweep: Sweep, alpha: float, shown_only: tuple[str, ...]) -> SweepVe
     return SweepVerdict(
         **of_sweep(sweep.first.curve),
         view=sweep.view,
-        runtime=TRANSFORMERS,
         default=sweep.default,
         alpha=alpha,
         margins=margins,
@@ -229,7 +239,7 @@ def stop(sweep: Sweep, judged: Judged) -> Stop:
 
 def _by_test(sweep: Sweep, judged: Judged, row: TaskVerdict, others: tuple[str, ...]) -> Stop:
     """Stopped by a primary test: what these items could have shown, and how many it takes."""
-    test = sweep.tasks[row.task].test
+    test = sweep.asked(judged.level)[row.task].test
     power, provable, needed = outlook(test, test.curve.levels.index(judged.level))
     return Stop(
         task=row.task,
@@ -249,7 +259,7 @@ def _by_absence(sweep: Sweep, judged: Judged, others: tuple[str, ...]) -> Stop:
     for name, e in sweep.tasks.items():
         levels = e.test.curve.levels
         gap = e.test.missing(levels.index(judged.level)) if judged.level in levels else None
-        if gap is None and judged.level not in levels:
+        if gap is None and judged.level not in levels and sweep.looks is None:
             gap = Undecided(task=name, why=Missing.NO_ANSWERS, level=judged.level)
         if gap is not None and gap not in lacking:
             lacking.append(gap)
@@ -271,8 +281,15 @@ def degraded_cells(sweep: Sweep, levels: Sequence[Level]) -> tuple[DegradedCell,
 
 
 def evidence(
-    curve: Curve, options: Curve | None, info: TaskInfo, rule: Rule, degraded: Mapping[Level, str]
-) -> Evidence | None:
-    """What one task says of one sweep; None of a task that is shown and never judged."""
-    test = primary(curve, info, rule, degraded)
-    return None if test is None else Evidence(test, watched(test, options, info), info)
+    curves: Sequence[Curve], info: TaskInfo, rule: Rule, states: States
+) -> Iterator[Evidence]:
+    """What one task says of every sweep; nothing of a task that is shown and never judged.
+
+    Confident errors are looked for in the options view.
+    """
+    options = {(c.model, c.recipe, c.seed): c for c in curves if c.view == "options"}
+    for curve in curves:
+        test = primary(curve, info, rule, degraded(curve, states))
+        if test is not None:
+            beside = options.get((curve.model, curve.recipe, curve.seed))
+            yield Evidence(test, watched(test, beside, info), info)

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 from zipfile import is_zipfile
 
 import torch
-import yaml
 from safetensors import safe_open
 from transformers import (
     AutoConfig,
@@ -34,7 +33,7 @@ from transformers.utils.hub import cached_file
 from resect import clinic, network
 from resect.errors import RequestError, RunError
 from resect.models import bnb_cpu as kernels
-from resect.models import compute_dtype, devices, gguf_models, model_files
+from resect.models import compute_dtype, devices, gguf_models, model_card, model_files
 from resect.models.scratch import Scratch
 from resect.spec import ModelRef
 
@@ -99,14 +98,11 @@ def identify(ref: ModelRef, device: str = "") -> tuple[Identity, Loaded]:
     config = loaded.model.config
     dtype = ref.dtype if ref.dtype != "auto" else str(loaded.model.dtype).removeprefix("torch.")
     if place.exists():
-        parent = _base_model(place / "README.md")
+        parent = model_card.base_model(model_card.card_of(str(place)))
         digest = model_files.fingerprint(place, ref.trust_remote_code)
         return Identity(digest, None, dtype, parent), loaded
     commit = getattr(config, "_commit_hash", None) or ref.revision or "main"
-    card = cached_file(
-        ref.id, "README.md", revision=commit, _raise_exceptions_for_missing_entries=False
-    )
-    parent = _base_model(Path(card)) if card else None
+    parent = model_card.base_model(model_card.card_of(ref.id, commit))
     return Identity(f"hub:{ref.id}@{commit}", commit, dtype, parent), loaded
 
 
@@ -379,20 +375,6 @@ def _has_safetensors(ref: ModelRef) -> bool:
         ):
             return True
     return False
-
-
-def _base_model(card: Path) -> str | None:
-    """`base_model` from a model card's front matter."""
-    if not card.is_file():
-        return None
-    match = re.match(r"---\n(.*?)\n---", card.read_text(encoding="utf-8", errors="replace"), re.S)
-    try:
-        parent = (yaml.safe_load(match[1]) or {}).get("base_model") if match else None
-    except (yaml.YAMLError, AttributeError):
-        return None
-    if isinstance(parent, list):
-        parent = parent[0] if parent else None
-    return None if parent is None else str(parent)
 
 
 def _first_line(error: Exception) -> str:

@@ -14,12 +14,15 @@ from math import prod
 
 from resect.ask import Budget, first_budget
 from resect.errors import RequestError
+from resect.findings.looks import last_level
+from resect.findings.primary_test import is_judged
 from resect.findings.task_forecast import TaskForecast, task_forecast
 from resect.models import devices, loading
 from resect.record import Item, TaskInfo
 from resect.running.plan import sweeps
 from resect.running.resolve import Resolved
 from resect.running.walk import asker
+from resect.spec import Study
 
 TIMED = 8
 """Prompts of each task that are timed."""
@@ -31,8 +34,11 @@ class Forecast:
 
     `same` and `one_point` are of all judged tasks together; with several recipes a version is
     chosen on one half of the items and tested on the other, which `confirmed` is the power of.
+    `sequential`: it is asked in looks, so that questions, tokens and seconds are the most that it
+    can take, and power is that of the last look alone.
     """
 
+    sequential: bool
     cells: int
     questions: int
     tokens: int | None
@@ -62,10 +68,11 @@ def forecast(resolved: Resolved, timed: bool = True) -> Forecast:
         rows, memory = _timed(resolved, rows)
     judged = [row for row in rows if row.judged]
     recipes = max((len(_of_role(resolved, role)) for role in study.models), default=0)
-    halves = [row.halved(study.alpha) for row in judged]
+    halves = [row.halved(_alpha(study)) for row in judged]
     known = [row for row in rows if row.seconds is not None and row.prompt_tokens is not None]
     whole = timed and len(known) == len(rows)
     return Forecast(
+        sequential=study.sequential,
         cells=len(cells),
         questions=sum(row.items * asked[row.task] for row in rows),
         tokens=sum((row.prompt_tokens or 0) * asked[row.task] for row in rows) if whole else None,
@@ -103,8 +110,13 @@ def _of_role(resolved: Resolved, role: str) -> list[str]:
 def _task(resolved: Resolved, name: str, items: Sequence[Item], info: TaskInfo) -> TaskForecast:
     study = resolved.study
     margin = info.margin if study.margin is None else study.margin
-    judged = info.kind != "score" and name not in study.shown_only
-    return replace(task_forecast(info, items, margin, study.alpha, judged), task=name)
+    judged = is_judged(replace(info, name=name), study.shown_only)
+    return replace(task_forecast(info, items, margin, _alpha(study), judged), task=name)
+
+
+def _alpha(study: Study) -> float:
+    """The one-sided level of the test of all items."""
+    return last_level(study.alpha) if study.sequential else study.alpha
 
 
 def _timed(resolved: Resolved, rows: Sequence[TaskForecast]) -> tuple[list[TaskForecast], int]:
@@ -130,7 +142,8 @@ def _timed(resolved: Resolved, rows: Sequence[TaskForecast]) -> tuple[list[TaskF
 
 def in_words(row: Forecast) -> str:
     """A forecast as lines for the terminal."""
-    lines = [f"{row.cells} cells, {row.questions:,} questions"]
+    most = "at most " if row.sequential else ""
+    lines = [f"{most}{row.cells} cells, {row.questions:,} questions"]
     if row.tokens is not None and row.seconds is not None:
         lines[0] += f", {row.tokens:,} prompt tokens, about {_duration(row.seconds)}"
     if row.memory is not None:

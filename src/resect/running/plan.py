@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
-from dataclasses import replace
+from collections.abc import Collection, Sequence, Set
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from typing import Any, Protocol
 
 from resect.ask import first_budget
+from resect.findings.looks import BETA, SHARES
+from resect.findings.primary_test import Rule, is_judged
+from resect.findings.summary import MARGIN
 from resect.models import devices
+from resect.record import TRANSFORMERS, Answer, digest
 from resect.running.resolve import UNTOUCHED, Resolved
+from resect.running.sequential import Plan
 from resect.running.walk import Cell, Sweep
-from resect.spec import BASELINE, CellSpec, Recipe, StateSpec
+from resect.spec import BASELINE, INTACT, CellSpec, Recipe, StateSpec
 from resect.store.sqlite import Held
 
 
@@ -20,6 +25,10 @@ class Stored(Protocol):
 
     def answered(self, asking: str) -> Set[str]:
         """Keys of the items that have an answer."""
+        ...
+
+    def answers_to(self, asking: str, items: Collection[str]) -> tuple[Answer, ...]:
+        """The answers to some items."""
         ...
 
     def finished(self, cell: str) -> bool:
@@ -34,16 +43,25 @@ class Stored(Protocol):
 def sweeps(resolved: Resolved) -> list[Sweep]:
     """One sweep a model and recipe, with every cell of the study.
 
-    The baseline is asked once a model, at the start of its first sweep; a study without a
-    recipe asks nothing else.
+    The baseline is asked once a model and runtime: where the model was loaded at the start of its
+    first sweep, elsewhere at the start of the first sweep that is asked there. A study without a
+    recipe asks nothing else. A study that is asked in looks has a sweep for the baselines alone,
+    since all others need their answers.
     """
-    study, planned = resolved.study, []
+    study, planned, rule = resolved.study, [], _rule(resolved)
     for role, ref in study.models.items():
         ref = ref.model_copy(update={"revision": resolved.identities[role].revision})
-        cells = _cells(resolved, role, BASELINE)
         recipes = [candidate for candidate in study.recipes if candidate.applies_to(role)]
-        for recipe in recipes or (BASELINE,):
-            cells += () if recipe is BASELINE else _cells(resolved, role, recipe)
+        alone = [BASELINE] if rule is not None or not recipes else []
+        places = [TRANSFORMERS, *(recipe.runtime for recipe in recipes)]
+        waiting = list(dict.fromkeys(places))
+        cells: tuple[Cell, ...] = ()
+        for recipe in (*alone, *recipes):
+            now = waiting if rule is not None else [TRANSFORMERS, recipe.runtime]
+            for runtime in [place for place in waiting if place in now]:
+                cells += _baseline(resolved, role, runtime)
+                waiting.remove(runtime)
+            cells += () if recipe is BASELINE else _cells(resolved, role, recipe, rule)
             chain = resolved.chains.get(recipe.key, UNTOUCHED)
             planned.append(
                 Sweep(
@@ -56,6 +74,7 @@ def sweeps(resolved: Resolved) -> list[Sweep]:
                     measure=study.measure,
                     calibration=study.calibration if chain.calibration else None,
                     data_dir=study.data_path,
+                    runtime=study.runtime,
                     tiny=resolved.tiny[role],
                     cells=cells,
                 )
@@ -67,21 +86,59 @@ def sweeps(resolved: Resolved) -> list[Sweep]:
 def due(planned: Sequence[Sweep], stored: Stored) -> list[Sweep]:
     """The sweeps with only the cells that still miss something; none that has nothing to do.
 
-    A cell that stands in several places (one model in two roles, say) is run in the first.
+    A cell that stands in several places (one model in two roles, say) is run in the first. A sweep
+    that is asked in looks keeps all its cells, since what they have decides what else is asked.
     """
-    left, taken, gauged = [], set(), _Gauged(planned, stored)
+    left, gauged = [], _Gauged(planned, stored)
+    taken: set[str] = set()
     for sweep in planned:
         cells = []
         for cell in sweep.cells:
             answered = stored.answered(cell.spec.asking)
             missing = frozenset(i for i, key in enumerate(cell.spec.items) if key not in answered)
             finished = stored.finished(cell.spec.id) and gauged.enough(sweep, cell.spec.state.id)
-            if (missing or not finished) and cell.spec.id not in taken:
-                cells.append(replace(cell, missing=missing))
-                taken.add(cell.spec.id)
-        if cells:
-            left.append(replace(sweep, cells=tuple(cells)))
+            partly = cell.spec.rule is not None
+            due = not finished or (bool(missing) and not partly)
+            if (due or partly) and cell.spec.id not in taken:
+                cells.append((replace(cell, missing=missing), due))
+        if any(due for _, due in cells):
+            taken.update(cell.spec.id for cell, _ in cells)
+            left.append(replace(sweep, cells=tuple(cell for cell, _ in cells)))
     return left
+
+
+def rounds(planned: Sequence[Sweep]) -> list[list[Sweep]]:
+    """The sweeps that can run together: those asked in looks after all others."""
+    in_looks = [sweep for sweep in planned if _asked_in_looks(sweep)]
+    others = [sweep for sweep in planned if not _asked_in_looks(sweep)]
+    return [part for part in (others, in_looks) if part]
+
+
+def _asked_in_looks(sweep: Sweep) -> bool:
+    return any(cell.spec.rule is not None for cell in sweep.cells)
+
+
+def ready(sweep: Sweep, resolved: Resolved, stored: Stored) -> Sweep:
+    """A sweep with all that it needs: one asked in looks, with the answers that decide."""
+    if not _asked_in_looks(sweep):
+        return sweep
+    study, role = resolved.study, sweep.ref.role
+    rule = Rule(MARGIN, study.retain, study.alpha)
+    judged = [info for info in resolved.infos.values() if is_judged(info, study.shown_only)]
+    baseline = _baseline(resolved, role, sweep.recipe.runtime)
+    intact = {cell.spec.task: cell.spec for cell in baseline}
+    plan = Plan(
+        rules={info.name: rule.of_task(info, study.margin) for info in judged},
+        seed=study.seed,
+        confirms=len([recipe for recipe in study.recipes if recipe.applies_to(role)]) > 1,
+        intact={name: _answers(spec, stored) for name, spec in intact.items()},
+        held={cell.spec.id: _answers(cell.spec, stored) for cell in sweep.cells},
+    )
+    return replace(sweep, plan=plan)
+
+
+def _answers(spec: CellSpec, stored: Stored) -> tuple[Answer, ...]:
+    return stored.answers_to(spec.asking, frozenset(spec.items))
 
 
 class _Gauged:
@@ -111,11 +168,33 @@ class _Gauged:
         return known
 
 
-def _cells(resolved: Resolved, role: str, recipe: Recipe) -> tuple[Cell, ...]:
+def _baseline(resolved: Resolved, role: str, runtime: str) -> tuple[Cell, ...]:
+    """The cells of the intact model in a runtime."""
+    cells = _cells(resolved, role, INTACT[runtime], None)
+    runtime = str(resolved.served.get(role, {}).get("runtime", runtime))
+    return tuple(replace(c, recipe=BASELINE.name, level=0.0, runtime=runtime) for c in cells)
+
+
+def _rule(resolved: Resolved) -> str | None:
+    """The name of what decides how many items are asked; None where all are."""
+    study = resolved.study
+    if not study.sequential:
+        return None
+    return digest(
+        {
+            "rule": [study.alpha, study.margin, study.retain, study.seed, len(study.recipes) > 1],
+            "tasks": {name: asdict(info) for name, info in resolved.infos.items()},
+            "shown_only": list(study.shown_only),
+            "looks": [SHARES, BETA],
+        }
+    )
+
+
+def _cells(resolved: Resolved, role: str, recipe: Recipe, rule: str | None) -> tuple[Cell, ...]:
     """The cells of one model under one recipe, in rising order of level."""
     cells = []
-    for level in recipe.levels or ((0.0,) if recipe is BASELINE else (None,)):
-        if level == 0 and recipe is not BASELINE:
+    for level in recipe.levels or (None,):
+        if level == 0:
             continue  # every curve starts at the baseline
         state = _state(resolved, role, recipe, level)
         for task, items in resolved.items.items():
@@ -127,14 +206,17 @@ def _cells(resolved: Resolved, role: str, recipe: Recipe) -> tuple[Cell, ...]:
                 "version": info.version,
                 "batch_tokens": _batch_tokens(resolved),
             }
-            spec = CellSpec(state=state, task=task, protocol=protocol, items=resolved.keys[task])
-            cells.append(Cell(spec, recipe.name, level, info, items, frozenset()))
+            keys = resolved.keys[task]
+            spec = CellSpec(state=state, task=task, protocol=protocol, items=keys, rule=rule)
+            cell = Cell(spec, recipe.name, level, info, items, frozenset(), recipe.runtime)
+            cells.append(cell)
     return tuple(cells)
 
 
 def _state(resolved: Resolved, role: str, recipe: Recipe, level: float | None) -> StateSpec:
     identity = resolved.identities[role]
     chain = resolved.chains.get(recipe.key, UNTOUCHED)
+    elsewhere = recipe.runtime != TRANSFORMERS
     steps = zip(recipe.at(level), chain.methods, strict=True)
     libraries = dict.fromkeys(method.library for method in chain.methods if method.library)
     return StateSpec(
@@ -142,7 +224,7 @@ def _state(resolved: Resolved, role: str, recipe: Recipe, level: float | None) -
         steps=tuple(f"{step} v{method.version}" for step, method in steps),
         seed=resolved.study.seed_of(recipe) if chain.random else None,
         calibration=chain.calibration,
-        sources=chain.sources,
+        sources=(*chain.sources, *(resolved.study.runtime.options() if elsewhere else ())),
         dtype=identity.dtype,
         device=devices.kind(resolved.device),
         versions={name: _minor(version(name)) for name in ("torch", "transformers", *libraries)},

@@ -1,9 +1,9 @@
 """Fewer questions for the same answer: levels chosen by what earlier ones showed.
 
 `half` looks for the level at which half of the skill is gone: a third and two thirds of the grid
-first, then the middle of what is left, until two neighbours of the grid enclose it. `passed` goes
-up and stops at the first level that does not pass, so that the fixed sequence and its alpha hold.
-Every round is an ordinary run into the same folder: stopped, it goes on.
+first, then the middle of what is left, until two neighbours of the grid enclose it. Every round is
+an ordinary run into the same folder: stopped, it goes on. `passed` is one run that is asked in
+looks: upward, each level no more than it takes, until one does not pass.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from resect.errors import RequestError, unknown
-from resect.findings.rows import CurvePoint, Summary, SweepVerdict
+from resect.findings.rows import CurvePoint, Summary
 from resect.findings.summary_file import from_data
 from resect.findings.views import first_view
 from resect.running import study_run
@@ -22,6 +22,9 @@ from resect.running.folder import Run
 from resect.running.resolve import as_swept
 from resect.running.walk import Notice
 from resect.spec import Recipe, Study
+
+GOALS = ("half", "passed")
+"""What can be searched for."""
 
 AskedLevels = dict[tuple[str, int], list[float]]
 """Levels asked of each model (by role) under each recipe (by its place in the study)."""
@@ -37,23 +40,13 @@ class RunOptions(TypedDict, total=False):
     address: str | None
 
 
-class Progress(NamedTuple):
-    """What the rounds so far show of one sweep."""
-
-    curves: Sequence[CurvePoint] = ()
-    verdicts: Sequence[SweepVerdict] = ()
-
-    @classmethod
-    def of(cls, summary: Summary, study: Study, role: str, number: int) -> Progress:
-        """The rows of a model (by role) under a recipe (by its place in the study)."""
-        model = next(model.name for model in summary.models if model.role == role)
-        recipe = study.recipes[number]
-        (stored,) = as_swept([recipe])  # rows have the name that the run stores
-        sweep = (model, stored.name, study.seed_of(recipe))
-        return cls(
-            [row for row in summary.curves if (row.model, row.recipe, row.seed) == sweep],
-            [row for row in summary.verdicts if (row.model, row.recipe, row.seed) == sweep],
-        )
+def _points(summary: Summary, study: Study, role: str, number: int) -> list[CurvePoint]:
+    """What the rounds so far show of a model (by role) under a recipe (by its place)."""
+    model = next(model.name for model in summary.models if model.role == role)
+    recipe = study.recipes[number]
+    (stored,) = as_swept([recipe], study.models)  # rows have the name that the run stores
+    sweep = (model, stored.name, study.seed_of(recipe))
+    return [row for row in summary.curves if (row.model, row.recipe, row.seed) == sweep]
 
 
 def search(study: Study, goal: str, out: Path | None = None, **options: Unpack[RunOptions]) -> Run:
@@ -62,7 +55,9 @@ def search(study: Study, goal: str, out: Path | None = None, **options: Unpack[R
     Raises `RequestError` for an unknown goal or a study that sweeps nothing.
     """
     if goal not in GOALS:
-        raise unknown("search", goal, tuple(GOALS))
+        raise unknown("search", goal, GOALS)
+    if goal == "passed":
+        return study_run.run(study.model_copy(update={"sequential": True}), out, **options)
     swept = [number for number, recipe in enumerate(study.recipes) if recipe.swept is not None]
     if not swept:
         raise RequestError("there is nothing to search: no recipe of the study sweeps levels.")
@@ -70,7 +65,7 @@ def search(study: Study, goal: str, out: Path | None = None, **options: Unpack[R
         (role, number): [] for number in swept for role in roles_of(study, study.recipes[number])
     }
     run: Run | None = None
-    while fresh := _round(study, goal, asked, run):
+    while fresh := _round(study, asked, run):
         asked = {key: sorted([*levels, *fresh[key]]) for key, levels in asked.items()}
         run = study_run.run(narrowed(study, asked), out, **options)
     assert run is not None
@@ -78,14 +73,14 @@ def search(study: Study, goal: str, out: Path | None = None, **options: Unpack[R
     return run
 
 
-def _round(study: Study, goal: str, asked: AskedLevels, run: Run | None) -> AskedLevels:
+def _round(study: Study, asked: AskedLevels, run: Run | None) -> AskedLevels:
     """The levels to ask next of every sweep; empty where none is left to ask."""
     summary = None if run is None else from_data(run.summary(), str(run.path))
     fresh = {}
     for (role, number), levels in asked.items():
         grid = grid_of(study.recipes[number])
-        progress = Progress() if summary is None else Progress.of(summary, study, role, number)
-        fresh[role, number] = GOALS[goal](progress, grid, levels)
+        points = [] if summary is None else _points(summary, study, role, number)
+        fresh[role, number] = _next_for_half(points, grid, levels)
     return fresh if any(fresh.values()) else {}
 
 
@@ -137,28 +132,15 @@ def next_levels(retention: Mapping[float, float], grid: Sequence[float]) -> list
 
 
 def _next_for_half(
-    progress: Progress, grid: Sequence[float], asked: Sequence[float]
+    points: Sequence[CurvePoint], grid: Sequence[float], asked: Sequence[float]
 ) -> list[float]:
     """The next levels for every task; a task without skill has no half to look for."""
     if not asked:
         return next_levels({}, grid)
     retention: dict[str, dict[float, float]] = defaultdict(dict)
-    for point in first_view(progress.curves):
+    for point in first_view(points):
         estimate = point.metrics.get("retention")
         if point.level and estimate and estimate.value is not None:
             retention[point.task][point.level] = estimate.value
     fresh = {level for levels in retention.values() for level in next_levels(levels, grid)}
     return sorted(fresh.difference(asked))
-
-
-def _next_for_passed(
-    progress: Progress, grid: Sequence[float], asked: Sequence[float]
-) -> list[float]:
-    """The next level up, unless one did not pass."""
-    decided = [row for row in progress.verdicts if row.default]
-    passed = not asked or (bool(decided) and all(row.stopped_by is None for row in decided))
-    return [level for level in grid if level not in asked][:1] if passed else []
-
-
-GOALS = {"half": _next_for_half, "passed": _next_for_passed}
-"""What can be searched for: which levels to ask next, from what is known and those asked."""

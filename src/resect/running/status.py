@@ -15,6 +15,8 @@ from resect.store.health import Damaged, Health
 class Status:
     """Planned cells by how they ended; `done` includes degraded ones.
 
+    `skipped` ones were not asked, since the verdict did not need them.
+
     `damaged` names the cells with answers that differ from what was written (None if not
     checked); `damage` is a sentence about everything that is wrong with the store. `bytes` is the
     size of the run folder.
@@ -26,6 +28,7 @@ class Status:
     degraded: int
     failed: int
     missing: int
+    skipped: int
     answers: int
     bytes: int
     damaged: tuple[str, ...] | None = None
@@ -63,6 +66,7 @@ def _status(
         degraded=degraded,
         failed=ended.get("failed", 0),
         missing=ended.get("missing", 0),
+        skipped=ended.get("skipped", 0),
         answers=answers,
         bytes=_size(run.path),
         damaged=None if health is None else health.cells,
@@ -79,12 +83,13 @@ def kept(run: Run) -> str:
 def shown(now: Status) -> str:
     """The status as lines for a terminal."""
     cells = f"{now.done} of {now.cells} done ({now.degraded} degraded)"
+    skipped = f", {now.skipped} not needed" if now.skipped else ""
     damaged = "not checked (--verify checks every checksum)"
     if now.damaged is not None:
         names = "".join(f"\n         {name}" for name in now.damaged)
         damaged = f"{len(now.damaged)} cells{names}"
     return "\n".join([
-        f"cells    {cells}, {now.failed} failed, {now.missing} to go",
+        f"cells    {cells}, {now.failed} failed, {now.missing} to go{skipped}",
         f"answers  {now.answers:,}",
         f"size     {text.size(now.bytes)}",
         f"damaged  {damaged}",

@@ -14,13 +14,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
+from resect.deploy import server as serving
 from resect.errors import RequestError, unknown
 from resect.models import scratch
-from resect.record import Provenance
+from resect.record import TRANSFORMERS, Provenance
 from resect.running import folder
 from resect.running.destination import destination
 from resect.running.local_engine import Local
-from resect.running.plan import due, sweeps
+from resect.running.plan import due, ready, rounds, sweeps
 from resect.running.ray_engine import OnRay
 from resect.running.resolve import Resolved, resolve
 from resect.running.walk import Answered, Event, Finished, Measured, Notice, Sweep
@@ -63,11 +64,14 @@ def run(
     if check is not None:
         check(resolved)
     run_folder = folder.Run.create(place)
-    provenance = _provenance(resolved.device)
+    provenance = _provenance(resolved)
     with run_folder.writing(notice) as store, scratch.under(run_folder.path):
         folder.write(run_folder.path / "study.yaml", study.dump(_resolved(resolved, provenance)))
         facts = {"study": _declared(resolved.study), "provenance": asdict(provenance)}
         drive(resolved, store, running, watch, facts)
+        if resolved.study.sequential:
+            asked, whole = store.questions()
+            notice(f"{asked:,} of {whole:,} questions of damaged models were asked.")
     run_folder.report()
     return run_folder
 
@@ -113,15 +117,21 @@ def drive(
         [cell.result(sweep, "success", None, None) for sweep in planned for cell in sweep.cells],
         {"warnings": resolved.warnings(), **facts},
     )
-    left = due(planned, store)
-    engine.submit(left)
-    for event in watch(left, engine.events()):
-        if isinstance(event, Answered):
-            store.put_answers(event.answers)
-        elif isinstance(event, Measured):
-            store.put_measurement(event.measurement)
-        elif isinstance(event, Finished):
-            store.put_cell(event.result)
+    for round_ in rounds(planned):
+        left = [ready(sweep, resolved, store) for sweep in due(round_, store)]
+        engine.submit(left)
+        for event in watch(left, engine.events()):
+            _keep(event, store)
+
+
+def _keep(event: Event, store: Store) -> None:
+    """Store one event."""
+    if isinstance(event, Answered):
+        store.put_answers(event.answers)
+    elif isinstance(event, Measured):
+        store.put_measurement(event.measurement)
+    elif isinstance(event, Finished):
+        store.put_cell(event.result)
 
 
 def _models(resolved: Resolved) -> list[dict[str, Any]]:
@@ -157,6 +167,7 @@ def _declared(study: Study) -> dict[str, Any]:
         "alpha": study.alpha,
         "retain": study.retain,
         "shown_only": list(study.shown_only),
+        "sequential": study.sequential,
     }
 
 
@@ -169,13 +180,27 @@ def _resolved(resolved: Resolved, provenance: Provenance) -> dict[str, Any]:
     }
 
 
-def _provenance(device: str) -> Provenance:
+def _provenance(resolved: Resolved) -> Provenance:
     packages = ("torch", "transformers", "tokenizers", "numpy", "pandas", "scipy")
     return Provenance(
         resect=version("resect"),
         python=platform.python_version(),
         platform=platform.platform(),
         packages={name: version(name) for name in packages},
-        device=device,
+        device=resolved.device,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
+        runtimes=_runtimes(resolved),
     )
+
+
+def _runtimes(resolved: Resolved) -> dict[str, dict[str, Any]]:
+    """The servers that are asked: what they are, their version, and their flags."""
+    started = {recipe.runtime for recipe in resolved.study.recipes} - {TRANSFORMERS}
+    how = resolved.study.runtime.model_dump()
+    servers: dict[str, dict[str, Any]] = {}
+    for name in sorted(started):
+        library, build = serving.runtime()
+        servers[name] = {"server": library, "version": build, "slots": serving.SLOTS, **how}
+    for role, facts in resolved.served.items():
+        servers[resolved.names[role]] = dict(facts)
+    return servers

@@ -31,13 +31,15 @@ class CellSpec(Frozen):
     """One model x recipe x level x task, with all that can change its numbers.
 
     `asking` leaves the item set and the task's name out: another task or a larger limit that
-    asks the same item of the same model in the same way finds the answer there.
+    asks the same item of the same model in the same way finds the answer there. `rule` names what
+    decides how many of the items are asked; None where all are.
     """
 
     state: StateSpec
     task: str
     protocol: Mapping[str, Any]
     items: tuple[str, ...]
+    rule: str | None = None
 
     @property
     def asking(self) -> str:
@@ -47,4 +49,5 @@ class CellSpec(Frozen):
     @property
     def id(self) -> str:
         """The cell's own name."""
-        return digest([self.asking, self.task, list(self.items)])
+        name = [self.asking, self.task, list(self.items)]
+        return digest(name if self.rule is None else [*name, self.rule])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from types import TracebackType
@@ -13,13 +13,23 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from resect.record import Answer, CellResult, Item, Measurement, TaskInfo, digest
+from resect.record import (
+    Answer,
+    CellResult,
+    Item,
+    Measurement,
+    RawAnswer,
+    Reading,
+    TaskInfo,
+    digest,
+    packed,
+)
 from resect.store.checksums import put
 from resect.store.health import Health
 from resect.store.opening import plain_errors, to_read, to_write
 
 _ANSWERS = """
-    SELECT p.model, p.role, p.recipe, p.seed, p.level, p.task, c.status, s.item, a.text,
+    SELECT p.model, p.role, p.recipe, p.runtime, p.seed, p.level, p.task, c.status, s.item, a.text,
            a.stopped, a.tokens, a.option_scores, a.answer, a.outcome, a.tier, a.score, a.reader,
            a.chosen, a.recorded, a.parts
     FROM plan p JOIN cells c ON c.id = p.cell JOIN item_sets s ON s.name = c.item_set
@@ -27,6 +37,10 @@ _ANSWERS = """
     WHERE c.status != 'failed' ORDER BY p.position, s.position
 """
 
+
+_LIKELY = _ANSWERS.replace("a.parts", "a.parts, l.tokens AS likely").replace(
+    "WHERE", "LEFT JOIN likely l ON l.asking = a.asking AND l.item = a.item WHERE"
+)
 
 _OF_TASK = {field.name for field in fields(TaskInfo)}
 """What is read of a stored task; older stores have more."""
@@ -101,7 +115,7 @@ class Store:
             put(self.db, "item_sets", [(name, n, item.key) for item, n, name in rows])
             self.db.execute("DELETE FROM plan")
             planned = [
-                (n, *(getattr(cell, name) for name in _PLANNED), len(cell.items))
+                (n, *(getattr(cell, name) for name in _PLANNED), len(cell.items), cell.runtime)
                 for n, cell in enumerate(plan, start=1)
             ]
             put(self.db, "plan", planned)
@@ -119,17 +133,20 @@ class Store:
                 reading.value, reading.outcome, reading.tier, reading.score, answer.reader,
                 answer.chosen, answer.recorded, parts,
             ))  # fmt: skip
+        likely = [(a.asking, a.item, packed(a.raw.likely)) for a in answers if a.raw.likely]
         with self.db:
             put(self.db, "answers", rows)
+            put(self.db, "likely", likely)
 
     def put_cell(self, cell: CellResult) -> None:
-        """Keep how a cell ended."""
+        """Keep how a cell ended, and the items that it was asked."""
         spec = json.dumps({k: v for k, v in cell.spec.items() if k != "items"})
+        asked = item_set(cell.items)
         row = (
-            cell.cell, cell.asking, cell.state, item_set(cell.items), cell.status, cell.reason,
-            cell.seconds, spec,
+            cell.cell, cell.asking, cell.state, asked, cell.status, cell.reason, cell.seconds, spec,
         )  # fmt: skip
         with self.db:
+            put(self.db, "item_sets", [(asked, n, key) for n, key in enumerate(cell.items)])
             put(self.db, "cells", [row])
 
     def put_measurement(self, measurement: Measurement) -> None:
@@ -159,6 +176,13 @@ class Store:
         rows = self.db.execute("SELECT item FROM answers WHERE asking = ?", (asking,))
         return {key for (key,) in rows}
 
+    def answers_to(self, asking: str, items: Collection[str]) -> tuple[Answer, ...]:
+        """The answers to some items under `asking`, as they were put."""
+        query = """SELECT item, text, stopped, tokens, option_scores, answer, outcome, tier, score,
+                   reader, chosen, recorded, parts FROM answers WHERE asking = ?"""
+        rows = self.db.execute(query, (asking,))
+        return tuple(_answer(asking, row) for row in rows if row[0] in items)
+
     def finished(self, cell: str) -> bool:
         """Whether the cell ended well (a failed one is tried again)."""
         query = "SELECT 1 FROM cells WHERE id = ? AND status != 'failed'"
@@ -185,6 +209,15 @@ class Store:
     def count(self) -> int:
         """How many answers there are, those outside the plan too."""
         return int(self.db.execute("SELECT count(*) FROM answers").fetchone()[0])
+
+    def questions(self) -> tuple[int, int]:
+        """How many questions damaged models were asked, and how many were planned."""
+        query = """SELECT coalesce(sum((SELECT count(*) FROM item_sets s WHERE s.name = c.item_set)
+                   ), 0), coalesce(sum(p.n), 0)
+                   FROM plan p LEFT JOIN cells c ON c.id = p.cell AND c.status != 'failed'
+                   WHERE p.recipe != 'none'"""
+        asked, planned = self.db.execute(query).fetchone()
+        return int(asked), int(planned)
 
     # ── what analysis reads ──
 
@@ -218,15 +251,18 @@ class Store:
 
     def cells(self) -> pd.DataFrame:
         """One row a planned cell; status `missing` where it has not run."""
-        query = """SELECT p.model, p.role, p.recipe, p.level, p.seed, p.task, p.n,
+        query = """SELECT p.model, p.role, p.recipe, p.runtime, p.level, p.seed, p.task, p.n,
                    coalesce(c.status, 'missing') AS status, c.reason, c.seconds
                    FROM plan p LEFT JOIN cells c ON c.id = p.cell ORDER BY p.position"""
         return self._frame(query)
 
-    def answers(self) -> pd.DataFrame:
-        """One row an answer of the plan's cells (failed cells left out), with its item's fields."""
+    def answers(self, likely: bool = False) -> pd.DataFrame:
+        """One row an answer of the plan's cells (failed cells left out), with its item's fields.
+
+        `likely` adds a column with the likeliest tokens as stored, None where they were not told.
+        """
         # of no rows, or of none with a level, pandas does not know that levels are numbers
-        frame = self._frame(_ANSWERS).astype({"level": float})
+        frame = self._frame(_LIKELY if likely else _ANSWERS).astype({"level": float})
         items = self.items()
         for name in ("id", "gold", "parent", "variant", "tags", "prompt", "options"):
             column = {key: getattr(item, name) for key, item in items.items()}
@@ -247,10 +283,11 @@ class Store:
 
     def measurements(self) -> list[dict[str, Any]]:
         """Measurements of the plan, one row a model, recipe, seed and level, in order."""
-        query = """SELECT p.model, p.role, p.recipe, p.seed, p.level, m.info
+        query = """SELECT p.model, p.role, p.recipe, p.runtime, p.seed, p.level, m.info
                    FROM plan p JOIN measurements m ON m.state = p.state
-                   GROUP BY p.model, p.recipe, p.seed, p.level ORDER BY min(p.position)"""
-        names = ("model", "role", "recipe", "seed", "level")
+                   GROUP BY p.model, p.recipe, p.runtime, p.seed, p.level
+                   ORDER BY min(p.position)"""
+        names = ("model", "role", "recipe", "runtime", "seed", "level")
         return [
             {**json.loads(info), **dict(zip(names, where, strict=True))}
             for *where, info in self.db.execute(query)
@@ -265,6 +302,14 @@ class Store:
 def item_set(keys: Iterable[str]) -> str:
     """Name of an item set: the hash of its keys in order."""
     return digest(list(keys))
+
+
+def _answer(asking: str, row: tuple[Any, ...]) -> Answer:
+    item, text, stopped, tokens, scores, value, outcome, tier, score, reader, *others = row
+    chosen, recorded, parts = others
+    raw = RawAnswer(text, stopped, tokens, tuple(json.loads(scores)) if scores else None)
+    reading = Reading(value, outcome, tier, score, json.loads(parts) if parts else {})
+    return Answer(asking, item, raw, reading, reader, chosen, recorded)
 
 
 def _item(fields: dict[str, Any]) -> Item:

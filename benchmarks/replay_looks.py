@@ -1,0 +1,123 @@
+"""A finished run as if it had been asked in looks: the verdicts, and the questions saved.
+
+`python benchmarks/replay_looks.py RUN [--json]`, RUN a folder of `resect run` or `resect audit`.
+Its stored answers are looked at in the seeded order of `--sequential`; nothing is asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from resect.findings import planned
+from resect.findings.frame import TaskFrame, frames
+from resect.findings.guardrails import guardrails
+from resect.findings.looks import SHARES, Looks
+from resect.findings.primary_test import Rule, is_judged
+from resect.findings.rows import Summary, Word
+from resect.findings.summary import MARGIN
+from resect.findings.verdicts import Evidence, Sweep, evidence, sweeps
+from resect.running.folder import Run
+
+
+class Replay(NamedTuple):
+    """One sweep: the last level claimed by all items and in looks, and the questions of each."""
+
+    model: str
+    recipe: str
+    all_items: float | None
+    in_looks: float | None
+    asked: int
+    planned: int
+
+
+def replays(path: Path) -> Iterator[Replay]:
+    """Every sweep of a run."""
+    run = Run(path)
+    summary, answers = run.analyse()
+    with run.reading() as store:
+        tasks, cells = store.tasks(), store.cells()
+    study = summary.study
+    rule = Rule(MARGIN, study.retain, study.alpha or 0.025)
+    by_task, _ = frames(answers, tasks)
+    rows = planned.cell_rows(cells)
+    judged = [info for info in tasks.values() if is_judged(info, study.shown_only)]
+    gathered: list[Evidence] = []
+    for info in judged:
+        curves = planned.curves_of(by_task[info.name], rows, study.recipes, _roles(summary))
+        states = planned.states_of(rows, info.name)
+        gathered += evidence(curves, info, rule.of_task(info, study.margin), states)
+    looks = Looks.of(by_task, study.seed)
+    for key, views in sweeps(gathered, [info.name for info in judged]).items():
+        sweep = views[0]
+        claimed = sweep.claimed
+        last, asked = _in_looks(sweep, looks, by_task)
+        whole = sum(len(by_task[name].items) for name in sweep.tasks) * len(sweep.levels)
+        yield Replay(
+            key.model, key.recipe, claimed[-1].level if claimed else None, last, asked, whole
+        )
+
+
+def _roles(summary: Summary) -> Mapping[str, str]:
+    return {model.name: model.role for model in summary.models}
+
+
+def _in_looks(
+    sweep: Sweep, looks: Looks, by_task: Mapping[str, TaskFrame]
+) -> tuple[float | None, int]:
+    """The last level that passes in looks, and the questions that it took to know."""
+    last, asked = None, 0
+    for level in sweep.levels:
+        left, taken = dict(sweep.tasks), dict.fromkeys(sweep.tasks, 0)
+        passed: dict[str, Evidence] = {}
+        stopped = False
+        for look in range(1, len(SHARES) + 1):
+            for name, own in list(left.items()):
+                taken[name] = int((looks.numbers[name] <= look).sum())
+                word = looks.decision(own, level, look)
+                if word is Word.PASSED:
+                    del left[name]
+                    passed[name] = looks.at(own, look)
+                elif word is not None:
+                    stopped = True
+                    break
+            if stopped:
+                break
+        asked += sum(taken.values())
+        if stopped or any(guard.tripped for guard in guardrails(passed, level)):
+            break
+        last = level
+    return last, asked
+
+
+def main() -> None:
+    """Print every sweep."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+    options = parser.parse_args()
+    rows = list(replays(options.run))
+    asked, whole = sum(row.asked for row in rows), sum(row.planned for row in rows)
+    if options.json:
+        print(json.dumps({
+            "name": "replay_looks", "ratio": asked / whole, "peer": "all items",
+            "machine": platform.platform(), "rows": [row._asdict() for row in rows],
+        }))  # fmt: skip
+        return
+    print(f"{'model':24} {'recipe':12} {'all items':>10} {'in looks':>10} {'asked':>8} {'of':>8}")
+    for row in rows:
+        print(f"{row.model[:24]:24} {row.recipe[:12]:12} {_percent(row.all_items):>10} "
+              f"{_percent(row.in_looks):>10} {row.asked:8,} {row.planned:8,}")  # fmt: skip
+    print(f"{asked:,} of {whole:,} questions ({asked / whole:.0%})")
+
+
+def _percent(level: float | None) -> str:
+    return "none" if level is None else f"{100 * level:g} %"
+
+
+if __name__ == "__main__":
+    main()
