@@ -84,6 +84,8 @@ def test_the_headline_warns_of_a_wrong_control_and_of_a_partial_run():
     assert control == "Wrong control: Doc-7B was tuned from Gen-7B-Chat, not from Gen-7B."
     assert partial == "Partial: 4 of 5 cells have answers; 1 failed."
     assert len(found["lines"]) == 3
+    skipped = [failed[0] | {"status": "skipped", "reason": None}]
+    assert "Partial" not in " ".join(run(rows, models=models, failed=skipped)["headline"]["lines"])
     models[0]["parent"] = "org/Gen-7B"
     assert run(rows, models=models)["headline"].get("caveats", []) == []
 

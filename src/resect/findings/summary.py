@@ -107,10 +107,13 @@ def summarise(
 
 
 def _counted(cells: pd.DataFrame) -> Cells:
-    """How many cells were planned, and how they ended; one that has not run has another status."""
+    """How many cells were planned, and how they ended; one that has not run has another status.
+
+    Those that the verdict did not need (`skipped`) are not counted as planned.
+    """
     ended = cells["status"] if len(cells) else pd.Series(dtype=str)
     return Cells(
-        planned=len(cells),
+        planned=int((ended != "skipped").sum()),
         done=int(ended.isin(("success", "degraded")).sum()),
         failed=int((ended == "failed").sum()),
     )
