@@ -20,7 +20,7 @@ ONE = {
     "verdicts": [
         {"model": "a", "view": "text", "state": "passed", "passed_level": 0.2, "alpha": 0.025}
     ],
-    "verdict": {"headline": "It holds."},
+    "headline": {"text": "It holds."},
 }
 
 
@@ -44,10 +44,10 @@ def test_the_same_is_the_same():
 def test_verdicts_stand_apart():
     row = {**ONE["verdicts"][0], "passed_level": 0.3, "alpha": 0.05}
     found = diff_findings(
-        ONE, changed(verdicts=[row], verdict={"headline": "No."}, study={"limit": 50})
+        ONE, changed(verdicts=[row], headline={"text": "No."}, study={"limit": 50})
     )
     assert [(d.section, d.field) for d in found.verdicts] == [
-        ("verdict", "headline"), ("verdicts", "passed_level"),
+        ("headline", "text"), ("verdicts", "passed_level"),
     ]  # fmt: skip
     assert [(d.field, d.first, d.second) for d in found.values] == [("alpha", 0.025, 0.05)]
     assert [(d.section, d.field) for d in found.asked] == [("study", "limit")]

@@ -155,7 +155,7 @@ def test_twelve_items_allow_no_verdict():
         assert row["low"] > 0  # what the bootstrap alone would call a side
         assert (row["verdict"], row["p"]) == (None, None)
         assert row["reason"] == "no verdict: 12 items are too few, it takes about 50 like them"
-    said = " ".join([found["verdict"]["headline"], *found["verdict"]["sentences"]])
+    said = " ".join([found["headline"]["text"], *found["verdict"]["sentences"]])
     assert "12 items are too few" in said
     assert "better" not in said
 

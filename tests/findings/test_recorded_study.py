@@ -63,8 +63,8 @@ def test_verdicts(summary):
         "pubmedqa": "no evidence",
     }
     assert all(row["family"] == 6 and row["detectable"] > 0.02 for row in summary["comparisons"])
-    assert summary["verdict"]["headline"] == (
-        "Most compressed version that passed: magnitude at 10 %."
+    assert summary["headline"]["text"] == (
+        "Most compressed version that passed: 10 % of the targeted weights removed (magnitude)."
     )
 
 

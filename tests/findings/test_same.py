@@ -12,7 +12,7 @@ ONE = {
     "schema": 1,
     "curves": [{"level": 0.5, "skill": 0.25, "n": 10, "status": "success", "flips": None}],
     "measurements": [{"parameters": 5, "seconds": 1.0, "peak_memory": 9, "tokens_per_second": 3.0}],
-    "verdict": {"headline": "Half is gone at level 0.25."},
+    "headline": {"text": "Half is gone at level 0.25."},
     "provenance": {"started": "today"},
 }
 
@@ -27,7 +27,7 @@ def test_machine_fields_and_rounding_do_not_matter():
     other = changed(skill=0.25 + 9e-7)
     other["measurements"][0] |= {"seconds": 2.0, "peak_memory": None, "tokens_per_second": 8.0}
     other["provenance"] = {}
-    other["verdict"] = {"headline": "Half is gone at level 0.26."}
+    other["headline"] = {"text": "Half is gone at level 0.26."}
     assert same_summary(ONE, other)
 
 
@@ -47,7 +47,7 @@ def test_tolerance_lengths_words_and_types():
     assert same_summary(ONE, changed(skill=0.26), tolerance=0.02)
     (found,) = compared(ONE, {**ONE, "curves": []}).differences
     assert (found.kind, found.section, found.row) == ("first", "curves", {"level": 0.5})
-    assert not same_summary(ONE, {**ONE, "verdict": {"headline": "Half is left at level 0.25."}})
+    assert not same_summary(ONE, {**ONE, "headline": {"text": "Half is left at level 0.25."}})
     assert not same_summary({"x": True}, {"x": 1})
     assert same_summary({"x": 1}, {"x": 1.0})
 

@@ -248,7 +248,7 @@ def examples() -> list[dict[str, Any]]:
     """The fixture's examples, and the texts of the first divergence, one of them hostile."""
     shared: dict[str, Any] = {"recipe": "magnitude", "task": "pubmedqa"}
     shared |= {"item": "h1:1", "item_id": "one"}
-    shared |= {"level": 0.5, "prompt": "Is it so?", "gold": "yes", "divergence": True}
+    shared |= {"level": 0.5, "prompt": "Is it so?", "gold": "yes"}
     kept = shared | {"model": MODELS[0], "text": "yes, kept", "answer": "yes", "outcome": "answer"}
     lost = shared | {"model": MODELS[1], "text": fixture.HOSTILE, "answer": None}
     lost |= {"outcome": "degenerate", "chosen": None}

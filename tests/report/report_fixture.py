@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from resect.findings.rows import Summary
 from resect.findings.summary_file import from_data
-from resect.report.data.examples import ShownAnswer
 from resect.report.data.scope import Scope
 
 TASKS: dict[str, dict[str, Any]] = {
@@ -295,8 +295,12 @@ def summary(levels: tuple[float, ...] = LEVELS, seed: int = 0) -> dict[str, Any]
         **{key: [] for key in LISTS},
         **_findings(levels),
         "measurements": _measurements(levels),
+        "headline": {
+            "text": "The specialist and its base break at about the same level of pruning.",
+            "answer": "models compared",
+            "lines": [],
+        },
         "verdict": {
-            "headline": "The specialist and its base break at about the same level of pruning.",
             "sentences": [
                 "Half of the skill is gone between 41 % and 52 % of weights removed.",
                 "On PubMedQA the specialist starts higher and falls earlier: which is more "
@@ -336,9 +340,14 @@ def scope(data: dict[str, Any]) -> Scope:
     return Scope(load(data))
 
 
-def shown(rows: list[dict[str, Any]]) -> list[ShownAnswer]:
-    """The answers of such rows."""
-    return [ShownAnswer(**row) for row in rows]
+def shown(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """The answers of such rows, as `Run.answers` gives them."""
+    whole = [
+        {"seed": 0, "variant": None, "item": row["item_id"], **row}
+        | {"score": float(row["answer"] is not None and row["answer"] == row["gold"])}
+        for row in rows
+    ]
+    return pd.DataFrame(whole, dtype=object)  # a lone surrogate is no string of pyarrow
 
 
 def empty() -> dict[str, Any]:
@@ -346,7 +355,9 @@ def empty() -> dict[str, Any]:
     lists = ("models", "tasks", "curves", "robustness", "comparisons", "cliffs", "measurements")
     data = summary((0.0,)) | {key: [] for key in (*lists, "warnings")}
     study = data["study"] | {"name": "", "models": {}, "recipes": [], "tasks": []}
-    return data | {"study": study, "verdict": {"headline": "", "sentences": []}, "provenance": {}}
+    headline = {"text": "", "answer": "nothing to analyse", "lines": []}
+    blank = {"headline": headline, "verdict": {"sentences": []}, "provenance": {}}
+    return data | {"study": study, **blank}
 
 
 HOSTILE = (

@@ -45,7 +45,7 @@ def test_verdicts_come_first_then_rows_then_numbers_then_answers():
         changes(
             [cell(same=5, changed=5, lost=4, gained=1, p=0.375, p_holm=0.75), cell()],
             verdicts=[
-                difference("value", "verdict", "headline", "Half. It holds.", "Half. It fails."),
+                difference("value", "headline", "text", "Half. It holds.", "Half. It fails."),
                 difference("value", "verdicts", "state", "passed", "failed", model="m"),
                 difference("value", "verdicts", "passed_level", 0.3, 0.2, model="m"),
             ],

@@ -66,8 +66,8 @@ def test_it_loads_without_an_error(site: Path) -> None:
     assert "data-error=" not in html
     assert "data-pwned" not in html
     assert shown(html, "curves") == [(task, "accuracy") for task in fixture.TASKS]
-    assert re.search(r'<form class="controls"[^>]*>', html)
-    assert not re.search(r'<form class="controls"[^>]* hidden', html)
+    assert re.search(r'<form class="controls filters"[^>]*>', html)
+    assert not re.search(r'<form class="controls[^"]*"[^>]* hidden', html)
 
 
 def test_the_address_drives_the_view(site: Path) -> None:
@@ -77,6 +77,48 @@ def test_the_address_drives_the_view(site: Path) -> None:
     assert shown(html, "curves") == [("pubmedqa", "skill")]
     assert {task for task, _ in shown(html, "outcomes")} == {"pubmedqa"}
     assert '<body data-view="text"' in html
+
+
+def selected_tab(html: str) -> list[str]:
+    """The tabs that are selected, and the panels that are shown."""
+    tabs = re.findall(r'data-tab="(\w+)"[^>]*aria-selected="true"', html)
+    panels = re.findall(r'<div class="panel"([^>]*)>', html)
+    return tabs + [re.findall(r'id="(\w+)"', panel)[0] for panel in panels if "hidden" not in panel]
+
+
+@pytest.mark.parametrize("tab", ["verdict", "evidence", "answers"])
+def test_one_tab_is_shown(site: Path, tab: str) -> None:
+    html = dom(site, f"#tab={tab}")
+    assert "data-error=" not in html
+    assert selected_tab(html) == [tab, tab]
+
+
+def test_a_link_to_a_section_opens_its_tab(site: Path) -> None:
+    assert selected_tab(dom(site, "#outcomes")) == ["evidence", "evidence"]
+
+
+def test_answers_are_read_and_filtered_and_stay_text(site: Path) -> None:
+    html = dom(site, "#tab=answers&item=21645374")
+    assert "data-error=" not in html
+    assert "data-pwned" not in html
+    browser = html[html.index('id="answers-list"') : html.index("<footer")]
+    assert "&lt;script&gt;document.documentElement.dataset.pwned" in browser
+    assert "\\u202eevil\\u202c \\x07\\x1b[31m\\x00 \\ud800" in browser
+    assert "\u202e" not in browser
+    assert "<img" not in browser
+    assert re.search(r'aria-current="true"[^>]*>21645374', browser)
+    assert browser.count("<pre") == 6
+    assert "2000 of 1000000 characters shown" in dom(site, "#tab=answers&item=<b>7</b>")
+    lost = dom(site, "#tab=answers&flips=lost&level=0.8&outcome=degenerate")
+    assert ">1 items" in lost.replace("\n", "") or "1 items." in lost
+    assert "0 items." in dom(site, "#tab=answers&outcome=echo&level=0.8")
+
+
+def test_a_filter_by_model_hides_the_other(site: Path) -> None:
+    html = dom(site, "#model=1&tab=evidence")
+    assert '<body data-view="both" data-model="1"' in html
+    tiles = re.findall(r'<div class="tile[^"]*"[^>]*data-slot="(\d)"([^>]*)>', html)
+    assert {slot for slot, rest in tiles if "hidden" not in rest} == {"1"}
 
 
 def test_a_wrong_address_changes_nothing(site: Path) -> None:
@@ -107,8 +149,9 @@ addEventListener("load", async () => {
   const plot = document.querySelector('figure[data-metric=retention] .plot');
   plot.dispatchEvent(new KeyboardEvent("keydown", { key: "End", bubbles: true }));
   document.body.setAttribute("data-tip", document.querySelector(".tip").textContent);
-  const buttons = document.querySelectorAll('figure[data-metric=retention] [data-save]');
-  buttons.forEach((button, i) => i < 2 && button.click());
+  const figure = document.querySelector("figure[data-metric=retention]");
+  const buttons = figure.querySelectorAll("[data-save]");
+  buttons.forEach((button) => button.dataset.save !== "png" && button.click());
 });
 </script></body>"""
 

@@ -26,7 +26,7 @@ def test_card_data_equal_the_summary() -> None:
     _, data = card.render(fixture.load(summary))
     assert data["half_levels"] == summary["cliffs"]
     assert data["comparisons"] == summary["comparisons"]
-    assert data["headline"] == summary["verdict"]["headline"]
+    assert data["headline"] == summary["headline"]["text"]
     assert json.loads(json.dumps(data)) == data
 
 
@@ -69,7 +69,7 @@ def test_terminal_is_plain_when_piped() -> None:
 def test_terminal_prints_markup_literally() -> None:
     file = io.StringIO()
     summary = fixture.summary((0.0, 0.5))
-    summary["verdict"]["headline"] = "[bold]x[/bold] \x1b[31m"
+    summary["headline"]["text"] = "[bold]x[/bold] \x1b[31m"
     terminal.show(fixture.load(summary), file)
     assert "[bold]x[/bold] \\x1b[31m" in file.getvalue()
 

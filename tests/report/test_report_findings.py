@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
@@ -12,12 +13,12 @@ import findings_fixture as findings
 import pytest
 import report_fixture as fixture
 
-from resect.report import card, figures
+from resect.report import card, figures, terminal
 from resect.report.charts import svg
 from resect.report.charts.axes import axis, place
 from resect.report.charts.pareto import scatter
 from resect.report.data import bias_tables as measures
-from resect.report.data import configurations, panels, tables, verdict_tables, versions
+from resect.report.data import configurations, matrix, panels, tables, verdict_tables, versions
 from resect.report.data import divergent_items as divergent
 from resect.report.data import overview as glance
 from resect.report.data.scope import Scope
@@ -73,11 +74,58 @@ def test_every_verdict_has_its_word(
 
 
 def test_the_matrix_has_a_word_for_every_level(scope: Scope) -> None:
-    matrix = verdict_tables.matrix(scope, scope.models[0])
-    assert matrix.levels[-1] == "35 %"
-    ((recipe, cells),) = matrix.lines
-    assert recipe == "magnitude"
-    assert [word for _, word, _ in cells] == ["passed"] * (len(cells) - 1) + ["failed"]
+    table = matrix.matrix(scope, scope.models[0])
+    assert table.levels[-1] == "35 %"
+    (line,) = table.lines
+    assert line.name == "magnitude"
+    assert [cell.word for cell in line.squares] == ["passed"] * (len(line.squares) - 1) + ["failed"]
+    assert line.squares[-1].task == "pubmedqa"
+    assert (line.squares[-1].mark, line.squares[-1].value) == ("✗", "−6.0")
+
+
+def test_the_matrix_outlines_what_was_chosen_and_gives_sizes(summary: dict[str, Any]) -> None:
+    rows = [r | {"bytes_on_disk": round(1e6 * (1 - r["level"]))} for r in summary["measurements"]]
+    chosen = findings.choice(findings.MODELS[0], recipe="magnitude", level=0.3)
+    scope = fixture.scope(summary | {"measurements": rows, "choice": [chosen]})
+    (line,) = matrix.matrix(scope, scope.models[0]).lines
+    assert [cell.size for cell in line.squares if cell.winner] == ["700\u202fkB"]
+    one = matrix.matrix(scope, scope.models[0], "mmlu-logic")
+    assert {cell.task for cell in one.lines[0].squares} == {"mmlu-logic"}
+
+
+def test_a_task_without_a_verdict_shows_its_own_numbers(summary: dict[str, Any]) -> None:
+    """Perplexity has no word, and its damaged values stand beside the intact one."""
+    data = json.loads(json.dumps(summary | {"verdicts": []}))
+    data["tasks"][0] |= {"kind": "score", "labels": []}
+    for row in data["curves"]:
+        if row["task"] == "pubmedqa":
+            value = 10 * (1 + row["level"])
+            row["metrics"] = {"perplexity": {"value": value, "low": value, "high": value}}
+    scope = fixture.scope(data)
+    assert "pubmedqa" in matrix.unread(scope)
+    one = next(m for m in matrix.matrices(scope, scope.models[0]) if m.task == "pubmedqa")
+    assert one.intact == "10"
+    values = dict(zip(one.levels, one.lines[0].squares, strict=True))
+    assert (values["50 %"].value, values["50 %"].word) == ("15", "measured")
+    out = io.StringIO()
+    terminal.show(scope.summary, out)
+    assert "intact 10" in out.getvalue()
+    assert "19.5" in out.getvalue()
+
+
+def test_the_terminal_fits_80_columns_without_broken_words(summary: dict[str, Any]) -> None:
+    names = [f"wanda,scope=row-{number},calibration=c4 + gguf:Q4_K_M" for number in range(3)]
+    chosen = findings.choice(findings.MODELS[0], recipe=names[0], level=0.3)
+    given = summary | {
+        key: [row | {"recipe": n} for row in summary[key] for n in names]
+        for key in ("curves", "verdicts")
+    }
+    out = io.StringIO()
+    terminal.show(fixture.load(given | {"choice": [chosen]}), out)
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any("[✓−1.0]" in line for line in lines)
+    assert not [line for line in lines if re.fullmatch(r"\s*\S{1,3}\s*", line) and line.strip()]
 
 
 def test_guardrails_show_what_rose_most_beside_its_cap(scope: Scope) -> None:
@@ -252,7 +300,7 @@ def test_several_seeds_are_one_version_and_say_so(summary: dict[str, Any]) -> No
         f"magnitude, seed {seed}" for seed in range(3)
     }
     assert "every seed does" in card.render(fixture.load(given))[1]["limits"][2]
-    page.render(fixture.load(given), [])
+    page.render(fixture.load(given))
 
 
 def test_a_degraded_version_is_called_so(summary: dict[str, Any]) -> None:
@@ -275,9 +323,8 @@ def test_a_degraded_version_is_called_so(summary: dict[str, Any]) -> None:
 
 
 def test_divergences_stand_side_by_side(scope: Scope) -> None:
-    (pair,) = divergent.divergent_pairs(scope, fixture.shown(findings.examples()))
-    assert pair.unread == 1
-    assert [side.right for side in pair.items[0].sides] == [True, False]
+    (pair,) = divergent.divergent_pairs(scope)
+    assert [item.name for item in pair.items] == ["one", "two"]
     assert "base loses it at 50 %, specialist keeps it until 80 %" in pair.items[0].says
 
 
@@ -289,25 +336,25 @@ def test_glance_names_what_breaks_first(scope: Scope) -> None:
 
 def test_the_page_shows_every_finding(html: str) -> None:
     for said in (
-        "At 35 % it failed: pubmedqa",
+        "at 35 % it failed: pubmedqa",
         "After Holm",
         "Detectable",
         "topic: heart",
         "McNemar p",
         "40 of 500",
         "specialist outlasts the base on 7",
-        "1 more items: this page does not have their texts",
+        "#tab=answers&amp;task=pubmedqa&amp;recipe=magnitude&amp;item=one",
         "share of all parameters that are zero",
     ):
         assert said in html, said
-    assert html.count("<script") == 2
+    assert html.count("<script") == 3
     assert "\u202e" not in html
 
 
 @pytest.mark.parametrize("levels", [(0.0, 0.2), (0.0, 0.2, 0.3)])
 def test_short_sweeps_are_pages(levels: tuple[float, ...]) -> None:
     html = page.render(fixture.load(findings.summary(levels)))
-    assert f"{levels[-1] * 100:.0f} % or more" in html
+    assert f"{levels[-1] * 100:.0f} %" in html
     assert not re.search(
         r">[^<]*\b(None|nan)\b", re.sub(r"<script.*?</script>", "", html, flags=re.S)
     )
@@ -328,7 +375,7 @@ def test_three_models_an_unswept_recipe_and_a_failed_cell() -> None:
     )  # fmt: skip
     html = page.render(fixture.load(summary))
     assert "out of memory" in html
-    assert "passed, margin 5 points" in html
+    assert "as it is" in html
     assert '<option value="nf4">' in html
     assert "fixed" in html
 

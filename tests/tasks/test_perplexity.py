@@ -71,7 +71,7 @@ def test_numbers_are_those_of_one_forward_pass(text, tmp_path):
     assert value["bits_per_byte"] == pytest.approx(nll / len(TEXT.encode()) / 0.6931472, rel=1e-4)
     assert value["word_perplexity"] == pytest.approx(math.exp(nll / 50), rel=1e-3)
     assert (row["view"], row["n"], row["skill"], row["accuracy"]) == ("options", 5, None, None)
-    assert "perplexity" in run.summary()["verdict"]["headline"]
+    assert "perplexity" in run.summary()["headline"]["text"]
 
 
 def test_form_and_fewshots_of_a_study_do_not_touch_a_text(text):

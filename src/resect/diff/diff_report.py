@@ -58,9 +58,9 @@ def _findings(findings: FindingDiff, most: int | None) -> list[str]:
     if not (findings.verdicts or only or values or findings.reordered):
         shown.append("The findings are the same.")
     shown += _part("Asked differently", _by_row(findings.asked, most), most)
-    words = [row for row in findings.verdicts if row.field != "headline"]
+    words = [row for row in findings.verdicts if row.section != "headline"]
     headlines = [
-        line for row in findings.verdicts if row.field == "headline" for line in _headline(row)
+        line for row in findings.verdicts if row.section == "headline" for line in _headline(row)
     ]
     shown += _part("Verdicts", headlines + _by_row(words, most), most)
     rows = [f"{_where(difference)}: {_field(difference)}" for difference in only]

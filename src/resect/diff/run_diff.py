@@ -11,13 +11,13 @@ from resect.diff.answer_diff import AnswerDiff
 from resect.diff.row_names import Plain
 from resect.diff.same_summary import Difference, SummarySource, compared, load
 
-VERDICTS = {"headline", "state", "passed_level", "word", "verdict", "verdict_holm", "first"}
+VERDICTS = {"state", "passed_level", "word", "verdict", "verdict_holm", "first"}
 """Fields that say in a word what follows from the numbers."""
 
 PICKED = {"recipe", "level"}
 """The same of `choice.chosen`: the version that was chosen."""
 
-FOREMOST = ("verdict", "verdicts", "choice")
+FOREMOST = ("headline", "verdict", "verdicts", "choice")
 """Lists whose words stand first."""
 
 ASKED = {"schema", "study", "models", "tasks"}
@@ -113,7 +113,8 @@ def _part(difference: Difference) -> Literal["asked", "only", "reordered", "verd
     if difference.kind != "value":
         return "reordered" if difference.kind == "order" else "only"
     picked = difference.section == "choice" and field in PICKED
-    return "verdicts" if picked or field in VERDICTS else "values"
+    answer = section == "headline" and field == "text"
+    return "verdicts" if picked or answer or field in VERDICTS else "values"
 
 
 def _foremost(difference: Difference) -> int:

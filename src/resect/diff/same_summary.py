@@ -62,7 +62,7 @@ def same_summary(a: SummarySource, b: SummarySource, tolerance: float = 1e-6) ->
 def compared(a: Mapping[str, Plain], b: Mapping[str, Plain], tolerance: float = 1e-6) -> Compared:
     """Where two summaries differ, rows paired by what names them (`row_names.py`).
 
-    Floats may be `tolerance` apart (absolute). In the sentences of the verdict, which print the
+    Floats may be `tolerance` apart (absolute). In the headline and the sentences, which print the
     floats rounded, numbers may be one unit of their last digit apart.
     """
     shared: Counter[str] = Counter()
@@ -132,7 +132,7 @@ def _differences(
 
 def _equal(a: Plain, b: Plain, section: str, tolerance: float) -> bool:
     if isinstance(a, str) and isinstance(b, str):
-        return a == b or (section.startswith("verdict") and _same_sentence(a, b))
+        return a == b or (section.startswith(("verdict", "headline")) and _same_sentence(a, b))
     if not _is_number(a) or not _is_number(b):
         return type(a) is type(b) and a == b
     if isinstance(a, int) and isinstance(b, int):

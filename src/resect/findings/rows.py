@@ -84,6 +84,20 @@ class Unchosen(StrEnum):
     UNRANKED = "versions of several recipes cannot be ranked without measured bytes"
 
 
+class Answer(StrEnum):
+    """What kind of answer a headline gives."""
+
+    SMALLEST = "smallest that passed"
+    DEEPEST = "most compressed that passed"
+    NONE_PASSED = "none passed"
+    UNCONFIRMED = "none confirmed"
+    UNDETERMINED = "undetermined"
+    CLAIMS = "published claims"
+    COMPARED = "models compared"
+    INTACT = "intact alone"
+    NOTHING = "nothing to analyse"
+
+
 class PickedBy(StrEnum):
     """What ranks the versions that passed."""
 
@@ -1123,11 +1137,43 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Headline:
+    """The answer first: `text` has at most 20 words, `lines` are at most three under it.
+
+    The other fields are the facts that they are made of: the version that passed with its bytes
+    and its `share` of the intact model's, the tasks that it `passed_on`, the `worst` of them, and
+    the `caveats` that stand in the way of believing it.
+    """
+
+    __pydantic_config__ = ROW
+    text: str
+    answer: Answer
+    lines: tuple[str, ...]
+    model: str | None = None
+    recipe: str | None = None
+    level: Level = None
+    bytes: float | None = None
+    share: float | None = None
+    passed_on: tuple[str, ...] = ()
+    worst: TaskVerdict | None = None
+    caveats: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cells:
+    """How many cells were planned, how many have answers, and how many failed."""
+
+    __pydantic_config__ = ROW
+    planned: int
+    done: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What the findings mean, in sentences."""
 
     __pydantic_config__ = ROW
-    headline: str
     sentences: tuple[str, ...]
 
 
@@ -1142,6 +1188,7 @@ class Summary:
     __pydantic_config__ = ROW
     schema: int = 2
     study: Study
+    headline: Headline
     models: tuple[Model, ...]
     tasks: tuple[Task, ...]
     curves: tuple[CurvePoint, ...]
@@ -1165,5 +1212,6 @@ class Summary:
     warnings: tuple[str, ...]
     verdict: Verdict
     provenance: Mapping[str, Any]
+    cells: Cells | None = None
     published: Published | None = None
     judge: Mapping[str, Any] | None = None

@@ -25,7 +25,17 @@ from resect.findings.measurements import (
     with_measured_levels,
 )
 from resect.findings.primary_test import Rule, is_judged
-from resect.findings.rows import Choice, Measurement, Model, Study, Summary, Verdict
+from resect.findings.rows import (
+    Answer,
+    Cells,
+    Choice,
+    Headline,
+    Measurement,
+    Model,
+    Study,
+    Summary,
+    Verdict,
+)
 from resect.findings.task_findings import Task, TaskFindings, task_findings
 from resect.findings.variant_answers import lay_beside
 from resect.findings.verdicts import Sweep, SweepKey, evidence, sweeps, verdicts
@@ -36,7 +46,8 @@ from resect.stats.multiplicity import ALPHA_ONE_SIDED
 MARGIN = 0.05
 """The most that may be lost where neither the study nor the task says otherwise."""
 
-NO_VERDICT = Verdict(headline="", sentences=())
+NO_VERDICT = Verdict(sentences=())
+NO_HEADLINE = Headline(text="", answer=Answer.NOTHING, lines=())
 """What stands in a summary until the narrative reads it."""
 
 
@@ -74,6 +85,7 @@ def summarise(
     judged = _sweeps(study, prepared, findings.evidence)
     return Summary(
         study=study,
+        headline=NO_HEADLINE,
         models=tuple(models),
         tasks=tuple(task_row(task.frame, task.info) for task in prepared.values()),
         curves=tuple(with_measured_levels(findings.curves, measured)),
@@ -97,6 +109,20 @@ def summarise(
         warnings=tuple(warnings),
         verdict=NO_VERDICT,
         provenance=provenance,
+        cells=_counted(cells),
+    )
+
+
+def _counted(cells: pd.DataFrame) -> Cells:
+    """How many cells were planned, and how they ended; one that has not run has another status.
+
+    Those that the verdict did not need (`skipped`) are not counted as planned.
+    """
+    ended = cells["status"] if len(cells) else pd.Series(dtype=str)
+    return Cells(
+        planned=int((ended != "skipped").sum()),
+        done=int(ended.isin(("success", "degraded")).sum()),
+        failed=int((ended == "failed").sum()),
     )
 
 

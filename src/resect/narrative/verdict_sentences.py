@@ -14,7 +14,6 @@ from resect.findings.rows import (
     Guardrail,
     GuardrailKind,
     Missing,
-    PickedBy,
     Stop,
     Summary,
     SweepVerdict,
@@ -47,41 +46,7 @@ class Words(NamedTuple):
         return cls(ModelNames.of(summary), levels_of(summary))
 
 
-# ── the headline: at most 20 words ──────────────────────────────────────────────────────────────
-
-
-def verdict_headline(summary: Summary) -> str:
-    """The answer to the study's question in one line; empty where nothing was compressed."""
-    if not summary.choice:
-        return ""
-    row = min(
-        summary.choice, key=lambda choice: (choice.role != "specialist", choice.chosen is None)
-    )
-    if row.chosen is not None:
-        return sentence(_chosen(row, row.chosen))
-    sweeps = [v for v in summary.verdicts if v.default and v.model == row.model]
-    blind = [gap for v in sweeps for gap in v.undetermined]
-    if blind and all(v.state is Word.UNDETERMINED for v in sweeps):
-        return sentence(f"undetermined: {undecided(blind[0])}")
-    passed = [v for v in sweeps if v.passed]
-    if passed:
-        return sentence("no smaller version was confirmed on the items held back")
-    stops = [v.stopped_by for v in sweeps if v.stopped_by is not None and v.stopped_by.test]
-    if stops:
-        nearest = max(stops, key=lambda stop: (stop.test and stop.test.change) or -1.0)
-        return sentence(f"no smaller version passed; nearest: {_shortfall(nearest)}")
-    return "No smaller version passed."
-
-
-def _chosen(row: Choice, chosen: Candidate) -> str:
-    """`smallest version that passed: 1.1 MB, 30 % of the original: nodes + bnb-nf4 at 40 %`."""
-    version = version_of(chosen)
-    if row.by in (None, PickedBy.LEVEL) or chosen.bytes is None:
-        return f"most compressed version that passed: {version}"
-    share = (
-        f", {chosen.bytes / row.baseline_bytes:.0%} of the original" if row.baseline_bytes else ""
-    )
-    return f"smallest version that passed: {size(chosen.bytes)}{share}: {version}"
+# ── versions and sizes ────────────────────────────────────────────────────────────────────────────
 
 
 def version_of(candidate: Candidate) -> str:
@@ -97,11 +62,6 @@ def size(count: float) -> str:
             return f"{count:.3g} {unit}"
         count /= 1000
     raise AssertionError(count)
-
-
-def _shortfall(stop: Stop) -> str:
-    assert stop.test is not None
-    return f"{change(stop.test.change)} points on {stop.task} at {at(stop.level)}"
 
 
 # ── the sentences ───────────────────────────────────────────────────────────────────────────────

@@ -30,6 +30,7 @@ class Card(TypedDict):
     limits: list[str]
     study: str
     headline: str
+    lines: list[str]
     sentences: list[str]
     models: object
     tasks: list[dict[str, object]]
@@ -57,7 +58,8 @@ def _card(scope: Scope) -> Card:
         "schema": 1,
         "limits": [*LIMITS, *_statistics(scope)],
         "study": summary.study.name,
-        "headline": summary.verdict.headline,
+        "headline": summary.headline.text,
+        "lines": list(summary.headline.lines),
         "sentences": list(summary.verdict.sentences),
         "models": data["models"],
         "tasks": [{key: task[key] for key in TASK_KEYS} for task in data["tasks"]],
@@ -94,6 +96,7 @@ def _statistics(scope: Scope) -> list[str]:
 def _text(scope: Scope, card: Card) -> str:
     parts = ["\n>\n".join(f"> {markdown(line)}" for line in card["limits"])]
     parts += [f"# {markdown(card['study'] or 'unnamed study')}", f"**{markdown(scope.headline)}**"]
+    parts += [_list(card["lines"])] if card["lines"] else []
     parts += ["## What passed", _reach(scope), *_models(scope)]
     for recipe in scope.recipes:
         parts += [f"## {markdown(recipe)}", _glance(scope, recipe)]

@@ -38,13 +38,16 @@ def plain(value: Any, keep_lines: bool = False) -> str:
     """
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return DASH
+    text = str(value)
+    if text.isascii() and text.isprintable():
+        return text
     feed = "\n" if keep_lines else " "
 
     def shown(found: re.Match[str]) -> str:
         char = found[0]
         return feed if char == "\n" else spelled(char) if hidden(char) else char
 
-    return _ODD.sub(shown, str(value))
+    return _ODD.sub(shown, text)
 
 
 def plain_json(text: str) -> str:

@@ -19,7 +19,7 @@ from resect.report.charts.chart_data import BarChart, LineChart
 from resect.report.charts.forest import differences
 from resect.report.charts.lines import line_chart
 from resect.report.charts.pareto import scatter
-from resect.report.data import panels
+from resect.report.data import overlays, panels
 from resect.report.data.answer_tables import open_chart, open_metrics, open_tasks
 from resect.report.data.bias_tables import LEANING, leaning_chart, share_charts
 from resect.report.data.metrics import curve_metrics, drawn, own_metric
@@ -42,7 +42,10 @@ _PROBE = (
 
 
 class Figure(NamedTuple):
-    """One figure: `kind` and the three keys say when a page shows it, `part` tells alike apart."""
+    """One figure: `kind` and the keys say when a page shows it, `part` tells alike apart.
+
+    `model` is set where a figure is of one model alone.
+    """
 
     kind: str
     task: str
@@ -50,12 +53,14 @@ class Figure(NamedTuple):
     metric: str
     chart: LineChart | BarChart | panels.DifferencePanel | Front
     part: str = ""
+    model: str = ""
 
 
 def all_figures(scope: Scope) -> Iterator[Figure]:
     """Every figure of a run, recipe by recipe, each kind together."""
+    yield from _curves(scope)
+    yield from _overlays(scope)
     for recipe in scope.recipes:
-        yield from _curves(scope, recipe)
         yield from _outcomes(scope, recipe)
         for kind in KINDS:
             for panel in panels.difference_panels(scope, recipe, kind):
@@ -72,12 +77,29 @@ def all_figures(scope: Scope) -> Iterator[Figure]:
             yield Figure("pareto", "", "", by, versions)
 
 
-def _curves(scope: Scope, recipe: str) -> Iterator[Figure]:
+def _curves(scope: Scope) -> Iterator[Figure]:
+    """Curves of each metric, task and recipe; one metric has one axis of values everywhere."""
     for metric in curve_metrics(scope):
-        for task in scope.tasks:
-            shown = own_metric(scope, task) if metric == "accuracy" else metric
-            chart = panels.curve_chart(scope, task, recipe, shown)
+        charts: dict[tuple[str, str, str], LineChart] = {}
+        for recipe in scope.recipes:
+            for task in scope.tasks:
+                shown = own_metric(scope, task) if metric == "accuracy" else metric
+                charts[shown, task, recipe] = panels.curve_chart(scope, task, recipe, shown)
+        for (_, task, recipe), chart in panels.on_one_axis(charts).items():
             yield Figure("curves", task, recipe, metric, chart)
+
+
+def _overlays(scope: Scope) -> Iterator[Figure]:
+    """All recipes of a model in one plot, by level and by measured bytes."""
+    for by in overlays.AXES:
+        charts: dict[tuple[str, str, str], LineChart] = {}
+        for task in scope.tasks:
+            for model in scope.models:
+                chart = overlays.overlay_chart(scope, task, model, by)
+                if chart is not None:
+                    charts[own_metric(scope, task), task, model.name] = chart
+        for (_, task, name), chart in panels.on_one_axis(charts).items():
+            yield Figure("overlay", task, "", by, chart, name, name)
 
 
 def _outcomes(scope: Scope, recipe: str) -> Iterator[Figure]:
@@ -86,7 +108,7 @@ def _outcomes(scope: Scope, recipe: str) -> Iterator[Figure]:
         for model in scope.models:
             chart = panels.outcome_chart(scope, task, recipe, model, names)
             if chart is not None:
-                yield Figure("outcomes", task, recipe, "", chart, model.name)
+                yield Figure("outcomes", task, recipe, "", chart, model.name, model.name)
 
 
 def _leaning(scope: Scope, recipe: str) -> Iterator[Figure]:

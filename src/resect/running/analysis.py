@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from resect.findings.replication.published import published
 from resect.findings.rows import Choice, Model, Study, Summary
 from resect.findings.summary import choices_so_far, roles_of, summarise
 from resect.findings.summary_file import parsed
+from resect.narrative.headline import headline
 from resect.narrative.verdict import verdict
 from resect.record import TaskInfo
 from resect.spec import Recipe
@@ -36,8 +37,9 @@ def analyse(
     resamples: int = 2000,
     seed: int = 0,
     judge: dict[str, Any] | None = None,
+    warnings: Sequence[str] = (),
 ) -> Summary:
-    """Everything that summary.json holds."""
+    """Everything that summary.json holds; `warnings` of the run stand before the analysis' own."""
     declared = parsed(Study, _with_parts(study), SOURCE)
     asked = [parsed(Model, model, SOURCE) for model in models]
     summary = summarise(
@@ -55,7 +57,8 @@ def analyse(
     roles = roles_of(asked, cell_rows, answers)
     theirs = published(answers, tasks, cell_rows, declared, roles, resamples, seed)
     summary = replace(summary, judge=judge or None, published=theirs)
-    return replace(summary, verdict=verdict(summary))
+    summary = replace(summary, warnings=(*warnings, *summary.warnings))
+    return replace(summary, headline=headline(summary), verdict=verdict(summary))
 
 
 def choice_so_far(store: Store) -> list[Choice]:

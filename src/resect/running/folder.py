@@ -8,7 +8,6 @@ import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ from resect.findings.summary_file import from_data, to_data
 from resect.record import Item, TaskInfo, digest
 from resect.report import card
 from resect.report.cleaner import plain_json
-from resect.report.data.examples import ShownAnswer
 from resect.report.page import render as page
 from resect.running.analysis import analyse
 from resect.running.destination import destination
@@ -31,8 +29,6 @@ from resect.store.lock import exclusive
 from resect.store.opening import holds_audit, plain_errors
 from resect.store.sqlite import Store
 from resect.tasks import readers
-
-_EXAMPLES = 60  # answers shown in the page
 
 
 class Run:
@@ -134,9 +130,9 @@ class Run:
             resamples=facts["study"]["resamples"],
             seed=facts["study"]["seed"],
             judge=facts.get("judge"),
+            warnings=facts.get("warnings", ()),
         )
-        warnings = (*facts.get("warnings", ()), *summary.warnings)
-        return replace(summary, warnings=warnings), answers
+        return summary, answers
 
     def failed(self) -> str | None:
         """A sentence about the failed cells, or None."""
@@ -156,7 +152,7 @@ class Run:
         summary, answers = self.analyse(margin, alpha)
         text, data = card.render(summary)
         write(self.path / "summary.json", to_json(to_data(summary)))
-        write(self.path / "report.html", page.render(summary, _examples(answers, summary)))
+        write(self.path / "report.html", page.render(summary, answers))
         write(self.path / "card.md", text)
         write(self.path / "card.json", to_json(data))
         return self.path / "report.html"
@@ -248,43 +244,3 @@ def _sized(
     """Models with their number of parameters as measured before any damage."""
     whole = {m["model"]: m["parameters"] for m in measurements if m["recipe"] == "none"}
     return [{**model, "parameters": whole.get(model["name"])} for model in models]
-
-
-def _examples(answers: pd.DataFrame, summary: Summary) -> list[ShownAnswer]:
-    """Answers worth reading: right at level 0 and lost later, one a model, task and level.
-
-    After them both models' answers to every divergence of the summary, marked as such.
-    """
-    columns = ["model", "task", "item_id"]
-    answers = answers[answers["variant"].isna()]
-    intact = answers[(answers["recipe"] == "none") & (answers["score"] == 1.0)]
-    lost = answers[(answers["recipe"] != "none") & (answers["score"] == 0.0)]
-    examples = lost.merge(intact[columns], on=columns)
-    examples = examples.groupby(["model", "task", "level"], sort=True, as_index=False).first()
-    step = max(1, -(-len(examples) // _EXAMPLES))
-    keys = ["model", "recipe", "level", "task", "item_id", "prompt", "gold", "text", "answer"]
-    keys += ["outcome", "chosen"]
-    divergent = answers.merge(_divergent(summary), on=["model", "recipe", "level", "task", "item"])
-    tables = [examples.iloc[::step][keys].assign(divergence=False)]
-    tables.append(divergent[["item", *keys]].assign(divergence=True))
-    rows = [row for part in tables for row in part.to_dict("records")]
-    return [_shown(row) for row in rows]
-
-
-def _shown(row: Mapping[Any, Any]) -> ShownAnswer:
-    """One row of the frame; NaN becomes None."""
-    fields: dict[str, Any] = {key: None if value != value else value for key, value in row.items()}
-    return ShownAnswer(**fields)
-
-
-def _divergent(summary: Summary) -> pd.DataFrame:
-    """Keys of the answers that the divergences of a summary refer to, each once."""
-    keys = ["model", "recipe", "level", "task", "item"]
-    rows = [
-        (model, pair.recipe, item.level, pair.task, item.item)
-        for pair in summary.divergences
-        for item in pair.items
-        for model in (item.keeps, item.loses)
-    ]
-    frame = pd.DataFrame(rows, columns=keys).astype({"level": float})
-    return frame.drop_duplicates()

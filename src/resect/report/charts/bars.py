@@ -10,6 +10,17 @@ from resect.report.charts.svg import GREY, el
 from resect.report.formatting import level
 
 LEFT, RIGHT, TOP, HEIGHT = 38.0, 12.0, 34.0, 120.0
+TALL_ENOUGH = 11.0
+LETTER = {
+    "text_anchor": "middle", "font_size": "9", "font_weight": "700", "fill": "#111418",
+    "stroke": "#ffffff", "stroke_width": "2.5", "paint_order": "stroke",
+}  # fmt: skip
+"""How the letter of an outcome stands on its bar: dark with a light edge, on any colour."""
+
+
+def letter(name: str) -> str:
+    """The letter of an outcome, so that bars can be told apart without colours."""
+    return {"refusal": "X"}.get(name, name[:1].upper())
 
 
 def outcome_bars(chart: BarChart) -> str:
@@ -18,6 +29,7 @@ def outcome_bars(chart: BarChart) -> str:
     span = (-0.5, count - 0.5)
     plot = frame(LEFT, svg.WIDTH - RIGHT, TOP, HEIGHT, span, (0, 1), inset=0.0)
     width = plot.x(1) - plot.x(0) if count > 1 else svg.WIDTH - LEFT - RIGHT
+    letters: list[str] = []
     bars: dict[str, list[str]] = {name: [] for name in chart.names}
     for i, shares in enumerate(chart.shares):
         floor = 0.0
@@ -27,6 +39,8 @@ def outcome_bars(chart: BarChart) -> str:
                 y, height = plot.y(floor + share), plot.y(floor) - plot.y(floor + share)
                 x = plot.x(i) - width * 0.44
                 bars[name].append(el("rect", x=x, y=y, width=width * 0.88, height=height))
+                if height >= TALL_ENOUGH:
+                    letters.append(svg.text(plot.x(i), y + height / 2 + 3, letter(name), **LETTER))
                 floor += share
     grid = []
     for share in (0.0, 0.5, 1.0):
@@ -42,6 +56,7 @@ def outcome_bars(chart: BarChart) -> str:
         *grid,
         *[el("g", *parts, fill=OUTCOMES[name].colour if name in OUTCOMES else GREY,
              class_=f"o-{name}") for name, parts in bars.items() if parts],
+        el("g", *letters, class_="letters") if letters else "",
         *_line(spots),
         *[svg.text(plot.x(i), plot.bottom + 15, level(x), **look)
           for i, x in enumerate(chart.levels) if i % every == 0],

@@ -83,7 +83,7 @@ def _band(line: Line, plot: Frame) -> str:
 def _reference(line: Line, plot: Frame) -> str:
     """The level line of a series, dotted in its colour."""
     y = plot.y(line.reference or 0.0)
-    shade = {"stroke": colour(line.slot), "stroke_dasharray": "1 3", "stroke_width": "1.2"}
+    shade = {"stroke": colour(line.slot), "stroke_dasharray": "8 3", "stroke_width": "1.2"}
     rule = el("line", class_="lead", x1=plot.left, x2=plot.right + 6, y1=y, y2=y, **shade)
     return el("g", rule, class_=slot_class(line.slot))
 

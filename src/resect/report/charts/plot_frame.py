@@ -71,7 +71,8 @@ def level_axis(plot: Frame, axis: Axis, bottom: float) -> list[str]:
             el("line", x1=x, x2=x, y1=plot.bottom, y2=bottom + 4, class_="grid", stroke="#c9ced4")
         )
         parts.append(svg.text(x, bottom + 16, label, text_anchor="middle", **SOFT))
-    name = "share removed" if axis.kind == "fraction" else "level, in rising damage"
+    names = {"fraction": "share removed", "bytes": "bytes on disk"}
+    name = names.get(axis.kind, "level, in rising damage")
     middle = (plot.left + plot.right) / 2
     parts.append(svg.text(middle, bottom + 31, name, text_anchor="middle", **SOFT))
     return parts
@@ -97,7 +98,7 @@ def end_names(plot: Frame, ends: Sequence[End]) -> list[str]:
         far = "1 3" if edge - end.x > 20 else None
         line = {"stroke": shade, "fill": "none", "stroke_width": "0.7", "stroke_dasharray": far}
         sign = el("g", svg.marker(end.slot, edge + 5, y, 3.2), fill=shade, class_="solid")
-        name = end.label if len(end.label) <= 11 else end.label[:10] + "…"
+        name = end.label if len(end.label) <= 11 else f"{end.label[:5]}…{end.label[-5:]}"
         word = svg.text(edge + 12, y + 3.8, name, fill=shade, font_weight="600", class_="name")
         path = el("path", d=lead, class_="lead", **line)
         parts.append(el("g", path, sign, word, class_=slot_class(end.slot)))

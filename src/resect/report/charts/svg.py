@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
 from html import escape
 from itertools import pairwise
 
 from resect.report.formatting import plain
 
-COLOURS = ("#0067b1", "#d1570a", "#0b8a6a", "#a3559e", "#6b6b6b", "#8c6d00")
+COLOURS = ("#0067b1", "#b84a00", "#087a5d", "#a3559e", "#6b6b6b", "#8c6d00")
 """Specialist, base, further models: distinct in the common kinds of colour blindness."""
 
 _CORNERS = (
@@ -46,11 +47,17 @@ def el(name: str, *children: str, **attributes: object) -> str:
         if value is None:
             continue
         shown = number(value) if isinstance(value, float) else words(value)
-        parts.append(f'{key.rstrip("_").replace("_", "-")}="{shown}"')
+        parts.append(f'{_attribute(key)}="{shown}"')
     head = " ".join(parts)
     return f"<{head}>{''.join(children)}</{name}>" if children else f"<{head}/>"
 
 
+@cache
+def _attribute(key: str) -> str:
+    return key.rstrip("_").replace("_", "-")
+
+
+@lru_cache(maxsize=8192)
 def words(value: object) -> str:
     """Any text, escaped for XML, with unseen characters visible."""
     return escape(plain(value))

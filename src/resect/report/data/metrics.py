@@ -108,6 +108,21 @@ def values(given: object) -> Values:
     return NOTHING
 
 
+def values_range(lines: Sequence[Line], floors: Sequence[float]) -> tuple[float, float]:
+    """The ends of an axis that holds lines, their intervals and floors, in tenths from 0."""
+    ends = [
+        end for line in lines for spot in line.spots for end in (spot.value, spot.low, spot.high)
+        if end is not None
+    ]  # fmt: skip
+    low, high = min([0.0, *ends]), max([0.5, *ends, *floors])
+    return (-tenths(-low) if low < 0 else 0.0), tenths(high)
+
+
+def tenths(value: float) -> float:
+    """The next tenth above."""
+    return int(value * 10 + 0.999999) / 10
+
+
 def spots_of(points: Iterable[tuple[float | None, Values]], levels: Axis) -> tuple[Spot, ...]:
     """A value with its interval at each level, in rising damage."""
     spots = [Spot(level, levels.positions[level], *shown) for level, shown in points]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from resect.catalog import label
 from resect.findings.rows import BreaksFirst, CurvePoint, Race, Slice, Task
 from resect.report import formatting as text
-from resect.report.data.metrics import measured
+from resect.report.data.matrix import number_of
+from resect.report.data.metrics import Values, is_share, measured
 from resect.report.data.panels import verdict_word
 from resect.report.data.scope import VIEWS, Model, Scope, distinct
 from resect.report.data.table import Table, columns, table
@@ -51,6 +53,61 @@ def _line(scope: Scope, recipe: str, task: str, model: Model) -> Glance:
         _breaks(scope.breaks(*where)),
         _verdict(scope, task, recipe),
     )
+
+
+class Standing(NamedTuple):
+    """One model on one task: items, the intact model's own number, its floor.
+
+    `lost` is the change of the version that was chosen, empty where none was or it was not asked;
+    `floored` where the intact model is not clear of the floor.
+    """
+
+    task: str
+    n: str
+    model: Model
+    metric: str
+    intact: str
+    floor: str
+    margin: str
+    lost: str
+    floored: bool
+
+
+def standings(scope: Scope) -> list[Standing]:
+    """Task by task and model by model, what a verdict rests on."""
+    rows = [_standing(scope, task, model) for task in scope.tasks for model in scope.models]
+    return [row for row in rows if row is not None]
+
+
+def _standing(scope: Scope, task: str, model: Model) -> Standing | None:
+    """None where the intact model was not asked."""
+    info = scope.task(task)
+    row = next((r for x in scope.recipes if (r := _intact(scope, task, x, model))), None)
+    if row is None:
+        return None
+    metric = number_of(scope, task)
+    value = measured(row, metric)
+    floor = highest_floor(info) if metric == "accuracy" else None
+    shown = text.interval(*value, share=True) if is_share(metric) else _spelled(value)
+    chosen = [c.chosen for c in scope.summary.choice if c.model == model.name]
+    tests = [t for c in chosen if c is not None for t in c.tasks if t.task == task]
+    return Standing(
+        task=task,
+        n=text.count(info.n if info is not None else row.n),
+        model=model,
+        metric=label(metric),
+        intact=shown,
+        floor=text.percent(floor),
+        margin=text.DASH if info is None else text.points(info.margin).lstrip("+"),
+        lost=text.change(tests[0].change, tests[0].low, tests[0].high) if tests else "",
+        floored=floor is not None and value[1] is not None and value[1] <= floor,
+    )
+
+
+def _spelled(value: Values) -> str:
+    """A number of no share with three digits and its interval."""
+    shown = ["" if x is None else f"{x:.3g}" for x in value]
+    return f"{shown[0]} [{shown[1]}, {shown[2]}]" if all(shown) else shown[0] or text.DASH
 
 
 def highest_floor(task: Task | None) -> float | None:

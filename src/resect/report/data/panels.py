@@ -51,7 +51,7 @@ def curve_chart(scope: Scope, task: str, recipe: str, metric: str) -> LineChart:
               recipe, metric, levels, model)
         for model in scope.models for view in views(metric)
     )  # fmt: skip
-    lines = [line for line in of_models if line is not None]
+    lines = [_with_margin(scope, line, task, recipe, metric) for line in of_models if line]
     floors = floors_of(scope.task(task), metric)
     low, high = _range(metric, lines, floors)
     most = max((line.seeds for line in lines), default=1)
@@ -76,6 +76,37 @@ def _line(
     ]
     spots = sweeps[0] if len(sweeps) == 1 else _over_seeds(sweeps)
     return Line(model.label, model.slot, rows[0].view, spots, len(sweeps))
+
+
+def _with_margin(scope: Scope, line: Line, task: str, recipe: str, metric: str) -> Line:
+    """The line with what the verdict allows, where the verdict reads this very number.
+
+    That is where the utility of the intact model is its accuracy.
+    """
+    model = next((m.name for m in scope.models if m.slot == line.slot), "")
+    row = scope.deciding(model, recipe)
+    intact = next((spot.value for spot in line.spots if spot.level == 0), None)
+    if metric != "accuracy" or row is None or intact is None or row.view != line.view:
+        return line
+    test = next((test for test in row.tasks if test.task == task), None)
+    if test is None or test.margin is None or test.intact is None:
+        return line
+    same = abs(test.intact - intact) < 1e-6
+    return line._replace(reference=intact - test.margin) if same else line
+
+
+def on_one_axis(
+    charts: Mapping[tuple[str, str, str], LineChart],
+) -> dict[tuple[str, str, str], LineChart]:
+    """Charts by (metric, ...), those of one metric with one axis of values."""
+    ends: dict[str, tuple[float, float]] = {}
+    for (metric, *_), chart in charts.items():
+        low, high = ends.get(metric, (chart.low, chart.high))
+        ends[metric] = min(low, chart.low), max(high, chart.high)
+    return {
+        key: chart._replace(low=ends[key[0]][0], high=ends[key[0]][1])
+        for key, chart in charts.items()
+    }
 
 
 def _subtitle(metric: str, recipe: str, lines: Sequence[Line]) -> str:

@@ -65,7 +65,7 @@ class Scope:
         names = [recipe for recipe, _ in ran]
         self.seeded = frozenset(name for name in names if names.count(name) > 1)
         """The recipes that ran with several seeds."""
-        self.headline = summary.verdict.headline or "No verdict was computed for this run."
+        self.headline = summary.headline.text or "No verdict was computed for this run."
         self._sweeps = _sweeps(summary.curves, self.recipes)
         self._bias = _sweeps(summary.bias, self.recipes)
         self._trust = _sweeps(summary.trust, self.recipes)

@@ -28,8 +28,14 @@ def line_table(chart: LineChart) -> Table:
         heads.append(Column(f"{line.label}{view}{seeds}", line.view))
         cells.append({spot.x: _cell(spot, chart.share) for spot in line.spots})
     levels = {spot.x: spot.level for line in chart.lines for spot in line.spots}
+    by_bytes = chart.axis.kind == "bytes"
+    if by_bytes:
+        heads[0] = Column("Bytes on disk", "")
     body = tuple(
-        (text.level(levels[x]), *[column.get(x, text.DASH) for column in cells])
+        (
+            text.size(x) if by_bytes else text.level(levels[x]),
+            *[column.get(x, text.DASH) for column in cells],
+        )
         for x in sorted(levels)
     )
     return Table(f"{chart.title}: {chart.subtitle}", tuple(heads), body)

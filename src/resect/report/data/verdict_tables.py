@@ -9,16 +9,12 @@ from resect.findings.rows import Choice, ChosenBy, Guardrail, SweepVerdict, Task
 from resect.narrative.phrasing import sentence
 from resect.narrative.verdict_sentences import stop_text, undecided, version_of
 from resect.report import formatting as text
+from resect.report.data.matrix import TONES
 from resect.report.data.scope import Model, Scope, distinct, with_seeds
 from resect.report.data.table import Table, columns, without_empty
 
 MOST = 7
 """Levels of a sweep shown in the table of its tests: always the last ones reached."""
-
-TONES = {
-    Word.PASSED: "pass", Word.FAILED: "fail", Word.NOT_PROVEN: "open", Word.UNDETERMINED: "open",
-}  # fmt: skip
-"""The tone of a cell by its word."""
 
 
 class Reach(NamedTuple):
@@ -209,35 +205,6 @@ def _cell(test: TaskVerdict | None) -> tuple[str, str]:
         return "", text.DASH
     noted = f"{_change(test)}, guardrail" if test.tripped else _change(test)
     return TONES[test.word], noted
-
-
-class Matrix(NamedTuple):
-    """Recipes by levels: each cell the tone, the word and the worst task's change in points."""
-
-    levels: tuple[str, ...]
-    lines: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...]
-
-
-def matrix(scope: Scope, model: Model) -> Matrix:
-    """Every sweep of a model in the deciding view, by its levels."""
-    rows = [v for v in scope.summary.verdicts if v.default and v.model == model.name]
-    levels = distinct(level.level for row in rows for level in row.levels)
-    ordered = sorted(levels, key=lambda x: (x is None, x is not None and x >= 1, x or 0.0))
-    lines = tuple(
-        (
-            with_seeds(row.recipe, [row.seed], scope.seeded),
-            tuple(_square(row, level) for level in ordered),
-        )
-        for row in rows
-    )
-    return Matrix(tuple(map(text.level, ordered)), lines)
-
-
-def _square(row: SweepVerdict, level: float | None) -> tuple[str, str, str]:
-    at = next((x for x in row.levels if x.level == level), None)
-    if at is None:
-        return "", "", ""
-    return TONES[at.word], str(at.word), "" if at.change is None else text.points(at.change, 1)
 
 
 def smallest(scope: Scope) -> list[str]:

@@ -1,4 +1,4 @@
-/* The page's switches: metric, view, task, recipe; hover, saving as SVG and CSV. */
+/* The page's tabs, filters and switches; hover, saving as SVG, PNG and CSV. */
 window.onerror = function (message) {
   document.documentElement.setAttribute("data-error", String(message));
 };
@@ -8,7 +8,13 @@ window.onerror = function (message) {
   let summary = null, figures = [];
   const forms = all(".controls");
   const tip = document.querySelector(".tip");
-  const state = { metric: "accuracy", view: "both", task: "", recipe: "", marks: "on", bias: "", trust: "", open: "" };
+  const state = {
+    tab: "verdict", task: "", recipe: "", model: "", view: "both", metric: "accuracy", marks: "off",
+    overlay: "", bias: "", trust: "", open: "",
+    level: "", outcome: "", flips: "", words: "", item: "",
+  };
+  const free = ["level", "outcome", "words", "item"];
+  const tabs = all("[role=tab]");
   let plain = {};
 
   // ── what is shown: stored in the address, so that a link shows the same view ──
@@ -20,7 +26,8 @@ window.onerror = function (message) {
   function readAddress() {
     if (!location.hash.includes("=")) return;
     for (const [key, value] of new URLSearchParams(location.hash.slice(1))) {
-      if (key in state && choices(key).includes(value)) state[key] = value;
+      const known = key === "tab" ? tabs.map((tab) => tab.dataset.tab) : choices(key);
+      if (key in state && (free.includes(key) || known.includes(value))) state[key] = value;
     }
   }
   function writeAddress() {
@@ -33,6 +40,7 @@ window.onerror = function (message) {
   }
   function isShown(own) {
     return !(
+      (state.model && own.slot && own.slot !== state.model) ||
       (state.recipe && own.recipe && own.recipe !== state.recipe) ||
       (own.kind === "curves" && own.metric !== state.metric) ||
       (state[own.kind] && own.metric !== state[own.kind]) ||
@@ -41,6 +49,22 @@ window.onerror = function (message) {
   }
   function show() {
     document.body.dataset.view = state.view;
+    document.body.dataset.model = state.model;
+    document.body.dataset.tab = state.tab;
+    for (const tab of tabs) {
+      tab.setAttribute("aria-selected", String(tab.dataset.tab === state.tab));
+      tab.tabIndex = tab.dataset.tab === state.tab ? 0 : -1;
+    }
+    for (const panel of all("[data-panel]")) panel.hidden = panel.dataset.panel !== state.tab;
+    for (const block of all("[data-matrix]")) {
+      const worst = all("[data-matrix]").some((other) => other.dataset.matrix === "");
+      const task = state.task || (worst ? "" : block.dataset.matrix);
+      block.hidden = block.dataset.matrix !== task || Boolean(state.model && block.dataset.slot !== state.model);
+    }
+    for (const tile of all(".tile")) {
+      tile.hidden = Boolean((state.task && tile.dataset.task !== state.task) ||
+        (state.model && tile.dataset.slot !== state.model));
+    }
     figures.filter(isShown).forEach(make);
     for (const figure of all("figure")) figure.hidden = !isShown(figure.dataset);
     for (const part of all("[data-for]")) part.hidden = part.dataset.for !== state.recipe;
@@ -48,15 +72,22 @@ window.onerror = function (message) {
     for (const line of all(".says[data-metric]")) line.hidden = line.dataset.metric !== state[line.dataset.group];
     for (const input of all(".controls input, .controls select")) {
       if (input.type === "radio") input.checked = state[input.name] === input.value;
-      else input.value = state[input.name];
+      else if (input.value !== state[input.name]) input.value = state[input.name];
     }
     for (const grid of all(".grid")) {
       grid.classList.toggle("one", all("figure", grid).filter((figure) => !figure.hidden).length === 1);
     }
     tip.hidden = true;
+    if (state.tab === "answers") answerBrowser.show(state);
   }
 
   // ── figures that the page did not open with ──
+
+  function open(changed) {
+    Object.assign(state, changed);
+    writeAddress();
+    show();
+  }
 
   function make(figure) {
     if (drawn.has(figure.place)) return;
@@ -169,6 +200,18 @@ window.onerror = function (message) {
     copy.insertBefore(paper, copy.firstChild);
     return new XMLSerializer().serializeToString(copy);
   }
+  function savePng(name, figure) {
+    const box = figure.querySelector("svg").viewBox.baseVal;
+    const image = new Image();
+    image.onload = () => {
+      const canvas = document.createElement("canvas");
+      canvas.width = box.width * 3;
+      canvas.height = box.height * 3;
+      canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+      canvas.toBlob((blob) => save(name, "image/png", blob));
+    };
+    image.src = "data:image/svg+xml;charset=utf-8," + encodeURIComponent(svgText(figure));
+  }
   function quoted(value) {
     let shown = value === null || value === undefined ? "" : String(value);
     if (typeof value === "string" && /^[=+@\t\r-]/.test(shown)) shown = "'" + shown;
@@ -212,6 +255,7 @@ window.onerror = function (message) {
     const own = figure.dataset;
     const name = [own.kind, own.task, own.recipe, own.metric].filter(Boolean).join("-").replace(/[^\w.-]+/g, "_");
     if (button.dataset.save === "svg") save(name + ".svg", "image/svg+xml", svgText(figure));
+    else if (button.dataset.save === "png") savePng(name + ".png", figure);
     else save(name + ".csv", "text/csv", (csvRows(own) || tableRows(figure)).map((row) => row.map(quoted).join(",")).join("\r\n") + "\r\n");
   });
 
@@ -219,9 +263,10 @@ window.onerror = function (message) {
 
   async function begin() {
     all(".plot").forEach(readable);
+    document.querySelector(".tabs").hidden = false;
     const first = document.querySelector("figure, [data-for]");
     state.recipe = choices("recipe")[0] || (first && (first.dataset.recipe || first.dataset.for)) || "";
-    for (const name of ["bias", "trust", "open"]) {
+    for (const name of ["overlay", "bias", "trust", "open"]) {
       const line = document.querySelector('.says[data-group="' + name + '"]');
       state[name] = line ? line.dataset.metric : "";
     }
@@ -229,20 +274,44 @@ window.onerror = function (message) {
     show();
     ({ summary, figures } = await payload.unpack(document.getElementById("payload").textContent));
     readAddress();
+    for (const tab of tabs) tab.addEventListener("click", () => open({ tab: tab.dataset.tab }));
+    document.querySelector(".tabs").addEventListener("keydown", (event) => {
+      const at = tabs.indexOf(event.target);
+      const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: tabs.length - 1 }[event.key];
+      if (at < 0 || to === undefined) return;
+      event.preventDefault();
+      const tab = tabs[(to + tabs.length) % tabs.length];
+      open({ tab: tab.dataset.tab });
+      tab.focus();
+    });
     for (const form of forms) {
-      form.hidden = false;
+      form.hidden = !form.elements.length;
       form.addEventListener("change", (event) => {
-        state[event.target.name] = event.target.value;
-        writeAddress();
-        show();
+        open({ [event.target.name]: event.target.value, item: "" });
+      });
+      form.addEventListener("input", (event) => {
+        if (event.target.type === "search") open({ words: event.target.value, item: "" });
       });
       form.addEventListener("submit", (event) => event.preventDefault());
     }
     window.addEventListener("hashchange", () => {
+      const target = !location.hash.includes("=") && document.getElementById(location.hash.slice(1));
+      const panel = target && target.closest("[data-panel]");
+      if (panel) {
+        open({ tab: panel.dataset.panel });
+        target.scrollIntoView();
+        return;
+      }
+      Object.assign(state, plain);
       readAddress();
       show();
     });
+    const target = !location.hash.includes("=") && document.getElementById(location.hash.slice(1));
+    const panel = target && target.closest("[data-panel]");
+    if (panel) state.tab = panel.dataset.panel;
+    answerBrowser.begin(state, open, plain);
     show();
+    if (panel) target.scrollIntoView();
     root.dataset.ready = "yes";
   }
   begin().catch((error) => root.setAttribute("data-error", String(error)));

@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from importlib.resources import files
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -25,20 +26,23 @@ from resect.findings.summary_file import to_data
 from resect.report import figures
 from resect.report import formatting as text
 from resect.report.charts import svg
+from resect.report.charts.bars import letter
 from resect.report.charts.chart_data import BarChart, LineChart
 from resect.report.data import bias_tables, published_tables, tables, verdict_tables
 from resect.report.data import overview as overview_tables
 from resect.report.data import reliability_tables as reliability
+from resect.report.data.answer_book import answer_book
 from resect.report.data.answer_tables import perplexity_table
 from resect.report.data.configurations import configuration_tables
 from resect.report.data.divergent_items import divergent_pairs
-from resect.report.data.examples import ShownAnswer, examples
+from resect.report.data.matrix import matrices, unread
 from resect.report.data.metrics import Offer, offers
 from resect.report.data.panels import outcomes_seen
 from resect.report.data.scope import Scope
 from resect.report.data.table import Table
 from resect.report.figures import Figure
 from resect.report.page.payload import packed
+from resect.report.page.sections import TABS, listed, titles
 
 LIMITS = (
     "This is not a statement of clinical safety. “Passed” means within the margin on these items, "
@@ -46,11 +50,24 @@ LIMITS = (
     "An answer is right when it equals the keyed label. Harm, reasoning and how a clinician would "
     "use the text are not measured.",
 )
-KINDS = ("curves", "outcomes", "differences", "bias", "trust", "reliable", "open", "pareto")
+KINDS = (
+    "curves", "overlay", "outcomes", "differences", "bias", "trust", "reliable", "open", "pareto",
+)  # fmt: skip
 """The kinds of figures, each in its section."""
 
 SWITCHES: dict[str, Group] = {"curves": "curve", "bias": "bias", "trust": "trust", "open": "answer"}
 """The kinds of figures with a switch, and the metrics of the catalogue that it offers."""
+
+BY = (
+    Offer("level", "Level", "By the level of each recipe, in its own unit."),
+    Offer("bytes", "Bytes on disk", "By the bytes that each version was measured to take on disk."),
+)
+"""What recipes are laid side by side by."""
+
+SCRIPTS = ("unpack.js", "answers.js", "page.js")
+
+MODELS = ",".join(f"[data-kind={kind}]" for kind in ("curves", "trust", "open"))
+"""The figures in which a colour is a model, so that a filter by model hides the others."""
 
 NO_SCRIPT = "figure[hidden]{display:block!important}"
 
@@ -63,13 +80,14 @@ class Drawing(NamedTuple):
     task: str
     recipe: str
     metric: str
+    slot: str
     svg: Markup
     table: Table
     hidden: bool
 
 
-def render(summary: Summary, answers: Sequence[ShownAnswer] = ()) -> str:
-    """The whole page as HTML. Missing findings are named in it, never printed as None or nan.
+def render(summary: Summary, answers: pd.DataFrame | None = None) -> str:
+    """The whole page as HTML, with the answers (`Run.answers`) packed in it where they are given.
 
     Strings of the answers are untrusted and come out as text.
     """
@@ -77,11 +95,20 @@ def render(summary: Summary, answers: Sequence[ShownAnswer] = ()) -> str:
     every = list(figures.all_figures(scope))
     present = {kind: {figure.metric for figure in every if figure.kind == kind} for kind in KINDS}
     switches = {kind: offers(group, present[kind]) for kind, group in SWITCHES.items()}
+    switches["overlay"] = [offer for offer in BY if offer.key in present["overlay"]]
+    book = None if answers is None else answer_book(answers)
+    findings = {**_head(scope), **_findings(scope)}
+    shown = titles(_filled(summary, findings, present))
     opening, later = _figures(scope, every, switches)
-    css, script = _palette() + _asset("page.css"), _asset("unpack.js") + _asset("page.js")
+    css, script = _palette() + _asset("page.css"), "".join(map(_asset, SCRIPTS))
     template = _environment().get_template("page.html.jinja")
     return template.render(
-        {**_head(scope), **_findings(scope, answers), **opening},
+        {**findings, **opening},
+        tabs=TABS.items(),
+        titles=shown,
+        sections=listed(shown),
+        some_answers=book is not None,
+        book=Markup(packed(book) if book else ""),
         present=present,
         switches=switches,
         css=Markup(css),
@@ -102,11 +129,12 @@ def _figures(
     for place, figure in enumerate(every):
         hidden = bool(figure.recipe) and figure.recipe != scope.recipes[0]
         drawn, table = Markup(figures.draw(figure)), figures.table(figure)
-        drawing = Drawing(place, *figure[:4], drawn, table, hidden)
+        slot = str(scope.by_name[figure.model].slot) if figure.model else ""
+        drawing = Drawing(place, *figure[:4], slot, drawn, table, hidden)
         if _opens(figure, scope, switches.get(figure.kind, [])):
             opening[figure.kind].append(drawing)
         else:
-            keys = zip(Drawing._fields, drawing[:5], strict=False)  # what decides when it is shown
+            keys = zip(Drawing._fields, drawing[:6], strict=False)  # what decides when it is shown
             later.append({**dict(keys), "html": str(html_of(drawing))})
     return opening, later
 
@@ -119,7 +147,14 @@ def _palette() -> str:
     colours = {f"m{i}": colour for i, colour in enumerate(svg.COLOURS)}
     colours |= {f"o-{name}": outcome.colour for name, outcome in OUTCOMES.items()}
     names = "".join(f"--{name}:{colour};" for name, colour in colours.items())
-    return f":root{{{names}}}\n" + "".join(f".{name}{{--own:var(--{name})}}\n" for name in colours)
+    own = "".join(f".{name}{{--own:var(--{name})}}\n" for name in colours)
+    places = range(len(svg.COLOURS))
+    others = {i: ",".join(f".m{k}" for k in places if k != i) for i in places}
+    hidden = "".join(
+        f"[data-model='{i}'] figure:is({MODELS}) svg g:is({names}){{display:none}}\n"
+        for i, names in others.items()
+    )
+    return f":root{{{names}}}\n{own}{hidden}"
 
 
 def policy(styles: Sequence[str], script: str) -> str:
@@ -149,7 +184,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=lambda value: value if isinstance(value, Markup) else text.plain(value),
     )
-    for name in ("raw", "stacked", "parameters", "count", "percent"):
+    for name in ("stacked", "parameters", "count", "percent"):
         environment.filters[name] = getattr(text, name)
     return environment
 
@@ -158,10 +193,14 @@ def _head(scope: Scope) -> dict[str, object]:
     """The parts of the page that are not findings: models, tasks, warnings, provenance."""
     summary = scope.summary
     listed = {model.name: model for model in summary.models}
-    first, dot, rest = scope.headline.partition(". ")
     return {
         "name": summary.study.name or "unnamed study",
-        "headline": (first + dot.strip(), rest),
+        "headline": scope.headline,
+        "lines": summary.headline.lines,
+        "caveats": summary.headline.caveats,
+        "matrices": [one for model in scope.models for one in matrices(scope, model)],
+        "unread": unread(scope),
+        "standings": overview_tables.standings(scope),
         "sentences": summary.verdict.sentences,
         "limits": LIMITS,
         "models": [(model, listed.get(model.name, _UNLISTED)) for model in scope.models],
@@ -176,7 +215,6 @@ def _head(scope: Scope) -> dict[str, object]:
         "provenance": tables.flat(summary.provenance),
         "asked": _asked(summary.study),
         "resamples": summary.study.resamples,
-        "limit": text.LIMIT,
         "some_breaks": bool(summary.breaks_first),
         "some_domains": bool(summary.domains),
         "some_rates": bool(summary.reliability),
@@ -228,12 +266,33 @@ def _opens(figure: Figure, scope: Scope, switch: Sequence[Offer]) -> bool:
     return first and figure.recipe == scope.recipes[0]
 
 
-def _findings(scope: Scope, answers: Sequence[ShownAnswer]) -> dict[str, object]:
+def _filled(
+    summary: Summary, findings: Mapping[str, Any], present: Mapping[str, set[str]]
+) -> dict[str, bool]:
+    """Whether each section that may be empty has something to say."""
+    return {
+        "matrix": bool(findings["matrices"]),
+        "passed": bool(summary.verdicts),
+        "warnings": bool(summary.warnings or findings["troubled"].body),
+        "curves": bool(present["curves"]),
+        "overlay": bool(present["overlay"]),
+        "outcomes": bool(present["outcomes"]),
+        "cliffs": bool(summary.cliffs),
+        "robustness": bool(present["differences"] or summary.robustness),
+        "bias": bool(present["bias"]),
+        "trust": bool(present["trust"]),
+        "reliability": bool(present["reliable"]),
+        "open": bool(present["open"]),
+        "size": bool(summary.measurements or present["pareto"]),
+        "divergent": bool(findings["divergences"]),
+        "tasks": bool(summary.tasks),
+    }
+
+
+def _findings(scope: Scope) -> dict[str, Any]:
     """Findings as tables; those that each recipe has as (recipe, finding) pairs."""
     by_recipe: dict[str, Callable[[Scope, str], object]] = {
-        "reach": verdict_tables.reach,
         "tests": verdict_tables.tests,
-        "glance": overview_tables.glance,
         "comparisons": tables.comparison_table,
         "robustness": tables.robustness_table,
         "cliffs": tables.cliff_table,
@@ -254,16 +313,20 @@ def _findings(scope: Scope, answers: Sequence[ShownAnswer]) -> dict[str, object]
         "smallest": verdict_tables.smallest(scope),
         "verdicts": verdict_tables.verdict_table(scope),
         "guardrails": verdict_tables.guardrails_table(scope),
-        "divergences": divergent_pairs(scope, answers),
+        "divergences": divergent_pairs(scope),
         "published": published_tables.published(scope),
         "intact": published_tables.intact_table(scope),
         "configurations": configuration_tables(scope),
         "sizes": tables.size_table(scope),
         "runtimes": tables.runtime_table(scope),
         "some_sizes": tables.size_table(scope, 5),
-        "examples": examples(answers, scope),
         "outcome_key": [
-            (name, tables.outcome_label(name), OUTCOMES[name].explains if name in OUTCOMES else "")
+            (
+                name,
+                letter(name),
+                tables.outcome_label(name),
+                OUTCOMES[name].explains if name in OUTCOMES else "",
+            )
             for name in outcomes_seen(scope)
         ],
         "reliable_says": reliability.explained(scope),
