@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 from zipfile import is_zipfile
 
 import torch
-import yaml
 from safetensors import safe_open
 from transformers import (
     AutoConfig,
@@ -34,7 +33,7 @@ from transformers.utils.hub import cached_file
 from resect import clinic, network
 from resect.errors import RequestError, RunError
 from resect.models import bnb_cpu as kernels
-from resect.models import compute_dtype, devices, gguf_models, model_files
+from resect.models import compute_dtype, devices, gguf_models, model_files, named_models
 from resect.models.scratch import Scratch
 from resect.spec import ModelRef
 
@@ -60,7 +59,12 @@ class Identity(NamedTuple):
 
 
 def where(ref: ModelRef) -> str:
-    """The directory or hub id to load; `clinic:NAME` (specialist, base, ...) ships with resect."""
+    """The directory or hub id to load; `clinic:NAME` (specialist, base, ...) ships with resect.
+
+    So does the adapter of `smollm2-medical`; `smollm2` is in a package or on the hub.
+    """
+    if ref.id in named_models.NAMES:
+        return named_models.path(ref.id)
     kind, separator, name = ref.id.partition(":")
     if kind == "clinic" and separator:
         return str(clinic.path(name))
@@ -99,15 +103,15 @@ def identify(ref: ModelRef, device: str = "") -> tuple[Identity, Loaded]:
     config = loaded.model.config
     dtype = ref.dtype if ref.dtype != "auto" else str(loaded.model.dtype).removeprefix("torch.")
     if place.exists():
-        parent = _base_model(place / "README.md")
+        parent = model_files.parent_in(place / "README.md")
         digest = model_files.fingerprint(place, ref.trust_remote_code)
         return Identity(digest, None, dtype, parent), loaded
     commit = getattr(config, "_commit_hash", None) or ref.revision or "main"
     card = cached_file(
-        ref.id, "README.md", revision=commit, _raise_exceptions_for_missing_entries=False
+        str(place), "README.md", revision=commit, _raise_exceptions_for_missing_entries=False
     )
-    parent = _base_model(Path(card)) if card else None
-    return Identity(f"hub:{ref.id}@{commit}", commit, dtype, parent), loaded
+    parent = model_files.parent_in(Path(card)) if card else None
+    return Identity(f"hub:{place}@{commit}", commit, dtype, parent), loaded
 
 
 def refuse_unloadable(folder: Path, ref: ModelRef) -> None:
@@ -158,6 +162,14 @@ def is_packed(ref: ModelRef) -> bool:
     quantized = getattr(config, "quantization_config", None) or {}
     settings = quantized if isinstance(quantized, dict) else quantized.to_dict()
     return bool(settings) and "mxfp4" not in str(settings.get("quant_method", "")).lower()
+
+
+def tokenizer(ref: ModelRef) -> PreTrainedTokenizerBase:
+    """A model's tokenizer alone. Raises `RequestError` as `check` does."""
+    _check_directory(ref)
+    place, shared = gguf_models.opened(where(ref), _arguments(ref))
+    with _one_sentence(ref):
+        return AutoTokenizer.from_pretrained(place, **shared)
 
 
 def positions(model: PreTrainedModel) -> int | None:
@@ -375,24 +387,10 @@ def _has_safetensors(ref: ModelRef) -> bool:
         return not model_files.weights(place).pickled
     for name in ("model.safetensors", "model.safetensors.index.json"):
         if cached_file(
-            ref.id, name, revision=ref.revision, _raise_exceptions_for_missing_entries=False
+            str(place), name, revision=ref.revision, _raise_exceptions_for_missing_entries=False
         ):
             return True
     return False
-
-
-def _base_model(card: Path) -> str | None:
-    """`base_model` from a model card's front matter."""
-    if not card.is_file():
-        return None
-    match = re.match(r"---\n(.*?)\n---", card.read_text(encoding="utf-8", errors="replace"), re.S)
-    try:
-        parent = (yaml.safe_load(match[1]) or {}).get("base_model") if match else None
-    except (yaml.YAMLError, AttributeError):
-        return None
-    if isinstance(parent, list):
-        parent = parent[0] if parent else None
-    return None if parent is None else str(parent)
 
 
 def _first_line(error: Exception) -> str:

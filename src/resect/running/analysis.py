@@ -16,6 +16,7 @@ from resect.findings.summary import roles_of, summarise
 from resect.findings.summary_file import parsed
 from resect.narrative.verdict import verdict
 from resect.record import TaskInfo
+from resect.running.commands import commands
 from resect.spec import Recipe
 
 SOURCE = "the analysis"
@@ -54,6 +55,7 @@ def analyse(
     roles = roles_of(asked, cell_rows, answers)
     theirs = published(answers, tasks, cell_rows, declared, roles, resamples, seed)
     summary = replace(summary, judge=judge or None, published=theirs)
+    summary = replace(summary, commands=commands(summary))
     return replace(summary, verdict=verdict(summary))
 
 

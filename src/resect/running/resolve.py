@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from resect import methods, tasks
+from resect.ask.tokenize import token_starts
 from resect.deploy import endpoint
 from resect.errors import RequestError
 from resect.methods import validation as possible
@@ -70,7 +71,8 @@ def resolve(study: Study, trust_remote_code: bool = False) -> Resolved:
     """
     if not trust_remote_code:
         _refuse_code(study)
-    study = study.model_copy(update={"recipes": as_swept(study.recipes)})
+    study = _in_form(study)
+    study = _with_text(study.model_copy(update={"recipes": as_swept(study.recipes)}))
     chains = _chains(study)
     device = devices.named(study.device)
     items, infos = _items(study, trust_remote_code)
@@ -129,6 +131,27 @@ def _refuse_code(study: Study) -> None:
         )
 
 
+def _in_form(study: Study) -> Study:
+    """The study with `apply_chat_template` decided: on where all its models have a template."""
+    if study.apply_chat_template != "auto":
+        return study
+    refs = study.models.values()
+    chats = all(
+        not endpoint.is_address(ref.id) and loading.tokenizer(ref).chat_template for ref in refs
+    )
+    return study.model_copy(update={"apply_chat_template": chats})
+
+
+def _with_text(study: Study) -> Study:
+    """The study with a calibration text, where its recipes need one and it names none."""
+    steps = [step for recipe in study.recipes for step in recipe.steps]
+    if not any(methods.make(step).calibrated for step in steps):
+        return study
+    first = next(iter(study.models.values()))
+    text = calibration_text.filled(study.calibration, first, study.tasks, study.data_path)
+    return study.model_copy(update={"calibration": text})
+
+
 def _chains(study: Study) -> dict[str, Chain]:
     """The methods of each recipe; the calibration text is hashed once, if needed."""
     chains: dict[str, Chain] = {}
@@ -166,10 +189,11 @@ def _items(
         limit=study.limit,
         seed=study.seed,
         num_fewshot=study.num_fewshot,
-        apply_chat_template=study.apply_chat_template,
+        apply_chat_template=bool(study.apply_chat_template),
         system_instruction=study.system_instruction,
         max_new_tokens=study.max_new_tokens,
         variants=study.variants,
+        token_starts=_token_starts(study),
     )
     variants.check(study.variants)
     items = {name: tuple(task.items(source)) for name, task in asked.items()}
@@ -186,6 +210,17 @@ def _items(
                 f"swapped needs contexts. Choose other tasks, or remove {name} from the variants."
             )
     return items, {name: task.describe(source) for name, task in asked.items()}
+
+
+def _token_starts(study: Study) -> Callable[[str], list[int]] | None:
+    """Where tokens begin, by the tokenizer of the first model that is no server."""
+    ref = next((ref for ref in study.models.values() if not endpoint.is_address(ref.id)), None)
+
+    def starts(text: str) -> list[int]:
+        assert ref is not None
+        return token_starts(loading.tokenizer(ref), text)
+
+    return starts if ref is not None else None
 
 
 def as_swept(recipes: Sequence[Recipe]) -> tuple[Recipe, ...]:

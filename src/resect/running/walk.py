@@ -21,7 +21,7 @@ from resect.deploy import endpoint
 from resect.deploy.deployed import deployed
 from resect.errors import RequestError, RunError
 from resect.methods.step import Context, Method
-from resect.models import loading
+from resect.models import compute_dtype, loading, weight_digest
 from resect.models.loading import Loaded
 from resect.record import Answer, CellResult, Item, Measurement, Status, StepReport, TaskInfo
 from resect.running.measure import sizes as measure
@@ -226,7 +226,7 @@ def stand(
     """The model at each (level, recipe name), the baseline `none` first.
 
     Steps before the swept one are done once; a nested swept step walks on in place; steps after
-    it are done anew on a copy at every level.
+    it are done anew on a copy at every level. What stands is what its file can hold.
     """
     model = loaded.model
     if levels and levels[0][1] == "none":
@@ -239,6 +239,7 @@ def stand(
     fixed = steps if swept is None else steps[:swept]
     model, reports = apply_all(model, fixed, sweep.seed, context)
     if swept is None:
+        compute_dtype.round_(model)
         yield Standing(*levels[0], model, reports)
         return
     method, later = methods.make(steps[swept], sweep.seed), steps[swept + 1 :]
@@ -250,9 +251,11 @@ def stand(
         if method.nested:
             model = current
         if not later:
+            compute_dtype.round_(current)
             return Standing(level, name, current, (*reports, report), report)
         final = copy.deepcopy(current) if method.nested else current
         final, later_reports = apply_all(final, later, sweep.seed, context)
+        compute_dtype.round_(final)
         return Standing(level, name, final, (*reports, report, *later_reports), report)
 
     for level, name in levels:
@@ -429,6 +432,7 @@ class Gauge:
             shape=shape,
             workload=work,
             steps=tuple(asdict(report) for report in standing.reports),
+            digest=weight_digest.of_model(standing.model),
         )
 
     def _of_file(
@@ -450,6 +454,7 @@ class Gauge:
             shape=file.shape,
             parts=file.parts,
             steps=tuple(asdict(report) for report in reports),
+            digest=weight_digest.of_files(path),
         )
 
     def _workload(self, shape: str, standing: Standing) -> dict[str, Any] | None:
