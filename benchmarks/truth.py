@@ -272,27 +272,38 @@ def verdicts(rng: np.random.Generator, draws: int) -> Iterator[Row]:
 
 
 def coverages(rng: np.random.Generator, draws: int) -> Iterator[Row]:
-    """Coverage of the 95 % interval of skill, over label mixes of two and four."""
+    """Coverage of the 95 % interval of skill, over label mixes of two and four.
+
+    At one true share of few items coverage moves in steps that no interval without added chance
+    avoids: of 50 items right with .99, 0 or 1 are wrong in 91.1 % of samples, 0 to 2 in 98.6 %. So
+    it is also told for shares spread around the named one, errors from 2/3 to 3/2 of its own.
+    """
+    runs = max(draws // 4, 100)
     for k in (2, 4):
         for n in (50, 200, 1000):
             for right in (0.5, 0.8, 0.95, 0.99, 0.995):
                 gold = np.arange(n) % k
-                true = right - (1 - right) / (k - 1)
-                runs = max(draws // 4, 100)
-                codes = np.stack([answers(rng, gold, right, k) for _ in range(runs)])
-                covered = _covered(gold, codes, k, true)
-                yield Row("coverage of skill", f"{k} labels, n = {n}, right {right:g}",
-                          ".93 to .97", covered, 0.93 <= covered <= 0.97)  # fmt: skip
+                near = 1 - (1 - right) * (2 / 3) ** rng.uniform(-1, 1, runs)
+                for name, shares in (("near", near), ("right", np.full(runs, right))):
+                    codes = np.stack([answers(rng, gold, x, k) for x in shares])
+                    covered = _covered(gold, codes, k, shares - (1 - shares) / (k - 1))
+                    good = 0.93 <= covered <= 0.97
+                    yield Row("coverage of skill", f"{k} labels, n = {n}, {name} {right:g}",
+                              ".93 to .97" if name == "near" else "shown", covered,
+                              good if name == "near" else None)  # fmt: skip
 
 
-def _covered(gold: np.ndarray, codes: np.ndarray, k: int, true: float) -> float:
+def _covered(gold: np.ndarray, codes: np.ndarray, k: int, true: np.ndarray) -> float:
     names = tuple(str(i) for i in range(len(gold)))
     frame = TaskFrame("t", tuple("ABCD"[:k]), names, names, gold.astype(np.int8), ids=names)
-    levels = tuple(float(i) for i in range(len(codes)))
-    keys = tuple(Key("m", "r", 0, level, "text") for level in levels)
-    curve = Curve("m", "specialist", "r", 0, "text", levels, keys, codes.astype(np.int8), frame)
+    places = tuple(float(i) for i in range(len(codes)))
+    keys = tuple(Key("m", "r", 0, level, "text") for level in places)
+    curve = Curve("m", "specialist", "r", 0, "text", places, keys, codes.astype(np.int8), frame)
     rows = skill_intervals(curve)
-    return share([row.low - 1e-9 <= true <= row.high + 1e-9 for row in rows])
+    inside = [
+        row.low - 1e-9 <= value <= row.high + 1e-9 for row, value in zip(rows, true, strict=True)
+    ]
+    return share(inside)
 
 
 def half_levels(rng: np.random.Generator, draws: int) -> Iterator[Row]:

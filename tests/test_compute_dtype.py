@@ -16,7 +16,7 @@ from resect.models import compute_dtype, loading
 from resect.models.checkpoint_files import bytes_of
 from resect.running import compression
 from resect.running.measure import sizes
-from resect.running.walk import apply_all
+from resect.running.standing import apply_all
 from resect.spec import ModelRef, Recipe
 
 SLOW, FAST = frozenset(), frozenset({"avx512_bf16"})

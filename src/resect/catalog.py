@@ -92,6 +92,22 @@ QUANTITIES: Mapping[str, Quantity] = {
         "Weighted F1", "weighted F1", "higher", "score", "labels by their items",
         "F1 averaged over labels, each weighted by its items.",
     ),
+    # how far the model itself is from the intact one
+    "kl": Quantity(
+        "KL to the intact model", "the KL divergence", "lower", "nats", "all items",
+        "How far the first token of the answer is from the intact model’s, over the whole "
+        "vocabulary (mean). It is computed from the 32 likeliest tokens of both and the rest as "
+        "one lump, so the true value is at least this. Shown, never judged.",
+    ),
+    "kl_text": Quantity(
+        "KL in the prompt", "the KL divergence in the prompt", "lower", "nats",
+        "places in the prompts",
+        "The same at places 8, 16 and 32 tokens before the answer.",
+    ),
+    "same_top": Quantity(
+        "Same first token", "the share with the same first token", "higher", "share", "all items",
+        "Share of items where the likeliest first token is that of the intact model.",
+    ),
     # what kind of text came back
     "no_answer": Quantity(
         "No answer", "the share without an answer", "lower", "share", "all items",

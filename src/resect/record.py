@@ -1,15 +1,16 @@
 """The rows that all later steps read: items, answers, cells, measurements.
 
-Plain frozen data, with no behaviour beyond identity. Imports nothing of resect.
+Plain frozen data: no behaviour beyond identity and how it is stored. Imports nothing of resect.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import struct
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Kind = Literal["label", "number", "spans", "code", "text", "score"]
 View = Literal["text", "options"]
@@ -26,6 +27,23 @@ ABSTAIN = "abstain"
 
 Stopped = Literal["eos", "stop", "length"] | None
 """Why a text ended: the model's end token, a stop string, or its length."""
+
+TRANSFORMERS, LLAMA_CPP = "transformers", "llama.cpp"
+"""Runtimes: where a state is asked. Others are named by the server at an address."""
+
+GGUF_BITS: Mapping[str, float] = {
+    "F16": 16.0, "Q8_0": 8.5, "Q6_K": 6.56, "Q5_K_M": 5.7, "Q4_K_M": 4.89, "Q4_0": 4.64,
+    "IQ4_XS": 4.46, "Q3_K_M": 4.0, "IQ3_XXS": 3.25, "Q2_K": 3.16, "IQ2_XS": 2.59,
+}  # fmt: skip
+"""GGUF types and their level: bits per weight that a Llama of 8 billion parameters has in them.
+
+What a file really takes is measured; small models take more.
+"""
+
+
+def bits_in_words(level: float) -> str:
+    """A level of bits per weight: the GGUF type that it stands for, else `4 bits`."""
+    return next((name for name, bits in GGUF_BITS.items() if bits == level), f"{level:g} bits")
 
 
 def digest(value: Any) -> str:
@@ -137,18 +155,50 @@ class Reading:
     parts: Mapping[str, float] = field(default_factory=dict)
 
 
+class Likely(NamedTuple):
+    """The likeliest tokens at one place: `back` tokens before the answer, 0 for its first token.
+
+    `logs` are their log-probabilities over the whole vocabulary, in falling order.
+    """
+
+    back: int
+    ids: tuple[int, ...]
+    logs: tuple[float, ...]
+
+
+def packed(places: Sequence[Likely]) -> bytes:
+    """Places as stored: of each `back`, how many tokens, their ids, their log-probabilities."""
+    parts = []
+    for back, ids, logs in places:
+        parts += [struct.pack(f"<HH{len(ids)}I{len(logs)}f", back, len(ids), *ids, *logs)]
+    return b"".join(parts)
+
+
+def unpacked(content: bytes) -> tuple[Likely, ...]:
+    """The places that `packed` wrote."""
+    places, at = [], 0
+    while at < len(content):
+        back, count = struct.unpack_from("<HH", content, at)
+        values = struct.unpack_from(f"<{count}I{count}f", content, at + 4)
+        places.append(Likely(back, values[:count], values[count:]))
+        at += 4 + 8 * count
+    return tuple(places)
+
+
 @dataclass(frozen=True, slots=True)
 class RawAnswer:
     """What the model returned for one prompt, before it is read.
 
     `option_scores[i]`: sum of log-probabilities of `choices[i]` after the prompt (natural log).
     `stopped` is None where no text was asked for; `tokens` then counts those of the choices.
+    `likely`: the likeliest tokens at the answer and at a few places of the prompt, where told.
     """
 
     text: str
     stopped: Stopped
     tokens: int
     option_scores: tuple[float, ...] | None = None
+    likely: tuple[Likely, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,11 +288,12 @@ class CellResult:
     items: tuple[str, ...]
     spec: Mapping[str, Any]
     seconds: float | None = None
+    runtime: str = TRANSFORMERS
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where a run took place, stored with its numbers."""
+    """Where a run took place, stored with its numbers; `runtimes` has servers and their flags."""
 
     resect: str
     python: str
@@ -250,3 +301,4 @@ class Provenance:
     packages: Mapping[str, str]
     device: str
     started: str
+    runtimes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -17,8 +17,7 @@ import torch
 
 from resect import tasks
 from resect.ask import Asker
-from resect.deploy import gguf_writer
-from resect.deploy.endpoint import Endpoint
+from resect.deploy import endpoint, gguf_writer
 from resect.deploy.http_asker import HttpAsker
 from resect.deploy.http_client import KEY, Client, Gone
 from resect.deploy.server import Flags, Server
@@ -124,7 +123,7 @@ def test_eval_at_an_address_is_a_study(path, clinic, tmp_path, monkeypatch):
 
     with Server(path, Flags(256, slots=2, threads=1)) as server:
         monkeypatch.setenv(KEY, server.client._key)
-        served = Endpoint(server.client.address).about["id"]
+        served = endpoint.at(server.client.address).about["id"]
         study = request.evaluation(
             server.client.address, ["clinic-medicine"], "auto", False, {"limit": 10}, served
         )
@@ -136,7 +135,7 @@ def test_eval_at_an_address_is_a_study(path, clinic, tmp_path, monkeypatch):
         stored = b"".join(p.read_bytes() for p in (tmp_path / "run").iterdir() if p.is_file())
         assert server.client._key.encode() not in stored
         with pytest.raises(RequestError, match="does not serve other"):
-            Endpoint(server.client.address, "other")
+            endpoint.at(server.client.address, "other")
         wants = Study.of(
             name="cut", models={"model": server.client.address}, recipes=["magnitude:0.5"],
             tasks=["clinic-medicine"], limit=2,
@@ -145,7 +144,7 @@ def test_eval_at_an_address_is_a_study(path, clinic, tmp_path, monkeypatch):
             resolve.resolve(wants)
     with Server(path, Flags(32, slots=1, threads=1)) as server:
         monkeypatch.setenv(KEY, server.client._key)
-        small = Endpoint(server.client.address)
+        small = endpoint.at(server.client.address)
         assert small.connect(small.room) is small.client
         with pytest.raises(RequestError, match="larger --ctx-size"):
             small.connect(small.room + 1)
@@ -160,15 +159,16 @@ class Other(BaseHTTPRequestHandler):
         pass
 
 
-def test_wrong_addresses_are_one_sentence():
+def test_wrong_addresses_are_one_sentence(monkeypatch):
     with pytest.raises(RequestError, match="no address"):
-        Endpoint("localhost:8080")
+        endpoint.at("localhost:8080")
+    monkeypatch.setattr(endpoint, "_WAITS", ())
     with pytest.raises(RequestError, match="check the address"):
-        Endpoint("http://127.0.0.1:9")
+        endpoint.at("http://127.0.0.1:9")
     other = HTTPServer(("127.0.0.1", 0), Other)
     Thread(target=other.serve_forever, daemon=True).start()
-    with pytest.raises(RequestError, match="no llama-server"):
-        Endpoint(f"http://127.0.0.1:{other.server_port}")
+    with pytest.raises(RequestError, match="no server that can be asked"):
+        endpoint.at(f"http://127.0.0.1:{other.server_port}")
     other.shutdown()
     other.server_close()
     with pytest.raises(Gone):

@@ -13,11 +13,13 @@ import torch
 from gguf_served import fields_of
 
 from resect import api, methods
-from resect.deploy import gguf_file, gguf_writer, imatrix
+from resect.deploy import gguf_file, gguf_writer, imatrix, tensor_types
 from resect.errors import RequestError, RunError
 from resect.methods import validation
-from resect.running import compression, importance, inspection
+from resect.record import GGUF_BITS
+from resect.running import compression, importance, inspection, plan, resolve
 from resect.spec import Calibration, ModelRef, Recipe, Study
+from resect.store.sqlite import Store
 
 CLINIC = ModelRef.of(role="model", id="clinic:specialist")
 
@@ -74,6 +76,7 @@ def test_importances_of_calibration_text_change_the_file(tmp_path):
     [
         ("gguf", "write gguf:Q4_K_M"),
         ("gguf:Q9_K", "unknown GGUF type"),
+        ("gguf:4.7", "unknown GGUF type"),
         ("gguf:IQ2_XS", "imatrix=calibration"),
         ("gguf:Q4_K_M + lora,data=clinic", "nothing can follow"),
         ("gguf:Q4_K_M + magnitude:0.5", "nothing can follow"),
@@ -84,6 +87,22 @@ def test_importances_of_calibration_text_change_the_file(tmp_path):
 def test_impossible_recipes_are_refused(steps, word):
     with pytest.raises(RequestError, match=word):
         validation.check(Recipe.of(steps=steps), None)
+
+
+def test_types_are_levels_that_fall():
+    recipe = Recipe.of(steps="gguf", levels="f16,Q8_0,Q4_K_M")
+    assert recipe.levels == (16.0, 8.5, 4.89)
+    assert [str(recipe.at(level)[0]) for level in recipe.levels] == [
+        "gguf:F16", "gguf:Q8_0", "gguf:Q4_K_M",
+    ]  # fmt: skip
+    assert str(Recipe.of(steps="gguf:q4_k_m").steps[0]) == "gguf:Q4_K_M"
+    with pytest.raises(RequestError, match="from most to fewest"):
+        Recipe.of(steps="gguf", levels="Q4_K_M,Q8_0")
+    with pytest.raises(RequestError, match="no GGUF type"):
+        validation.check(Recipe.of(steps="gguf", levels=[6.0, 5.0]), None)
+    with pytest.raises(RequestError, match="imatrix=calibration"):
+        validation.check(Recipe.of(steps="gguf", levels="Q8_0,IQ2_XS"), None)
+    assert set(GGUF_BITS) == set(tensor_types.FILE_TYPES)
 
 
 def test_importances_of_another_model_are_refused(tmp_path):
@@ -130,28 +149,129 @@ def test_importances_are_mean_squares_of_what_comes_to_a_matrix(family, tmp_path
     assert (fields["imatrix.chunk_count"], fields["imatrix.chunk_size"]) == (2, 50)
 
 
-def test_study_asks_the_file_in_its_server_and_leaves_no_process(tmp_path):
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    """A sweep by types, a cut file and a sweep in transformers: one study in two runtimes."""
     before = _children()
     study = Study.of(
         name="files",
         models={"model": "clinic:specialist"},
-        recipes=["gguf:F16", "magnitude:0.3 + gguf:Q8_0"],
+        recipes=[
+            {"steps": "gguf", "levels": "F16,Q8_0,Q4_K_M,Q2_K"},
+            "magnitude:0.3 + gguf:Q8_0",
+            {"steps": "magnitude", "levels": [0.3]},
+        ],
         tasks=["clinic-medicine"],
         limit=12,
         measure="sizes",
     )
-    run = api.run(study, out=tmp_path / "run")
-    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    place = tmp_path_factory.mktemp("swept") / "run"
+    run = api.run(study, out=place)
     assert run.failed() is None
-    rows = [row for row in summary["curves"] if row["recipe"] == "gguf:F16"]
-    for view in ("text", "options"):
-        levels = {row["level"]: row["accuracy"] for row in rows if row["view"] == view}
-        assert len(levels) == 2
-        assert levels[0.0] == levels[None]
-    sizes = {row["recipe"]: row for row in summary["measurements"]}
-    assert sizes["gguf:F16"]["bits_per_weight"] == pytest.approx(16.1, abs=0.1)
-    assert sizes["magnitude:0.3 + gguf:Q8_0"]["bits_per_weight"] < 9
     assert _children() == before
+    return json.loads((place / "summary.json").read_text()), place
+
+
+def test_types_are_one_sweep_downward(swept):
+    summary, _ = swept
+    rows = [r for r in summary["curves"] if (r["recipe"], r["view"]) == ("gguf", "text")]
+    assert [row["level"] for row in rows] == [0.0, 8.5, 4.89, 3.16]
+    assert {row["runtime"] for row in rows} == {"llama.cpp"}
+    (verdict,) = (v for v in summary["verdicts"] if v["recipe"] == "gguf" and v["view"] == "text")
+    assert [level["level"] for level in verdict["levels"]] == [8.5, 4.89, 3.16]
+    assert verdict["runtime"] == "llama.cpp"
+    measured = {(r["recipe"], r["level"]): r for r in summary["measurements"] if r["level"]}
+    bits = [measured["gguf", level]["bits_per_weight"] for level in (8.5, 4.89, 3.16)]
+    assert bits == sorted(bits, reverse=True)
+    assert all(measured["gguf", x]["bytes_on_disk"] for x in (8.5, 4.89, 3.16))
+    assert "Q8_0" in " ".join(summary["verdict"]["sentences"])
+
+
+def test_baseline_of_a_file_is_the_intact_f16_file(swept):
+    summary, place = swept
+    with Store(place / "results.sqlite", write=False) as store:
+        cells, answers = store.cells(), store.answers(likely=True)
+    intact = cells[cells["recipe"] == "none"]
+    assert list(intact["runtime"]) == ["transformers", "llama.cpp"]
+    assert len(cells) == 2 + 3 + 1 + 1  # F16 is asked once, and is no level of its own
+    rows = {r["runtime"]: r for r in summary["measurements"] if r["recipe"] == "none"}
+    assert rows["llama.cpp"]["bits_per_weight"] == pytest.approx(16.1, abs=0.1)
+    assert rows["llama.cpp"]["ratios"]["bytes_on_disk"] == 1
+    cut = next(r for r in summary["measurements"] if r["recipe"] == "magnitude:0.3 + gguf:Q8_0")
+    assert cut["ratios"]["bytes_on_disk"] == pytest.approx(
+        cut["bytes_on_disk"] / rows["llama.cpp"]["bytes_on_disk"]
+    )
+    assert answers["likely"].notna().all()
+
+
+def test_change_of_runtime_is_a_row_of_its_own(swept):
+    summary, _ = swept
+    rows = {row["view"]: row for row in summary["runtimes"]}
+    for view in ("text", "options"):
+        assert (rows[view]["baseline"], rows[view]["runtime"]) == ("transformers", "llama.cpp")
+        assert rows[view]["n"] == 12
+        assert rows[view]["flips"] == rows[view]["difference"] == 0
+        assert rows[view]["kl"]["answer"]["mean"] < 1e-3
+        assert rows[view]["kl"]["answer"]["same_top"] == 1
+    assert any("from transformers to llama.cpp" in line for line in summary["verdict"]["sentences"])
+
+
+def test_kl_rises_as_bits_fall_and_stands_in_every_damaged_row(swept):
+    summary, _ = swept
+    rows = [r for r in summary["curves"] if (r["recipe"], r["view"]) == ("gguf", "options")]
+    assert "kl" not in rows[0]
+    means = [row["kl"]["answer"]["mean"] for row in rows[1:]]
+    assert 0 < means[0] < means[1] < means[2]
+    assert all(row["flips"] is not None for row in rows[1:])
+    pruned = [r for r in summary["curves"] if r["recipe"] == "magnitude" and r["level"]]
+    for row in (*rows[1:], *pruned):
+        spread = row["kl"]["answer"]
+        assert 0 < spread["median"] <= spread["p999"]
+        assert row["metrics"]["kl"]["value"] == pytest.approx(spread["mean"])
+        assert row["metrics"]["kl"]["low"] <= spread["mean"] <= row["metrics"]["kl"]["high"]
+        assert 2 * row["n"] < row["kl"]["text"]["n"] <= 3 * row["n"]  # some prompts are short
+
+
+def test_speed_and_memory_are_those_of_the_server(tmp_path):
+    study = Study.of(
+        name="speed", models={"model": "clinic:specialist"}, recipes=["gguf:Q8_0"],
+        tasks=["clinic-medicine"], limit=2,
+    )  # fmt: skip
+    run = api.run(study, out=tmp_path / "run")
+    rows = [row for row in run.summary()["measurements"] if row["runtime"] == "llama.cpp"]
+    assert len(rows) == 2
+    for row in rows:
+        assert row["tokens_per_second"] > 0
+        assert row["peak_memory"] > 10 * row["bytes_on_disk"]  # a process of its own
+        spread = row["workload"]["time_to_first_token"]
+        assert 0 < spread["low"] <= spread["median"] <= spread["high"]
+    planned = plan.sweeps(resolve.resolve(study))
+    with Store(tmp_path / "run" / "results.sqlite", write=False) as store:
+        assert plan.due(planned, store) == []  # nothing is left to measure
+
+
+def test_cache_and_context_of_the_server_are_part_of_a_cell(tmp_path):
+    asked = {
+        "models": {"model": "clinic:specialist"}, "recipes": ["gguf:Q8_0"],
+        "tasks": ["clinic-medicine"], "limit": 4, "measure": "sizes",
+    }  # fmt: skip
+    names = set()
+    for how in ({}, {"kv": "q8_0"}, {"n_ctx": 512}):
+        planned = plan.sweeps(resolve.resolve(Study.of(**asked, runtime=how)))
+        cells = [cell for sweep in planned for cell in sweep.cells]
+        assert [cell.runtime for cell in cells] == ["transformers", "llama.cpp", "llama.cpp"]
+        names.add(tuple(cell.spec.id for cell in cells[1:]))
+        assert len({cell.spec.id for cell in cells}) == 3
+    assert len({cell for pair in names for cell in pair}) == 6
+    with pytest.raises(RequestError, match="raise n_ctx"):
+        resolve.resolve(Study.of(**asked, runtime={"n_ctx": 16}))
+    study = Study.of(**asked, name="kv", runtime={"kv": "q8_0", "n_ctx": 512})
+    run = api.run(study, out=tmp_path / "run")
+    assert run.failed() is None
+    told = json.loads((tmp_path / "run" / "summary.json").read_text())["provenance"]["runtimes"]
+    assert told["llama.cpp"]["kv"] == "q8_0"
+    assert told["llama.cpp"]["n_ctx"] == 512
+    assert told["llama.cpp"]["version"]
 
 
 def test_imatrix_command_writes_what_the_step_reads(tmp_path):

@@ -24,7 +24,7 @@ if WHEN_RUN:
     from resect.models import loading
     from resect.running.measure import sizes as measure
     from resect.running.measure import workload
-    from resect.running.walk import apply_all
+    from resect.running.standing import apply_all
 
 
 # what theory says of a weight in a matrix inside the blocks, tables left out

@@ -33,7 +33,7 @@ if WHEN_RUN:
     from resect.recover import trainer as training
     from resect.recover import training_data as data
     from resect.recover.zeros import keep_zeros_
-    from resect.running.walk import apply_all
+    from resect.running.standing import apply_all
 
 pytestmark = pytest.mark.slow
 

@@ -17,6 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from resect.ask.batches import Budget, Group, first_budget, groups, plan_batches
 from resect.ask.greedy import Writer
 from resect.ask.kv_cache import Rows, filled
+from resect.ask.likely_tokens import columns, likeliest, places_of
 from resect.ask.option_scores import option_scores
 from resect.ask.tokenize import notes_on, tokenize
 from resect.errors import RunError
@@ -115,13 +116,19 @@ class Asker:
             shared = None
         skip = shared.mask.shape[1] if shared else 0
         read = shared.spread(len(rows)) if shared else Rows.empty(model, len(rows))
-        last = read.read(*filled([p.ids[skip:] for p in prompts], left=True))[:, -1]  # B V
+        own = [p.ids[skip:] for p in prompts]
+        vocabulary = model.config.get_text_config().vocab_size
+        places = places_of(max(map(len, own)), len(own), vocabulary)
+        logits = read.read(*filled(own, left=True), keep=columns(places))  # B P V
+        last = logits[:, -1]  # B V
+        tops = likeliest(logits, places, [len(ids) for ids in own])
         scores = option_scores(read, prompts, last, self.budget.tokens)
         texts = self.writer.write(read, last)
         if self.writer.limit == 0:
             scored = [sum(map(len, prompt.choices)) for prompt in prompts]
             texts = [t._replace(tokens=n) for t, n in zip(texts, scored, strict=True)]
-        return [RawAnswer(*text, row) for text, row in zip(texts, scores, strict=True)]
+        rows_of = zip(texts, scores, tops, strict=True)
+        return [RawAnswer(*text, row, likely) for text, row, likely in rows_of]
 
 
 def out_of_memory(error: Exception) -> bool:

@@ -30,8 +30,10 @@ class Rows:
         mask = torch.ones(count, 0, dtype=torch.long, device=model.device)
         return cls(model, DynamicCache(config=model.config), mask)
 
-    def read(self, ids: Tensor, real: Tensor | None = None, keep: int = 1) -> Tensor:
+    def read(self, ids: Tensor, real: Tensor | None = None, keep: int | Tensor = 1) -> Tensor:
         """Read N more tokens of every row; fp32 logits (B keep V) of the last `keep` (0: all).
+
+        `keep` may also be the columns that are wanted.
 
         `real` (B N) is 0 at padding; None where there is none.
         """

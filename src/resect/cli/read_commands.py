@@ -11,7 +11,9 @@ import typer
 from resect.cli.app import Json, Quiet, RunFolder, app, into
 from resect.cli.output import draw, emit, noticing, show, show_list
 from resect.cli.study_options import takes
-from resect.errors import RunError
+from resect.errors import RequestError, RunError, unknown
+
+HUB_FORMATS = ("gguf", "hub-card")
 
 
 @app.command()
@@ -111,18 +113,50 @@ def status(
 @app.command()
 def export(
     run: RunFolder,
-    to: Annotated[str, typer.Option("--to", help="Format: csv, parquet or lm-eval.")],
+    to: Annotated[
+        str, typer.Option("--to", help="Format: csv, parquet, lm-eval, gguf or hub-card.")
+    ],
     out: Annotated[Path, typer.Option("--out", help="Folder to write to.", callback=into)],
+    version: Annotated[
+        str | None, typer.Option(help="Version to export, like gguf:Q4_K_M; default: the choice.")
+    ] = None,
+    push_to_hub: Annotated[
+        str | None, typer.Option(help="Upload the folder to this repository, OWNER/NAME.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list what would be uploaded.")
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Export the answers of a run; `resect audit` reads csv and lm-eval exports back."""
-    from resect.running.folder import Run
-    from resect.store.export import export
+    """Export the answers of a run, or a version of its model with a card for the hub.
 
-    with Run(run).reading() as store:
-        written = [str(path) for path in export(store, to, out, noticing(quiet))]
-    emit(written, f"{len(written)} files in {out}", as_json, quiet)
+    `resect audit` reads csv and lm-eval exports back.
+    """
+    from resect.running.folder import Run
+    from resect.store.export import FORMATS
+    from resect.store.export import export as answers_to
+
+    if to in FORMATS:
+        if version or push_to_hub or dry_run:
+            raise RequestError("--version and --push-to-hub go with --to gguf or hub-card.")
+        with Run(run).reading() as store:
+            written = [str(path) for path in answers_to(store, to, out, noticing(quiet))]
+        emit(written, f"{len(written)} files in {out}", as_json, quiet)
+        return
+    if to not in HUB_FORMATS:
+        raise unknown("export format", to, (*FORMATS, *HUB_FORMATS))
+    if dry_run and push_to_hub is None:
+        raise RequestError("--dry-run goes with --push-to-hub.")
+    from resect.running import hub
+
+    made = [str(path) for path in hub.export(Run(run), to, out, version, noticing(quiet))]
+    told: dict[str, object] = {"files": made}
+    line = f"{len(made)} files in {out}"
+    if push_to_hub is not None:
+        told["hub"] = hub.push(out, push_to_hub, dry_run)
+        line += f"; {'would be' if dry_run else 'were'} uploaded to {push_to_hub}"
+    emit(told, line, as_json, quiet)
 
 
 @app.command()

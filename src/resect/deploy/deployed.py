@@ -7,7 +7,9 @@ from typing import Any, Protocol
 
 from resect.deploy import server as serving
 from resect.deploy.http_client import Client
+from resect.errors import RunError
 from resect.models.scratch import Scratch
+from resect.spec import Runtime
 
 _PLACE = "resect_file"
 
@@ -31,20 +33,29 @@ class Deployed:
     anew where it is needed. The file and the server are gone when this object is.
     """
 
-    slots = 4
+    slots = serving.SLOTS
 
-    def __init__(self, folder: Scratch, path: Path, kv: str, threads: int) -> None:
-        self.folder, self.path, self.kv, self.threads = folder, path, kv, threads
+    def __init__(self, folder: Scratch, path: Path, runtime: Runtime, threads: int) -> None:
+        self.folder, self.path, self.runtime, self.threads = folder, path, runtime, threads
         self._server: serving.Server | None = None
 
     def connect(self, room: int) -> Client:
-        """A client of this file's server."""
+        """A client of this file's server; raises `RunError` beyond the context that was asked."""
+        if self.runtime.n_ctx is not None:
+            if room > self.runtime.n_ctx:
+                raise RunError(too_small(self.runtime.n_ctx, room))
+            room = self.runtime.n_ctx
         held = self._server
         if held is None or not held.alive or held.flags.room < room:
             self.close()
-            flags = serving.Flags(room, self.slots, self.kv, self.threads)
+            flags = serving.Flags(room, self.slots, self.runtime.kv, self.threads)
             held = self._server = serving.Server(self.path, flags)
         return held.client
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process."""
+        return None if self._server is None else self._server.pid
 
     def close(self) -> None:
         """End the server."""
@@ -64,3 +75,17 @@ def deployed(model: object) -> Any:
 def put(model: object, served: Served) -> None:
     """Let a file or a server stand for a model from here on."""
     vars(model)[_PLACE] = served
+
+
+def removed(model: object) -> Served:
+    """What stood for a model, which is asked as it is from here on."""
+    served: Served = vars(model).pop(_PLACE)
+    return served
+
+
+def too_small(context: int, room: int) -> str:
+    """The sentence on a context that is too small for a prompt and its answer."""
+    return (
+        f"n_ctx is {context} tokens, and the longest prompt with its answer has {room}: raise "
+        "n_ctx in the study's runtime, or lower --max_new_tokens."
+    )

@@ -1,18 +1,35 @@
-"""A llama.cpp server that somebody else runs, named by its address, as a model to be asked."""
+"""A server that somebody else runs, named by its address, as a model: llama.cpp's, or another."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from resect.deploy.deployed import put
 from resect.deploy.http_client import Client, Gone, Refused
+from resect.deploy.openai_endpoint import OpenAiEndpoint
 from resect.errors import RequestError, RunError
-from resect.record import Measurement, digest
+from resect.record import LLAMA_CPP, Item, Measurement, TaskInfo, digest
+
+if TYPE_CHECKING:
+    from resect.deploy.http_asker import HttpAsker
+
+_WAITS = (1.0, 4.0, 10.0, 30.0)
+"""Seconds after which a server that is gone or busy is asked again: it may be starting anew."""
 
 
 def is_address(name: str) -> bool:
     """Whether a model is named by an address."""
     return name.startswith(("http://", "https://"))
+
+
+def at(address: str, model: str | None = None) -> AtAddress:
+    """The server at an address. Raises `RequestError` for what cannot be asked."""
+    client = Client(address, waits=_WAITS)
+    properties = _properties(client)
+    if properties is None:
+        return OpenAiEndpoint(client, model)
+    return Endpoint(client, properties, model)
 
 
 class Encoding(NamedTuple):
@@ -54,12 +71,15 @@ class RemoteTokenizer:
 
 
 class Endpoint:
-    """A running server; `connect` gives its client where its context is large enough."""
+    """A running llama-server; `connect` gives its client where its context is large enough."""
 
-    def __init__(self, address: str, model: str | None = None) -> None:
-        self.client = Client(address)
-        self.properties = _properties(self.client)
-        self.tokenizer: Any = RemoteTokenizer(self.client, self.properties, address)
+    runtime = LLAMA_CPP
+
+    def __init__(
+        self, client: Client, properties: dict[str, Any], model: str | None = None
+    ) -> None:
+        self.client, self.properties = client, properties
+        self.tokenizer: Any = RemoteTokenizer(client, properties, client.address)
         self.slots = int(self.properties["total_slots"])
         self.room = int(self.properties["default_generation_settings"]["n_ctx"])
         self.about = _about(self.client, model)
@@ -74,6 +94,24 @@ class Endpoint:
         ]
         meta = self.about.get("meta") or {}
         return "endpoint:" + digest([*served, meta.get("n_params"), meta.get("size"), self.room])
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What provenance says of it."""
+        return {
+            "runtime": self.runtime,
+            "server": "llama-server",
+            "version": str(self.properties.get("build_info", "unknown")),
+            "address": self.client.address,
+            "n_ctx": self.room,
+            "slots": self.slots,
+        }
+
+    def asker(self, items: Sequence[Item], info: TaskInfo) -> HttpAsker:
+        """What asks a task's items here: the tokens are the server's own tokenizer's."""
+        from resect.deploy.http_asker import HttpAsker
+
+        return HttpAsker(self.tokenizer, items, info.max_new_tokens, info.stop, slots=self.slots)
 
     @property
     def kind(self) -> str:
@@ -109,8 +147,12 @@ class Endpoint:
         )
 
 
-def _properties(client: Client) -> dict[str, Any]:
-    """What the server says of itself; raises `RequestError` for one that is no llama-server."""
+AtAddress = Endpoint | OpenAiEndpoint
+"""What is asked at an address."""
+
+
+def _properties(client: Client) -> dict[str, Any] | None:
+    """What llama-server says of itself, None of another server; `RequestError` where none is."""
     try:
         properties = client.get("/props")
     except Gone as error:
@@ -122,13 +164,9 @@ def _properties(client: Client) -> dict[str, Any]:
             raise RequestError(
                 f"{client.address} wants a key: put it into the variable RESECT_API_KEY."
             ) from None
-        properties = None
-    if not isinstance(properties, dict) or "total_slots" not in properties:
-        raise RequestError(
-            f"{client.address} is no llama-server: others do not tell the log-probability of a "
-            "given token, so options cannot be scored there."
-        )
-    return properties
+        return None
+    is_ours = isinstance(properties, dict) and "total_slots" in properties
+    return properties if is_ours else None
 
 
 def _about(client: Client, model: str | None) -> dict[str, Any]:

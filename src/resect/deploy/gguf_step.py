@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from transformers import PreTrainedModel
 
@@ -15,32 +15,29 @@ from resect.errors import RequestError, RunError, unknown
 from resect.methods.step import Applied, Context, Method
 from resect.models import loading
 from resect.models.scratch import Scratch
-from resect.record import StepReport
+from resect.record import GGUF_BITS, StepReport
+from resect.spec import KvType
 
 
 class Gguf(Method):
-    """`gguf:Q4_K_M`: types and rules are llama.cpp's.
+    """`gguf:Q4_K_M`: types and rules are llama.cpp's; the level names the type.
 
     `imatrix`: `none`, `calibration` (from the study's text, of the model as it comes here) or a
-    file of llama.cpp's. `kv`: the type of the cache that the server keeps.
+    file of llama.cpp's. `kv`: the type of the cache that the server keeps, the study's where it is
+    empty. The model itself stays as it is, so that a sweep needs no copies of it.
     """
 
     name = "gguf"
+    nested = True
     rebuilds = True
     terminal = True
     is_file = True
     library = "libgguf"
 
-    def __init__(self, id: str = "", imatrix: str = "none", kv: str = "f16") -> None:
+    def __init__(self, imatrix: str = "none", kv: str = "") -> None:
         require("gguf", "libgguf")
-        from resect.deploy import tensor_types
-
-        if not id:
-            raise RequestError("gguf needs a type: write gguf:Q4_K_M.")
-        self.kind = id.upper()
-        tensor_types.check(self.kind, imatrix != "none")
-        if kv not in serving.KV_TYPES:
-            raise unknown("kv", kv, serving.KV_TYPES)
+        if kv and kv not in get_args(KvType):
+            raise unknown("kv", kv, get_args(KvType))
         self.imatrix, self.kv = imatrix, kv
         self.calibrated = imatrix == "calibration"
 
@@ -57,6 +54,12 @@ class Gguf(Method):
     def _file(self) -> Path | None:
         named = self.imatrix not in ("none", "calibration")
         return Path(self.imatrix).expanduser() if named else None
+
+    def takes(self, level: float) -> None:
+        """Every type has its level; some need importances."""
+        from resect.deploy import tensor_types
+
+        tensor_types.check(_kind(level), self.imatrix != "none")
 
     def fits(self, model: PreTrainedModel, levels: Sequence[float]) -> None:
         """llama.cpp must know the family."""
@@ -83,42 +86,44 @@ class Gguf(Method):
         """Write the file; the model stays, and the file is asked for it."""
         from resect.deploy import gguf_file, gguf_writer
 
+        assert level is not None, "a file has a type"
+        kind, runtime = _kind(level), self.context_.runtime
+        if self.kv:
+            runtime = runtime.model_copy(update={"kv": self.kv})
         tokenizer, source = self.context_.tokenizer, self.context_.source
         assert tokenizer is not None, "a GGUF file holds its tokenizer"
         if source is not None:
-            self._refuse_larger(model, loading.check(source).model)
+            self._refuse_larger(model, loading.check(source).model, kind)
         folder = Scratch("gguf")
         name = (source.name if source else "model").replace("/", "-")
-        path = folder.path / f"{name}-{self.kind}.gguf"
+        path = folder.path / f"{name}-{kind}.gguf"
         origin = {"source": source.id} if source else {}
         if self.means_ is not None:
             origin["imatrix"] = self.imatrix
-        written = gguf_writer.write(model, tokenizer, path, self.kind, self.means_, origin)
+        written = gguf_writer.write(model, tokenizer, path, kind, self.means_, origin)
         for note in written.notes:
             self.context_.notice(note)
         threads = 1 if model.num_parameters() < _SMALL else -1
-        put(model, Deployed(folder, path, self.kv, threads))
+        put(model, Deployed(folder, path, runtime, threads))
         return Applied(model, self.report(gguf_file.read(path)))
 
-    def _refuse_larger(self, model: PreTrainedModel, intact: PreTrainedModel) -> None:
+    def _refuse_larger(self, model: PreTrainedModel, intact: PreTrainedModel, kind: str) -> None:
         """Raise `RunError` where a model that was cut makes a larger file than the intact one."""
         from resect.deploy import gguf_writer
 
         if model.num_parameters() >= intact.num_parameters():
             return
         weighed = self.means_ is not None
-        own, whole = (gguf_writer.planned(one, self.kind, weighed) for one in (model, intact))
+        own, whole = (gguf_writer.planned(one, kind, weighed) for one in (model, intact))
         if own > whole:
             raise RunError(
-                f"the {self.kind} file of the cut model would be larger ({own:,} bytes of weights, "
+                f"the {kind} file of the cut model would be larger ({own:,} bytes of weights, "
                 f"intact {whole:,}): its rows are no multiple of 256 any more. Cut with "
                 "multiple_of=256, or fewer parts."
             )
 
     def report(self, file: Any) -> StepReport:
         """Bits per targeted weight as stored, and which tensors fell back."""
-        from resect.deploy import tensor_types
-
         if not file.targeted:
             raise RunError(f"{file.path.name} holds no matrices.")
         share = len(file.fell_back) / len(file.tensors)
@@ -129,8 +134,8 @@ class Gguf(Method):
             )
             scope += ", as their rows are no multiple of 256"
         return StepReport(
-            step=f"gguf:{self.kind}",
-            asked=_bits(tensor_types.FILE_TYPES[self.kind][1]),
+            step=f"gguf:{file.kind}",
+            asked=GGUF_BITS[file.kind],
             measured=8 * file.targeted_bytes / file.targeted,
             targeted=file.targeted,
             gone=0,
@@ -142,8 +147,11 @@ class Gguf(Method):
 _SMALL = 20_000_000  # parameters below which one thread serves as fast as many
 
 
-def _bits(kind: Any) -> float:
-    from gguf import GGML_QUANT_SIZES
-
-    block, size = GGML_QUANT_SIZES[kind]
-    return float(8 * size / block)
+def _kind(level: float) -> str:
+    """The type that a level stands for; raises `RequestError` for one that is none's."""
+    for kind, bits in GGUF_BITS.items():
+        if bits == level:
+            return kind
+    raise RequestError(
+        f"no GGUF type has the level {level:g}: name types, like {', '.join(list(GGUF_BITS)[1:5])}."
+    )

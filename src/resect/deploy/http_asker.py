@@ -15,10 +15,11 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from resect.ask import Batch
+from resect.ask.likely_tokens import COUNT, PLACES
 from resect.ask.tokenize import Prompt, notes_on, rendered, tokenize
 from resect.deploy.http_client import Client, Gone
 from resect.errors import RunError
-from resect.record import Item, RawAnswer, Stopped
+from resect.record import Item, Likely, RawAnswer, Stopped
 
 _BIAS = 1000.0
 _STOPPED: dict[str, Stopped] = {"eos": "eos", "word": "stop", "limit": "length"}
@@ -103,11 +104,25 @@ class HttpAsker:
                     task.cancel()
 
     def _answer(self, client: Client, prompt: Prompt, slot: int) -> RawAnswer:
+        likely = self._likely(client, prompt.ids, slot)
         text, stopped, count = self._text(client, prompt, slot)
-        scores = self._scores(client, prompt, slot)
+        scores = self._scores(client, prompt, slot, likely[-1])
         if self.limit == 0:
             count = sum(map(len, prompt.choices))
-        return RawAnswer(text, stopped, count, scores)
+        return RawAnswer(text, stopped, count, scores, likely)
+
+    def _likely(self, client: Client, ids: list[int], slot: int) -> tuple[Likely, ...]:
+        """The likeliest tokens at places of the prompt, each read on from the last, then at its
+        end.
+        """
+        places = []
+        for back in (back for back in PLACES if back < len(ids)):
+            begun = ids[: len(ids) - back]
+            told = self._complete(client, begun, slot, n_predict=1, n_probs=COUNT)
+            tops = told["completion_probabilities"][0]["top_logprobs"]
+            pairs = [(int(top["id"]), float(top["logprob"])) for top in tops]
+            places.append(Likely(back, *map(tuple, zip(*pairs, strict=True))))
+        return tuple(places)
 
     def _text(self, client: Client, prompt: Prompt, slot: int) -> tuple[str, Stopped, int]:
         """What `generate(do_sample=False)` would write, cut at the first stop string."""
@@ -122,9 +137,16 @@ class HttpAsker:
         cuts = [text.index(stop) for stop in self.stop if stop in text]
         return (text[: min(cuts)], "stop", len(ids)) if cuts else (text, stopped, len(ids))
 
-    def _scores(self, client: Client, prompt: Prompt, slot: int) -> tuple[float, ...] | None:
-        """The sum of log-probabilities of each choice's tokens; beginnings are asked once."""
-        known: dict[tuple[int, ...], float] = {}
+    def _scores(
+        self, client: Client, prompt: Prompt, slot: int, first: Likely
+    ) -> tuple[float, ...] | None:
+        """The sum of log-probabilities of each choice's tokens; beginnings are asked once.
+
+        What is among the likeliest `first` tokens is known.
+        """
+        known: dict[tuple[int, ...], float] = {
+            (token,): log for token, log in zip(first.ids, first.logs, strict=True)
+        }
         for choice in sorted(prompt.choices):
             for end in range(1, len(choice) + 1):
                 begun = tuple(choice[:end])

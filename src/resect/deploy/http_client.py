@@ -6,6 +6,8 @@ import http.client
 import json
 import os
 import threading
+import time
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +15,8 @@ from resect.errors import RequestError, RunError
 
 KEY = "RESECT_API_KEY"
 """The environment variable with an endpoint's key, which is sent and nowhere stored."""
+NO_KEY = ""
+"""For a client that takes no key from there either."""
 
 
 class Gone(RunError):
@@ -26,15 +30,31 @@ class Refused(RunError):
         super().__init__(message)
         self.status = status
 
+    @property
+    def busy(self) -> bool:
+        """Whether it may do so later: it has no time, or what came was cut short."""
+        return self.status == 429 or self.status >= 500 or self.status < 300
+
 
 class Client:
-    """Requests to one address; may be used by several threads."""
+    """Requests to one address; may be used by several threads. Redirects are not followed.
 
-    def __init__(self, address: str, timeout: float = 600.0, key: str | None = None) -> None:
+    A request that a server is too busy for, or that finds none, is sent again after each of
+    `waits` (seconds). `key` is sent and nowhere stored.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        timeout: float = 600.0,
+        key: str | None = None,
+        waits: Sequence[float] = (),
+    ) -> None:
         parts = urlsplit(address)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise RequestError(f"{address} is no address of a server: write http://HOST:PORT.")
         self.address, self.timeout, self._key = address.rstrip("/"), timeout, key
+        self._waits = tuple(waits)
         self._kind = (
             http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         )
@@ -50,8 +70,19 @@ class Client:
         return self._ask("POST", path, json.dumps(fields).encode())
 
     def _ask(self, verb: str, path: str, body: bytes | None) -> Any:
+        for wait in self._waits:
+            try:
+                return self._once(verb, path, body)
+            except (Gone, Refused) as error:
+                if isinstance(error, Refused) and not error.busy:
+                    raise
+            time.sleep(wait)
+        return self._once(verb, path, body)
+
+    def _once(self, verb: str, path: str, body: bytes | None) -> Any:
         headers = {"Content-Type": "application/json"}
-        if key := self._key or os.environ.get(KEY):
+        key = os.environ.get(KEY) if self._key is None else self._key
+        if key:
             headers["Authorization"] = f"Bearer {key}"
         try:
             status, content = self._send(verb, self._path + path, body, headers)

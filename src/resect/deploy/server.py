@@ -22,7 +22,8 @@ from resect.errors import RequestError, RunError
 
 BINARY = "llama-server"
 _PATIENCE = 600.0  # seconds that a model may take to load
-KV_TYPES = ("f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
+SLOTS = 4
+"""Requests that are answered side by side."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Flags:
     """
 
     room: int
-    slots: int = 4
+    slots: int = SLOTS
     kv: str = "f16"
     threads: int = -1
     gpu_layers: int = -1

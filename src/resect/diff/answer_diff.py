@@ -15,7 +15,7 @@ from resect.findings.estimates import finite
 from resect.findings.frame import Key, TaskFrame, cells_of, frames
 from resect.findings.paired_test import asked_both, versus
 from resect.findings.rows import Level
-from resect.record import TaskInfo, View
+from resect.record import TRANSFORMERS, TaskInfo, View
 from resect.stats import skill as sk
 from resect.stats.intervals import Mask
 from resect.stats.multiplicity import holm
@@ -38,6 +38,7 @@ class CellName:
     level: Level
     view: View
     task: str
+    runtime: str = TRANSFORMERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

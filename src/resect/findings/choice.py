@@ -31,6 +31,7 @@ from resect.findings.rows import (
     Word,
 )
 from resect.findings.verdicts import Sweep, SweepKey, degraded_cells, stop
+from resect.record import TRANSFORMERS
 from resect.stats.intervals import Mask
 
 SPENT = 0.8
@@ -90,6 +91,11 @@ def choices(
     return [_choice(model, recipes, rule, sizes, split) for model, recipes in models.items()]
 
 
+def intact_in(runtime: str) -> str:
+    """How sizes name the intact model in a runtime."""
+    return "none" if runtime == TRANSFORMERS else f"none in {runtime}"
+
+
 def _choice(model: str, recipes: Recipes, rule: Rule, sizes: Sizes, split: Split) -> Choice:
     every = [
         Version(recipe, level, seeds, sizes.get((model, recipe, level)))
@@ -97,7 +103,9 @@ def _choice(model: str, recipes: Recipes, rule: Rule, sizes: Sizes, split: Split
         for level in _levels(seeds)
     ]
     sweep = next(iter(next(iter(recipes.values())).values()))
-    whole = sizes.get((model, "none", 0.0))
+    runtimes = {s.first.curve.runtime for seeds in recipes.values() for s in seeds.values()}
+    runtime = next(iter(runtimes)) if len(runtimes) == 1 else TRANSFORMERS
+    whole = sizes.get((model, intact_in(runtime), 0.0))
     blank = Choice(
         model=model,
         role=sweep.first.curve.role,

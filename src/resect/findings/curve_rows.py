@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from resect.findings.curves import ONE_LABEL, Curve, Sampled, of_curve
+from resect.findings.divergence_from_intact import Divergences, along
+from resect.findings.divergence_from_intact import metrics as kl_metrics
 from resect.findings.estimates import estimate, finite
 from resect.findings.frame import Key
 from resect.findings.part_metrics import measurable
@@ -31,8 +33,8 @@ class CellState(NamedTuple):
     reason: str | None
 
 
-States = Mapping[tuple[str, str, int, float | None], CellState]
-"""(model, recipe, seed, level) to how the cell went, for one task."""
+States = Mapping[tuple[str, str, int, float | None, str], CellState]
+"""(model, recipe, seed, level, runtime) to how the cell went, for one task."""
 
 
 def points(sampled: Sampled, states: States) -> list[CurvePoint]:
@@ -42,15 +44,24 @@ def points(sampled: Sampled, states: States) -> list[CurvePoint]:
     """
     curve = sampled.curve
     scored = _labelled(sampled) if curve.frame.labels else _graded(sampled)
-    rows = []
+    rows, far = [], along(curve)
     for at, (level, key) in enumerate(zip(curve.levels, curve.keys, strict=True)):
-        state = states.get((key.model, key.recipe, key.seed, level), CellState("success", None))
+        place = (key.model, key.recipe, key.seed, level, key.runtime)
+        state = states.get(place, CellState("success", None))
         n = int((curve.codes[at] != sk.MISSING).sum())
         if n:
-            rows.append(_counted(scored(_blank(curve, at, n, state), at), curve, at, key))
+            row = _counted(scored(_blank(curve, at, n, state), at), curve, at, key)
+            rows.append(_with_kl(row, sampled, far[at]))
         elif state.status == "failed":
             rows.append(_blank(curve, at, n, state))
     return rows
+
+
+def _with_kl(row: CurvePoint, sampled: Sampled, far: Divergences | None) -> CurvePoint:
+    """The row with how far its next tokens are from the intact model's."""
+    if far is None:
+        return row
+    return replace(row, kl=far.row(), metrics={**row.metrics, **kl_metrics(sampled, far)})
 
 
 def _blank(curve: Curve, at: int, n: int, state: CellState) -> CurvePoint:

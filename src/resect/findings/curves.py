@@ -15,7 +15,8 @@ import numpy as np
 from resect.findings.frame import Key, Level, TaskFrame
 from resect.findings.part_metrics import Metric
 from resect.findings.rows import ItemsUsed
-from resect.record import View
+from resect.record import TRANSFORMERS, View
+from resect.record import bits_in_words as bits_in_words
 from resect.stats import skill as sk
 from resect.stats.confidence import Beliefs, calibration_error, discrimination
 from resect.stats.distances import Distance
@@ -42,6 +43,7 @@ class Curve:
     keys: tuple[Key, ...]
     codes: sk.Codes
     frame: TaskFrame
+    runtime: str = TRANSFORMERS
 
     @property
     def present(self) -> Mask:
@@ -128,11 +130,17 @@ def say(level: Level) -> str:
     """A level in words."""
     if level is None:
         return "its only level"
-    return f"{level:g} bits" if level >= 1 else f"level {level:g}"
+    return bits_in_words(level) if level >= 1 else f"level {level:g}"
 
 
 def build(
-    frame: TaskFrame, role: str, model: str, recipe: str, seed: int, planned: Iterable[Level]
+    frame: TaskFrame,
+    role: str,
+    model: str,
+    recipe: str,
+    seed: int,
+    planned: Iterable[Level],
+    runtime: str = TRANSFORMERS,
 ) -> list[Curve]:
     """The curves of one sweep on one task, one for each view the model was asked in."""
     curves = []
@@ -140,23 +148,29 @@ def build(
     empty = np.full(len(frame.items), sk.MISSING, dtype=np.int8)
     for view in frame.views(model):
         keys = tuple(
-            baseline_key(frame, model, recipe, seed, view)
+            baseline_key(frame, model, recipe, seed, view, runtime)
             if x == 0.0
-            else Key(model, recipe, seed, x, view)
+            else Key(model, recipe, seed, x, view, runtime)
             for x in levels
         )
         codes = np.stack([frame.codes.get(key, empty) for key in keys])
-        curves.append(Curve(model, role, recipe, seed, view, levels, keys, codes, frame))
+        curves.append(Curve(model, role, recipe, seed, view, levels, keys, codes, frame, runtime))
     return curves
 
 
-def baseline_key(frame: TaskFrame, model: str, recipe: str, seed: int, view: View) -> Key:
-    """Where level 0 is: recipe `none` of this seed, of any seed, else the sweep's own 0."""
-    own = Key(model, recipe, seed, 0.0, view)
-    same = Key(model, "none", seed, 0.0, view)
+def baseline_key(
+    frame: TaskFrame, model: str, recipe: str, seed: int, view: View, runtime: str = TRANSFORMERS
+) -> Key:
+    """Where level 0 is: recipe `none` of this seed, of any seed, else the sweep's own 0.
+
+    It was asked in the same runtime.
+    """
+    own = Key(model, recipe, seed, 0.0, view, runtime)
+    same = Key(model, "none", seed, 0.0, view, runtime)
     if same in frame.codes:
         return same
-    others = [k for k in frame.codes if (k.model, k.recipe, k.view) == (model, "none", view)]
+    wanted = (model, "none", view, runtime)
+    others = [k for k in frame.codes if (k.model, k.recipe, k.view, k.runtime) == wanted]
     if others:
         return min(others, key=lambda k: k.seed)
     return own if own in frame.codes else same
@@ -298,6 +312,7 @@ class SweepKeys(TypedDict):
     model: str
     role: str
     recipe: str
+    runtime: str
     seed: int
 
 
@@ -310,7 +325,10 @@ class CurveKeys(SweepKeys):
 
 def of_sweep(curve: Curve) -> SweepKeys:
     """The sweep that a curve is of."""
-    return {"model": curve.model, "role": curve.role, "recipe": curve.recipe, "seed": curve.seed}
+    return {
+        "model": curve.model, "role": curve.role, "recipe": curve.recipe,
+        "runtime": curve.runtime, "seed": curve.seed,
+    }  # fmt: skip
 
 
 def of_curve(curve: Curve) -> CurveKeys:

@@ -25,7 +25,7 @@ from resect.findings.encoding import (
     shares,
 )
 from resect.findings.part_metrics import SCORE, Metric, headline
-from resect.record import Kind, TaskInfo, View
+from resect.record import TRANSFORMERS, Kind, TaskInfo, View
 from resect.stats.intervals import Floats, Singles
 from resect.stats.skill import MISSING, Codes, encode
 
@@ -38,13 +38,14 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 class Key(NamedTuple):
-    """One cell in one view."""
+    """One cell in one view; the intact model is a cell in every runtime that it was asked in."""
 
     model: str
     recipe: str
     seed: int
     level: Level
     view: View
+    runtime: str = TRANSFORMERS
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,11 @@ class TaskFrame:
     only cells of the options view have it. `meant` says what the options of each item count as,
     (N,) tuples of labels: items may have different numbers of options. `ends[key]` are the texts
     that only the token limit ended (`cut_off`) and the degenerate ones of these (`trapped`), (N,)
-    each. `ids`, `tags` and `options` are per item. What `lay_beside` adds: `variants[name][key]`
-    are the codes of a variant's answers at their questions' places, `declined[side][key]` the
-    counts of `variants.Declined` on the side that has no answer or the one that has.
+    each. `likely[key]` are the likeliest tokens of each item as stored (text view), None where
+    they were not told. `ids`, `tags` and `options` are per item. What `lay_beside` adds:
+    `variants[name][key]` are the codes of a variant's answers at their questions' places,
+    `declined[side][key]` the counts of `variants.Declined` on the side that has no answer or the
+    one that has.
     """
 
     name: str
@@ -82,6 +85,7 @@ class TaskFrame:
     graded: bool = False
     parts: dict[Key, dict[str, Floats]] = field(default_factory=dict)
     ends: dict[Key, dict[str, NDArray[np.bool_]]] = field(default_factory=dict)
+    likely: dict[Key, NDArray[np.object_]] = field(default_factory=dict)
     meant: tuple[Meant, ...] = ()
     options: tuple[Mapping[str, str] | None, ...] = ()
     variants: dict[str, dict[Key, Codes]] = field(default_factory=dict)
@@ -109,6 +113,11 @@ class TaskFrame:
     def cluster(self) -> NDArray[np.intp]:
         """The number of each item's cluster, (N,)."""
         return np.unique(np.asarray(self.clusters, dtype=str), return_inverse=True)[1]
+
+    @property
+    def runtimes(self) -> tuple[str, ...]:
+        """The runtimes that this task was asked in."""
+        return tuple(sorted({key.runtime for key in self.codes}))
 
     def views(self, model: str | None = None) -> tuple[View, ...]:
         """The views that this task (or this model on it) was asked in."""
@@ -188,12 +197,16 @@ def _fill(
     place = rows["item"].astype(str).map({item: i for i, item in enumerate(frame.items)})
     at_item = np.asarray(place.to_numpy(), dtype=np.intp)
     columns, ended = codes_of(rows, info), ends(rows)
+    likely = rows["likely"].to_numpy() if "likely" in rows else None
     chances = None
     if labels:
         chances = probabilities(list(rows["option_scores"]), meant_by(rows, labels), labels)
     for cell, members in cells_of(rows):
         where = f"{info.name}, {cell.model}, {cell.recipe} at {cell.level}"
         at = _once(members, at_item, where, warnings)
+        if likely is not None:
+            frame.likely[cell] = np.full(n, None, dtype=object)
+            frame.likely[cell][at_item[at]] = likely[at]
         for view, (codes, seen) in columns.items():
             asked = at[seen[at]]  # a row that lacks this view was not asked in it
             if not len(asked):
@@ -238,11 +251,13 @@ def cells_of(rows: pd.DataFrame) -> Iterator[tuple[Key, NDArray[np.intp]]]:
     """Every cell among the rows, with the positions of its rows; the view is left at text."""
     levels = rows["level"].astype(float).round(6).fillna(UNSWEPT)
     levels = levels.where(rows["recipe"] != "none", 0.0)
-    groups = rows.assign(level=levels).groupby(["model", "recipe", "seed", "level"], sort=False)
+    runtimes = rows.get("runtime", TRANSFORMERS)
+    names = ["model", "recipe", "seed", "level", "runtime"]
+    groups = rows.assign(level=levels, runtime=runtimes).groupby(names, sort=False)
     for group, members in groups.indices.items():
-        model, recipe, seed, level = cast(tuple[str, str, int, float], group)
+        model, recipe, seed, level, runtime = cast(tuple[str, str, int, float, str], group)
         where = None if level == UNSWEPT else float(level)
-        key = Key(str(model), str(recipe), int(seed), where, "text")
+        key = Key(str(model), str(recipe), int(seed), where, "text", str(runtime))
         yield key, np.asarray(members, dtype=np.intp)
 
 

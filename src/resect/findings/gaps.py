@@ -88,7 +88,7 @@ def _of_curve(curve: Curve, states: States, uneven: bool) -> Iterator[str]:
     where = f"{curve.model}, {curve.recipe} on {curve.frame.name} ({curve.view})"
     failed = set()
     for level, key in zip(curve.levels, curve.keys, strict=True):
-        state = states.get((key.model, key.recipe, key.seed, level))
+        state = states.get((key.model, key.recipe, key.seed, level, key.runtime))
         if state is not None and state.status == "failed":
             failed.add(level)
     gaps = [level for level in curve.missing if level not in failed]

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from resect.findings.choice import Size, Sizes
+from resect.findings.choice import Size, Sizes, intact_in
 from resect.findings.frame import Level, clean_level
 from resect.findings.plain import plain
 from resect.findings.rows import CurvePoint, Measurement, PickedBy
+from resect.record import TRANSFORMERS
 
 Recorded = Mapping[str, Any]
 """One state as it was measured: a row of JSON in the store."""
@@ -34,8 +35,10 @@ def of_measurements(recorded: Sequence[Recorded]) -> list[Measurement]:
     for row in recorded:
         shared = {} if row.get("workload") else taken.get((row["model"], row.get("shape")), {})
         rows.append(_measurement(plain({**row, **shared})))
-    intact = {row.model: _numbers(row) for row in rows if row.recipe == "none"}
-    return [replace(row, ratios=_ratios(row, intact.get(row.model, {}))) for row in rows]
+    intact = {(row.model, row.runtime): _numbers(row) for row in rows if row.recipe == "none"}
+    return [
+        replace(row, ratios=_ratios(row, intact.get((row.model, row.runtime), {}))) for row in rows
+    ]
 
 
 def _measurement(row: Recorded) -> Measurement:
@@ -44,6 +47,7 @@ def _measurement(row: Recorded) -> Measurement:
         model=row["model"],
         role=row["role"],
         recipe=row["recipe"],
+        runtime=row.get("runtime") or TRANSFORMERS,
         seed=row["seed"],
         level=clean_level(row["recipe"], row.get("level")),
         measured_level=row.get("measured_level"),
@@ -94,8 +98,13 @@ def sizes_of(measured: Sequence[Measurement]) -> Sizes:
         known = [size for size in column if size is not None]
         if known and len(known) == len(measured):
             rising = sorted(zip(known, measured, strict=True), key=lambda entry: entry[0])
-            return {(r.model, r.recipe, r.level): Size(by, float(size)) for size, r in rising}
+            return {(r.model, _named(r), r.level): Size(by, float(size)) for size, r in rising}
     return {}
+
+
+def _named(row: Measurement) -> str:
+    """A recipe; the intact model with its runtime where it was not loaded as it is."""
+    return intact_in(row.runtime) if row.recipe == "none" else row.recipe
 
 
 def with_measured_levels(
@@ -106,8 +115,8 @@ def with_measured_levels(
     return [replace(row, measured_level=table.get(_state(row))) for row in curves]
 
 
-def _state(row: CurvePoint | Measurement) -> tuple[str, str, int, Level]:
+def _state(row: CurvePoint | Measurement) -> tuple[str, str, int, Level, str]:
     """Which state of a model a row is about."""
     if row.level == 0.0:
-        return row.model, "none", 0, 0.0
-    return row.model, row.recipe, row.seed, row.level
+        return row.model, "none", 0, 0.0, row.runtime
+    return row.model, row.recipe, row.seed, row.level, row.runtime

@@ -12,7 +12,7 @@ from resect.findings.curve_rows import CellState, States
 from resect.findings.curves import Curve, build
 from resect.findings.frame import Level, TaskFrame, clean_level
 from resect.findings.rows import Model, StudyRecipe
-from resect.record import Status
+from resect.record import TRANSFORMERS, Status
 
 
 class Sweep(NamedTuple):
@@ -21,6 +21,7 @@ class Sweep(NamedTuple):
     model: str
     recipe: str
     seed: int
+    runtime: str = TRANSFORMERS
 
 
 class CellRow(NamedTuple):
@@ -34,19 +35,23 @@ class CellRow(NamedTuple):
     task: str
     status: Status
     reason: str | None
+    runtime: str = TRANSFORMERS
 
 
 def cell_rows(cells: pd.DataFrame) -> list[CellRow]:
     """The cells frame as tuples."""
     if not len(cells):
         return []
+    cells = cells if "runtime" in cells else cells.assign(runtime=TRANSFORMERS)
     columns = [cells[name] for name in CellRow._fields]
     return [
         CellRow(
             str(model), str(role), str(recipe), clean_level(recipe, level), int(seed),
             str(task), cast(Status, str(status)), None if pd.isna(reason) else str(reason),
+            str(runtime),
         )
-        for model, role, recipe, level, seed, task, status, reason in zip(*columns, strict=True)
+        for model, role, recipe, level, seed, task, status, reason, runtime
+        in zip(*columns, strict=True)
     ]  # fmt: skip
 
 
@@ -88,25 +93,27 @@ def curves_of(
     planned = [cell for cell in cells if cell.task == frame.name]
     levels = _levels(frame, planned, recipes, role_of)
     order = {name: place for place, name in enumerate(role_of)}
-    sweeps = {Sweep(k.model, k.recipe, k.seed) for k in frame.codes}
-    sweeps |= {Sweep(cell.model, cell.recipe, cell.seed) for cell in planned}
+    sweeps = {Sweep(k.model, k.recipe, k.seed, k.runtime) for k in frame.codes}
+    sweeps |= {Sweep(cell.model, cell.recipe, cell.seed, cell.runtime) for cell in planned}
     skipped = _skipped(planned)
     curves = []
     for s in sorted(_shown(sweeps), key=lambda s: (order.get(s.model, len(order)), s)):
         role = role_of.get(s.model, s.model)
         due = levels[s.model, s.recipe] - skipped.get(s, set())
-        curves += build(frame, role, s.model, s.recipe, s.seed, due)
+        curves += build(frame, role, s.model, s.recipe, s.seed, due, s.runtime)
     return curves
 
 
 def _shown(sweeps: Iterable[Sweep]) -> list[Sweep]:
     """The sweeps without baselines that are level 0 of another curve, or one of several."""
     every = sorted(sweeps)
-    swept = {sweep.model for sweep in every if sweep.recipe != "none"}
-    first = {sweep.model: sweep for sweep in reversed(every)}
+    place = {sweep: (sweep.model, sweep.runtime) for sweep in every}
+    swept = {place[sweep] for sweep in every if sweep.recipe != "none"}
+    first = {place[sweep]: sweep for sweep in reversed(every)}
     return [
-        s for s in every if s.recipe != "none" or (s.model not in swept and first[s.model] == s)
-    ]
+        s for s in every
+        if s.recipe != "none" or (place[s] not in swept and first[place[s]] == s)
+    ]  # fmt: skip
 
 
 def _skipped(cells: Sequence[CellRow]) -> Mapping[Sweep, set[Level]]:
@@ -114,7 +121,7 @@ def _skipped(cells: Sequence[CellRow]) -> Mapping[Sweep, set[Level]]:
     levels: dict[Sweep, set[Level]] = defaultdict(set)
     for cell in cells:
         if cell.status == "skipped":
-            levels[Sweep(cell.model, cell.recipe, cell.seed)].add(cell.level)
+            levels[Sweep(cell.model, cell.recipe, cell.seed, cell.runtime)].add(cell.level)
     return levels
 
 
@@ -141,7 +148,7 @@ def _levels(
 def states_of(cells: Sequence[CellRow], task: str) -> States:
     """How each cell of a task went."""
     return {
-        (c.model, c.recipe, c.seed, c.level): CellState(c.status, c.reason)
+        (c.model, c.recipe, c.seed, c.level, c.runtime): CellState(c.status, c.reason)
         for c in cells
         if c.task == task
     }
@@ -151,7 +158,7 @@ def degraded(curve: Curve, states: States) -> dict[Level, str]:
     """The levels of a curve at which the model or its prompts fell back, with the reason."""
     reasons = {}
     for level, key in zip(curve.levels, curve.keys, strict=True):
-        state = states.get((key.model, key.recipe, key.seed, level))
+        state = states.get((key.model, key.recipe, key.seed, level, key.runtime))
         if state is not None and state.status == "degraded":
             reasons[level] = state.reason or "no reason"
     return reasons

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
-from resect.record import Kind, Status, View
+from resect.record import TRANSFORMERS, Kind, Status, View
 
 Domain = Literal["medical", "general"]
 Level = float | None
@@ -160,12 +160,13 @@ class HalfLevel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfSweep:
-    """One model under one recipe with one seed."""
+    """One model under one recipe with one seed, asked in one runtime."""
 
     __pydantic_config__ = ROW
     model: str
     role: str
     recipe: str
+    runtime: str = TRANSFORMERS
     seed: int
 
 
@@ -330,6 +331,31 @@ class LabelScores:
     predicted: int
 
 
+@dataclass(frozen=True, slots=True)
+class KlSpread:
+    """Divergences at `n` places, in nats: each is at least this."""
+
+    __pydantic_config__ = ROW
+    n: int
+    mean: float
+    median: float
+    p999: float
+    same_top: float
+
+
+@dataclass(frozen=True, slots=True)
+class KlToIntact:
+    """KL from the intact model's next tokens to those here, over the whole vocabulary.
+
+    `answer`: at the first token of the answer; `text`: at places of the prompt, null where none
+    was told. `same_top`: share of places with the same likeliest token.
+    """
+
+    __pydantic_config__ = ROW
+    answer: KlSpread
+    text: KlSpread | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurvePoint(OfCurve):
     """One level of one curve. The intact model is level 0.
@@ -338,6 +364,7 @@ class CurvePoint(OfCurve):
     `metrics` holds every metric of the catalogue that this level has. `outcomes` are shares of
     texts, `prediction_share` of all items. `flips`: share of items whose right or wrong changed
     from level 0. `format_loss`: right by options and not by text; `forgotten`: right by neither.
+    `kl`: how far the next tokens are from level 0, null where they were not told.
     """
 
     level: Level
@@ -359,6 +386,7 @@ class CurvePoint(OfCurve):
     flips: float | None
     format_loss: float | None
     forgotten: float | None
+    kl: KlToIntact | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -422,6 +450,28 @@ class IntactComparison(OfPair):
     high: float | None
     p: float | None
     verdict: Better
+    runtime: str = TRANSFORMERS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeStep(OfCurve):
+    """One intact model in two runtimes, on the same `n` items: what the change itself costs.
+
+    `flips`: share of items whose right or wrong changed. Tango's interval of the metric in
+    `runtime` minus that in `baseline`, and the exact McNemar test.
+    """
+
+    baseline: str
+    n: int
+    metric: str
+    flips: float | None
+    value_baseline: float | None
+    value: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    kl: KlToIntact | None
 
 
 # ── cliffs and what fails first ─────────────────────────────────────────────────────────────────
@@ -656,7 +706,6 @@ class SweepVerdict(OfSweep):
     """
 
     view: View
-    runtime: str
     default: bool
     alpha: float
     margins: Mapping[str, float]
@@ -1135,6 +1184,7 @@ class Summary:
     choice: tuple[Choice, ...]
     measurements: tuple[Measurement, ...]
     intact: tuple[IntactComparison, ...]
+    runtimes: tuple[RuntimeStep, ...] = ()
     warnings: tuple[str, ...]
     verdict: Verdict
     provenance: Mapping[str, Any]

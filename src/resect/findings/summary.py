@@ -97,6 +97,7 @@ def summarise(
         choice=tuple(choices(judged, rule, sizes_of(measured), study.seed)),
         measurements=tuple(measured),
         intact=findings.intact,
+        runtimes=findings.runtimes,
         warnings=(*warnings, *worse_than_random(study.recipes, findings.curves)),
         verdict=NO_VERDICT,
         provenance=provenance,

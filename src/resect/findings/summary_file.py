@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from resect.errors import RequestError
 from resect.findings.plain import plain
 from resect.findings.rows import Summary
+from resect.record import TRANSFORMERS
 
 Row = TypeVar("Row")
 
@@ -23,10 +24,14 @@ def _adapter() -> TypeAdapter[Summary]:
 def to_data(summary: Summary) -> dict[str, Any]:
     """A summary as plain data, ready for `json.dumps(..., allow_nan=False)`.
 
-    A field that does not apply (one that stands at its default) is left out.
+    A field that does not apply (one that stands at its default) is left out; a runtime is always
+    told.
     """
-    data = _adapter().dump_python(summary, exclude_defaults=True)
-    return {"schema": summary.schema, **plain(data)}
+    data = plain(_adapter().dump_python(summary, exclude_defaults=True))
+    for name in ("curves", "verdicts", "measurements"):
+        for row in data[name]:
+            row.setdefault("runtime", TRANSFORMERS)
+    return {"schema": summary.schema, **data}
 
 
 def parsed(kind: type[Row], data: Any, source: str) -> Row:

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from resect.findings import rows
 from resect.findings.answer_bias import bias
-from resect.findings.baseline_comparison import intact
+from resect.findings.baseline_comparison import intact, runtime_steps
 from resect.findings.cliffs import cliffs, half_of_skill
 from resect.findings.comparisons import absent, compare
 from resect.findings.curve_rows import States, points
@@ -50,6 +50,7 @@ class Place(NamedTuple):
     recipe: str
     seed: int
     view: View
+    runtime: str
 
 
 Table = dict[tuple[Place, str], Sampled]
@@ -72,6 +73,7 @@ class TaskFindings:
     slices: tuple[rows.Slice, ...] = ()
     divergences: tuple[rows.Divergence, ...] = ()
     intact: tuple[rows.IntactComparison, ...] = ()
+    runtimes: tuple[rows.RuntimeStep, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     lent: tuple[Lent, ...] = ()
 
@@ -90,6 +92,7 @@ class TaskFindings:
             slices=(*self.slices, *other.slices),
             divergences=(*self.divergences, *other.divergences),
             intact=(*self.intact, *other.intact),
+            runtimes=(*self.runtimes, *other.runtimes),
             evidence=(*self.evidence, *other.evidence),
             lent=(*self.lent, *other.lent),
         )
@@ -115,6 +118,7 @@ def task_findings(task: Task, weights: Weights, pairs: Pairs) -> TaskFindings:
         slices=_flat(slices(s, half) for s, half in zip(sampled, halves, strict=True)),
         divergences=_flat(_divergences(table, a, b) for a, b in pairs),
         intact=tuple(intact(frame, pairs)),
+        runtimes=tuple(runtime_steps(frame, {c.model: c.role for c in task.curves})),
         evidence=tuple(evidence(task.curves, task.info, task.rule, task.states))
         if task.judged
         else (),
@@ -124,7 +128,7 @@ def task_findings(task: Task, weights: Weights, pairs: Pairs) -> TaskFindings:
 
 def place_of(curve: Curve) -> Place:
     """What a curve can be compared under."""
-    return Place(curve.recipe, curve.seed, curve.view)
+    return Place(curve.recipe, curve.seed, curve.view, curve.runtime)
 
 
 def _each(

@@ -34,8 +34,6 @@ from resect.findings.rows import (
 )
 from resect.record import TaskInfo, View
 
-TRANSFORMERS = "transformers"
-
 
 class SweepKey(NamedTuple):
     """One sweep."""
@@ -190,7 +188,6 @@ def _verdict(sweep: Sweep, alpha: float, shown_only: tuple[str, ...]) -> SweepVe
     return SweepVerdict(
         **of_sweep(sweep.first.curve),
         view=sweep.view,
-        runtime=TRANSFORMERS,
         default=sweep.default,
         alpha=alpha,
         margins=margins,

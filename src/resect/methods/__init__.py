@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from resect.errors import RequestError, unknown
 from resect.methods.options import defaults, values
-from resect.spec import Scalar, Step, entry_of, every_method
+from resect.record import GGUF_BITS
+from resect.spec import BITS, Recipe, Scalar, Step, entry_of, every_method
 
 if TYPE_CHECKING:
     from resect.methods.step import Method
@@ -39,11 +40,14 @@ def check(step: Step, swept: bool = False, seed: int = 0) -> Method:
         if step.level is not None or swept:
             raise RequestError(f"{step.method} takes no level: remove it from {step}.")
     elif step.level is None and not swept:
+        example = "Q4_K_M" if dose == BITS else "0.5"
         raise RequestError(
-            f"{step} has no level: write {step.method}:0.5, or give levels to sweep."
+            f"{step} has no level: write {step.method}:{example}, or give levels to sweep."
         )
     elif step.level is not None and step.level >= 1 and "fraction" in dose:
         raise RequestError(f"level {step.level:g} is out of range: give a fraction in [0, 1).")
+    if step.level is not None:
+        method.takes(step.level)
     return method
 
 
@@ -56,6 +60,36 @@ def for_sweep(step: Step) -> Step:
     typed = _read(step.method, step.options)
     changed = {name: value for name, value in step.options.items() if typed[name] != default[name]}
     return step.model_copy(update={"options": changed})
+
+
+BLOCK = 256
+"""Weights that K types of llama.cpp store together: rows of other lengths take larger types."""
+_WITHOUT_BLOCKS = {GGUF_BITS[kind] for kind in ("F16", "Q8_0", "Q4_0")}
+
+
+def needs_blocks(recipe: Recipe) -> bool:
+    """Whether a recipe cuts MLPs to any width before it writes a file of K types."""
+    last = recipe.steps[-1] if recipe.steps else None
+    entry = entry_of(last.method) if last else None
+    if last is None or entry is None or entry.dose != BITS:
+        return False
+    kinds = {last.level} if last.level else set(recipe.levels)
+    return bool(kinds - _WITHOUT_BLOCKS) and any(map(_any_width, recipe.steps))
+
+
+def in_blocks(recipe: Recipe) -> Recipe:
+    """The recipe with widths that are multiples of `BLOCK`, where it says nothing of them."""
+    steps = tuple(
+        step.model_copy(update={"options": {**step.options, "multiple_of": BLOCK}})
+        if _any_width(step)
+        else step
+        for step in recipe.steps
+    )
+    return recipe.model_copy(update={"steps": steps})
+
+
+def _any_width(step: Step) -> bool:
+    return "multiple_of" in options(step.method) and "multiple_of" not in step.options
 
 
 _RANDOM = {

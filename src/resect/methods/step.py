@@ -17,7 +17,9 @@ from resect.methods.calibration.calibration_text import Tokens
 from resect.models import adapters
 from resect.models.loading import Loaded, positions
 from resect.record import Item, StepReport
-from resect.spec import Calibration, ModelRef
+from resect.spec import Calibration, ModelRef, Runtime
+
+USUAL = Runtime()
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Context:
 
     `text`: windows of the calibration text. `tokenizer`: the model's. `source`: the intact model
     (a teacher is loaded from it). `notice` takes a sentence for the user. `data_dir`: where tasks
-    find their offline files.
+    find their offline files. `runtime`: how a server runs that asks the result.
     """
 
     text: Tokens | None = None
@@ -34,6 +36,7 @@ class Context:
     source: ModelRef | None = None
     notice: Callable[[str], None] = warnings.warn
     data_dir: Path | None = None
+    runtime: Runtime = USUAL
 
     @classmethod
     def of(
@@ -43,9 +46,10 @@ class Context:
         calibration: Calibration | None,
         notice: Callable[[str], None] = warnings.warn,
         data_dir: Path | None = None,
+        runtime: Runtime = USUAL,
     ) -> Context:
         """The context of a loaded model; `calibration` is None where no step uses activations."""
-        empty = cls(None, loaded.tokenizer, source, notice, data_dir)
+        empty = cls(None, loaded.tokenizer, source, notice, data_dir, runtime)
         return (
             empty
             if calibration is None
@@ -103,6 +107,9 @@ class Method:
         Raises `RequestError` for a missing source.
         """
         return ()
+
+    def takes(self, level: float) -> None:
+        """Raises `RequestError` for a level that these options cannot bring a model to."""
 
     def fits(self, model: PreTrainedModel, levels: Sequence[float]) -> None:
         """Raises `RequestError` where the method cannot be applied to a model at these levels.

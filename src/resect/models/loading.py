@@ -33,7 +33,7 @@ from transformers.utils.hub import cached_file
 from resect import clinic, network
 from resect.errors import RequestError, RunError
 from resect.models import bnb_cpu as kernels
-from resect.models import compute_dtype, devices, gguf_models, model_files, named_models
+from resect.models import compute_dtype, devices, gguf_models, model_card, model_files, named_models
 from resect.models.scratch import Scratch
 from resect.spec import ModelRef
 
@@ -103,14 +103,11 @@ def identify(ref: ModelRef, device: str = "") -> tuple[Identity, Loaded]:
     config = loaded.model.config
     dtype = ref.dtype if ref.dtype != "auto" else str(loaded.model.dtype).removeprefix("torch.")
     if place.exists():
-        parent = model_files.parent_in(place / "README.md")
+        parent = model_card.base_model(model_card.card_of(str(place)))
         digest = model_files.fingerprint(place, ref.trust_remote_code)
         return Identity(digest, None, dtype, parent), loaded
     commit = getattr(config, "_commit_hash", None) or ref.revision or "main"
-    card = cached_file(
-        str(place), "README.md", revision=commit, _raise_exceptions_for_missing_entries=False
-    )
-    parent = model_files.parent_in(Path(card)) if card else None
+    parent = model_card.base_model(model_card.card_of(str(place), commit))
     return Identity(f"hub:{place}@{commit}", commit, dtype, parent), loaded
 
 

@@ -14,8 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
-import yaml
-
 from resect import clinic
 from resect.errors import RequestError
 
@@ -111,20 +109,6 @@ def inside(folder: Path, name: str) -> Path:
         )
     refuse_link(folder, folder / name)
     return folder / name
-
-
-def parent_in(card: Path) -> str | None:
-    """`base_model` from a model card's front matter."""
-    if not card.is_file():
-        return None
-    match = re.match(r"---\n(.*?)\n---", card.read_text(encoding="utf-8", errors="replace"), re.S)
-    try:
-        parent = (yaml.safe_load(match[1]) or {}).get("base_model") if match else None
-    except (yaml.YAMLError, AttributeError):
-        return None
-    if isinstance(parent, list):
-        parent = parent[0] if parent else None
-    return None if parent is None else str(parent)
 
 
 def refuse_links(folder: Path) -> None:

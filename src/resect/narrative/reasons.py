@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from resect.findings.curves import bits_in_words
 from resect.findings.rows import DegradedCell
 
 
@@ -11,7 +12,7 @@ def at(level: float | None) -> str:
     """A level in words: `45 %`, `4 bits`, or `its only level`."""
     if level is None:
         return "its only level"
-    return f"{level:g} bits" if level >= 1 else f"{100 * level:.3g} %"
+    return bits_in_words(level) if level >= 1 else f"{100 * level:.3g} %"
 
 
 def listed(items: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from resect.findings.views import first_view
 from resect.narrative.comparison_sentences import comparison_headline, comparison_sentences
 from resect.narrative.failure_sentences import failure_sentences
 from resect.narrative.phrasing import ModelNames, sentence
+from resect.narrative.runtime_sentences import runtime_sentences
 from resect.narrative.sweep_sentences import sweep_sentences
 from resect.narrative.verdict_sentences import Words, verdict_headline, verdict_sentences
 
@@ -17,6 +18,7 @@ def verdict(summary: Summary) -> Verdict:
     words = Words.of(summary)
     called = words.models
     sentences = verdict_sentences(summary, words)
+    sentences += runtime_sentences(summary, called)
     sentences += comparison_sentences(summary, called)
     sentences += sweep_sentences(summary, called)
     sentences += [sentence(clause) for clause in failure_sentences(summary, called)]

@@ -14,6 +14,7 @@ from math import isnan
 from markupsafe import Markup, escape
 
 from resect.findings.rows import Cliff, Distance, Estimate, HalfLevel, Rate, Robustness
+from resect.record import bits_in_words
 from resect.report.cleaner import DASH as DASH
 from resect.report.cleaner import hidden, spelled
 from resect.report.cleaner import plain as plain
@@ -108,7 +109,7 @@ def level(value: object) -> str:
         return "fixed"
     if number == 0:
         return "intact"
-    return f"{_trim(number * 100)} %" if number < 1 else f"{_trim(number)} bits"
+    return f"{_trim(number * 100)} %" if number < 1 else bits_in_words(number)
 
 
 def half(cliff: HalfLevel | Cliff | None) -> str:

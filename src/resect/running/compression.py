@@ -26,7 +26,8 @@ from resect.models import adapters, compute_dtype, devices, loading, scratch, we
 from resect.models import checkpoint_files as checkpoint
 from resect.models.loading import Loaded
 from resect.record import StepReport
-from resect.running.walk import apply_all
+from resect.running.resolve import is_wide
+from resect.running.standing import apply_all
 from resect.spec import Calibration, ModelRef, Recipe
 
 Notice = Callable[[str], None]
@@ -56,7 +57,7 @@ def compress_to(
     if not asked.parts:
         raise RequestError("no step is given: name one with --step, like magnitude:0.5.")
     place = Path(loading.where(ref))
-    method = methods.make(recipe.steps[0], seed)
+    recipe, method = asked.recipe, methods.make(recipe.steps[0], seed)
     with scratch.whole_folder(out) as folder:
         if len(asked.parts) == 1 and _streams(method) and place.is_dir():
             reports: tuple[StepReport, ...] = (_stream(asked, method, folder, notice),)
@@ -110,6 +111,9 @@ class Asked(NamedTuple):
         calibration = filled(calibration, ref, (), data_dir) if needed else None
         parts = check(recipe, calibration)
         empty = loading.check(ref, devices.named(device)).model
+        if methods.needs_blocks(recipe) and is_wide(empty):
+            recipe = methods.in_blocks(recipe)
+            parts = check(recipe, calibration)
         fits(parts, recipe, empty)
         return cls(ref, recipe, calibration, parts, empty)
 

@@ -195,7 +195,7 @@ def write(path: Path, text: str) -> None:
 
 
 def _read(store: Store) -> pd.DataFrame:
-    answers = _reread(store.answers(), store.items(), store.tasks())
+    answers = _reread(store.answers(likely=True), store.items(), store.tasks())
     return _judged(answers, store, store.facts().get("judge"))
 
 

@@ -7,17 +7,15 @@ to 1. Such grades are biased (to length, to the judge's own family): no verdict 
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+from resect.deploy.http_client import NO_KEY, Client, Gone, Refused
 from resect.errors import RequestError, RunError
 from resect.record import Item, digest
 from resect.running.folder import Run
@@ -44,16 +42,6 @@ _WAITS = (1.0, 4.0, 10.0)
 Ask = Callable[[Sequence[Mapping[str, str]]], str]
 
 
-class _Nowhere(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect: texts and key only go to the address given."""
-
-    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
-        return None
-
-
-_STRAIGHT = urllib.request.build_opener(_Nowhere)
-
-
 @dataclass(frozen=True)
 class Endpoint:
     """A chat endpoint: `url` up to `/v1`, a model's name, and the key (never stored)."""
@@ -70,36 +58,30 @@ class Endpoint:
                 f"{self.url} is not an address: give one like http://localhost:8000/v1."
             )
 
+    @cached_property
+    def _client(self) -> Client:
+        return Client(self.url, self.timeout, self.key or NO_KEY, self.waits)
+
     def __call__(self, messages: Sequence[Mapping[str, str]]) -> str:
         """The greedy reply to a conversation; retries while the server is busy or unreachable."""
         sent = list(messages)
         body = {"model": self.model, "messages": sent, "temperature": 0, "max_tokens": ROOM}
-        for wait in (*self.waits, None):
-            try:
-                return self._send(json.dumps(body).encode())
-            except urllib.error.HTTPError as error:
-                problem = f"{error.code} {error.reason}"
-                if error.code != 429 and error.code < 500:
-                    raise RequestError(
-                        f"the judge at {self.url} refuses the request ({problem}): check the "
-                        f"address, the model name {self.model} and {KEY}."
-                    ) from None
-            except (OSError, ValueError, LookupError, TypeError) as error:
-                problem = str(error) or type(error).__name__
-            if wait is not None:
-                time.sleep(wait)
+        try:
+            reply = self._client.post("/chat/completions", body)
+            return str(reply["choices"][0]["message"]["content"] or "")
+        except Refused as error:
+            if not error.busy:
+                raise RequestError(
+                    f"the judge at {self.url} refuses the request ({error.status} {error}): check "
+                    f"the address, the model name {self.model} and {KEY}."
+                ) from None
+            problem = str(error)
+        except (Gone, LookupError, TypeError) as error:
+            problem = str(error) or type(error).__name__
         raise RunError(
             f"the judge at {self.url} does not answer ({problem}). Its grades so far are kept; run "
             "the same command to continue."
         )
-
-    def _send(self, body: bytes) -> str:
-        heads = {"Content-Type": "application/json"}
-        if self.key:
-            heads["Authorization"] = f"Bearer {self.key}"
-        asked = urllib.request.Request(f"{self.url.rstrip('/')}/chat/completions", body, heads)
-        with _STRAIGHT.open(asked, timeout=self.timeout) as reply:
-            return str(json.load(reply)["choices"][0]["message"]["content"] or "")
 
 
 def endpoint(url: str, model: str) -> Endpoint:

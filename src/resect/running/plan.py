@@ -12,11 +12,11 @@ from resect.findings.looks import BETA, SHARES
 from resect.findings.primary_test import Rule, is_judged
 from resect.findings.summary import MARGIN
 from resect.models import devices
-from resect.record import Answer, digest
+from resect.record import TRANSFORMERS, Answer, digest
 from resect.running.resolve import UNTOUCHED, Resolved
 from resect.running.sequential import Plan
 from resect.running.walk import Cell, Sweep
-from resect.spec import BASELINE, CellSpec, Recipe, StateSpec
+from resect.spec import BASELINE, INTACT, CellSpec, Recipe, StateSpec
 from resect.store.sqlite import Held
 
 
@@ -43,17 +43,24 @@ class Stored(Protocol):
 def sweeps(resolved: Resolved) -> list[Sweep]:
     """One sweep a model and recipe, with every cell of the study.
 
-    The baseline is asked once a model, at the start of its first sweep; a study without a
-    recipe asks nothing else. A study that is asked in looks has a sweep for the baseline alone,
-    since all others need its answers.
+    The baseline is asked once a model and runtime: where the model was loaded at the start of its
+    first sweep, elsewhere at the start of the first sweep that is asked there. A study without a
+    recipe asks nothing else. A study that is asked in looks has a sweep for the baselines alone,
+    since all others need their answers.
     """
     study, planned, rule = resolved.study, [], _rule(resolved)
     for role, ref in study.models.items():
         ref = ref.model_copy(update={"revision": resolved.identities[role].revision})
-        cells = _cells(resolved, role, BASELINE, None)
         recipes = [candidate for candidate in study.recipes if candidate.applies_to(role)]
         alone = [BASELINE] if rule is not None or not recipes else []
+        places = [TRANSFORMERS, *(recipe.runtime for recipe in recipes)]
+        waiting = list(dict.fromkeys(places))
+        cells: tuple[Cell, ...] = ()
         for recipe in (*alone, *recipes):
+            now = waiting if rule is not None else [TRANSFORMERS, recipe.runtime]
+            for runtime in [place for place in waiting if place in now]:
+                cells += _baseline(resolved, role, runtime)
+                waiting.remove(runtime)
             cells += () if recipe is BASELINE else _cells(resolved, role, recipe, rule)
             chain = resolved.chains.get(recipe.key, UNTOUCHED)
             planned.append(
@@ -67,6 +74,7 @@ def sweeps(resolved: Resolved) -> list[Sweep]:
                     measure=study.measure,
                     calibration=study.calibration if chain.calibration else None,
                     data_dir=study.data_path,
+                    runtime=study.runtime,
                     tiny=resolved.tiny[role],
                     cells=cells,
                 )
@@ -117,7 +125,8 @@ def ready(sweep: Sweep, resolved: Resolved, stored: Stored) -> Sweep:
     study, role = resolved.study, sweep.ref.role
     rule = Rule(MARGIN, study.retain, study.alpha)
     judged = [info for info in resolved.infos.values() if is_judged(info, study.shown_only)]
-    intact = {cell.spec.task: cell.spec for cell in _cells(resolved, role, BASELINE, None)}
+    baseline = _baseline(resolved, role, sweep.recipe.runtime)
+    intact = {cell.spec.task: cell.spec for cell in baseline}
     plan = Plan(
         rules={info.name: rule.of_task(info, study.margin) for info in judged},
         seed=study.seed,
@@ -159,6 +168,13 @@ class _Gauged:
         return known
 
 
+def _baseline(resolved: Resolved, role: str, runtime: str) -> tuple[Cell, ...]:
+    """The cells of the intact model in a runtime."""
+    cells = _cells(resolved, role, INTACT[runtime], None)
+    runtime = str(resolved.served.get(role, {}).get("runtime", runtime))
+    return tuple(replace(c, recipe=BASELINE.name, level=0.0, runtime=runtime) for c in cells)
+
+
 def _rule(resolved: Resolved) -> str | None:
     """The name of what decides how many items are asked; None where all are."""
     study = resolved.study
@@ -177,8 +193,8 @@ def _rule(resolved: Resolved) -> str | None:
 def _cells(resolved: Resolved, role: str, recipe: Recipe, rule: str | None) -> tuple[Cell, ...]:
     """The cells of one model under one recipe, in rising order of level."""
     cells = []
-    for level in recipe.levels or ((0.0,) if recipe is BASELINE else (None,)):
-        if level == 0 and recipe is not BASELINE:
+    for level in recipe.levels or (None,):
+        if level == 0:
             continue  # every curve starts at the baseline
         state = _state(resolved, role, recipe, level)
         for task, items in resolved.items.items():
@@ -192,13 +208,15 @@ def _cells(resolved: Resolved, role: str, recipe: Recipe, rule: str | None) -> t
             }
             keys = resolved.keys[task]
             spec = CellSpec(state=state, task=task, protocol=protocol, items=keys, rule=rule)
-            cells.append(Cell(spec, recipe.name, level, info, items, frozenset()))
+            cell = Cell(spec, recipe.name, level, info, items, frozenset(), recipe.runtime)
+            cells.append(cell)
     return tuple(cells)
 
 
 def _state(resolved: Resolved, role: str, recipe: Recipe, level: float | None) -> StateSpec:
     identity = resolved.identities[role]
     chain = resolved.chains.get(recipe.key, UNTOUCHED)
+    elsewhere = recipe.runtime != TRANSFORMERS
     steps = zip(recipe.at(level), chain.methods, strict=True)
     libraries = dict.fromkeys(method.library for method in chain.methods if method.library)
     return StateSpec(
@@ -206,7 +224,7 @@ def _state(resolved: Resolved, role: str, recipe: Recipe, level: float | None) -
         steps=tuple(f"{step} v{method.version}" for step, method in steps),
         seed=resolved.study.seed_of(recipe) if chain.random else None,
         calibration=chain.calibration,
-        sources=chain.sources,
+        sources=(*chain.sources, *(resolved.study.runtime.options() if elsewhere else ())),
         dtype=identity.dtype,
         device=devices.kind(resolved.device),
         versions={name: _minor(version(name)) for name in ("torch", "transformers", *libraries)},

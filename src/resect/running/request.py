@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from resect.errors import RequestError
-from resect.spec import ModelRef, Recipe, Study
+from resect.spec import GGUF_SWEEP, ModelRef, Recipe, Study
 from resect.spec import levels as read_levels
 from resect.spec.steps import at_methods
 
@@ -101,10 +101,13 @@ def _recipes(
     """The recipes of the file, or of `methods`; `levels` apply to those that can be swept."""
     recipes = [Recipe.of(**fields) for fields in listed]
     if methods is not None or not recipes:
-        usual = next((t.levels for t in recipes if t.levels), _DEFAULT_LEVELS)
-        listed_steps = [part for text in methods or ["magnitude"] for part in at_methods(text, ",")]
-        named = [Recipe.of(steps=steps) for steps in listed_steps]
-        recipes = [Recipe.of(steps=t.steps, levels=usual) if t.free else t for t in named]
+        usual = next((t.levels for t in recipes if t.levels and not t.in_bits), _DEFAULT_LEVELS)
+        texts = [part for text in methods or ["magnitude"] for part in at_methods(text, ",")]
+        named = [Recipe.of(steps=text) for text in texts]
+        recipes = [
+            Recipe.of(steps=t.steps, levels=GGUF_SWEEP if t.in_bits else usual) if t.free else t
+            for t in named
+        ]
     if levels is None:
         return recipes
     if not any(t.free for t in recipes):
@@ -112,7 +115,13 @@ def _recipes(
             f"levels are given, but {recipes[0].name!r} has no step that can be swept."
         )
     dose = read_levels(levels)
-    return [t.model_copy(update={"levels": dose}) if t.free else t for t in recipes]
+    bits = dose[-1] >= 1
+    if not any(t.free and t.in_bits is bits for t in recipes):
+        raise RequestError(f"the levels {levels} fit none of the methods: gguf takes types.")
+    return [
+        t.model_copy(update={"levels": dose}) if t.free and t.in_bits is bits else t
+        for t in recipes
+    ]
 
 
 def _name(asked: Mapping[str, Any]) -> str:

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel
 
 from resect import methods, tasks
 from resect.ask.tokenize import token_starts
 from resect.deploy import endpoint
+from resect.deploy.deployed import too_small
 from resect.errors import RequestError
 from resect.methods import validation as possible
 from resect.methods.calibration import calibration_text
 from resect.methods.step import Method
 from resect.models import devices, loading
 from resect.models.loading import Identity
-from resect.record import Item, TaskInfo
-from resect.running.walk import asker, endpoint_asker
-from resect.spec import ModelRef, Recipe, Study, parents
+from resect.record import LLAMA_CPP, TRANSFORMERS, Item, TaskInfo
+from resect.running.walk import asker, http_asker
+from resect.spec import INTACT, ModelRef, Recipe, Study, parents
 from resect.tasks import Source, variants
 
 
@@ -39,7 +43,10 @@ UNTOUCHED = Chain()
 
 @dataclass(frozen=True)
 class Resolved:
-    """A checked study: what its names stand for, and the place of each model (by role)."""
+    """A checked study: what its names stand for, and the place of each model (by role).
+
+    `served` says what serves each model that is asked at an address, its `runtime` first.
+    """
 
     study: Study
     device: str
@@ -51,6 +58,7 @@ class Resolved:
     chains: Mapping[str, Chain]
     places: Mapping[str, str]
     tiny: Mapping[str, bool]
+    served: Mapping[str, Mapping[str, Any]]
 
     def warnings(self) -> list[str]:
         """Warnings about the study itself: a control that is not the parent."""
@@ -72,23 +80,23 @@ def resolve(study: Study, trust_remote_code: bool = False) -> Resolved:
     if not trust_remote_code:
         _refuse_code(study)
     study = _in_form(study)
-    study = _with_text(study.model_copy(update={"recipes": as_swept(study.recipes)}))
-    chains = _chains(study)
+    swept = as_swept(study.recipes, study.models)
+    study = _with_text(study.model_copy(update={"recipes": swept}))
+    chains = {**_intact_chains(study), **_chains(study)}
     device = devices.named(study.device)
     items, infos = _items(study, trust_remote_code)
-    identities, places, tiny = {}, {}, {}
+    identities, places, tiny, served = {}, {}, {}, {}
     for role, ref in study.models.items():
         if endpoint.is_address(ref.id):
-            identities[role], places[role], tiny[role] = (
-                _served(study, ref, items, infos),
-                device,
-                True,
-            )
+            identities[role], served[role] = _served(study, ref, items, infos)
+            places[role], tiny[role] = device, True
             continue
         identities[role], loaded = loading.identify(ref, device)
         places[role] = devices.fitting(device, loaded.model)
         tiny[role] = loading.is_tiny(loaded.model)
-        for recipe in (r for r in study.recipes if r.applies_to(role)):
+        own = [recipe for recipe in study.recipes if recipe.applies_to(role)]
+        elsewhere = {recipe.runtime for recipe in own}
+        for recipe in own:
             parts = chains[recipe.key].methods
             possible.fits(parts, recipe, loaded.model)
             for method in parts:
@@ -96,9 +104,27 @@ def resolve(study: Study, trust_remote_code: bool = False) -> Resolved:
                     method.apart_from(asked, name)
         for name, asked in items.items():
             asker(loaded, infos[name], asked)  # raises where they do not fit
+            if LLAMA_CPP in elsewhere:
+                _has_room(study, http_asker(loaded, infos[name], asked).room)
     keys = {name: tuple(item.key for item in asked) for name, asked in items.items()}
     names = _names(study.models)
-    return Resolved(study, device, names, identities, infos, items, keys, chains, places, tiny)
+    return Resolved(
+        study, device, names, identities, infos, items, keys, chains, places, tiny, served
+    )
+
+
+def _has_room(study: Study, room: int) -> None:
+    """Raise `RequestError` where the study's context is too small for a prompt and its answer."""
+    context = study.runtime.n_ctx
+    if context is not None and room > context:
+        raise RequestError(too_small(context, room))
+
+
+def _intact_chains(study: Study) -> dict[str, Chain]:
+    """What brings intact models into the runtimes of the study's recipes."""
+    needed = {recipe.runtime for recipe in study.recipes} - {TRANSFORMERS}
+    recipes = [INTACT[runtime] for runtime in sorted(needed)]
+    return {r.key: _chain(tuple(possible.check(r, None)), None, study.data_path) for r in recipes}
 
 
 def _served(
@@ -106,18 +132,18 @@ def _served(
     ref: ModelRef,
     items: Mapping[str, Sequence[Item]],
     infos: Mapping[str, TaskInfo],
-) -> Identity:
-    """A model that is asked at an address: it is only asked, and every prompt must fit there."""
+) -> tuple[Identity, dict[str, Any]]:
+    """A model that is asked at an address, and what serves it: every prompt must fit."""
     recipe = next((recipe for recipe in study.recipes if recipe.applies_to(ref.role)), None)
     if recipe is not None:
         raise RequestError(
             f"{recipe.name} needs the weights of {ref.id}, which a server does not give: name a "
             "model directory, or leave the recipes out."
         )
-    server = endpoint.Endpoint(ref.id, ref.served)
+    server = endpoint.at(ref.id, ref.served)
     for name, asked in items.items():
-        server.connect(endpoint_asker(server, infos[name], asked).room)
-    return Identity(server.fingerprint, None, server.kind, None)
+        server.connect(server.asker(asked, infos[name]).room)
+    return Identity(server.fingerprint, None, server.kind, None), server.facts
 
 
 def _refuse_code(study: Study) -> None:
@@ -223,12 +249,39 @@ def _token_starts(study: Study) -> Callable[[str], list[int]] | None:
     return starts if ref is not None else None
 
 
-def as_swept(recipes: Sequence[Recipe]) -> tuple[Recipe, ...]:
+def as_swept(recipes: Sequence[Recipe], models: Mapping[str, ModelRef]) -> tuple[Recipe, ...]:
     """Recipes as they run and are stored, named by their non-default options."""
-    return tuple(
-        t.model_copy(update={"steps": tuple(methods.for_sweep(step) for step in t.steps)})
-        for t in recipes
-    )
+    return tuple(_without_intact(_stored(recipe, models)) for recipe in recipes)
+
+
+def _stored(recipe: Recipe, models: Mapping[str, ModelRef]) -> Recipe:
+    own = [ref for role, ref in models.items() if recipe.applies_to(role)]
+    if methods.needs_blocks(recipe) and own and all(map(_is_wide, own)):
+        recipe = methods.in_blocks(recipe)
+    steps = tuple(methods.for_sweep(step) for step in recipe.steps)
+    return recipe.model_copy(update={"steps": steps})
+
+
+_WIDE = 4 * methods.BLOCK
+
+
+def _is_wide(ref: ModelRef) -> bool:
+    return not endpoint.is_address(ref.id) and is_wide(loading.check(ref).model)
+
+
+def is_wide(model: PreTrainedModel) -> bool:
+    """Whether an MLP has enough blocks of a file to be cut in these."""
+    return int(getattr(model.config.get_text_config(), "intermediate_size", 0)) >= _WIDE
+
+
+def _without_intact(recipe: Recipe) -> Recipe:
+    """A sweep without the level that is its runtime's baseline: F16 of a model that is not cut."""
+    first, *others = recipe.levels or (None,)
+    if first is None or not others or "kv" in recipe.steps[0].options:
+        return recipe
+    same = recipe.at(first)[0].model_copy(update={"options": {}})
+    is_intact = len(recipe.steps) == 1 and (same,) == INTACT[recipe.runtime].steps
+    return recipe.model_copy(update={"levels": tuple(others)}) if is_intact else recipe
 
 
 def _names(refs: Mapping[str, ModelRef]) -> dict[str, str]:

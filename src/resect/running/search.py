@@ -45,7 +45,7 @@ def _points(summary: Summary, study: Study, role: str, number: int) -> list[Curv
     """What the rounds so far show of a model (by role) under a recipe (by its place)."""
     model = next(model.name for model in summary.models if model.role == role)
     recipe = study.recipes[number]
-    (stored,) = as_swept([recipe])  # rows have the name that the run stores
+    (stored,) = as_swept([recipe], study.models)  # rows have the name that the run stores
     sweep = (model, stored.name, study.seed_of(recipe))
     return [row for row in summary.curves if (row.model, row.recipe, row.seed) == sweep]
 

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from resect import methods
+from resect.deploy import server as serving
 from resect.errors import RequestError, RunError, unknown
 from resect.models import scratch
-from resect.record import Provenance
+from resect.record import TRANSFORMERS, Provenance
 from resect.running import folder
 from resect.running.destination import destination
 from resect.running.gate import Gate, Hopeless
@@ -70,7 +71,7 @@ def run(
     if check is not None:
         check(resolved)
     run_folder = folder.Run.create(place)
-    provenance = _provenance(resolved.device)
+    provenance = _provenance(resolved)
     with run_folder.writing(notice) as store, scratch.under(run_folder.path):
         folder.write(run_folder.path / "study.yaml", study.dump(_resolved(resolved, provenance)))
         facts = {"study": _declared(resolved.study), "provenance": asdict(provenance)}
@@ -219,13 +220,27 @@ def _resolved(resolved: Resolved, provenance: Provenance) -> dict[str, Any]:
     }
 
 
-def _provenance(device: str) -> Provenance:
+def _provenance(resolved: Resolved) -> Provenance:
     packages = ("torch", "transformers", "tokenizers", "numpy", "pandas", "scipy")
     return Provenance(
         resect=version("resect"),
         python=platform.python_version(),
         platform=platform.platform(),
         packages={name: version(name) for name in packages},
-        device=device,
+        device=resolved.device,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
+        runtimes=_runtimes(resolved),
     )
+
+
+def _runtimes(resolved: Resolved) -> dict[str, dict[str, Any]]:
+    """The servers that are asked: what they are, their version, and their flags."""
+    started = {recipe.runtime for recipe in resolved.study.recipes} - {TRANSFORMERS}
+    how = resolved.study.runtime.model_dump()
+    servers: dict[str, dict[str, Any]] = {}
+    for name in sorted(started):
+        library, build = serving.runtime()
+        servers[name] = {"server": library, "version": build, "slots": serving.SLOTS, **how}
+    for role, facts in resolved.served.items():
+        servers[resolved.names[role]] = dict(facts)
+    return servers

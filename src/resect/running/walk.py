@@ -5,34 +5,49 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from transformers import PreTrainedModel
 
-from resect import methods
 from resect.ask import Asker, Batch, Budget
 from resect.ask.batch_check import batching_error
 from resect.deploy import endpoint
-from resect.deploy.deployed import deployed
+from resect.deploy.deployed import deployed, removed
 from resect.errors import RequestError, RunError
-from resect.methods.step import Context, Method
-from resect.models import compute_dtype, loading, weight_digest
+from resect.models import loading
 from resect.models.loading import Loaded
-from resect.record import Answer, CellResult, Item, Measurement, Status, StepReport, TaskInfo
-from resect.running.measure import sizes as measure
-from resect.running.measure import workload
+from resect.record import (
+    TRANSFORMERS,
+    Answer,
+    CellResult,
+    Item,
+    Measurement,
+    Status,
+    TaskInfo,
+)
+from resect.running.gauge import Gauge
 from resect.running.sequential import LOOKS, Course, Plan
-from resect.spec import Calibration, CellSpec, Measure, ModelRef, Recipe, Step
+from resect.running.standing import Place, stand
+from resect.spec import (
+    Calibration,
+    CellSpec,
+    Measure,
+    ModelRef,
+    Recipe,
+    Runtime,
+)
 from resect.tasks import readers
 from resect.tasks.contract import chosen
 
 if TYPE_CHECKING:
     from resect.deploy.http_asker import HttpAsker
+    from resect.deploy.openai_asker import OpenAiAsker
+
+    AnyAsker = Asker | HttpAsker | OpenAiAsker
 
 
 @dataclass(frozen=True)
@@ -45,6 +60,7 @@ class Cell:
     info: TaskInfo
     items: tuple[Item, ...]
     missing: frozenset[int]
+    runtime: str = TRANSFORMERS
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -75,6 +91,7 @@ class Cell:
             items=self.spec.items if items is None else items,
             spec=self.spec.model_dump(mode="json"),
             seconds=seconds,
+            runtime=self.runtime,
         )
 
 
@@ -95,6 +112,7 @@ class Sweep:
     measure: Measure
     calibration: Calibration | None
     data_dir: Path | None
+    runtime: Runtime
     tiny: bool
     cells: tuple[Cell, ...]
     plan: Plan | None = None
@@ -123,25 +141,15 @@ Event = Answered | Finished | Measured
 Notice = Callable[[str], None]
 
 
-class Standing(NamedTuple):
-    """The model as it stands at one level, what each step reported, and the swept one's report."""
-
-    level: float | None
-    recipe: str
-    model: PreTrainedModel
-    reports: tuple[StepReport, ...] = ()
-    swept: StepReport | None = None
-
-
 def walk(sweep: Sweep, notice: Notice) -> Iterator[Event]:
     """Run a sweep's cells, level by level; answers come batch by batch."""
     if endpoint.is_address(sweep.ref.id):
         yield from _at_address(sweep)
         return
     loaded = loading.load(sweep.ref, sweep.device, notice)
-    by_level: dict[tuple[float | None, str], list[Cell]] = {}
+    by_level: dict[Place, list[Cell]] = {}
     for cell in sweep.cells:
-        by_level.setdefault((cell.level, cell.recipe), []).append(cell)
+        by_level.setdefault(Place(cell.level, cell.recipe, cell.runtime), []).append(cell)
     ended: set[str] = set()
     course = None if sweep.plan is None else Course(sweep.plan)
     try:
@@ -164,7 +172,7 @@ def walk(sweep: Sweep, notice: Notice) -> Iterator[Event]:
 def _at_address(sweep: Sweep) -> Iterator[Event]:
     """Ask the cells of a model that somebody else serves."""
     try:
-        server = endpoint.Endpoint(sweep.ref.id, sweep.ref.served)
+        server = endpoint.at(sweep.ref.id, sweep.ref.served)
     except RequestError as error:  # it was there when the study was checked
         for cell in sweep.cells:
             yield Finished(cell.result(sweep, "failed", str(error), None))
@@ -172,31 +180,23 @@ def _at_address(sweep: Sweep) -> Iterator[Event]:
     if sweep.cells:
         yield Measured(server.measured(sweep.cells[0].spec.state.id))
     for cell in sweep.cells:
-        asking = endpoint_asker(server, cell.info, cell.items)
+        asking = server.asker(cell.items, cell.info)
         yield from _in_full([_Asking(sweep, cell, server, asking, [])])
-
-
-def endpoint_asker(server: endpoint.Endpoint, info: TaskInfo, items: Sequence[Item]) -> HttpAsker:
-    """As `asker`, for a server: the tokens are its own tokenizer's."""
-    from resect.deploy.http_asker import HttpAsker
-
-    slots = server.slots
-    return HttpAsker(server.tokenizer, items, info.max_new_tokens, info.stop, slots=slots)
 
 
 def _levels(
     sweep: Sweep,
     loaded: Loaded,
-    by_level: dict[tuple[float | None, str], list[Cell]],
+    by_level: dict[Place, list[Cell]],
     course: Course | None,
     notice: Notice,
 ) -> Iterator[Event]:
-    askers: dict[tuple[str, bool], Asker | HttpAsker] = {}
+    askers: dict[tuple[str, bool], AnyAsker] = {}
     budget = Budget(sweep.batch_tokens, notice)
-    gauge = Gauge(sweep, loaded.model, notice)
+    gauge = Gauge(sweep.measure, loaded.model, notice)
     odd: list[str | None] = []
     for standing in stand(sweep, loaded, list(by_level), notice):
-        cells = by_level[standing.level, standing.recipe]
+        cells = by_level[standing.place]
         # before it is asked: packed weights may be laid out anew when they are first used
         yield Measured(gauge.read(cells[0].spec.state.id, standing))
         file = deployed(standing.model)
@@ -214,66 +214,10 @@ def _levels(
         ]
         yield from _in_full(level) if course is None else _in_looks(level, course)
         if file:
-            file.close()
+            removed(standing.model).close()
         if course is not None and course.stopped:
             return
         del standing, level  # the next level is made without this one's model in memory
-
-
-def stand(
-    sweep: Sweep, loaded: Loaded, levels: Sequence[tuple[float | None, str]], notice: Notice
-) -> Iterator[Standing]:
-    """The model at each (level, recipe name), the baseline `none` first.
-
-    Steps before the swept one are done once; a nested swept step walks on in place; steps after
-    it are done anew on a copy at every level. What stands is what its file can hold.
-    """
-    model = loaded.model
-    if levels and levels[0][1] == "none":
-        yield Standing(*levels[0], model)
-        levels = levels[1:]
-    if not levels:
-        return
-    swept, steps = sweep.recipe.swept, sweep.recipe.steps
-    context = Context.of(loaded, sweep.ref, sweep.calibration, notice, sweep.data_dir)
-    fixed = steps if swept is None else steps[:swept]
-    model, reports = apply_all(model, fixed, sweep.seed, context)
-    if swept is None:
-        compute_dtype.round_(model)
-        yield Standing(*levels[0], model, reports)
-        return
-    method, later = methods.make(steps[swept], sweep.seed), steps[swept + 1 :]
-    method.prepare(model, [level for level, _ in levels if level], context)
-
-    def standing(level: float | None, name: str) -> Standing:
-        nonlocal model
-        current, report = method.apply(model if method.nested else copy.deepcopy(model), level)
-        if method.nested:
-            model = current
-        if not later:
-            compute_dtype.round_(current)
-            return Standing(level, name, current, (*reports, report), report)
-        final = copy.deepcopy(current) if method.nested else current
-        final, later_reports = apply_all(final, later, sweep.seed, context)
-        compute_dtype.round_(final)
-        return Standing(level, name, final, (*reports, report, *later_reports), report)
-
-    for level, name in levels:
-        yield standing(level, name)  # not kept here: it is gone before the next one is made
-
-
-def apply_all(
-    model: PreTrainedModel, steps: Sequence[Step], seed: int, context: Context
-) -> tuple[PreTrainedModel, tuple[StepReport, ...]]:
-    """The model after all `steps`, each at its own level, and their reports."""
-    reports = []
-    for step in steps:
-        method: Method = methods.make(step, seed)
-        level = step.level if method.fixed is None else method.fixed
-        method.prepare(model, [] if level is None else [level], context)
-        model, report = method.apply(model, step.level)
-        reports.append(report)
-    return model, tuple(reports)
 
 
 def asker(
@@ -295,7 +239,7 @@ def http_asker(
 
 
 def _batches(
-    model: PreTrainedModel | endpoint.Endpoint, asker: Asker | HttpAsker, missing: set[int]
+    model: PreTrainedModel | endpoint.AtAddress, asker: AnyAsker, missing: set[int]
 ) -> Iterator[Batch]:
     """The answers of a model, wherever it is asked."""
     file = deployed(model)
@@ -317,8 +261,8 @@ class _Asking:
 
     sweep: Sweep
     cell: Cell
-    model: PreTrainedModel | endpoint.Endpoint
-    asker: Asker | HttpAsker
+    model: PreTrainedModel | endpoint.AtAddress
+    asker: AnyAsker
     done: Sequence[str]
     answers: dict[str, Answer] = field(default_factory=dict)
     asked: tuple[str, ...] = ()
@@ -399,73 +343,3 @@ def _in_looks(level: Sequence[_Asking], course: Course) -> Iterator[Event]:
     course.end_level()
     if not course.stopped:
         yield from _in_full([asking for asking in level if not course.judges(asking.cell)])
-
-
-class Gauge:
-    """Measures the states of one sweep: size always, memory and speed as the study asks.
-
-    States with the shape of the intact model are as large and as fast, so they are measured once.
-    """
-
-    def __init__(self, sweep: Sweep, intact: PreTrainedModel, notice: Notice) -> None:
-        self.asked = sweep.measure
-        self.intact = measure.shape(intact)
-        self.notice = notice
-        self.done: set[str] = set()
-
-    def read(self, state: str, standing: Standing) -> Measurement:
-        """One state. The level is what the swept step reports, or the only step; intact it is 0."""
-        swept = standing.swept
-        if swept is None and len(standing.reports) == 1:
-            swept = standing.reports[0]
-        file = deployed(standing.model)
-        if file is not None:
-            return self._of_file(state, file.path, swept, standing.reports)
-        size, shape = measure.size(standing.model), measure.shape(standing.model)
-        work = self._workload(shape, standing)
-        return Measurement(
-            state=state,
-            measured_level=swept.measured if swept else None if standing.reports else 0.0,
-            **size._asdict(),
-            peak_memory=work["peak_memory"] if work else None,
-            tokens_per_second=work["tokens_per_second"]["median"] if work else None,
-            shape=shape,
-            workload=work,
-            steps=tuple(asdict(report) for report in standing.reports),
-            digest=weight_digest.of_model(standing.model),
-        )
-
-    def _of_file(
-        self, state: str, path: Path, said: StepReport | None, reports: Sequence[StepReport]
-    ) -> Measurement:
-        """A file as it lies there; its server's memory and speed are not measured."""
-        from resect.deploy import gguf_file
-
-        file = gguf_file.read(path)
-        return Measurement(
-            state=state,
-            measured_level=said.measured if said else None,
-            parameters=file.parameters,
-            zeros=None,
-            targeted=file.targeted,
-            bytes_in_memory=file.tensor_bytes,
-            bits_per_weight=file.bits_per_weight,
-            bytes_on_disk=file.bytes_on_disk,
-            shape=file.shape,
-            parts=file.parts,
-            steps=tuple(asdict(report) for report in reports),
-            digest=weight_digest.of_files(path),
-        )
-
-    def _workload(self, shape: str, standing: Standing) -> dict[str, Any] | None:
-        like_intact = shape == self.intact and standing.reports
-        if self.asked == "sizes" or (
-            self.asked == "shapes" and (shape in self.done or like_intact)
-        ):
-            return None
-        self.done.add(shape)
-        try:
-            return workload.measured(standing.model)
-        except RunError as error:  # the answers stand; only these numbers are missing
-            self.notice(str(error))
-            return None

@@ -6,12 +6,22 @@
 from __future__ import annotations
 
 from resect.spec.identity import CellSpec, StateSpec
-from resect.spec.method_table import METHODS, Entry, entry_of, every_method
-from resect.spec.steps import BASELINE, Recipe, Scalar, Step, level, levels, written
-from resect.spec.study import Calibration, Dtype, Measure, ModelRef, Study
+from resect.spec.method_table import BITS, METHODS, Entry, entry_of, every_method
+from resect.spec.steps import (
+    BASELINE,
+    GGUF_SWEEP,
+    INTACT,
+    Recipe,
+    Scalar,
+    Step,
+    level,
+    levels,
+    written,
+)
+from resect.spec.study import Calibration, Dtype, KvType, Measure, ModelRef, Runtime, Study
 
 __all__ = [
-    "BASELINE", "METHODS", "Calibration", "CellSpec", "Dtype", "Entry", "Measure", "ModelRef",
-    "Recipe", "Scalar", "StateSpec", "Step", "Study", "entry_of", "every_method", "level", "levels",
-    "written",
+    "BASELINE", "BITS", "GGUF_SWEEP", "INTACT", "METHODS", "Calibration", "CellSpec", "Dtype",
+    "Entry", "KvType", "Measure", "ModelRef", "Recipe", "Runtime", "Scalar", "StateSpec", "Step",
+    "Study", "entry_of", "every_method", "level", "levels", "written",
 ]  # fmt: skip

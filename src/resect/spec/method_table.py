@@ -12,6 +12,7 @@ from functools import cache
 from typing import NamedTuple
 
 from resect.errors import RequestError
+from resect.record import LLAMA_CPP, TRANSFORMERS
 from resect.spec import plugins
 
 GROUP = "resect.methods"
@@ -21,13 +22,14 @@ class Entry(NamedTuple):
     """Where a method is and what it does.
 
     `dose` is what its level counts, None without one; `part` what that level is a fraction of, in
-    the words of a sentence, None where it is no fraction.
+    the words of a sentence, None where it is no fraction; `runtime` where the result is asked.
     """
 
     where: str
     summary: str
     dose: str | None
     part: str | None = None
+    runtime: str = TRANSFORMERS
 
 
 def _weights(where: str, summary: str) -> Entry:
@@ -39,6 +41,7 @@ def _parts(where: str, summary: str, dose: str, part: str) -> Entry:
 
 
 TARGETED = "targeted weights"
+BITS = "bits per weight"
 METHODS: dict[str, Entry] = {
     "magnitude": _weights(
         "magnitude:Magnitude", "zero the smallest weights, by layer, by row or over the whole model"
@@ -72,7 +75,8 @@ METHODS: dict[str, Entry] = {
     "gguf": Entry(
         "resect.deploy.gguf_step:Gguf",
         "one file for llama.cpp and Ollama, like gguf:Q4_K_M, asked in llama.cpp",
-        None,
+        BITS,
+        runtime=LLAMA_CPP,
     ),
     "lora": Entry(
         "resect.recover.lora:Lora",

@@ -10,9 +10,10 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from resect.errors import RequestError
+from resect.errors import RequestError, unknown
+from resect.record import GGUF_BITS, LLAMA_CPP, TRANSFORMERS, bits_in_words
 from resect.spec.frozen import Frozen
-from resect.spec.method_table import entry_of
+from resect.spec.method_table import BITS, entry_of
 
 Scalar = str | int | float | bool
 
@@ -21,9 +22,15 @@ Scalar = str | int | float | bool
 
 
 def level(value: Any) -> float:
-    """An exact decimal level as the nearest float: 0.15, never 0.15000000000000002."""
+    """An exact decimal level as the nearest float: 0.15, never 0.15000000000000002.
+
+    The name of a GGUF type is the level that it stands for.
+    """
+    text = str(value).strip()
+    if text.upper() in GGUF_BITS:
+        return GGUF_BITS[text.upper()]
     try:
-        number = Decimal(str(value).strip())
+        number = Decimal(text)
     except InvalidOperation:
         raise RequestError(f"level {value!r} is not a number: give a decimal like 0.5.") from None
     if not number.is_finite() or number < 0:
@@ -38,7 +45,7 @@ def level(value: Any) -> float:
 def levels(value: str | float | Iterable[Any]) -> tuple[float, ...]:
     """Levels from `start:stop:step` (stop included), a comma list, a number or a sequence.
 
-    They must rise strictly: a sweep walks them in that order.
+    They must rise strictly, bits per weight fall: a sweep walks them in that order.
     """
     if isinstance(value, str) and ":" in value:
         parts = value.split(":")
@@ -58,10 +65,15 @@ def levels(value: str | float | Iterable[Any]) -> tuple[float, ...]:
         numbers = tuple(level(part) for part in value)
     else:
         numbers = (level(value),)
-    if any(b <= a for a, b in pairwise(numbers)) or not numbers:
-        raise RequestError(
-            f"levels {value!r} do not increase: list them from lowest to highest, each once."
+    bits = numbers[-1:] >= (1.0,)
+    in_order = (a > b if bits and a else a < b for a, b in pairwise(numbers))
+    if not all(in_order) or not numbers:
+        how = (
+            "fall: list bits from most to fewest"
+            if bits
+            else ("increase: list them from lowest to highest")
         )
+        raise RequestError(f"levels {value!r} do not {how}, each once.")
     return numbers
 
 
@@ -133,7 +145,11 @@ class Step(Frozen):
                 raise RequestError(f"step {text!r}: {part!r} is not key=value.")
             options[key.strip().replace("-", "_")] = _scalar(value)
         dose = match["level"] or None
-        if dose and not _NUMBER.fullmatch(dose):  # a model, as in checkpoint:ORG/NAME
+        entry = entry_of(match["method"])
+        if entry is not None and entry.dose == BITS:
+            if dose and dose.upper() not in GGUF_BITS:
+                raise unknown("GGUF type", dose, GGUF_BITS)
+        elif dose and not _NUMBER.fullmatch(dose):  # a model, as in checkpoint:ORG/NAME
             options["id"], dose = dose, None
         return cls.of(method=match["method"], level=dose, options=options)
 
@@ -146,9 +162,15 @@ class Step(Frozen):
 
     def __str__(self) -> str:
         named = {k: v for k, v in self.options.items() if k != "id"}
-        dose = self.options.get("id", "" if self.level is None else f"{self.level:g}")
+        dose = self.options.get("id", "" if self.level is None else _dose(self.method, self.level))
         whole = f"{self.method}:{dose}" if dose != "" else self.method
         return whole + "".join(f",{k}={written(named[k])}" for k in sorted(named))
+
+
+def _dose(method: str, dose: float) -> str:
+    """A level as a step is written with it: a GGUF type by its name."""
+    entry = entry_of(method)
+    return bits_in_words(dose) if entry is not None and entry.dose == BITS else f"{dose:g}"
 
 
 class Recipe(Frozen):
@@ -194,6 +216,12 @@ class Recipe(Frozen):
         return any(step.open for step in self.steps)
 
     @property
+    def in_bits(self) -> bool:
+        """Whether the levels of the step that is left to sweep are bits per weight."""
+        entry = next((entry_of(step.method) for step in self.steps if step.open), None)
+        return entry is not None and entry.dose == BITS
+
+    @property
     def swept(self) -> int | None:
         """Index of the swept step, or None."""
         if not self.levels:
@@ -206,6 +234,12 @@ class Recipe(Frozen):
         step = next((step for step in self.steps if step.open), None)
         entry = None if step is None else entry_of(step.method)
         return None if entry is None else entry.part
+
+    @property
+    def runtime(self) -> str:
+        """Where the result is asked: the last step says so."""
+        entry = entry_of(self.steps[-1].method) if self.steps else None
+        return TRANSFORMERS if entry is None else entry.runtime
 
     def doses(self, number: int) -> tuple[float, ...]:
         """The levels above 0 that step `number` is brought to."""
@@ -237,4 +271,9 @@ class Recipe(Frozen):
         return (*before, self.steps[self.swept].model_copy(update={"level": dose}), *after)
 
 
+GGUF_SWEEP = levels("Q8_0,Q6_K,Q5_K_M,Q4_K_M,Q3_K_M,Q2_K")
+"""The types that a sweep goes through where none are named."""
+
 BASELINE = Recipe()
+INTACT = {TRANSFORMERS: BASELINE, LLAMA_CPP: Recipe.of(steps="gguf:F16")}
+"""What brings the intact model into a runtime, where it is the baseline of what is asked there."""

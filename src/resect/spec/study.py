@@ -12,9 +12,11 @@ from pydantic import Field, field_validator, model_validator
 
 from resect.errors import RequestError
 from resect.spec.frozen import Frozen
-from resect.spec.steps import Recipe, levels
+from resect.spec.steps import GGUF_SWEEP, Recipe, levels
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+KvType = Literal["f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0"]
+"""Types of a llama.cpp server's cache."""
 Measure = Literal["sizes", "shapes", "full"]
 """When to measure memory and speed: never, once for each model shape, or at every level."""
 
@@ -52,6 +54,21 @@ class Calibration(Frozen):
     nsamples: int = Field(default=128, ge=1)
     seqlen: int = Field(default=2048, ge=2)
     seed: int = Field(default=0, ge=0, lt=2**31)
+
+
+class Runtime(Frozen):
+    """How a server runs that resect starts: the type of its cache, and the context of a slot.
+
+    `n_ctx` None is as much as the longest prompt and its answer need.
+    """
+
+    kv: KvType = "f16"
+    n_ctx: int | None = Field(default=None, ge=8)
+
+    def options(self) -> tuple[str, ...]:
+        """What is not as usual, as part of a cell's name."""
+        changed = self.model_dump(exclude_defaults=True)
+        return tuple(f"{name}={value}" for name, value in sorted(changed.items()))
 
 
 class Study(Frozen):
@@ -95,6 +112,9 @@ class Study(Frozen):
         default=None, description="Folder of offline task files; default: the hub."
     )
     calibration: Calibration | None = None
+    runtime: Runtime = Field(
+        default=Runtime(), description="How a llama.cpp server runs: kv and n_ctx."
+    )
     measure: Measure = Field(
         default="shapes",
         description="Measure memory and speed never (sizes), once for each model shape (shapes), "
@@ -210,8 +230,8 @@ class Study(Frozen):
             fields = dict(entry) if isinstance(entry, Mapping) else {"steps": entry}
             seeds = fields.pop("seeds", None)
             recipe = Recipe.of(**fields)
-            if "levels" not in fields and shared is not None and recipe.free:
-                recipe = recipe.model_copy(update={"levels": levels(shared)})
+            if "levels" not in fields and recipe.free:
+                recipe = recipe.model_copy(update={"levels": _levels_of(recipe, shared)})
             recipes += [recipe] if seeds is None else recipe.seeded(seeds)
         return {**value, "recipes": tuple(recipes)}
 
@@ -270,6 +290,14 @@ class Study(Frozen):
         if resolved:
             fields["resolved"] = dict(resolved)
         return yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)
+
+
+def _levels_of(recipe: Recipe, shared: Any) -> tuple[float, ...]:
+    """What a recipe without levels of its own is swept through: the study's, where they fit."""
+    given = () if shared is None else levels(shared)
+    if recipe.in_bits and not given[-1:] >= (1.0,):
+        return GGUF_SWEEP
+    return given
 
 
 class _Loader(yaml.SafeLoader):

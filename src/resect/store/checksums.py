@@ -18,6 +18,7 @@ ORDER = {
     "item_sets": "name, position",
     "cells": "rowid",
     "answers": "asking, item",
+    "likely": "asking, item",
     "measurements": "rowid",
     "plan": "rowid",
     "judgements": "judge, item, said",
@@ -83,11 +84,11 @@ def _keys(db: sqlite3.Connection) -> list[Row]:
     return [tuple(map(text, key)) for key in dict.fromkeys(keys)]
 
 
-def seal(db: sqlite3.Connection) -> None:
-    """Give every row a checksum of what it holds now (the tables have the column already)."""
-    for table, order in ORDER.items():
+def seal(db: sqlite3.Connection, tables: Sequence[str]) -> None:
+    """Give every row of tables a checksum of what it holds now (they have the column already)."""
+    for table in tables:
         names = list(_columns(db, table))
-        keys = order.split(", ")
+        keys = ORDER[table].split(", ")
         query = f"SELECT {', '.join([*keys, *names])} FROM {table}"
         with as_bytes(db):
             rows = db.execute(query).fetchall()
@@ -99,8 +100,10 @@ def seal(db: sqlite3.Connection) -> None:
 
 
 def text(value: Any) -> Any:
-    """A value as Python has it, of one as `read` gives it."""
-    return value.decode() if isinstance(value, bytes) else value
+    """A value as Python has it, of one as `read` gives it; bytes that are no text stay so."""
+    with contextlib.suppress(UnicodeDecodeError):
+        return value.decode() if isinstance(value, bytes) else value
+    return value
 
 
 def _columns(db: sqlite3.Connection, table: str) -> dict[str, str]:
@@ -115,6 +118,8 @@ def _stored(kind: str, value: Any) -> Any:
     """A value as SQLite will return it: without NaN, -0 and numpy types."""
     if value is None:
         return None
+    if kind == "BLOB":
+        return value.encode() if isinstance(value, str) else bytes(value)
     if kind == "REAL":
         return None if math.isnan(value) else float(value) + 0.0
     return int(value) if kind == "INTEGER" else str(value)

@@ -22,6 +22,7 @@ _WORDS = {
     "item_sets": "lists of items",
     "cells": "results of cells",
     "plan": "the plan",
+    "likely": "likeliest tokens",
     "facts": "the description of the study",
 }
 _SHOWN = 5
@@ -29,7 +30,7 @@ _SHOWN = 5
 
 _READ = {
     "models": 0, "tasks": 0, "items": 0, "item_sets": 3, "cells": 5, "answers": 2,
-    "measurements": 0, "plan": 9, "judgements": 0, "facts": 1,
+    "likely": 0, "measurements": 0, "plan": 9, "judgements": 0, "facts": 1,
 }  # fmt: skip
 """How many columns of each table say what is damaged."""
 

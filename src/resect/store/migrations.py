@@ -65,9 +65,13 @@ _RECIPES = (
 )
 
 # Of all other values of a row, so that damage is seen; a row that is written brings its own.
+_CHECKED = (
+    "models", "tasks", "items", "item_sets", "cells", "answers", "measurements", "plan",
+    "judgements", "facts",
+)  # fmt: skip
 _CHECKSUMS: Step = (
-    *(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER" for table in checksums.ORDER),
-    checksums.seal,
+    *(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER" for table in _CHECKED),
+    functools.partial(checksums.seal, tables=_CHECKED),
 )
 
 # A cell may end without being asked; SQLite cannot change a check in place.
@@ -82,7 +86,27 @@ _SKIPPED = (
     "ALTER TABLE every_cell RENAME TO cells",
 )
 
-MIGRATIONS: tuple[Step, ...] = (_FIRST, _PARTS, _JUDGEMENTS, _RECIPES, _CHECKSUMS, _SKIPPED)
+
+def _add_runtime(db: sqlite3.Connection) -> None:
+    """Where a planned cell is asked; a row that was damaged before stays so."""
+    damaged = [row[0] for row, good in checksums.read(db, "plan") if not good]
+    db.execute("ALTER TABLE plan ADD COLUMN runtime TEXT NOT NULL DEFAULT 'transformers'")
+    checksums.seal(db, ("plan",))
+    db.executemany("UPDATE plan SET checksum = NULL WHERE position = ?", [(x,) for x in damaged])
+
+
+# The likeliest tokens at the answer and at places of the prompt: what KL is computed from.
+_RUNTIMES: Step = (
+    _add_runtime,
+    """CREATE TABLE likely (
+        asking TEXT NOT NULL, item TEXT NOT NULL, tokens BLOB NOT NULL, checksum INTEGER,
+        PRIMARY KEY (asking, item)
+    ) STRICT, WITHOUT ROWID""",
+)
+
+MIGRATIONS: tuple[Step, ...] = (
+    _FIRST, _PARTS, _JUDGEMENTS, _RECIPES, _CHECKSUMS, _SKIPPED, _RUNTIMES,
+)  # fmt: skip
 
 
 def migrate(db: sqlite3.Connection, version: int = len(MIGRATIONS)) -> None:

@@ -22,13 +22,14 @@ from resect.record import (
     Reading,
     TaskInfo,
     digest,
+    packed,
 )
 from resect.store.checksums import put
 from resect.store.health import Health
 from resect.store.opening import plain_errors, to_read, to_write
 
 _ANSWERS = """
-    SELECT p.model, p.role, p.recipe, p.seed, p.level, p.task, c.status, s.item, a.text,
+    SELECT p.model, p.role, p.recipe, p.runtime, p.seed, p.level, p.task, c.status, s.item, a.text,
            a.stopped, a.tokens, a.option_scores, a.answer, a.outcome, a.tier, a.score, a.reader,
            a.chosen, a.recorded, a.parts
     FROM plan p JOIN cells c ON c.id = p.cell JOIN item_sets s ON s.name = c.item_set
@@ -36,6 +37,10 @@ _ANSWERS = """
     WHERE c.status != 'failed' ORDER BY p.position, s.position
 """
 
+
+_LIKELY = _ANSWERS.replace("a.parts", "a.parts, l.tokens AS likely").replace(
+    "WHERE", "LEFT JOIN likely l ON l.asking = a.asking AND l.item = a.item WHERE"
+)
 
 _OF_TASK = {field.name for field in fields(TaskInfo)}
 """What is read of a stored task; older stores have more."""
@@ -110,7 +115,7 @@ class Store:
             put(self.db, "item_sets", [(name, n, item.key) for item, n, name in rows])
             self.db.execute("DELETE FROM plan")
             planned = [
-                (n, *(getattr(cell, name) for name in _PLANNED), len(cell.items))
+                (n, *(getattr(cell, name) for name in _PLANNED), len(cell.items), cell.runtime)
                 for n, cell in enumerate(plan, start=1)
             ]
             put(self.db, "plan", planned)
@@ -128,8 +133,10 @@ class Store:
                 reading.value, reading.outcome, reading.tier, reading.score, answer.reader,
                 answer.chosen, answer.recorded, parts,
             ))  # fmt: skip
+        likely = [(a.asking, a.item, packed(a.raw.likely)) for a in answers if a.raw.likely]
         with self.db:
             put(self.db, "answers", rows)
+            put(self.db, "likely", likely)
 
     def put_cell(self, cell: CellResult) -> None:
         """Keep how a cell ended, and the items that it was asked."""
@@ -244,15 +251,18 @@ class Store:
 
     def cells(self) -> pd.DataFrame:
         """One row a planned cell; status `missing` where it has not run."""
-        query = """SELECT p.model, p.role, p.recipe, p.level, p.seed, p.task, p.n,
+        query = """SELECT p.model, p.role, p.recipe, p.runtime, p.level, p.seed, p.task, p.n,
                    coalesce(c.status, 'missing') AS status, c.reason, c.seconds
                    FROM plan p LEFT JOIN cells c ON c.id = p.cell ORDER BY p.position"""
         return self._frame(query)
 
-    def answers(self) -> pd.DataFrame:
-        """One row an answer of the plan's cells (failed cells left out), with its item's fields."""
+    def answers(self, likely: bool = False) -> pd.DataFrame:
+        """One row an answer of the plan's cells (failed cells left out), with its item's fields.
+
+        `likely` adds a column with the likeliest tokens as stored, None where they were not told.
+        """
         # of no rows, or of none with a level, pandas does not know that levels are numbers
-        frame = self._frame(_ANSWERS).astype({"level": float})
+        frame = self._frame(_LIKELY if likely else _ANSWERS).astype({"level": float})
         items = self.items()
         for name in ("id", "gold", "parent", "variant", "tags", "prompt", "options"):
             column = {key: getattr(item, name) for key, item in items.items()}
@@ -273,10 +283,11 @@ class Store:
 
     def measurements(self) -> list[dict[str, Any]]:
         """Measurements of the plan, one row a model, recipe, seed and level, in order."""
-        query = """SELECT p.model, p.role, p.recipe, p.seed, p.level, m.info
+        query = """SELECT p.model, p.role, p.recipe, p.runtime, p.seed, p.level, m.info
                    FROM plan p JOIN measurements m ON m.state = p.state
-                   GROUP BY p.model, p.recipe, p.seed, p.level ORDER BY min(p.position)"""
-        names = ("model", "role", "recipe", "seed", "level")
+                   GROUP BY p.model, p.recipe, p.runtime, p.seed, p.level
+                   ORDER BY min(p.position)"""
+        names = ("model", "role", "recipe", "runtime", "seed", "level")
         return [
             {**json.loads(info), **dict(zip(names, where, strict=True))}
             for *where, info in self.db.execute(query)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from resect.findings.rows import CurvePoint, Measurement, Task
+from resect.record import TRANSFORMERS
 from resect.report import formatting as text
 from resect.report.data.metrics import NOTHING, measured
 from resect.report.data.scope import Scope, selected, with_seeds
@@ -18,8 +19,8 @@ HEADS = ("Model", "Configuration", "Level", "Bytes", "Accuracy", "Precision", "R
          "Points lost or gained")  # fmt: skip
 SCORES = ("weighted_precision", "weighted_recall", "weighted_f1")
 
-State = tuple[str, str, int, float | None]
-"""Model, recipe, seed and level; the intact model is every recipe's and seed's."""
+State = tuple[str, str, int, float | None, str]
+"""Model, recipe, seed, level and runtime; the intact model is every recipe's and seed's."""
 
 
 def configuration_tables(scope: Scope, most: int = 4) -> list[Table]:
@@ -39,7 +40,7 @@ def configuration_tables(scope: Scope, most: int = 4) -> list[Table]:
 
 def _shown(rows: Sequence[CurvePoint], most: int) -> list[CurvePoint]:
     """The intact models first, then some levels of every sweep."""
-    shown = list({row.model: row for row in rows if row.level == 0}.values())
+    shown = list({(row.model, row.runtime): row for row in rows if row.level == 0}.values())
     sweeps: dict[tuple[str, str, int], list[CurvePoint]] = {}
     for row in rows:
         if row.level != 0:
@@ -54,17 +55,22 @@ def _row(scope: Scope, row: CurvePoint, size: int | None) -> tuple[str, ...]:
     intact = row.level == 0
     return (
         scope.label(row.model),
-        "intact" if intact else with_seeds(row.recipe, [row.seed], scope.seeded),
+        f"intact{_elsewhere(row)}" if intact else with_seeds(row.recipe, [row.seed], scope.seeded),
         text.level(row.level), text.size(size), text.decimal(row.accuracy, 4),
         *(text.decimal(measured(row, name)[0], 4) for name in SCORES),
         text.change(*(NOTHING if intact else measured(row, "change"))),
     )  # fmt: skip
 
 
+def _elsewhere(row: CurvePoint) -> str:
+    """Where an intact model was asked that was not asked as it was loaded."""
+    return "" if row.runtime == TRANSFORMERS else f" in {row.runtime}"
+
+
 def _state(row: CurvePoint | Measurement) -> State:
     if row.level == 0:
-        return row.model, "none", 0, 0
-    return row.model, row.recipe, row.seed, row.level
+        return row.model, "none", 0, 0, row.runtime
+    return row.model, row.recipe, row.seed, row.level, row.runtime
 
 
 def _majority(task: Task) -> list[tuple[str, ...]]:

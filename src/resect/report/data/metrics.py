@@ -18,7 +18,7 @@ OPEN_KINDS = ("number", "spans", "code", "text", "score")
 TABLES_ONLY = frozenset({
     "balanced_accuracy", "change", "precision", "recall", "weighted_precision", "weighted_recall",
     "weighted_f1", "confident_error", "exact_match", "pass@1", "score", "strict_f1",
-    "rouge_l", "perplexity", "word_perplexity",
+    "rouge_l", "perplexity", "word_perplexity", "kl_text", "same_top",
 })  # fmt: skip
 """Metrics without a switch of their own: in tables, or drawn where other tasks have accuracy."""
 

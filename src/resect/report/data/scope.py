@@ -146,9 +146,10 @@ def _sweeps(rows: Iterable[Curve], recipes: Sequence[str]) -> dict[tuple[str, st
         for recipe in recipes:
             own = sweeps.get((task, recipe), [])
             have = {(row.model, row.view) for row in own if row.level == 0}
+            where = {row.runtime for row in own}
             lent: list[Curve] = []
             for row in shared:
-                if (row.model, row.view) not in have:
+                if (row.model, row.view) not in have and (row.runtime in where or not where):
                     have.add((row.model, row.view))
                     lent.append(row)
             if own or lent:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from resect.catalog import OUTCOMES
+from resect.findings.choice import intact_in
 from resect.findings.rows import Cliff, Comparison, Measurement, Robustness
 from resect.report import formatting as text
 from resect.report.charts.chart_data import BarChart, LineChart, Spot
@@ -190,13 +191,18 @@ def _size(scope: Scope, row: Measurement) -> tuple[str, ...]:
     if measured is not None:
         exact = text.percent(measured, 2) if measured < 1 else f"{measured:.2f} bits"
     return (
-        scope.label(row.model), row.recipe, text.level(row.level), exact,
+        scope.label(row.model), _recipe(row), text.level(row.level), exact,
         text.parameters(row.parameters), text.parameters(row.zeros),
         text.size(row.bytes_on_disk) + _ratio(row, "bytes_on_disk"),
         text.size(row.bytes_in_memory) + _ratio(row, "bytes_in_memory"),
         text.size(row.peak_memory), text.decimal(row.bits_per_weight),
         text.decimal(row.tokens_per_second, 0) + _ratio(row, "tokens_per_second"),
     )  # fmt: skip
+
+
+def _recipe(row: Measurement) -> str:
+    """A recipe; the intact model with its runtime where it was not loaded as it is."""
+    return intact_in(row.runtime) if row.level == 0 else row.recipe
 
 
 def _ratio(row: Measurement, key: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from resect.catalog import fragment
+from resect.findings.choice import intact_in
 from resect.findings.rows import CurvePoint, Measurement, Word
 from resect.report import formatting as text
 from resect.report.data.scope import Model, Scope
@@ -118,7 +119,7 @@ def _versions(scope: Scope, rows: Sequence[Measurement], name: str, rising: bool
 
 def _key(row: CurvePoint | Measurement) -> VersionKey:
     """Which version a row is about; the intact model is that of every recipe."""
-    return row.model, "none" if row.level == 0 else row.recipe, row.level
+    return row.model, intact_in(row.runtime) if row.level == 0 else row.recipe, row.level
 
 
 def _passed(scope: Scope, model: Model, recipe: str, level: float | None) -> bool | None:
