@@ -72,7 +72,7 @@ def test_lines_are_joined_as_in_published_tables(data_dir):
     task = tasks.get("wikitext2@2048tok")
     assert task.info.name == "wikitext2@2048tok"
     items = task.items(Source(data_dir, token_starts=lambda text: list(range(len(text)))))
-    assert items[0].prompt + items[0].choices[0][:25] == "\n\n = Robert Boulter = \n\n\n"
+    assert items[0].prompt + items[0].choices[0][:25] == "\n\n = Robert Boulter = \n\n\n\n"
     assert {len(item.prompt + item.choices[0]) for item in items} == {2048}
 
 
