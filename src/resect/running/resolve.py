@@ -277,7 +277,7 @@ def is_wide(model: PreTrainedModel) -> bool:
 def _without_intact(recipe: Recipe) -> Recipe:
     """A sweep without the level that is its runtime's baseline: F16 of a model that is not cut."""
     first, *others = recipe.levels or (None,)
-    if first is None or not others or "kv" in recipe.steps[0].options:
+    if not first or not others or "kv" in recipe.steps[0].options:
         return recipe
     same = recipe.at(first)[0].model_copy(update={"options": {}})
     is_intact = len(recipe.steps) == 1 and (same,) == INTACT[recipe.runtime].steps
