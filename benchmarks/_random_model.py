@@ -1,4 +1,4 @@
-"""A random Llama of 134 M parameters with a tokenizer of its own, and real prompts for it."""
+"""Real prompts, and a tokenizer learnt from them for models with random weights."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ import os
 import sys
 from pathlib import Path
 
-import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from resect import tasks
-from resect.models.loading import Loaded
 from resect.record import Item
 from resect.tasks import Source
 
@@ -59,18 +57,6 @@ def tokenizer(place: Path, vocabulary: int = 32_000) -> PreTrainedTokenizerFast:
         eos_token="</s>",
         padding_side="left",
     )
-
-
-def llama(place: Path) -> Loaded:
-    """12 blocks of width 768, as GPT-2 small is wide, float32, on the CPU."""
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=32_000, hidden_size=768, intermediate_size=2048, num_hidden_layers=12,
-        num_attention_heads=12, max_position_embeddings=4096, initializer_range=0.08,
-        pad_token_id=0, bos_token_id=1, eos_token_id=2,
-    )  # fmt: skip
-    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
-    return Loaded(model, tokenizer(place))
 
 
 def _texts(place: Path) -> list[str]:

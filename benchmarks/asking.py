@@ -1,13 +1,15 @@
-"""Asking: the published study's loop and lm_eval, against one pass that gives both views.
+"""Asking: the published study's loop, lm_eval and llama.cpp, against one pass for both views.
 
-python benchmarks/asking.py [--json] [--quick] [--data_dir DIR] [--threads N]
+python benchmarks/asking.py [--json] [--quick] [--data_dir DIR] [--threads N] [--model ID]
 
 The same model, items, device and threads, in turns in one process; the shortest of the repeats
 counts. Where other work shares the cores, seconds of the processor (`cpu`) are steadier. Two
-models: the embedded specialist on its three tasks, and a random Llama of 134 M parameters on
-PubMedQA prompts. The published loop gives the text view, lm_eval (at the batch size that was
-fastest on the first items) and ours give both. `ours` tokenizes and plans each time,
-`ours_planned` does not, as in a sweep after its first level. `ratio` is ours against the
+models: the embedded specialist on its three tasks, and `smollm2` (134 M parameters) on PubMedQA
+prompts, which llama.cpp's server is asked too, as a 16-bit file with as many threads. `share` is
+what asking reaches of the processor's fp32 matrix peak: of the passes that read prompts
+(`prefill`), and of the whole with the texts. The published loop gives the text view, lm_eval (at
+the batch size that was fastest on the first items) and ours give both. `ours` tokenizes and plans
+each time, `ours_planned` does not, as in a sweep after its first level. `ratio` is ours against the
 published loop on the embedded model. Texts that differ from the loop's are printed with the gap
 between the two tokens where they part. `worked_examples` asks the embedded model's medicine with
 five worked examples before every question: their tokens read once, and read every time.
@@ -26,12 +28,17 @@ import _machine as machine
 import _peers as peers
 import _random_model as random_model
 import torch
+from _prefill import Reading, matrix_peak, operations, timed
 
 from resect import tasks
 from resect.ask import Asker
 from resect.ask.batches import Group
+from resect.deploy import gguf_writer
+from resect.deploy.deployed import Deployed
+from resect.deploy.http_asker import HttpAsker
 from resect.models import loading
 from resect.models.loading import Loaded
+from resect.models.scratch import Scratch
 from resect.record import Item, RawAnswer
 from resect.spec import ModelRef
 from resect.tasks import Source
@@ -47,6 +54,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--data_dir", type=Path)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--model", default="smollm2")
     asked = parser.parse_args()
     place = random_model.data_dir(asked.data_dir)
     torch.set_num_threads(asked.threads)
@@ -57,7 +65,9 @@ def main() -> None:
     few = 4 if asked.quick else 12
     pubmedqa = [(random_model.prompts("pubmedqa", place, few), limit("pubmedqa"))]
     sizes = (1, 4) if asked.quick else (1, 4, 8)
-    large = compare(random_model.llama(place), pubmedqa, 1 if asked.quick else 2, sizes)
+    real = loading.load(ModelRef(role="model", id=asked.model, dtype="float32"), "cpu")
+    large = compare(real, pubmedqa, 1 if asked.quick else 2, sizes)
+    large |= {"share": share(real, *pubmedqa[0]), **served(real, *pubmedqa[0], asked.threads)}
     machine.show(
         {
             "name": "asking",
@@ -65,7 +75,7 @@ def main() -> None:
             "peer": f"{peers.PUBLISHED} (`ratio`); {peers.HARNESS}",
             "threads": asked.threads,
             "embedded": embedded,
-            "random_llama": large,
+            asked.model: large,
             "worked_examples": shared(specialist, 60 if asked.quick else 400),
         },
         asked.json,
@@ -118,6 +128,52 @@ def compare(loaded: Loaded, asked: Asked, repeats: int, sizes: tuple[int, ...]) 
             times["ours_planned"].cpu / times["ours_planned_text_alone"].cpu, 3
         ),
         **agreement(loaded, [item for items, _ in asked for item in items], answers),
+    }
+
+
+def share(loaded: Loaded, items: list[Item], limit: int) -> dict[str, float]:
+    """The share of the matrix peak that reading prompts reaches, and that all of asking does."""
+    asker, reading = Asker(loaded.tokenizer, items, limit), Reading()
+    peak = matrix_peak("cpu", 2048, torch.float32)
+    seconds = timed(lambda: reading.watch(lambda: answers_of(asker, loaded), "cpu"), "cpu")
+    work = operations(loaded) * reading.tokens / peak
+    return {
+        "peak_gflops": round(peak / 1e9, 1),
+        "prefill": round(work / reading.seconds, 3),
+        "whole": round(work / seconds, 3),
+    }
+
+
+def served(loaded: Loaded, items: list[Item], limit: int, threads: int) -> dict[str, Any]:
+    """llama.cpp's server on the same prompts, both views, and ours, once each in turn."""
+    with Scratch("benchmark") as folder:
+        path = Path(folder) / "model.gguf"
+        gguf_writer.write(loaded.model, loaded.tokenizer, path, "F16")
+        file = Deployed(None, path, "f16", threads)
+        asker = HttpAsker(loaded.tokenizer, items, limit)
+        file.connect(asker.room)  # loaded before it is timed
+        theirs: dict[int, RawAnswer] = {}
+
+        def ask() -> None:
+            for batch in asker.ask(file.connect):
+                theirs.update(zip(batch.rows, batch.answers, strict=True))
+
+        seconds = timed(ask, "cpu")
+        file.close()
+    mine: list[RawAnswer] = []
+    asking = Asker(loaded.tokenizer, items, limit)
+    own = timed(lambda: mine.extend(answers_of(asking, loaded)), "cpu")
+    same = sum(theirs[row].text.strip() == a.text.strip() for row, a in enumerate(mine))
+    gaps = [
+        abs(x - y)
+        for row, a in enumerate(mine)
+        for x, y in zip(a.option_scores, theirs[row].option_scores, strict=True)
+    ]
+    return {
+        "llama_cpp_seconds": round(seconds, 2),
+        "ratio_llama_cpp": round(seconds / own, 2),
+        "same_text_as_llama_cpp": round(same / len(items), 4),
+        "largest_gap_to_llama_cpp_scores": round(max(gaps), 4),
     }
 
 

@@ -1,11 +1,13 @@
-"""What each criterion leaves of the embedded specialist at 50, 60 and 70 %.
+"""What each criterion leaves of a model at 50, 60 and 70 %: the embedded specialist, or a real one.
 
-python benchmarks/criteria.py [--json] [--quick]
+python benchmarks/criteria.py [--json] [--quick] [--model ID] [--data_dir DIR]
 
 Accuracy on clinic-medicine (options view, text view) and perplexity on held-back texts, after
-every unstructured method. Windows are as short as the texts the clinic was trained on: in longer,
-packed ones its activations are not those of its work. `ratio` is Wanda's mean accuracy by text
-over magnitude's, both compared within rows or layers as each paper does; the table has all.
+every unstructured method; of another model (`smollm2`) on 32 questions of pubmedqa-test and 16
+pieces of 256 tokens of WikiText-2's test text, calibrated on its validation text. The clinic's
+windows are as short as the texts it was trained on: in longer, packed ones its activations are not
+those of its work. `ratio` is Wanda's mean accuracy by text over magnitude's, both compared within
+rows or layers as each paper does; the table has all.
 """
 
 from __future__ import annotations
@@ -13,12 +15,15 @@ from __future__ import annotations
 import copy
 import itertools
 import math
+import os
+from pathlib import Path
 from typing import Any
 
 import _machine as machine
 import torch
 
 from resect import clinic, methods, tasks
+from resect.ask.tokenize import token_starts
 from resect.methods.step import Context
 from resect.models import loading
 from resect.running.walk import asker
@@ -43,8 +48,14 @@ def perplexity(model: Any, documents: list[torch.Tensor]) -> float:
     return math.exp(lost / count)
 
 
-def held_back(tokenizer: Any) -> list[torch.Tensor]:
-    """Clinic texts from the far end of the generator, which no calibration window reaches."""
+def held_back(tokenizer: Any, source: Source | None = None) -> list[torch.Tensor]:
+    """Clinic texts from the far end of the generator, which no calibration window reaches.
+
+    With a `source`: the first pieces of WikiText-2's test text.
+    """
+    if source is not None:
+        items = tasks.get("wikitext2@256tok").items(source)[:16]
+        return [torch.tensor(tokenizer(i.prompt + i.choices[0]).input_ids) for i in items]
     texts = list(itertools.islice(clinic.calibration_texts(), 6000))[-150:]
     return [torch.tensor(tokenizer(text).input_ids) for text in texts]
 
@@ -60,15 +71,26 @@ def accuracy(model: Any, asking: Any, task: Any, items: Any) -> tuple[float, flo
 
 
 def main() -> None:
-    asked = machine.arguments(__doc__)
-    ref = ModelRef(role="model", id="clinic:specialist")
+    parser = machine.parser(__doc__)
+    parser.add_argument("--model", default="clinic:specialist")
+    parser.add_argument("--data_dir", type=Path, default=os.environ.get("RESECT_DATA"))
+    asked = parser.parse_args()
+    embedded = asked.model.startswith("clinic:")
+    ref = ModelRef(role="model", id=asked.model)
     loaded = loading.load(ref, "cpu")
-    size = 64 if asked.quick else 600
-    chosen_text = Calibration(data="clinic", nsamples=size, seqlen=40)
-    text = Context.of(loaded, ref, chosen_text)
-    documents = held_back(loaded.tokenizer)
-    task = tasks.get("clinic-medicine")
-    items = task.items(Source(limit=100 if asked.quick else None))
+    source = Source(limit=100 if asked.quick else None)
+    if embedded:
+        text_of = Calibration(data="clinic", nsamples=64 if asked.quick else 600, seqlen=40)
+    else:
+        text_of = Calibration(data="wikitext2", nsamples=4 if asked.quick else 64, seqlen=256)
+        source = Source(
+            asked.data_dir, limit=4 if asked.quick else 32, apply_chat_template=True,
+            token_starts=lambda text: token_starts(loaded.tokenizer, text),
+        )  # fmt: skip
+    text = Context.of(loaded, ref, text_of, data_dir=asked.data_dir)
+    documents = held_back(loaded.tokenizer, None if embedded else source)
+    task = tasks.get("clinic-medicine" if embedded else "pubmedqa-test")
+    items = task.items(source)
     asking = asker(loaded, task.info, items)
     rows = []
     with loading.threads(loaded.model):
@@ -97,6 +119,7 @@ def main() -> None:
             "name": "criteria",
             "ratio": round(mean("wanda") / mean("magnitude"), 3),
             "peer": "magnitude by layer",
+            "model": asked.model,
             "items": len(items),
             "rows": table,
         },

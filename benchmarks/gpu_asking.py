@@ -13,7 +13,6 @@ the kernels that take longest while one batch is asked. Without a CUDA device it
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,12 +21,12 @@ import _machine as machine
 import _peers as peers
 import _random_model as random_model
 import torch
+from _prefill import Reading, matrix_peak, operations, synchronize, timed
 from torch.profiler import ProfilerActivity, profile
 from transformers import AutoModelForCausalLM, MistralConfig
 
 from resect import tasks
 from resect.ask import Asker, Budget, first_budget
-from resect.ask.kv_cache import Rows
 from resect.models.loading import Loaded
 from resect.record import Item
 
@@ -77,14 +76,6 @@ def mistral(place: Path, device: str, **shape: int) -> Loaded:
     return Loaded(model, random_model.tokenizer(place))
 
 
-def matrix_peak(device: str, size: int = 8192) -> float:
-    """Operations a second of the best of ten products of square bf16 matrices."""
-    one = torch.randn(size, size, dtype=torch.bfloat16, device=device)
-    other = torch.randn(size, size, dtype=torch.bfloat16, device=device)
-    best = min(timed(lambda: one @ other, device) for _ in range(10))
-    return 2 * size**3 / best
-
-
 def compare(
     loaded: Loaded,
     items: Sequence[Item],
@@ -109,8 +100,7 @@ def compare(
     ours = timed(lambda: reading.watch(lambda: list(asker.ask(loaded.model)), device), device)
     text_alone = [Item(id=i.id, prompt=i.prompt, gold=None) for i in items]
     alone = Asker(loaded.tokenizer, text_alone, limit, budget=budget)
-    weights = sum(p.numel() for p in loaded.model.model.layers.parameters())
-    reached = 2 * weights * reading.tokens / reading.seconds
+    reached = operations(loaded) * reading.tokens / reading.seconds
     return {
         "items": len(items),
         "prompt_tokens": sum(len(prompt.ids) for prompt in asker.prompts),
@@ -133,34 +123,6 @@ def compare(
     }
 
 
-class Reading:
-    """The passes that read prompts: their seconds and real tokens."""
-
-    def __init__(self) -> None:
-        self.seconds, self.tokens = 0.0, 0
-
-    def watch(self, work: Callable[[], Any], device: str) -> Any:
-        """Do `work` with every pass over more than one token a row timed."""
-        plain = Rows.read
-
-        def read(rows: Rows, ids: torch.Tensor, real: Any = None, keep: int = 1) -> torch.Tensor:
-            if ids.shape[1] == 1:
-                return plain(rows, ids, real, keep)
-            synchronize(device)
-            started = time.perf_counter()
-            logits = plain(rows, ids, real, keep)
-            synchronize(device)
-            self.seconds += time.perf_counter() - started
-            self.tokens += ids.numel() if real is None else int(real.sum())
-            return logits
-
-        Rows.read = read  # type: ignore[method-assign]
-        try:
-            return work()
-        finally:
-            Rows.read = plain  # type: ignore[method-assign]
-
-
 def kernels(work: Callable[[], Any], device: str, most: int = 10) -> list[dict[str, Any]]:
     """What takes longest on the device, in milliseconds."""
     on = ProfilerActivity.CUDA if device == "cuda" else ProfilerActivity.CPU
@@ -173,20 +135,6 @@ def kernels(work: Callable[[], Any], device: str, most: int = 10) -> list[dict[s
         {"name": row.key[:80], "calls": row.count, "ms": round(getattr(row, spent) / 1e3, 2)}
         for row in rows
     ]
-
-
-def timed(work: Callable[[], Any], device: str) -> float:
-    """Seconds until the device is done."""
-    synchronize(device)
-    started = time.perf_counter()
-    work()
-    synchronize(device)
-    return time.perf_counter() - started
-
-
-def synchronize(device: str) -> None:
-    if device == "cuda":
-        torch.cuda.synchronize()
 
 
 if __name__ == "__main__":

@@ -1,15 +1,18 @@
 """Twenty levels from one calibration, against one calibration a level.
 
-python benchmarks/levels.py [--json] [--quick]
+python benchmarks/levels.py [--json] [--quick] [--model ID] [--data_dir DIR]
 
-Both prune the embedded specialist by Wanda at the same twenty levels, with the same samples and
-length; `inputs=dense` gathers the activations once, the peer gathers them before every level.
-`ratio` is Wanda's; SparseGPT's, whose column sweeps are counted in both, stands beside it.
+Both prune a model (the embedded specialist, or `smollm2` over WikiText-2 at five of the levels) by
+Wanda at the same levels, with the same samples and length; `inputs=dense` gathers the activations
+once, the peer gathers them before every level. `ratio` is Wanda's; SparseGPT's, whose column sweeps
+are counted in both, stands beside it.
 """
 
 from __future__ import annotations
 
 import copy
+import os
+from pathlib import Path
 
 import _machine as machine
 
@@ -21,19 +24,19 @@ from resect.spec import Calibration, ModelRef, Step
 LEVELS = [round(0.04 * step, 2) for step in range(1, 21)]
 
 
-def once(method_name: str, loaded: loading.Loaded, text) -> None:
+def once(method_name: str, loaded: loading.Loaded, text, levels=LEVELS) -> None:
     """As a sweep does: prepare once, walk on in place where that is allowed."""
     method = methods.make(Step.parse(f"{method_name},inputs=dense"))
     model = copy.deepcopy(loaded.model)
-    method.prepare(model, LEVELS, text)
-    for level in LEVELS:
+    method.prepare(model, levels, text)
+    for level in levels:
         model = model if method.nested else copy.deepcopy(loaded.model)
         model, _ = method.apply(model, level)
 
 
-def every_level(method_name: str, loaded: loading.Loaded, text) -> None:
+def every_level(method_name: str, loaded: loading.Loaded, text, levels=LEVELS) -> None:
     """Calibrate, prune, and begin anew."""
-    for level in LEVELS:
+    for level in levels:
         method = methods.make(Step.parse(f"{method_name},inputs=dense"))
         model = copy.deepcopy(loaded.model)
         method.prepare(model, [level], text)
@@ -41,17 +44,22 @@ def every_level(method_name: str, loaded: loading.Loaded, text) -> None:
 
 
 def main() -> None:
-    asked = machine.arguments(__doc__)
-    ref = ModelRef(role="model", id="clinic:specialist")
+    parser = machine.parser(__doc__)
+    parser.add_argument("--model", default="clinic:specialist")
+    parser.add_argument("--data_dir", default=os.environ.get("RESECT_DATA"))
+    asked = parser.parse_args()
+    embedded = asked.model.startswith("clinic:")
+    ref = ModelRef(role="model", id=asked.model)
     loaded = loading.load(ref, "cpu")
-    samples = 32 if asked.quick else 128
-    chosen = Calibration(data="clinic", nsamples=samples, seqlen=256)
-    text = Context.of(loaded, ref, chosen)
+    samples = (32 if asked.quick else 128) // (1 if embedded else 8)
+    levels = LEVELS if embedded else LEVELS[3::4]
+    chosen = Calibration(data="clinic" if embedded else "wikitext2", nsamples=samples, seqlen=256)
+    text = Context.of(loaded, ref, chosen, data_dir=asked.data_dir and Path(asked.data_dir))
     found = {}
     with loading.threads(loaded.model):
         for name in ("wanda", "sparsegpt"):
-            fast = machine.seconds(lambda name=name: once(name, loaded, text), 1)
-            slow = machine.seconds(lambda name=name: every_level(name, loaded, text), 1)
+            fast = machine.seconds(lambda name=name: once(name, loaded, text, levels), 1)
+            slow = machine.seconds(lambda name=name: every_level(name, loaded, text, levels), 1)
             found[name] = {"seconds": round(fast, 2), "peer_seconds": round(slow, 2)}
     machine.show(
         {
@@ -60,7 +68,8 @@ def main() -> None:
             "ratio_sparsegpt": round(
                 found["sparsegpt"]["peer_seconds"] / found["sparsegpt"]["seconds"], 2
             ),
-            "peer": "one calibration at each of 20 levels, same samples and length",
+            "peer": f"one calibration at each of {len(levels)} levels, same samples and length",
+            "model": asked.model,
             "samples": samples,
             **found,
         },

@@ -42,7 +42,7 @@ STEPS = [
     "blocks,criterion=random", "blocks", "blocks,criterion=loss",
 ]  # fmt: skip
 LEVELS = (0.1, 0.2, 0.3)
-HEAD_LEVELS = (1 / 3,)  # of three groups of heads the config can say one or three
+HEAD_LEVELS = (0.34,)  # of three groups of heads the config can say one or three
 
 
 def perplexity(model: Any, asking: Any) -> float:

@@ -37,7 +37,7 @@ def lines(folder: Path, depth: int) -> list[str]:
         indent = "  " * depth
         if path.is_dir() and path.name == "data":
             found.append(
-                f"{indent + path.name + '/':<28}the shipped models, made by tools/clinic/train.py"
+                f"{indent + path.name + '/':<28}shipped models, made by what stands in tools/"
             )
         elif path.is_dir():
             found += [f"{indent}{path.name}/", *lines(path, depth + 1)]

@@ -36,7 +36,7 @@ def compress(
         trust_remote_code=trust_remote_code,
     )
     place = Path(data_dir) if data_dir else None
-    asked = Asked.of(ref, recipe, calibration, device)
+    asked = Asked.of(ref, recipe, calibration, device, place)
     found, _ = compressed(asked, seed, device, place, warnings.warn)
     return found.model
 

@@ -246,7 +246,8 @@ class Measurement:
     Bytes in bytes, `bits_per_weight` averaged over all parameters. `shape` names the tensors'
     shapes and types: memory and speed are measured once for each. `parts`: the bytes on disk by
     what they are for. `workload` holds what the fixed
-    workload showed (docs/summary.md); its peak and its tokens per second stand out.
+    workload showed (docs/summary.md); its peak and its tokens per second stand out. `digest` is a
+    hash of the weights, the same for the folder that `resect compress` writes.
     """
 
     state: str
@@ -263,6 +264,7 @@ class Measurement:
     workload: Mapping[str, Any] | None = None
     parts: Mapping[str, int] | None = None
     steps: tuple[Mapping[str, Any], ...] = ()
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

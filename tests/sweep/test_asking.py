@@ -94,3 +94,23 @@ def test_options_in_both_spellings(pair, tmp_path, mark, capsys):
     assert "chat template of the model, with a system instruction, at most 9" in task["protocol"]
     assert main([*arguments, shots, "-1"]) == 2
     assert "num_fewshot" in capsys.readouterr().err
+
+
+def test_auto_is_on_where_all_models_have_a_template(pair, tiny_pair, tmp_path):
+    both = run(study(pair, apply_chat_template="auto"), tmp_path / "both").summary()
+    assert "chat template of the model" in both["tasks"][0]["protocol"]
+    mixed = {"special": pair["special"], "base": tiny_pair[1]}
+    one = run(study(mixed, apply_chat_template="auto"), tmp_path / "one").summary()
+    assert "plain completion" in one["tasks"][0]["protocol"]
+
+
+def test_the_switch_takes_a_value_or_none(pair, tmp_path, capsys):
+    asked = ["eval", str(pair["base"]), "--task", "clinic-logic", "--limit", "2", "--json"]
+    for number, (switch, form) in enumerate([
+        (["--apply-chat-template"], "chat template"), (["--apply_chat_template", "auto"], "chat"),
+        (["--apply-chat-template=off"], "plain completion"),
+    ]):  # fmt: skip
+        assert main([*asked, *switch, "--out", str(tmp_path / str(number))]) == 0
+        assert form in json.loads(capsys.readouterr().out)["tasks"][0]["protocol"]
+    assert main([*asked, "--apply-chat-template=maybe", "--out", str(tmp_path / "no")]) == 2
+    assert "apply_chat_template" in capsys.readouterr().err

@@ -239,12 +239,12 @@ def test_a_recipe_of_several_steps_walks_and_ends_in_leaves(tiny_pair, tmp_path)
         (r["recipe"], r["level"]): r for r in run.summary()["measurements"] if r["role"] == "base"
     }
     assert rows["none", 0.0]["measured_level"] == 0
-    whole = rows["sparsegpt,inputs=dense", 0.4]["zeros"] / 0.4
+    whole = rows["sparsegpt", 0.4]["zeros"] / 0.4
     for level in (0.2, 0.4):
         chained = rows["random:0.1 + magnitude + random:0.6,seed=5", level]
         assert chained["measured_level"] == pytest.approx(level, abs=2e-3)
         assert chained["zeros"] / whole == pytest.approx(1 - (1 - level) * 0.4, abs=0.03)
-    assert rows["sparsegpt,inputs=dense", 0.4]["measured_level"] == pytest.approx(0.4, abs=2e-3)
+    assert rows["sparsegpt", 0.4]["measured_level"] == pytest.approx(0.4, abs=2e-3)
 
 
 def test_a_resumed_run_is_degraded_like_a_fresh_one(tmp_path, tiny_pair):

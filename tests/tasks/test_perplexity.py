@@ -51,6 +51,37 @@ def test_the_release_is_covered_and_windows_of_an_article_belong_together(data_d
     assert all(len(item.choices[0].split()) <= 128 for item in items)
 
 
+def test_windows_of_tokens_give_the_number_of_published_loops(text, tmp_path):
+    """Chunks of the joined text, the loss of every token but a chunk's first, the rest left out."""
+    folder = tiny.save(tmp_path / "model")
+    study = resect.Study.of(
+        models={"base": str(folder)}, recipes=[], tasks=[f"perplexity:{text}@64tok"]
+    )
+    (row,) = resect.run(study, tmp_path / "run").summary()["curves"]
+    model, tokenizer = tiny.model("mistral"), tiny.tokenizer()
+    ids = torch.tensor(tokenizer(TEXT, add_special_tokens=False).input_ids)
+    chunks = ids[: len(ids) // 64 * 64].view(-1, 64)
+    with torch.no_grad():
+        logs = model(chunks).logits[:, :-1].log_softmax(-1)
+    loss = -logs.gather(-1, chunks[:, 1:, None]).mean()
+    assert row["metrics"]["perplexity"]["value"] == pytest.approx(float(loss.exp()), rel=1e-3)
+    assert row["n"] == len(chunks)
+
+
+def test_lines_are_joined_as_in_published_tables(data_dir):
+    task = tasks.get("wikitext2@2048tok")
+    assert task.info.name == "wikitext2@2048tok"
+    items = task.items(Source(data_dir, token_starts=lambda text: list(range(len(text)))))
+    assert items[0].prompt + items[0].choices[0][:25] == "\n\n = Robert Boulter = \n\n\n\n"
+    assert {len(item.prompt + item.choices[0]) for item in items} == {2048}
+
+
+@pytest.mark.parametrize("name", ["wikitext2@1tok", "wikitext2@8/9tok", "wikitext2@tok"])
+def test_wrong_windows_of_tokens_are_refused(name, data_dir):
+    with pytest.raises(RequestError):
+        tasks.get(name).items(Source(data_dir, token_starts=lambda _: [0]))
+
+
 def test_numbers_are_those_of_one_forward_pass(text, tmp_path):
     folder = tiny.save(tmp_path / "model")
     name = f"perplexity:{text}@20/10"

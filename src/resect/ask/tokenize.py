@@ -132,6 +132,17 @@ def _in_template(tokenizer: PreTrainedTokenizerBase, turns: list[dict[str, str]]
     return str(text)
 
 
+def token_starts(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    """The place in `text` where each of its tokens begins."""
+    if not tokenizer.is_fast:
+        raise RequestError(
+            f"{tokenizer.name_or_path} does not tell where its tokens begin: count windows in "
+            "words, without tok."
+        )
+    places = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    return [start for start, _ in places.offset_mapping]
+
+
 def special_prefix(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Ids that the tokenizer puts before every text (a begin-of-text token, or none)."""
     (plain,) = _encode(tokenizer, ["a"])

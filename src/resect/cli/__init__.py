@@ -6,6 +6,7 @@ stdout holds one JSON document and nothing else. Only commands that touch a mode
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import sys
 import tempfile
@@ -59,7 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     run_log.hold()
     try:
-        code = app(arguments, standalone_mode=False)
+        given = sys.argv[1:] if arguments is None else arguments
+        code = app(_with_switches(given), standalone_mode=False)
         if code == STOPPED:  # typer handles Ctrl-C itself, without a message
             return _complain(_KEPT, STOPPED)
         return code if isinstance(code, int) else 0
@@ -79,6 +81,19 @@ def main(arguments: list[str] | None = None) -> int:
         return _complain(f"{error}. Stored results are kept; run the same command to continue.", 1)
     except Exception as error:
         return _complain(_crashed(error), 1)
+
+
+_SWITCH = re.compile(r"--apply[-_]chat[-_]template")
+
+
+def _with_switches(arguments: list[str]) -> list[str]:
+    """The arguments with `=on` after a bare `--apply-chat-template`, which may have a value."""
+    words = ("on", "off", "auto", "true", "false")
+    following = [*arguments[1:], ""]
+    return [
+        f"{word}=on" if _SWITCH.fullmatch(word) and after.lower() not in words else word
+        for word, after in zip(arguments, following, strict=False)
+    ]
 
 
 def _crashed(error: Exception) -> str:

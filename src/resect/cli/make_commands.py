@@ -33,11 +33,17 @@ def compress(
         Path, typer.Option(help="Folder to write the compressed model to.", callback=into)
     ],
     calibration: Annotated[
-        str | None, typer.Option(help="Calibration text: clinic, task:NAME, a file, or c4.")
+        str | None,
+        typer.Option(
+            help="Calibration text: wikitext2 (default), c4, task:NAME, a file, or a hub dataset."
+        ),
     ] = None,
     nsamples: Annotated[int, typer.Option(help="Number of calibration windows.")] = 128,
     seqlen: Annotated[int, typer.Option(help="Tokens in each calibration window.")] = 2048,
     seed: Annotated[int, typer.Option(help="Seed for random methods and for calibration.")] = 0,
+    calibration_seed: Annotated[
+        int | None, typer.Option(help="Seed for calibration alone; default: --seed.")
+    ] = None,
     data_dir: DataDir = None,
     revision: Revision = None,
     dtype: Dtype = "auto",
@@ -50,9 +56,8 @@ def compress(
     from resect.running import compression, request
     from resect.spec import Calibration, Recipe
 
-    text = None
-    if calibration is not None:
-        text = Calibration.of(data=calibration, nsamples=nsamples, seqlen=seqlen, seed=seed)
+    drawn = seed if calibration_seed is None else calibration_seed
+    text = Calibration.of(data=calibration or "", nsamples=nsamples, seqlen=seqlen, seed=drawn)
     done = compression.compress_to(
         request.model(model, revision, dtype, trust_remote_code),
         Recipe.of(steps=" + ".join(step)),
@@ -137,7 +142,7 @@ def inspect(
 @app.command()
 def imatrix(
     model: Annotated[str, typer.Argument(help="Model directory or hub id.")],
-    calibration: Annotated[str, typer.Option(help="clinic, a text file, c4, task:NAME.")],
+    calibration: Annotated[str, typer.Option(help="wikitext2, c4, task:NAME, a text file.")],
     out: Annotated[Path, typer.Option(help="File for the importance matrix, like med.gguf.")],
     nsamples: Annotated[int, typer.Option(help="Calibration windows.")] = 128,
     seqlen: Annotated[int, typer.Option(help="Tokens of each.")] = 512,

@@ -57,7 +57,11 @@ def run(
         str | None, _recipes(help="Levels as start:stop:step, or separated by commas.")
     ] = None,
     calibration: Annotated[
-        str | None, _recipes(help="Calibration text: clinic, task:NAME, a file, or c4.")
+        str | None,
+        _recipes(
+            help="Calibration text: wikitext2, c4, task:NAME, a file, or a hub dataset; default: "
+            "the tasks' training texts, else wikitext2."
+        ),
     ] = None,
     nsamples: Annotated[int | None, _recipes(help="Number of calibration windows.")] = None,
     seqlen: Annotated[int | None, _recipes(help="Tokens in each calibration window.")] = None,
@@ -83,7 +87,7 @@ def run(
         bool, _running("--dry-run", help="Show what it costs and can show, and run nothing.")
     ] = False,
     anyway: Annotated[
-        bool, _running("--anyway", help="Run a study even if no version could pass.")
+        bool, _running("--anyway", help="Run a study even if no version of a model could pass.")
     ] = False,
     report_to: Annotated[
         list[str] | None,
@@ -118,7 +122,8 @@ def run(
         return
     how: dict[str, Any] = {"engine": engine, "workers": workers, "address": address}
     how["trackers"] = trackers(request.names(report_to))
-    how["checks"] = () if anyway or smoke else (refuse_hopeless,)
+    if not (anyway or smoke):
+        how |= {"checks": (refuse_hopeless,), "gate": True}
     _run(asked, out, as_json, quiet, search, trust_remote_code=trust_remote_code, **how)
 
 

@@ -6,7 +6,7 @@ import inspect
 import types
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import typer
 
@@ -42,7 +42,7 @@ def takes(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
         @wraps(command)
         def wrapped(**given: Any) -> None:
             values = {name: given.pop(name) for name in names}
-            fields = {n: v for n, v in values.items() if v is not None and v is not False}
+            fields = {n: v for n, v in values.items() if v is not None}
             command(**given, fields=fields)
 
         del wrapped.__wrapped__  # typer would read the command's own options
@@ -69,6 +69,7 @@ def _parameter(name: str) -> inspect.Parameter:
 
 def _kind(annotation: Any) -> Any:
     """The command-line type of a field; choices and lists are text."""
-    if isinstance(annotation, types.UnionType):
-        annotation = next(part for part in get_args(annotation) if part is not types.NoneType)
+    if get_origin(annotation) in (types.UnionType, Union):
+        parts = [part for part in get_args(annotation) if part is not types.NoneType]
+        annotation = parts[0] if len(parts) == 1 else str
     return str if get_origin(annotation) in (Literal, tuple) else annotation

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
+import pandas as pd
+
 from resect.findings.curve_rows import States
 from resect.findings.curves import Curve, damage, say
 from resect.findings.frame import Level, TaskFrame
 from resect.findings.planned import CellRow
+from resect.record import TaskInfo
+
+MUTE = 0.2
+"""With no answer in more than this share of an intact model's texts, advice is given."""
 
 _NOT_RUN = "missing"
 """The status of a planned cell that has no row: it has not failed, it was not run."""
@@ -40,6 +46,25 @@ def curve_warnings(
     lines = [*_of_items(frame), *_of_views(frame, curves)]
     for curve in curves:
         lines += _of_curve(curve, states, uneven)
+    return lines
+
+
+def unanswered(info: TaskInfo, answers: pd.DataFrame) -> list[str]:
+    """A sentence of advice for each intact model that gives no answer in over a fifth of texts."""
+    if info.kind == "score" or not len(answers):
+        return []
+    texts = answers[(answers["recipe"] == "none") & (answers["outcome"] != "")]
+    texts = texts[texts["variant"].isna()]
+    turns = "chat template" in info.protocol
+    advice = "more worked examples (--num_fewshot)" if turns else "--apply-chat-template auto"
+    lines = []
+    for model, rows in texts.groupby("model", sort=False):
+        silent = 1 - float(rows["outcome"].isin(("answer", "recovered")).mean())
+        if silent > MUTE:
+            lines.append(
+                f"{info.name}: {silent:.0%} of the texts of {model}, intact, give no answer; try "
+                f"{advice}."
+            )
     return lines
 
 

@@ -61,6 +61,7 @@ def _measurement(row: Recorded) -> Measurement:
         parts=row.get("parts"),
         workload=row.get("workload"),
         ratios={},
+        digest=row.get("digest"),
     )
 
 

@@ -220,7 +220,8 @@ class StudyModel:
 class StudyRecipe:
     """A recipe of the study with its levels; `roles` are those of the models it is for.
 
-    `level_of`: what a level is a fraction of, like `targeted weights`.
+    `level_of`: what a level is a fraction of, like `targeted weights`. `control`: the recipe of the
+    study that cuts the same at random.
     """
 
     __pydantic_config__ = ROW
@@ -229,6 +230,18 @@ class StudyRecipe:
     roles: tuple[str, ...] = ()
     seed: int | None = None
     level_of: str | None = None
+    control: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyCalibration:
+    """The calibration text: `nsamples` windows of `seqlen` tokens of `data`, drawn by `seed`."""
+
+    __pydantic_config__ = ROW
+    data: str
+    nsamples: int
+    seqlen: int
+    seed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,6 +269,8 @@ class Study:
     sequential: bool = False
     choose: bool = False
     recorded: Mapping[str, Any] | None = None
+    calibration: StudyCalibration | None = None
+    data_dir: str | None = None
 
     @property
     def asked_in_looks(self) -> bool:
@@ -977,7 +992,8 @@ class Divergence(OfPair):
 class Measurement(OfSweep):
     """One state of a model, measured on the artefact; null where it was not measured.
 
-    `parts`: bytes on disk by what they are for. `ratios` are to the same model intact.
+    `parts`: bytes on disk by what they are for. `ratios` are to the same model intact. `digest` is
+    a hash of the weights, the same for the folder that `resect compress` writes.
     """
 
     level: Level
@@ -992,6 +1008,20 @@ class Measurement(OfSweep):
     parts: Mapping[str, int] | None
     workload: Mapping[str, Any] | None
     ratios: Mapping[str, float]
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """The command that writes a version which was judged, and the hash of its weights."""
+
+    __pydantic_config__ = ROW
+    model: str
+    recipe: str
+    seed: int
+    level: Level
+    command: str
+    digest: str | None
 
 
 # ── the audit of the published study ────────────────────────────────────────────────────────────
@@ -1213,5 +1243,6 @@ class Summary:
     verdict: Verdict
     provenance: Mapping[str, Any]
     cells: Cells | None = None
+    commands: tuple[Command, ...] = ()
     published: Published | None = None
     judge: Mapping[str, Any] | None = None

@@ -16,7 +16,7 @@ from resect.findings.comparisons import adjusted
 from resect.findings.domains import domains
 from resect.findings.floors import task_row
 from resect.findings.frame import frames
-from resect.findings.gaps import cell_warnings, curve_warnings
+from resect.findings.gaps import cell_warnings, curve_warnings, unanswered
 from resect.findings.looks import Evidence, Looks
 from resect.findings.measurements import (
     Recorded,
@@ -25,6 +25,7 @@ from resect.findings.measurements import (
     with_measured_levels,
 )
 from resect.findings.primary_test import Rule, is_judged
+from resect.findings.random_control import worse_than_random
 from resect.findings.rows import (
     Answer,
     Cells,
@@ -106,7 +107,7 @@ def summarise(
         measurements=tuple(measured),
         intact=findings.intact,
         runtimes=findings.runtimes,
-        warnings=tuple(warnings),
+        warnings=(*warnings, *worse_than_random(study.recipes, findings.curves)),
         verdict=NO_VERDICT,
         provenance=provenance,
         cells=_counted(cells),
@@ -193,6 +194,8 @@ def _tasks(
         lay_beside(frame, answers[answers["task"] == name], info)
         curves = planned.curves_of(frame, cells, study.recipes, role_of)
         warnings += curve_warnings(frame, curves, states, uneven=not study.asked_in_looks)
+        if study.recorded is None:  # others cannot ask again
+            warnings += unanswered(info, answers[answers["task"] == name])
         judged = is_judged(info, study.shown_only)
         own = rule.of_task(info, study.margin)
         prepared[name] = Task(info, frame, curves, states, own, judged)

@@ -54,12 +54,11 @@ def check(step: Step, swept: bool = False, seed: int = 0) -> Method:
 def for_sweep(step: Step) -> Step:
     """The step as a sweep runs it. Default options are left out, so that one recipe has one name.
 
-    Activations are captured once, from the intact model (`inputs=dense`).
+    What a sweep judges is what `resect compress` writes: the defaults are the same.
     """
     default = defaults(_class(step.method))
-    given = {"inputs": "dense", **step.options} if "inputs" in default else step.options
-    typed = _read(step.method, given)
-    changed = {name: value for name, value in given.items() if typed[name] != default[name]}
+    typed = _read(step.method, step.options)
+    changed = {name: value for name, value in step.options.items() if typed[name] != default[name]}
     return step.model_copy(update={"options": changed})
 
 

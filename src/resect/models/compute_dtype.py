@@ -58,7 +58,7 @@ def widen_(model: nn.Module) -> None:
     """
     for module in model.modules():
         tensors = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
-        slow = {name: t.dtype for name, t in tensors if is_slow(t.dtype) and _is_plain(t)}
+        slow = {name: t.dtype for name, t in tensors if is_slow(t.dtype) and is_plain(t)}
         for name in slow:
             tensor = getattr(module, name)
             tensor.data = tensor.data.float()
@@ -79,6 +79,18 @@ def hand_on(model: nn.Module, successor: nn.Module) -> None:
             twin.__dict__[_TYPES] = dict(_types(module))
     if any(map(_types, successors.values())):
         widen_(successor)
+
+
+def round_(model: PreTrainedModel) -> None:
+    """Round the tensors of a widened model to what its file can hold, in place."""
+    for module, name, own in list(_widened(model)):
+        tensor = getattr(module, name)
+        tensor.data = tensor.data.to(own).float()
+
+
+def types_in_file(model: PreTrainedModel) -> dict[int, torch.dtype]:
+    """The types that the tensors of a widened model are saved in, by their place in memory."""
+    return {getattr(module, name).data_ptr(): own for module, name, own in _widened(model)}
 
 
 def narrow_(model: PreTrainedModel) -> None:
@@ -114,7 +126,7 @@ def _widened(model: nn.Module) -> Iterator[tuple[nn.Module, str, torch.dtype]]:
     for module in model.modules():
         for name, dtype in _types(module).items():
             tensor = getattr(module, name, None)
-            if isinstance(tensor, Tensor) and _is_plain(tensor) and tensor.dtype == torch.float32:
+            if isinstance(tensor, Tensor) and is_plain(tensor) and tensor.dtype == torch.float32:
                 yield module, name, dtype
 
 
@@ -129,6 +141,6 @@ def _types(module: nn.Module) -> dict[str, torch.dtype]:
     return types
 
 
-def _is_plain(tensor: Tensor) -> bool:
+def is_plain(tensor: Tensor) -> bool:
     """Whether a tensor is none of a quantizer's own, which may report a float type."""
     return type(tensor.data) is Tensor

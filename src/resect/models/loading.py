@@ -33,7 +33,7 @@ from transformers.utils.hub import cached_file
 from resect import clinic, network
 from resect.errors import RequestError, RunError
 from resect.models import bnb_cpu as kernels
-from resect.models import compute_dtype, devices, gguf_models, model_card, model_files
+from resect.models import compute_dtype, devices, gguf_models, model_card, model_files, named_models
 from resect.models.scratch import Scratch
 from resect.spec import ModelRef
 
@@ -59,7 +59,12 @@ class Identity(NamedTuple):
 
 
 def where(ref: ModelRef) -> str:
-    """The directory or hub id to load; `clinic:NAME` (specialist, base, ...) ships with resect."""
+    """The directory or hub id to load; `clinic:NAME` (specialist, base, ...) ships with resect.
+
+    So does the adapter of `smollm2-medical`; `smollm2` is in a package or on the hub.
+    """
+    if ref.id in named_models.NAMES:
+        return named_models.path(ref.id)
     kind, separator, name = ref.id.partition(":")
     if kind == "clinic" and separator:
         return str(clinic.path(name))
@@ -102,8 +107,8 @@ def identify(ref: ModelRef, device: str = "") -> tuple[Identity, Loaded]:
         digest = model_files.fingerprint(place, ref.trust_remote_code)
         return Identity(digest, None, dtype, parent), loaded
     commit = getattr(config, "_commit_hash", None) or ref.revision or "main"
-    parent = model_card.base_model(model_card.card_of(ref.id, commit))
-    return Identity(f"hub:{ref.id}@{commit}", commit, dtype, parent), loaded
+    parent = model_card.base_model(model_card.card_of(str(place), commit))
+    return Identity(f"hub:{place}@{commit}", commit, dtype, parent), loaded
 
 
 def refuse_unloadable(folder: Path, ref: ModelRef) -> None:
@@ -154,6 +159,14 @@ def is_packed(ref: ModelRef) -> bool:
     quantized = getattr(config, "quantization_config", None) or {}
     settings = quantized if isinstance(quantized, dict) else quantized.to_dict()
     return bool(settings) and "mxfp4" not in str(settings.get("quant_method", "")).lower()
+
+
+def tokenizer(ref: ModelRef) -> PreTrainedTokenizerBase:
+    """A model's tokenizer alone. Raises `RequestError` as `check` does."""
+    check_directory(ref)
+    place, shared = gguf_models.opened(where(ref), _arguments(ref))
+    with _one_sentence(ref):
+        return AutoTokenizer.from_pretrained(place, **shared)
 
 
 def positions(model: PreTrainedModel) -> int | None:
@@ -371,7 +384,7 @@ def _has_safetensors(ref: ModelRef) -> bool:
         return not model_files.weights(place).pickled
     for name in ("model.safetensors", "model.safetensors.index.json"):
         if cached_file(
-            ref.id, name, revision=ref.revision, _raise_exceptions_for_missing_entries=False
+            str(place), name, revision=ref.revision, _raise_exceptions_for_missing_entries=False
         ):
             return True
     return False

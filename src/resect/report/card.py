@@ -8,7 +8,7 @@ from typing import TypedDict
 from resect.findings.rows import Summary
 from resect.findings.summary_file import to_data
 from resect.report import formatting as text
-from resect.report.data import tables, verdict_tables
+from resect.report.data import overview, tables, verdict_tables
 from resect.report.data.overview import glance
 from resect.report.data.scope import Scope
 from resect.report.data.table import Table
@@ -98,10 +98,13 @@ def _text(scope: Scope, card: Card) -> str:
     parts += [f"# {markdown(card['study'] or 'unnamed study')}", f"**{markdown(scope.headline)}**"]
     parts += [_list(card["lines"])] if card["lines"] else []
     parts += ["## What passed", _reach(scope), *_models(scope)]
+    intact = _table(overview.intact_table(scope))
+    parts += ["## The models as they are", intact] if intact else []
     for recipe in scope.recipes:
         parts += [f"## {markdown(recipe)}", _glance(scope, recipe)]
     tested = _table(verdict_tables.verdict_table(scope))
     parts += ["## Every sweep that was tested", tested] if tested else []
+    parts += ["## The files", _commands(scope)] if scope.summary.commands else []
     guards = _table(verdict_tables.guardrails_table(scope))
     parts += ["## Guardrails", guards] if guards else []
     if card["sentences"]:
@@ -150,6 +153,16 @@ def _reach(scope: Scope) -> str:
     ]
     lines += [f"- {markdown(sentence)}" for sentence in verdict_tables.smallest(scope)]
     return "\n".join(lines) or "Not tested."
+
+
+def _commands(scope: Scope) -> str:
+    """The command that writes each version that passed, and the hash of what it writes."""
+    lines = ["What was judged is what these commands write, byte for byte on the same versions:"]
+    for row in scope.summary.commands:
+        lines.append(f"```sh\n{text.plain(row.command)}\n```")
+        if row.digest:
+            lines.append(f"Its weights: `{text.plain(row.digest)}` (`weights` in resect.json).")
+    return "\n\n".join(lines)
 
 
 def _glance(scope: Scope, recipe: str) -> str:

@@ -17,6 +17,7 @@ from resect.findings.summary_file import parsed
 from resect.narrative.headline import headline
 from resect.narrative.verdict import verdict
 from resect.record import TaskInfo
+from resect.running.commands import commands
 from resect.spec import Recipe
 from resect.store.sqlite import Store
 
@@ -57,7 +58,7 @@ def analyse(
     roles = roles_of(asked, cell_rows, answers)
     theirs = published(answers, tasks, cell_rows, declared, roles, resamples, seed)
     summary = replace(summary, judge=judge or None, published=theirs)
-    summary = replace(summary, warnings=(*warnings, *summary.warnings))
+    summary = replace(summary, warnings=(*warnings, *summary.warnings), commands=commands(summary))
     return replace(summary, headline=headline(summary), verdict=verdict(summary))
 
 

@@ -17,11 +17,12 @@ from resect import methods
 from resect.deploy.deployed import deployed
 from resect.errors import RequestError
 from resect.methods import stream
+from resect.methods.calibration.calibration_text import filled
 from resect.methods.step import Context, Method
 from resect.methods.validation import check, fits
 from resect.methods.weights.calibrated import Calibrated
 from resect.methods.weights.scored import Scored
-from resect.models import adapters, compute_dtype, devices, loading, scratch
+from resect.models import adapters, compute_dtype, devices, loading, scratch, weight_digest
 from resect.models import checkpoint_files as checkpoint
 from resect.models.loading import Loaded
 from resect.record import StepReport
@@ -50,7 +51,10 @@ def compress_to(
     fit into memory. Raises `RequestError` before anything is written, and `RunError` if the
     written model would not load.
     """
-    asked = Asked.of(ref, recipe, calibration, device)
+    asked = Asked.of(ref, recipe, calibration, device, data_dir)
+    if asked.calibration is not None and not (calibration and calibration.data):
+        notice(f"Calibration text: {asked.calibration.data} (choose another with --calibration).")
+    calibration = asked.calibration
     if not asked.parts:
         raise RequestError("no step is given: name one with --step, like magnitude:0.5.")
     place = Path(loading.where(ref))
@@ -70,6 +74,7 @@ def compress_to(
             "resect": version("resect"),
             "source": {"id": ref.id, "revision": ref.revision, "bytes_on_disk": _bytes(place)},
             "bytes_on_disk": _bytes(folder),
+            "weights": weight_digest.of_files(folder),
             "recipe": recipe.name,
             "seed": seed,
             "calibration": None if calibration is None else calibration.model_dump(),
@@ -92,9 +97,19 @@ class Asked(NamedTuple):
 
     @classmethod
     def of(
-        cls, ref: ModelRef, recipe: Recipe, calibration: Calibration | None, device: str = "auto"
+        cls,
+        ref: ModelRef,
+        recipe: Recipe,
+        calibration: Calibration | None,
+        device: str = "auto",
+        data_dir: Path | None = None,
     ) -> Asked:
-        """Raises `RequestError` for a model or a recipe that cannot be had."""
+        """Raises `RequestError` for a model or a recipe that cannot be had.
+
+        Where a step needs text and none is named, it is the default one.
+        """
+        needed = any(methods.make(step).calibrated for step in recipe.steps)
+        calibration = filled(calibration, ref, (), data_dir) if needed else None
         parts = check(recipe, calibration)
         empty = loading.check(ref, devices.named(device)).model
         if methods.needs_blocks(recipe) and is_wide(empty):

@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 
 from resect.deploy.deployed import Deployed, deployed
 from resect.errors import RunError
+from resect.models import weight_digest
 from resect.record import Measurement
 from resect.running.measure import sizes as measure
 from resect.running.measure import workload
@@ -52,6 +53,7 @@ class Gauge:
             shape=shape,
             workload=work,
             steps=tuple(asdict(report) for report in standing.reports),
+            digest=weight_digest.of_model(standing.model),
         )
 
     def _of_file(
@@ -78,6 +80,7 @@ class Gauge:
             workload=work,
             parts=file.parts,
             steps=tuple(asdict(report) for report in standing.reports),
+            digest=weight_digest.of_files(served.path),
         )
 
     def _workload(

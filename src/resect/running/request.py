@@ -10,6 +10,7 @@ from typing import Any
 from resect.errors import RequestError
 from resect.spec import GGUF_SWEEP, ModelRef, Recipe, Study
 from resect.spec import levels as read_levels
+from resect.spec.steps import at_methods
 
 _DEFAULT_LEVELS = "0:0.95:0.05"
 
@@ -41,7 +42,7 @@ def study(
     if not asked.get("tasks"):
         raise RequestError("no task is given: name one with --task (`resect tasks` lists them).")
     if text := _given(calibration):
-        asked["calibration"] = _calibration(asked.get("calibration"), text)
+        asked["calibration"] = {**(asked.get("calibration") or {}), **text}
     asked.update(fields)
     asked.setdefault("name", _name(asked))
     return Study.of(**asked)
@@ -67,17 +68,6 @@ def _name_models(
         raise RequestError("no model is given: name a study file, or --specialist and --base.")
     for ref in asked.values():
         ref.update(every_model)
-
-
-def _calibration(own: Mapping[str, Any] | None, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The calibration of a study, with the options given overriding it."""
-    calibration = {**(own or {}), **given}
-    if "data" not in calibration:
-        raise RequestError(
-            f"--{next(iter(given))} needs a calibration text: add --calibration (clinic, a text "
-            "file or c4)."
-        )
-    return calibration
 
 
 def model(name: str, revision: str | None, dtype: str, trust_remote_code: bool) -> ModelRef:
@@ -112,7 +102,8 @@ def _recipes(
     recipes = [Recipe.of(**fields) for fields in listed]
     if methods is not None or not recipes:
         usual = next((t.levels for t in recipes if t.levels and not t.in_bits), _DEFAULT_LEVELS)
-        named = [Recipe.of(steps=steps) for steps in methods or ["magnitude"]]
+        texts = [part for text in methods or ["magnitude"] for part in at_methods(text, ",")]
+        named = [Recipe.of(steps=text) for text in texts]
         recipes = [
             Recipe.of(steps=t.steps, levels=GGUF_SWEEP if t.in_bits else usual) if t.free else t
             for t in named

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from resect import methods, tasks
+from resect.ask.tokenize import token_starts
 from resect.deploy import endpoint
 from resect.deploy.deployed import too_small
 from resect.errors import RequestError
@@ -96,8 +97,10 @@ def resolve(study: Study, trust_remote_code: bool = False) -> Resolved:
     """
     if not trust_remote_code:
         _refuse_code(study)
+    study = _in_form(study)
     _check_places(study, trust_remote_code)
-    study = study.model_copy(update={"recipes": as_swept(study.recipes, study.models)})
+    swept = as_swept(study.recipes, study.models)
+    study = _with_text(study.model_copy(update={"recipes": swept}))
     chains = {**_intact_chains(study), **_chains(study)}
     device = devices.named(study.device)
     items, infos = _items(study, trust_remote_code)
@@ -186,6 +189,27 @@ def _refuse_code(study: Study) -> None:
         )
 
 
+def _in_form(study: Study) -> Study:
+    """The study with `apply_chat_template` decided: on where all its models have a template."""
+    if study.apply_chat_template != "auto":
+        return study
+    refs = study.models.values()
+    chats = all(
+        not endpoint.is_address(ref.id) and loading.tokenizer(ref).chat_template for ref in refs
+    )
+    return study.model_copy(update={"apply_chat_template": chats})
+
+
+def _with_text(study: Study) -> Study:
+    """The study with a calibration text, where its recipes need one and it names none."""
+    steps = [step for recipe in study.recipes for step in recipe.steps]
+    if not any(methods.make(step).calibrated for step in steps):
+        return study
+    first = next(iter(study.models.values()))
+    text = calibration_text.filled(study.calibration, first, study.tasks, study.data_path)
+    return study.model_copy(update={"calibration": text})
+
+
 def _chains(study: Study) -> dict[str, Chain]:
     """The methods of each recipe; the calibration text is hashed once, if needed."""
     chains: dict[str, Chain] = {}
@@ -223,10 +247,11 @@ def _items(
         limit=study.limit,
         seed=study.seed,
         num_fewshot=study.num_fewshot,
-        apply_chat_template=study.apply_chat_template,
+        apply_chat_template=bool(study.apply_chat_template),
         system_instruction=study.system_instruction,
         max_new_tokens=study.max_new_tokens,
         variants=study.variants,
+        token_starts=_token_starts(study),
     )
     variants.check(study.variants)
     items = {name: tuple(task.items(source)) for name, task in asked.items()}
@@ -243,6 +268,17 @@ def _items(
                 f"swapped needs contexts. Choose other tasks, or remove {name} from the variants."
             )
     return items, {name: task.describe(source) for name, task in asked.items()}
+
+
+def _token_starts(study: Study) -> Callable[[str], list[int]] | None:
+    """Where tokens begin, by the tokenizer of the first model that is no server."""
+    ref = next((ref for ref in study.models.values() if not endpoint.is_address(ref.id)), None)
+
+    def starts(text: str) -> list[int]:
+        assert ref is not None
+        return token_starts(loading.tokenizer(ref), text)
+
+    return starts if ref is not None else None
 
 
 def as_swept(recipes: Sequence[Recipe], models: Mapping[str, ModelRef]) -> tuple[Recipe, ...]:

@@ -39,6 +39,7 @@ class RunOptions(TypedDict, total=False):
     notice: Notice
     workers: int | None
     address: str | None
+    gate: bool
 
 
 def _points(summary: Summary, study: Study, role: str, number: int) -> list[CurvePoint]:

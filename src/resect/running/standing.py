@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 
 from resect import methods
 from resect.methods.step import Context, Method
+from resect.models import compute_dtype
 from resect.models.loading import Loaded
 from resect.record import StepReport
 from resect.spec import BASELINE, INTACT, Step
@@ -41,7 +42,7 @@ def stand(
     """The model at each place, the baselines (recipe `none`) first.
 
     Steps before the swept one are done once; a nested swept step walks on in place; steps after
-    it are done anew on a copy at every level.
+    it are done anew on a copy at every level. What stands is what its file can hold.
     """
     model = loaded.model
     context = Context.of(
@@ -58,6 +59,7 @@ def stand(
     fixed = steps if swept is None else steps[:swept]
     model, reports = apply_all(model, fixed, sweep.seed, context)
     if swept is None:
+        compute_dtype.round_(model)
         yield Standing(places[0], model, reports)
         return
     method, later = methods.make(steps[swept], sweep.seed), steps[swept + 1 :]
@@ -71,9 +73,11 @@ def stand(
         if method.nested:
             model = current
         if not later:
+            compute_dtype.round_(current)
             return Standing(place, current, (*reports, report), report)
         final = copy.deepcopy(current) if method.nested else current
         final, later_reports = apply_all(final, later, sweep.seed, context)
+        compute_dtype.round_(final)
         return Standing(place, final, (*reports, report, *later_reports), report)
 
     for place in places:

@@ -14,19 +14,21 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
+from resect import methods
 from resect.deploy import server as serving
-from resect.errors import RequestError, unknown
+from resect.errors import RequestError, RunError, unknown
 from resect.models import scratch
 from resect.record import TRANSFORMERS, Provenance
 from resect.running import folder, run_log
 from resect.running.analysis import choice_so_far
 from resect.running.destination import destination
+from resect.running.gate import Gate, Hopeless
 from resect.running.local_engine import Local
 from resect.running.plan import due, ready, rounds, sweeps
 from resect.running.ray_engine import OnRay
 from resect.running.resolve import Resolved, resolve
 from resect.running.walk import Answered, Event, Finished, Measured, Notice, Sweep
-from resect.spec import Study
+from resect.spec import Recipe, Study
 from resect.store.sqlite import Store
 
 ENGINES = ("local", "ray")
@@ -52,16 +54,21 @@ def run(
     address: str | None = None,
     trust_remote_code: bool = False,
     check: Callable[[Resolved], None] | None = None,
+    gate: bool = False,
 ) -> folder.Run:
     """Run what is not stored yet, then write summary, page and card.
 
     `trust_remote_code` allows the code that models and tasks of the study bring, where it asks for
-    that; `check` may refuse the study once all its names are found. Raises `RequestError` before
-    anything is written where the study cannot be run.
+    that; `check` may refuse the study once all its names are found; `gate` ends it behind the
+    intact cells where nothing can be judged. Raises `RequestError` before anything is written where
+    the study cannot be run.
     """
     place = destination(place_of(study, out))
     resolved = resolve(study, trust_remote_code)
     running = engine_of(engine, notice, workers, address)
+    text = resolved.study.calibration
+    if text is not None and (study.calibration is None or not study.calibration.data):
+        notice(f"Calibration text: {text.data} (choose another with --calibration).")
     if check is not None:
         check(resolved)
     run_folder = folder.Run.create(place)
@@ -73,11 +80,18 @@ def run(
     ):
         folder.write(run_folder.path / "study.yaml", study.dump(_resolved(resolved, provenance)))
         facts = {"study": _declared(resolved.study), "provenance": asdict(provenance)}
-        drive(resolved, store, running, watch, facts)
-        if resolved.study.asks_in_looks:
+        try:
+            drive(resolved, store, running, watch, facts, notice if gate else None)
+        except Hopeless as error:
+            hopeless: Hopeless | None = error
+        else:
+            hopeless = None
+        if resolved.study.asks_in_looks and hopeless is None:
             asked, whole = store.questions()
             notice(f"{asked:,} of {whole:,} questions of damaged models were asked.")
-    run_folder.report()
+    page = run_folder.report()
+    if hopeless is not None:
+        raise RunError(f"{hopeless} The intact answers are in {page}.")
     return run_folder
 
 
@@ -108,11 +122,17 @@ def engine_of(
 
 
 def drive(
-    resolved: Resolved, store: Store, engine: Engine, watch: Watch, facts: dict[str, Any]
+    resolved: Resolved,
+    store: Store,
+    engine: Engine,
+    watch: Watch,
+    facts: dict[str, Any],
+    gate: Notice | None = None,
 ) -> None:
     """Run what the store lacks; every event is stored as it comes.
 
-    `watch` is handed the sweeps to run and the events, and passes the events on.
+    `watch` is handed the sweeps to run and the events, and passes the events on. With `gate`, which
+    takes its sentences, raises `Hopeless` where the intact cells leave nothing to be judged.
     """
     planned = sweeps(resolved)
     store.put_study(
@@ -122,13 +142,17 @@ def drive(
         [cell.result(sweep, "success", None, None) for sweep in planned for cell in sweep.cells],
         {"warnings": resolved.warnings(), **facts},
     )
+    guard = Gate(resolved, store, due(planned, store), gate) if gate else None
 
     def run_all(round_: list[Sweep], tried: int = 0) -> None:
         left = [ready(sweep, resolved, store, tried) for sweep in due(round_, store)]
-        if left:
-            engine.submit(left)
-            for event in watch(left, engine.events()):
-                _keep(event, store)
+        if not left:
+            return
+        engine.submit(left)
+        for event in watch(left, engine.events()):
+            _keep(event, store)
+            if guard is not None:
+                guard.see(event)
 
     first, *others = rounds(planned)
     run_all(first)
@@ -177,7 +201,13 @@ def _declared(study: Study) -> dict[str, Any]:
             for role, ref in study.models.items()
         },
         "recipes": [
-            {"name": t.name, "levels": list(t.levels), "roles": list(t.roles), "seed": t.seed}
+            {
+                "name": t.name,
+                "levels": list(t.levels),
+                "roles": list(t.roles),
+                "seed": t.seed,
+                "control": _control(t, study),
+            }
             for t in study.recipes
         ],
         "tasks": list(study.tasks),
@@ -191,7 +221,18 @@ def _declared(study: Study) -> dict[str, Any]:
         "shown_only": list(study.shown_only),
         "sequential": study.sequential,
         "choose": study.choose,
+        "calibration": None if study.calibration is None else study.calibration.model_dump(),
+        "data_dir": study.data_dir,
     }
+
+
+def _control(recipe: Recipe, study: Study) -> str | None:
+    """The recipe of the study that cuts the same at random, if it has one."""
+    random = methods.control(recipe.steps[0]) if len(recipe.steps) == 1 else None
+    if random is None:
+        return None
+    name = str(methods.for_sweep(random))
+    return name if any(other.name == name for other in study.recipes) else None
 
 
 def _resolved(resolved: Resolved, provenance: Provenance) -> dict[str, Any]:

@@ -14,6 +14,9 @@ PARENTS = {
 }
 """Hub id of a specialist to the base model that its card names."""
 
+HUB_IDS = {"smollm2": "HuggingFaceTB/SmolLM2-135M-Instruct"}
+"""Models that resect knows by a name of its own, by their hub ids."""
+
 
 def parent_of(model: str, card: str | None = None) -> str | None:
     """The parent of a model (hub id, folder or short name): what its card says, else the table."""
@@ -24,7 +27,7 @@ def parent_of(model: str, card: str | None = None) -> str | None:
 
 def control_warning(name: str, parent: str | None, control: str, shown: str) -> str | None:
     """One sentence where `control` (printed as `shown`) is not the parent of `name`, else None."""
-    if not parent or short(parent) == short(control):
+    if not parent or short(parent) == short(HUB_IDS.get(control, control)):
         return None
     return (
         f"the control is not the parent: the base model of {name} is {parent}, the study compares "

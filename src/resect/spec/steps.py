@@ -100,6 +100,23 @@ def written(value: Scalar) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def at_methods(text: str, sign: str) -> list[str]:
+    """The text cut at a sign: where a method's name follows, or blanks stand on both sides.
+
+    So `nodes:0.1+bnb-nf4` is two steps and `magnitude,wanda` two recipes, but `wanda,scope=row` is
+    one; a sign within a file's name stays.
+    """
+    parts: list[str] = []
+    for part in re.split(rf"(?<=\s)[{sign}](?=\s)|[{sign}](?=\s*[A-Za-z])", text):
+        name = re.match(r"\s*([A-Za-z][\w-]*)\s*(?=[:,+]|$)", part)
+        spaced = part[:1].isspace() and bool(parts) and parts[-1][-1:].isspace()
+        if parts and not spaced and not (name and entry_of(name[1])):
+            parts[-1] += sign + part
+        else:
+            parts.append(part)
+    return parts
+
+
 class Step(Frozen):
     """One method with its level (None where it is swept, or has none) and options."""
 
@@ -173,7 +190,7 @@ class Recipe(Frozen):
     def _read_steps(cls, value: Any) -> Any:
         value = [value] if isinstance(value, Step) else value
         if isinstance(value, str):
-            value = [part for part in value.split(" + ") if part.strip() != "none"]
+            value = [part for part in at_methods(value, "+") if part.strip() != "none"]
         if isinstance(value, list | tuple):
             return tuple(Step.parse(part) if isinstance(part, str) else part for part in value)
         raise ValueError("steps must be text like magnitude, or a list of steps")

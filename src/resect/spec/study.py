@@ -45,11 +45,12 @@ class ModelRef(Frozen):
 class Calibration(Frozen):
     """Text whose activations a method may look at: `nsamples` windows of `seqlen` tokens.
 
-    `data` is `clinic`, `task:NAME` (a task's training texts), a .txt or .jsonl[.gz] file (field
-    `text`), `c4`, or a hub dataset.
+    `data` is `wikitext2`, `c4`, `task:NAME` (a task's training texts), `clinic`, a .txt or
+    .jsonl[.gz] file (field `text`), or a hub dataset; empty is the training texts of the study's
+    tasks, else `wikitext2`.
     """
 
-    data: str
+    data: str = ""
     nsamples: int = Field(default=128, ge=1)
     seqlen: int = Field(default=2048, ge=2)
     seed: int = Field(default=0, ge=0, lt=2**31)
@@ -87,8 +88,9 @@ class Study(Frozen):
     num_fewshot: int | None = Field(
         default=None, ge=0, description="Worked examples before each question."
     )
-    apply_chat_template: bool = Field(
-        default=False, description="Ask in the model's own chat format."
+    apply_chat_template: bool | Literal["auto"] = Field(
+        default=False,
+        description="Ask in the models' own chat format: on, off, or auto (on where all have one).",
     )
     system_instruction: str | None = Field(
         default=None, description="Text placed before every prompt."
@@ -201,6 +203,12 @@ class Study(Frozen):
         if len(set(tasks)) != len(tasks):
             raise ValueError("a task is listed twice")
         return tasks
+
+    @field_validator("apply_chat_template", mode="before")
+    @classmethod
+    def _read_switch(cls, value: Any) -> Any:
+        words = {"on": True, "true": True, "off": False, "false": False}
+        return words.get(value.lower(), value) if isinstance(value, str) else value
 
     @field_validator("variants", mode="before")
     @classmethod

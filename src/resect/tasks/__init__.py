@@ -86,6 +86,9 @@ def get(name: str, trust_remote_code: bool = False) -> Task:
 
         inner = name.removesuffix(COT)
         return reasoned(get(inner, trust_remote_code), inner)
+    known, at, windows = name.partition("@")
+    if at and known == "wikitext2":
+        return cast(Task, _class(known)(f"@{windows}"))
     family, colon, argument = name.partition(":")
     if name.endswith((".jsonl", ".jsonl.gz")) and family + colon not in TASKS:
         return cast(Task, _class("own:")(name, name))

@@ -31,6 +31,7 @@ class Source:
     (None: each task's own number), drawn by `seed`; `apply_chat_template` asks in the turns of
     the model's own template; `system_instruction` stands before everything; `max_new_tokens`
     replaces the budget of every task; label tasks ask the `variants` of their questions too.
+    `token_starts` says where in a text the tokens of the study's first model begin.
     """
 
     data_dir: Path | None = None
@@ -41,6 +42,7 @@ class Source:
     system_instruction: str | None = None
     max_new_tokens: int | None = None
     variants: tuple[str, ...] = ()
+    token_starts: Callable[[str], list[int]] | None = None
 
 
 class Task(Protocol):

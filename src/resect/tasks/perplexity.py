@@ -1,10 +1,12 @@
-"""Perplexity of a text: `perplexity:WHAT[@WINDOW[/STRIDE]]`, and `wikitext2`.
+"""Perplexity of a text: `perplexity:WHAT[@WINDOW[/STRIDE]]`, and `wikitext2[@...]`.
 
 WHAT is a .txt file (one document), a .jsonl[.gz] file (one document a record, field `text`), a set
 known by name (wikitext2, wikitext2-tokenised, medical-abstracts), or hub:REPOSITORY[:CONFIG] (split
 test, column `text`, rows joined). Windows are counted in words, so that models with other
 tokenizers are asked the same: each scores STRIDE words after up to WINDOW - STRIDE words of the
-same document. Perplexity of tokens can be compared between states of one model only, that of words
+same document. `@2048tok` counts tokens of the study's first model instead, as published tables do:
+lines joined by an empty line, whole windows one after another, all but the first token scored.
+Perplexity of tokens can be compared between states of one model only, that of words
 and the bits per byte between models too.
 """
 
@@ -14,6 +16,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar
 
@@ -75,7 +78,7 @@ class Perplexity(QuestionTask):
 
     def __init__(self, argument: str) -> None:
         super().__init__()
-        self.what, self.window, self.stride = _read(argument)
+        self.what, self.window, self.stride, self.in_tokens = _read(argument)
         known = KNOWN.get(self.what)
         form = known.form if known else f"{self.what}, as it stands"
         self.info = replace(
@@ -83,13 +86,25 @@ class Perplexity(QuestionTask):
             name=f"perplexity:{argument}",
             domain=known.domain if known else None,  # type: ignore[arg-type]
             summary=f"perplexity of {self.what}, in windows; shown, never judged",
-            protocol=f"{form}, windows of {self.window} words, each scored by its last "
-            f"{self.stride} (the first of a document from its start), words with the blanks before "
-            "them, log-likelihoods summed over tokens, words and bytes; no text is generated",
+            protocol=f"{form}, {self._windows()}, log-likelihoods summed over tokens, words and "
+            "bytes; no text is generated",
             hub=known.hub if known else None,
             revision=REVISION if known and known.hub else None,
             file=known.file if known else None,
             reader=self.reader.name,
+        )
+
+    def _windows(self) -> str:
+        """The windows in words."""
+        if not self.in_tokens:
+            return (
+                f"windows of {self.window} words, each scored by its last {self.stride} (the first "
+                "of a document from its start), words with the blanks before them"
+            )
+        return (
+            f"lines joined by an empty line, windows of {self.window} tokens of the study's first "
+            f"model, each scored by its last {min(self.stride, self.window - 1)}, the last window "
+            "left out where it is not whole"
         )
 
     def describe(self, source: Source) -> TaskInfo:
@@ -99,11 +114,17 @@ class Perplexity(QuestionTask):
     def questions(self, source: Source) -> Iterator[Question]:
         """Every window, document by document."""
         texts = list(self._documents(source))
+        if self.in_tokens:
+            texts = [("all", _published("".join(text for _, text in texts)))]
         for name, text in texts:
-            words = _words(text)
-            for start in range(0, len(words), self.stride):
-                scored = words[start : start + self.stride]
-                before = words[max(0, start - (self.window - self.stride)) : start]
+            units = self._tokens(text, source) if self.in_tokens else _words(text)
+            for start in range(0, len(units), self.stride):
+                scored = units[start : start + self.stride]
+                before = units[max(0, start - (self.window - self.stride)) : start]
+                if self.in_tokens and len(scored) < self.stride:
+                    continue
+                if self.in_tokens and not before:  # something has to come before what is scored
+                    before, scored = scored[:1], scored[1:]
                 yield Question(
                     id=f"{self.info.name}/{name}/{start:06d}",
                     question="",
@@ -112,6 +133,16 @@ class Perplexity(QuestionTask):
                     labels=("text",),
                     tags={"document": name} if len(texts) >= FEWEST else {},
                 )
+
+    def _tokens(self, text: str, source: Source) -> list[str]:
+        """The pieces of a text, one a token."""
+        if source.token_starts is None:
+            raise RequestError(
+                f"{self.info.name} counts tokens of a model's own tokenizer, which a server does "
+                "not give: count windows in words, without tok."
+            )
+        starts = source.token_starts(text)
+        return [text[start:end] for start, end in pairwise([*starts, len(text)])]
 
     def prompt(self, question: Question) -> str:
         """What comes before."""
@@ -150,22 +181,30 @@ class Perplexity(QuestionTask):
 class WikiText2(Perplexity):
     """The raw test text of WikiText-2 by its usual name."""
 
-    def __init__(self) -> None:
-        super().__init__("wikitext2")
-        self.info = replace(self.info, name="wikitext2")
+    def __init__(self, windows: str = "") -> None:
+        super().__init__(f"wikitext2{windows}")
+        self.info = replace(self.info, name=f"wikitext2{windows}")
 
 
-def _read(argument: str) -> tuple[str, int, int]:
-    """WHAT, window and stride; raises `RequestError` if they are not valid."""
-    match = re.fullmatch(r"(.+?)(?:@(\d+)(?:/(\d+))?)?", argument)
+def _read(argument: str) -> tuple[str, int, int, bool]:
+    """WHAT, window, stride, and whether these are tokens; `RequestError` if they are not valid."""
+    match = re.fullmatch(r"(.+?)(?:@(\d+)(?:/(\d+))?(tok)?)?", argument)
+    in_tokens = bool(match and match[4])
     window = int((match and match[2]) or WINDOW)
-    stride = int((match and match[3]) or max(1, window // 2))
-    if match is None or not 1 <= stride <= window:
+    stride = int((match and match[3]) or (window if in_tokens else max(1, window // 2)))
+    if match is None or not 1 <= stride <= window or (in_tokens and stride < 2):
         raise RequestError(
             f"perplexity:{argument} cannot be read: write WHAT@WINDOW/STRIDE, like "
-            "wikitext2@256/128, counted in words, with a stride no larger than the window."
+            "wikitext2@256/128, counted in words, or wikitext2@2048tok, counted in tokens; the "
+            "stride is no larger than the window."
         )
-    return match[1], window, stride
+    return match[1], window, stride, in_tokens
+
+
+def _published(text: str) -> str:
+    """A text as published tables read it: lines with their ends, joined by an empty line."""
+    lines = text.splitlines(keepends=True)
+    return "\n\n".join(line if line.strip() else "" for line in lines)
 
 
 def _words(text: str) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,10 +19,15 @@ from transformers import PreTrainedTokenizerBase
 from resect import clinic, tasks
 from resect.errors import RequestError
 from resect.record import digest
-from resect.spec import Calibration
+from resect.spec import Calibration, ModelRef
 from resect.tasks import Source, hub, offline
 
 _TASK = "task:"
+NAMED = {
+    "c4": (None, "allenai/c4:en"),
+    "wikitext2": ("wikitext2_valid.jsonl.gz", "Salesforce/wikitext:wikitext-2-raw-v1"),
+}
+"""Texts that are known by a name: the offline file of a data folder, and the set on the hub."""
 
 
 class Tokens(NamedTuple):
@@ -67,7 +72,7 @@ def name_of(calibration: Calibration, data_dir: Path | None = None) -> str:
     """
     content = hashlib.sha256()
     for part in calibration.data.split("|"):
-        path = _file_of(part)
+        path = _file_of(part, data_dir)
         content.update(path.read_bytes() if path else b"")
         if path is None and part != "clinic" and not part.startswith(_TASK):
             content.update(hub.revision(*_on_hub(part)).encode())
@@ -78,28 +83,55 @@ def name_of(calibration: Calibration, data_dir: Path | None = None) -> str:
 
 def check_files(calibration: Calibration | None) -> None:
     """Raise `RequestError` where a file that the calibration names is missing."""
-    for part in calibration.data.split("|") if calibration else ():
+    for part in calibration.data.split("|") if calibration and calibration.data else ():
         _file_of(part)
 
 
-def _file_of(data: str) -> Path | None:
+def filled(
+    calibration: Calibration | None, ref: ModelRef, names: Sequence[str], data_dir: Path | None
+) -> Calibration:
+    """The calibration with a text, where it names none: the training texts of the tasks, in turn.
+
+    Without any it is WikiText-2; for an embedded model its own, as it knows no other.
+    """
+    asked = calibration or Calibration()
+    if asked.data:
+        return asked
+    usable = [name for name in names if _has_training(name, data_dir)]
+    text = "|".join(f"{_TASK}{name}" for name in usable) or "wikitext2"
+    embedded = ref.id.startswith("clinic:")
+    return asked.model_copy(update={"data": "clinic" if embedded else text})
+
+
+def _has_training(name: str, data_dir: Path | None) -> bool:
+    """Whether a task has training texts that can be had here."""
+    try:
+        return next(iter(texts(f"{_TASK}{name}", data_dir)), None) is not None
+    except RequestError:
+        return False
+
+
+def _file_of(data: str, data_dir: Path | None = None) -> Path | None:
     """The file that a source names, None where it is no file's name."""
     if data.startswith(_TASK):
         return None
-    path = Path(data).expanduser()
+    offline_file, _ = NAMED.get(data, (None, ""))
+    path = data_dir / offline_file if data_dir and offline_file else Path(data).expanduser()
     if path.is_file():
         return path
     if path.suffix or data.startswith((".", "/", "~")):
         raise RequestError(
-            f"there is no text file {data}: give another path, a hub dataset, or clinic."
+            f"there is no text file {path}: give another path, a hub dataset, task:NAME or "
+            f"{', '.join(NAMED)}."
         )
     return None
 
 
 def texts(data: str, data_dir: Path | None = None) -> Iterator[str]:
-    """Documents of a calibration source: `clinic`, a .txt or .jsonl[.gz] file, or a hub dataset
-    (`name`, or `name:config`).
+    """Documents of a calibration source: `clinic`, `wikitext2`, `c4`, a .txt or .jsonl[.gz] file,
+    or a hub dataset (`name`, or `name:config`).
 
+    `wikitext2` is WikiText-2's training text from the hub, or its validation text in `data_dir`.
     `task:NAME` are a task's own training texts, never its items; `data_dir` has its offline files.
     Several sources, joined by `|`, take turns until one of them ends.
     """
@@ -107,7 +139,7 @@ def texts(data: str, data_dir: Path | None = None) -> Iterator[str]:
         sources = [texts(part, data_dir) for part in data.split("|")]
         yield from chain.from_iterable(zip(*sources, strict=False))
         return
-    path = _file_of(data)
+    path = _file_of(data, data_dir)
     if data == "clinic":
         yield from clinic.calibration_texts()
     elif data.startswith(_TASK):
@@ -120,8 +152,8 @@ def texts(data: str, data_dir: Path | None = None) -> Iterator[str]:
 
 
 def _on_hub(data: str) -> tuple[str, str | None]:
-    """Name and config of the hub dataset that a source names; `c4` is the one that papers use."""
-    return hub.named({"c4": "allenai/c4:en"}.get(data, data))
+    """Name and config of the hub dataset that a source names."""
+    return hub.named(NAMED[data][1] if data in NAMED else data)
 
 
 def _document(row: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from resect.catalog import label
@@ -108,6 +109,34 @@ def _spelled(value: Values) -> str:
     """A number of no share with three digits and its interval."""
     shown = ["" if x is None else f"{x:.3g}" for x in value]
     return f"{shown[0]} [{shown[1]}, {shown[2]}]" if all(shown) else shown[0] or text.DASH
+
+
+def intact_table(scope: Scope) -> Table:
+    """The models before any cut: what they get right in both views, the floor, and silence."""
+    body = []
+    for task in scope.tasks:
+        for model in scope.models:
+            rows: dict[str, CurvePoint] = {
+                row.view: row for row in scope.summary.curves
+                if (row.task, row.model, row.level) == (task, model.name, 0)
+            }  # fmt: skip
+            if rows:
+                body.append((task, model.label, *_side_by_side(rows, scope.task(task))))
+    heads = ("Task", "Model", "Items", "Right by text", "Right by options", "Highest floor",
+             "No answer")  # fmt: skip
+    return table("The models as they are", heads, body)
+
+
+def _side_by_side(rows: Mapping[str, CurvePoint], task: Task | None) -> tuple[str, ...]:
+    text_row, options_row = rows.get("text"), rows.get("options")
+    silence = None if text_row is None else text_row.metrics.get("no_answer")
+    return (
+        text.count(next(iter(rows.values())).n),
+        text.DASH if text_row is None else text.percent(text_row.accuracy),
+        text.DASH if options_row is None else text.percent(options_row.accuracy),
+        text.percent(highest_floor(task)),
+        text.DASH if silence is None else text.percent(silence.value),
+    )
 
 
 def highest_floor(task: Task | None) -> float | None:
