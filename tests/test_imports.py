@@ -17,6 +17,7 @@ ALLOWED: dict[str, set[str]] = {
     "catalog": set(),
     "record": set(),
     "network": set(),
+    "limits": set(),
     "parse": {"errors"},
     "spec": {"errors", "record"},
     "tasks": {"errors", "network", "parse", "record", "spec"},
@@ -24,7 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "anatomy": {"errors"},
     "models": {"clinic", "errors", "network", "spec"},
     "methods": {"anatomy", "clinic", "errors", "models", "record", "spec", "tasks"},
-    "ask": {"errors", "record"},
+    "ask": {"errors", "limits", "record"},
     "deploy": {"anatomy", "ask", "errors", "methods", "models", "record", "spec"},
     "recover": {
         "anatomy", "ask", "clinic", "errors", "methods", "models", "record", "spec", "tasks",

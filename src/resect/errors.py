@@ -5,12 +5,25 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_LONGEST = 1500
+"""Characters of a message at most: what it quotes may be of any length."""
 
-class RequestError(Exception):
+
+class _Sentence(Exception):
+    """An error whose message stays readable."""
+
+    def __init__(self, message: str = "") -> None:
+        if len(message) > _LONGEST:
+            half = _LONGEST // 2 - 2
+            message = f"{message[:half]} ... {message[-half:]}"
+        super().__init__(message)
+
+
+class RequestError(_Sentence):
     """The request is wrong (exit code 2); the message says what to do."""
 
 
-class RunError(Exception):
+class RunError(_Sentence):
     """The request was right but the run failed (exit code 1); the message says what is kept."""
 
 

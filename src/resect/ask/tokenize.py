@@ -9,8 +9,12 @@ from typing import NamedTuple
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
-from resect.errors import RequestError
+from resect import limits
+from resect.errors import RequestError, RunError
 from resect.record import Item
+
+_SECONDS, _ROOM, _LONGEST = 2.0, 128 << 20, 10_000_000
+"""Of filling in a chat template once: seconds, bytes, and characters of the text."""
 
 
 @dataclass(frozen=True)
@@ -116,20 +120,34 @@ def rendered(tokenizer: PreTrainedTokenizerBase, item: Item) -> str:
         )
     turns = [{"role": role, "content": text} for role, text in item.turns]
     try:
-        return _in_template(tokenizer, turns)
-    except TemplateError:
-        if turns[0]["role"] != "system":
-            raise
-        first = {"role": "user", "content": f"{turns[0]['content']}\n\n{turns[1]['content']}"}
-        return _in_template(tokenizer, [first, *turns[2:]])
+        try:
+            return _in_template(tokenizer, turns)
+        except TemplateError:
+            if turns[0]["role"] != "system":
+                raise
+            first = {"role": "user", "content": f"{turns[0]['content']}\n\n{turns[1]['content']}"}
+            return _in_template(tokenizer, [first, *turns[2:]])
+    except (RequestError, RunError):
+        raise
+    except Exception as error:  # templates are programs of others
+        why = f"{type(error).__name__}: {error}".splitlines()[0][:200].rstrip(".")
+        raise RequestError(
+            f"the chat template of {tokenizer.name_or_path} fails ({why}): leave out "
+            "--apply_chat_template, or correct the template."
+        ) from None
 
 
 def _in_template(tokenizer: PreTrainedTokenizerBase, turns: list[dict[str, str]]) -> str:
     begun = turns[-1]["role"] == "assistant"
-    text = tokenizer.apply_chat_template(
-        turns, tokenize=False, add_generation_prompt=not begun, continue_final_message=begun
-    )
-    return str(text)
+    with limits.bounded(_SECONDS, _ROOM):
+        text = str(
+            tokenizer.apply_chat_template(
+                turns, tokenize=False, add_generation_prompt=not begun, continue_final_message=begun
+            )
+        )
+    if len(text) > _LONGEST:
+        raise limits.TooMuch(f"its text is longer than {_LONGEST:,} characters")
+    return text
 
 
 def special_prefix(tokenizer: PreTrainedTokenizerBase) -> list[int]:

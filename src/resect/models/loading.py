@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 from zipfile import is_zipfile
 
 import torch
-import yaml
 from safetensors import safe_open
 from transformers import (
     AutoConfig,
@@ -34,9 +33,9 @@ from transformers.utils.hub import cached_file
 from resect import clinic, network
 from resect.errors import RequestError, RunError
 from resect.models import bnb_cpu as kernels
-from resect.models import compute_dtype, devices, gguf_models, model_files
+from resect.models import compute_dtype, devices, folder_limits, gguf_models, model_files
 from resect.models.scratch import Scratch
-from resect.spec import ModelRef
+from resect.spec import ModelRef, yaml_text
 
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 _TINY = 20_000_000  # parameters below which operations are too short for several threads
@@ -320,6 +319,7 @@ def _check_directory(ref: ModelRef) -> None:
     if not place.is_dir():
         raise RequestError(f"{ref.id} is a file: give the model's directory.")
     model_files.refuse_links(place)
+    folder_limits.check(place)
     if not (place / "config.json").is_file():
         raise RequestError(f"{ref.id} is no model directory: it has no config.json.")
     if (place / "adapter_config.json").is_file() and find_spec("peft") is None:
@@ -385,14 +385,16 @@ def _base_model(card: Path) -> str | None:
     """`base_model` from a model card's front matter."""
     if not card.is_file():
         return None
-    match = re.match(r"---\n(.*?)\n---", card.read_text(encoding="utf-8", errors="replace"), re.S)
+    with card.open(encoding="utf-8", errors="replace") as file:
+        match = re.match(r"---\n(.*?)\n---", file.read(yaml_text.LARGEST), re.S)
     try:
-        parent = (yaml.safe_load(match[1]) or {}).get("base_model") if match else None
-    except (yaml.YAMLError, AttributeError):
+        fields = yaml_text.load(match[1], str(card)) if match else None
+    except RequestError:
         return None
+    parent = fields.get("base_model") if isinstance(fields, dict) else None
     if isinstance(parent, list):
         parent = parent[0] if parent else None
-    return None if parent is None else str(parent)
+    return parent[:200] if isinstance(parent, str) else None
 
 
 def _first_line(error: Exception) -> str:
