@@ -1,4 +1,4 @@
-"""Study files, steps and levels of any shape: read, or refused in one sentence; no hang, no bomb."""
+"""Study files, steps and levels of any shape: read, or refused in a sentence; no hang, no bomb."""
 
 from __future__ import annotations
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
-_LONGEST = 1500
-"""Characters of a message at most: what it quotes may be of any length."""
+_LONGEST, _LONGEST_WORD = 1500, 300
+"""Characters of a message and of one word at most: what it quotes may be of any length."""
 
 
 class _Sentence(Exception):
     """An error whose message stays readable."""
 
     def __init__(self, message: str = "") -> None:
+        message = re.sub(rf"(\S{{100}})\S{{{_LONGEST_WORD},}}(\S{{20}})", r"\1...\2", message)
         if len(message) > _LONGEST:
             half = _LONGEST // 2 - 2
             message = f"{message[:half]} ... {message[-half:]}"

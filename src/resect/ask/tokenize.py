@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
@@ -153,7 +153,7 @@ def _in_template(tokenizer: PreTrainedTokenizerBase, turns: list[dict[str, str]]
 def special_prefix(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Ids that the tokenizer puts before every text (a begin-of-text token, or none)."""
     (plain,) = _encode(tokenizer, ["a"])
-    ids = tokenizer("a").input_ids
+    ids = _ids(tokenizer, "a")
     places = range(len(ids) - len(plain) + 1)
     k = next((k for k in places if ids[k : k + len(plain)] == plain), 0)
     return list(ids[:k])
@@ -174,4 +174,17 @@ def _nothing(tokenizer: PreTrainedTokenizerBase, item: Item) -> list[int]:
 
 
 def _encode(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[list[int]]:
-    return list(tokenizer(texts, add_special_tokens=False).input_ids) if texts else []
+    return _ids(tokenizer, texts, add_special_tokens=False) if texts else []
+
+
+def _ids(tokenizer: PreTrainedTokenizerBase, text: Any, **how: Any) -> list[Any]:
+    """Ids of a text or of several; what a tokenizer raises becomes one sentence."""
+    try:
+        return list(tokenizer(text, **how).input_ids)
+    except (RequestError, RunError, MemoryError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # a panic of the tokenizers' Rust is no `Exception`
+        why = f"{type(error).__name__}: {error}".splitlines()[0][:200].rstrip(".")
+        raise RequestError(
+            f"the tokenizer of {tokenizer.name_or_path} fails ({why}): download it again."
+        ) from None

@@ -63,11 +63,13 @@ def main(arguments: list[str] | None = None) -> int:
         return _complain(_KEPT, STOPPED)
     except OSError as error:
         return _complain(f"{error}. Stored results are kept; run the same command to continue.", 1)
-    except Exception as error:
+    except (SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # a panic in Rust is no `Exception`
         return _complain(_crashed(error), 1)
 
 
-def _crashed(error: Exception) -> str:
+def _crashed(error: BaseException) -> str:
     """The sentence of an error that nobody foresaw; the traceback goes to a file."""
     what = f"{type(error).__name__}: {error}"[:300]
     if "out of memory" in str(error):

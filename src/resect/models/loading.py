@@ -192,9 +192,9 @@ def _one_sentence(ref: ModelRef) -> Iterator[None]:
     """Broken files raise errors of many kinds: all become a `RequestError`."""
     try:
         yield
-    except MemoryError:
+    except (MemoryError, KeyboardInterrupt, SystemExit, GeneratorExit, RequestError):
         raise
-    except Exception as error:
+    except BaseException as error:  # a panic of the tokenizers' Rust is no `Exception`
         raise _load_error(ref, error) from None
 
 
@@ -293,7 +293,7 @@ def _ensure_pad_token(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizer
     return tokenizer
 
 
-def _load_error(ref: ModelRef, error: Exception) -> RequestError:
+def _load_error(ref: ModelRef, error: BaseException) -> RequestError:
     """The sentence for a model that could not be loaded."""
     if "trust_remote_code" in str(error):
         return RequestError(
@@ -397,6 +397,6 @@ def _base_model(card: Path) -> str | None:
     return parent[:200] if isinstance(parent, str) else None
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return (lines[0] if lines else type(error).__name__).rstrip(".") + "."
