@@ -23,7 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "tasks": {"errors", "network", "parse", "record", "spec"},
     "clinic": {"errors", "record", "tasks"},
     "anatomy": {"errors"},
-    "models": {"clinic", "errors", "network", "spec"},
+    "models": {"clinic", "errors", "limits", "network", "spec"},
     "methods": {"anatomy", "clinic", "errors", "models", "record", "spec", "tasks"},
     "ask": {"errors", "limits", "record"},
     "deploy": {"anatomy", "ask", "errors", "methods", "models", "record", "spec"},

@@ -190,7 +190,7 @@ def damaged(dice: random.Random) -> tuple[str, Files]:
     kind = dice.choice(("value", "value", "value", "bytes", "cut", "name"))
     name = dice.choice(texts if kind == "value" else sorted(files))
     if kind == "value":
-        files[name] = json.dumps(_changed(json.loads(files[name]), dice)).encode()
+        files[name] = json.dumps(changed(json.loads(files[name]), dice)).encode()
     elif kind == "cut":
         files[name] = files[name][: dice.randrange(len(files[name]) + 1)]
     elif kind == "bytes":
@@ -204,7 +204,7 @@ def damaged(dice: random.Random) -> tuple[str, Files]:
     return f"{kind} of {name.rpartition('.')[2]}", files
 
 
-def _changed(value: Any, dice: random.Random) -> Any:
+def changed(value: Any, dice: random.Random) -> Any:
     """The value with one part, however deep, replaced or removed in place."""
     holder = value
     while True:

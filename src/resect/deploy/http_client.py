@@ -6,13 +6,19 @@ import http.client
 import json
 import os
 import threading
+import time
 from typing import Any
 from urllib.parse import urlsplit
+
+from pydantic_core import from_json
 
 from resect.errors import RequestError, RunError
 
 KEY = "RESECT_API_KEY"
 """The environment variable with an endpoint's key, which is sent and nowhere stored."""
+
+LARGEST = 64 << 20
+"""Bytes of an answer at most."""
 
 
 class Gone(RunError):
@@ -31,8 +37,12 @@ class Client:
     """Requests to one address; may be used by several threads."""
 
     def __init__(self, address: str, timeout: float = 600.0, key: str | None = None) -> None:
-        parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(address)
+            known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:  # a port that is no number, a bracket that is not closed
+            known = False
+        if not known or not address.isprintable():
             raise RequestError(f"{address} is no address of a server: write http://HOST:PORT.")
         self.address, self.timeout, self._key = address.rstrip("/"), timeout, key
         self._kind = (
@@ -55,13 +65,13 @@ class Client:
             headers["Authorization"] = f"Bearer {key}"
         try:
             status, content = self._send(verb, self._path + path, body, headers)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, UnicodeError, ValueError) as error:
             self._close()
             why = str(error) or type(error).__name__
             raise Gone(f"the server at {self.address} does not answer ({why})") from None
         try:
-            found = json.loads(content) if content else None
-        except ValueError:
+            found = from_json(content) if content else None
+        except ValueError:  # also what nests without end
             found = None
         if status >= 400 or found is None:
             why = _reason(found) or f"status {status}"
@@ -78,7 +88,7 @@ class Client:
         try:
             held.request(verb, path, body, headers)
             answer = held.getresponse()
-            return answer.status, answer.read()
+            return answer.status, whole(answer, self.timeout)
         except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
             if fresh:
                 raise
@@ -90,6 +100,21 @@ class Client:
         self._local.connection = None
         if held is not None:
             held.close()
+
+
+def whole(answer: http.client.HTTPResponse, timeout: float) -> bytes:
+    """The body of an answer; raises `OSError` where it has no end, in bytes or in time."""
+    started, pieces, size = time.monotonic(), [], 0
+    while piece := answer.read1(1 << 16):
+        pieces.append(piece)
+        size += len(piece)
+        if size > LARGEST:
+            raise OSError(f"its answer is longer than {LARGEST >> 20} MiB")
+        if time.monotonic() - started > timeout:
+            raise TimeoutError("timed out")
+    if answer.length:  # `read1` ends without a word where the connection did
+        raise http.client.IncompleteRead(b"", answer.length)
+    return b"".join(pieces)
 
 
 def _reason(found: Any) -> str:

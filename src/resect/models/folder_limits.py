@@ -19,9 +19,12 @@ from resect.errors import RequestError
 _MOST = {
     re.compile(r"\w*layers?|(num|n)_(blocks?|depth)|depth|num_\w*heads?|n_heads?"): 1000,
     re.compile(r"\w*experts\w*|\w*expert_groups?|num_labels|num_\w*predict\w*"): 10_000,
+    re.compile(r"\w*(size|dim|width|rank)\w*|n_embd|n_inner|d_\w+"): 10_000_000,
+    re.compile(r"\w*position\w*|n_ctx"): 100_000_000,
 }
-"""Names of counts in configs, and the most of each: each of them becomes objects in memory."""
+"""Names of numbers in configs, and the most of each: they become objects or tensors in memory."""
 
+_LAYERS = re.compile(r"(num|n)_(hidden_|decoder_)?layers?")
 _LARGEST_NUMBER = 1 << 53
 _LARGEST = {"tokenizer.json": 256 << 20, "vocab.json": 64 << 20, "merges.txt": 64 << 20}
 _LARGEST_TEXT = 16 << 20
@@ -63,6 +66,8 @@ def read_json(path: Path) -> Any:
 def check_numbers(fields: Any, path: Path) -> None:
     """Raises `RequestError` where a config asks for more layers, heads, experts than any model."""
     for name, value in _numbers(fields):
+        if _LAYERS.fullmatch(name) and value < 1:
+            raise RequestError(f"{path} asks for {name}={value}: correct it.")
         for pattern, most in _MOST.items():
             if pattern.fullmatch(name) and value > most:
                 raise RequestError(
@@ -73,6 +78,12 @@ def check_numbers(fields: Any, path: Path) -> None:
             raise RequestError(
                 f"{path} has the number {name}={str(value)[:20]}, which is too large: correct it."
             )
+
+
+def layers(folder: Path) -> int:
+    """How many layers the config of a folder asks for; 0 where it does not say."""
+    numbers = _numbers(read_json(folder / "config.json"))
+    return max((int(value) for name, value in numbers if _LAYERS.fullmatch(name)), default=0)
 
 
 def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, int | float]]:

@@ -13,12 +13,9 @@ import warnings
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, NamedTuple
-from zipfile import is_zipfile
 
 import torch
-from safetensors import safe_open
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -30,14 +27,23 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 from transformers.utils.hub import cached_file
 
-from resect import clinic, network
+from resect import clinic, limits, network
 from resect.errors import RequestError, RunError
+from resect.limits import TooMuch
 from resect.models import bnb_cpu as kernels
-from resect.models import compute_dtype, devices, folder_limits, gguf_models, model_files
+from resect.models import (
+    compute_dtype,
+    devices,
+    folder_files,
+    folder_limits,
+    gguf_models,
+    model_files,
+)
 from resect.models.scratch import Scratch
-from resect.spec import ModelRef, yaml_text
+from resect.spec import ModelRef
 
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
+_SECONDS, _ROOM = 120.0, 8 << 30  # of a check, weights not counted
 _TINY = 20_000_000  # parameters below which operations are too short for several threads
 transformers_logging.disable_progress_bar()
 
@@ -82,7 +88,9 @@ def check(ref: ModelRef, device: str = "") -> Loaded:
     _check_directory(ref)
     if is_packed(ref) or gguf_models.is_file(Path(where(ref))):
         return _packed(ref)
-    loaded, place = _load(ref, {"device_map": "meta"}, device), Path(where(ref))
+    place = Path(where(ref))
+    with _bounded(ref, place):
+        loaded = _load(ref, {"device_map": "meta"}, device)
     if place.exists() and model_files.adapter(place):
         _check_base(ref, place)
     return loaded
@@ -98,14 +106,14 @@ def identify(ref: ModelRef, device: str = "") -> tuple[Identity, Loaded]:
     config = loaded.model.config
     dtype = ref.dtype if ref.dtype != "auto" else str(loaded.model.dtype).removeprefix("torch.")
     if place.exists():
-        parent = _base_model(place / "README.md")
+        parent = folder_files.base_model(place / "README.md")
         digest = model_files.fingerprint(place, ref.trust_remote_code)
         return Identity(digest, None, dtype, parent), loaded
     commit = getattr(config, "_commit_hash", None) or ref.revision or "main"
     card = cached_file(
         ref.id, "README.md", revision=commit, _raise_exceptions_for_missing_entries=False
     )
-    parent = _base_model(Path(card)) if card else None
+    parent = folder_files.base_model(Path(card)) if card else None
     return Identity(f"hub:{ref.id}@{commit}", commit, dtype, parent), loaded
 
 
@@ -192,10 +200,22 @@ def _one_sentence(ref: ModelRef) -> Iterator[None]:
     """Broken files raise errors of many kinds: all become a `RequestError`."""
     try:
         yield
-    except (MemoryError, KeyboardInterrupt, SystemExit, GeneratorExit, RequestError):
+    except (MemoryError, KeyboardInterrupt, SystemExit, GeneratorExit, RequestError, TooMuch):
         raise
     except BaseException as error:  # a panic of the tokenizers' Rust is no `Exception`
         raise _load_error(ref, error) from None
+
+
+@contextlib.contextmanager
+def _bounded(ref: ModelRef, place: Path) -> Iterator[None]:
+    """Limits on checking a model, whose config may ask for more than any checkpoint holds."""
+    files = model_files.weights(place).files if place.is_dir() else ()
+    mapped = sum(path.stat().st_size for path in files)
+    try:
+        with limits.bounded(_SECONDS, _ROOM + 2 * mapped):
+            yield
+    except TooMuch as error:
+        raise RequestError(f"{ref.id} is no model resect can load ({error}).") from None
 
 
 def _load(ref: ModelRef, how: dict[str, Any], device: str = "") -> Loaded:
@@ -301,7 +321,7 @@ def _load_error(ref: ModelRef, error: BaseException) -> RequestError:
             "--trust_remote_code."
         )
     if Path(where(ref)).exists():
-        reason = f"{type(error).__name__}: {_first_line(error)}"
+        reason = f"{type(error).__name__}: {folder_files.first_line(error)}"
         return RequestError(f"{ref.id} is no model resect can load ({reason})")
     return RequestError(
         f"{ref.id} is neither a local directory nor a model that can be downloaded from the hub: "
@@ -329,8 +349,15 @@ def _check_directory(ref: ModelRef) -> None:
     files = model_files.weights(place).files
     if not files:
         raise RequestError(f"{ref.id} holds no weights: add a .safetensors or .bin file.")
-    for path in (*files, *model_files.adapter(place)):
-        _check_weights(ref, path)
+    tensors = sum(
+        folder_files.tensors(ref.id, path) for path in (*files, *model_files.adapter(place))
+    )
+    layers = folder_limits.layers(place)
+    if layers > tensors:
+        raise RequestError(
+            f"the config of {ref.id} asks for {layers} layers, and its weights are {tensors} "
+            "tensors: the checkpoint is incomplete, or the config belongs to another model."
+        )
 
 
 def _check_base(ref: ModelRef, place: Path) -> None:
@@ -348,25 +375,6 @@ def _check_base(ref: ModelRef, place: Path) -> None:
             raise RequestError(str(error).replace(str(folder), ref.id)) from None
 
 
-def _check_weights(ref: ModelRef, path: Path) -> None:
-    """Raises `RequestError` for a file of weights that cannot be opened safely."""
-    try:
-        if path.suffix == ".bin":
-            torch.load(path, map_location="meta", weights_only=True, mmap=is_zipfile(path))
-        else:
-            safe_open(path, framework="pt")
-    except MemoryError:
-        raise
-    except UnpicklingError:
-        raise RequestError(
-            f"{path} needs full unpickling, which can run any code: if you trust it, convert it to "
-            "safetensors."
-        ) from None
-    except Exception as error:  # broken files raise errors of many kinds
-        reason = f"{path.name} cannot be read: {_first_line(error)}"
-        raise RequestError(f"{ref.id} is no model resect can load ({reason})") from None
-
-
 def _has_safetensors(ref: ModelRef) -> bool:
     place = Path(where(ref))
     if place.is_file():
@@ -379,24 +387,3 @@ def _has_safetensors(ref: ModelRef) -> bool:
         ):
             return True
     return False
-
-
-def _base_model(card: Path) -> str | None:
-    """`base_model` from a model card's front matter."""
-    if not card.is_file():
-        return None
-    with card.open(encoding="utf-8", errors="replace") as file:
-        match = re.match(r"---\n(.*?)\n---", file.read(yaml_text.LARGEST), re.S)
-    try:
-        fields = yaml_text.load(match[1], str(card)) if match else None
-    except RequestError:
-        return None
-    parent = fields.get("base_model") if isinstance(fields, dict) else None
-    if isinstance(parent, list):
-        parent = parent[0] if parent else None
-    return parent[:200] if isinstance(parent, str) else None
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__).rstrip(".") + "."

@@ -16,8 +16,12 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from typing import Any
 
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from resect.deploy import http_client
 from resect.errors import RequestError, RunError
 from resect.record import Item, digest
 from resect.running.folder import Run
@@ -54,6 +58,21 @@ class _Nowhere(urllib.request.HTTPRedirectHandler):
 _STRAIGHT = urllib.request.build_opener(_Nowhere)
 
 
+class _Message(BaseModel):
+    content: str | None = None
+
+
+class _Choice(BaseModel):
+    message: _Message
+
+
+class _Reply(BaseModel):
+    choices: list[_Choice] = Field(min_length=1)
+
+
+_REPLY = TypeAdapter(_Reply)
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """A chat endpoint: `url` up to `/v1`, a model's name, and the key (never stored)."""
@@ -65,7 +84,7 @@ class Endpoint:
     waits: tuple[float, ...] = _WAITS
 
     def __post_init__(self) -> None:
-        if not re.match(r"https?://[^/]", self.url):
+        if not re.match(r"https?://[^/\s]+(/\S*)?$", self.url) or not self.url.isascii():
             raise RequestError(
                 f"{self.url} is not an address: give one like http://localhost:8000/v1."
             )
@@ -84,7 +103,9 @@ class Endpoint:
                         f"the judge at {self.url} refuses the request ({problem}): check the "
                         f"address, the model name {self.model} and {KEY}."
                     ) from None
-            except (OSError, ValueError, LookupError, TypeError) as error:
+            except ValidationError:
+                problem = "its reply is no chat completion"
+            except (OSError, ValueError, HTTPException) as error:
                 problem = str(error) or type(error).__name__
             if wait is not None:
                 time.sleep(wait)
@@ -99,7 +120,8 @@ class Endpoint:
             heads["Authorization"] = f"Bearer {self.key}"
         asked = urllib.request.Request(f"{self.url.rstrip('/')}/chat/completions", body, heads)
         with _STRAIGHT.open(asked, timeout=self.timeout) as reply:
-            return str(json.load(reply)["choices"][0]["message"]["content"] or "")
+            choices = _REPLY.validate_json(http_client.whole(reply, self.timeout)).choices
+        return choices[0].message.content or ""
 
 
 def endpoint(url: str, model: str) -> Endpoint:
