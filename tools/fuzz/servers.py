@@ -50,7 +50,7 @@ def answered(body: bytes, status: int = 200, length: int | None = None, head: by
 def reply(path: str, fields: dict[str, Any]) -> dict[str, Any]:
     """What a sound server says."""
     if path == "/props":
-        return {"total_slots": 2, "default_generation_settings": {"n_ctx": 512},
+        return {"total_slots": 2, "default_generation_settings": {"n_ctx": 8192},
                 "chat_template": "x", "eos_token": "</s>", "model_alias": "m", "build_info": "b1",
                 "model_ftype": "F16"}  # fmt: skip
     if path == "/v1/models":

@@ -19,7 +19,7 @@ from resect.cli import make_commands as making
 from resect.cli import read_commands as reading
 from resect.cli import run_commands as asking
 from resect.cli.app import app
-from resect.cli.output import say
+from resect.cli.output import fit_encoding, say
 from resect.errors import RequestError, RunError, Stopped
 
 STOPPED = 130
@@ -34,7 +34,7 @@ app.registered_commands.sort(
     key=lambda command: ORDER.index(command.name or getattr(command.callback, "__name__", ""))
 )
 
-_KEPT = "stopped. Stored results are kept; run the same command to continue."
+_KEPT = "stopped. What is stored already is kept; run the same command again."
 
 # click's own base error; typer ships a copy of click of its own in newer versions.
 _Usage: Any = typer.BadParameter.__mro__[2]
@@ -43,6 +43,7 @@ _Usage: Any = typer.BadParameter.__mro__[2]
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     warnings.simplefilter("ignore")
+    fit_encoding()
     try:
         code = app(arguments, standalone_mode=False)
         if code == STOPPED:  # typer handles Ctrl-C itself, without a message
