@@ -50,7 +50,9 @@ def sample() -> Files:
         shard = f"model-0000{number}-of-00002.safetensors"
         files[shard] = _safetensors({n: header[n] for n in part}, data)
         table.update(dict.fromkeys(part, shard))
-    files["model.safetensors.index.json"] = json.dumps({"weight_map": table}).encode()
+    files["model.safetensors.index.json"] = json.dumps(
+        {"metadata": {"total_size": len(data)}, "weight_map": table}
+    ).encode()
     settings = json.loads(files["tokenizer_config.json"])
     files["tokenizer_config.json"] = json.dumps({**settings, "chat_template": TEMPLATE}).encode()
     return files

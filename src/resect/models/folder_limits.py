@@ -71,13 +71,20 @@ def check_numbers(fields: Any, path: Path) -> None:
         for pattern, most in _MOST.items():
             if pattern.fullmatch(name) and value > most:
                 raise RequestError(
-                    f"{path} asks for {name}={value:.4g}, more than {most:,}: correct it, or "
+                    f"{path} asks for {name}={_shown(value)}, more than {most:,}: correct it, or "
                     "download it again."
                 )
         if isinstance(value, int) and abs(value) > _LARGEST_NUMBER and "length" not in name:
             raise RequestError(
-                f"{path} has the number {name}={str(value)[:20]}, which is too large: correct it."
+                f"{path} has the number {name}={_shown(value)}, which is too large: correct it."
             )
+
+
+def _shown(value: int | float) -> str:
+    try:
+        return f"{value:.4g}"
+    except OverflowError:
+        return "a number of hundreds of digits"
 
 
 def layers(folder: Path) -> int:

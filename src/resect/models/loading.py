@@ -46,6 +46,7 @@ _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 _SECONDS, _ROOM = 120.0, 8 << 30  # of a check, weights not counted
 _TINY = 20_000_000  # parameters below which operations are too short for several threads
 transformers_logging.disable_progress_bar()
+transformers_logging.set_verbosity_error()  # its reports print names of tensors as they are
 
 
 class Loaded(NamedTuple):
