@@ -31,7 +31,7 @@ def ended(capsys, arguments):
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
-@pytest.mark.parametrize("share", [0.0, 0.5, 0.999])
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
 def test_a_file_cut_short(name, share, tiny_pair, tmp_path, capsys):
     model = tmp_path / "cut"
     shutil.copytree(tiny_pair[0], model)

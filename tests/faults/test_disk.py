@@ -39,11 +39,12 @@ def sentence(capsys, arguments, code=1):
     return shown
 
 
-@pytest.mark.parametrize("step", ["magnitude:0.5", "blocks:0.5"])
-def test_compress(step, tiny_pair, tmp_path, capsys):
+@pytest.mark.parametrize("steps", [["magnitude:0.5"], ["magnitude:0.2", "magnitude:0.5"]])
+def test_compress(steps, tiny_pair, tmp_path, capsys):
     """Streamed and in memory."""
     out = tmp_path / "out" / "small"
-    command = ["compress", str(tiny_pair[0]), "--step", step, "--out", str(out)]
+    command = ["compress", str(tiny_pair[0]), "--out", str(out)]
+    command += [part for step in steps for part in ("--step", step)]
     with files_up_to(20_000):
         assert "nothing is written there" in sentence(capsys, command)
     assert list((tmp_path / "out").iterdir()) == []

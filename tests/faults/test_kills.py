@@ -49,7 +49,8 @@ def test_compress_streamed(number, tiny_pair, tmp_path):
 
 def test_compress_in_memory(tiny_pair, tmp_path):
     out = tmp_path / "out" / "small"
-    command = ["compress", str(tiny_pair[0]), "--step", "blocks:0.5", "--out", str(out)]
+    command = ["compress", str(tiny_pair[0]), "--out", str(out)]
+    command += ["--step", "magnitude:0.2", "--step", "magnitude:0.5"]
     assert killed(command, adapters, "save", 0) == -signal.SIGKILL
     assert main([*command, "--quiet"]) == 0
     assert [path.name for path in out.parent.iterdir()] == ["small"]

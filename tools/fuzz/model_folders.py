@@ -224,6 +224,7 @@ def changed(value: Any, dice: random.Random) -> Any:
 
 def trials(count: int, seed: int) -> Iterator[Trial]:
     """Change the sample folder, one place at a time."""
+    identify(sample())  # imports are no part of a trial
     dice = random.Random(seed)
     for _ in range(count):
         kind, files = damaged(dice)

@@ -208,6 +208,9 @@ JUDGED: dict[str, Callable[[bytes], bytes]] = {
 
 def trials(count: int, seed: int) -> Iterator[Trial]:
     """One server a trial: three of four are llama-servers, the others judges."""
+    with server([]) as address:  # imports are no part of a trial
+        ask(address)
+        grade(address)
     dice = random.Random(seed)
     for number in range(count):
         judging = number % 4 == 3

@@ -114,6 +114,7 @@ def whole(answer: http.client.HTTPResponse, timeout: float) -> bytes:
             raise TimeoutError("timed out")
     if answer.length:  # `read1` ends without a word where the connection did
         raise http.client.IncompleteRead(b"", answer.length)
+    answer.read()  # nothing, but only this tells the connection that it is free again
     return b"".join(pieces)
 
 
