@@ -36,7 +36,7 @@ def bounded(seconds: float, room: int) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-        signal.signal(signal.SIGVTALRM, handler)
+        signal.signal(signal.SIGVTALRM, handler or signal.SIG_DFL)
 
 
 def _end(number: int, frame: FrameType | None) -> None:

@@ -60,3 +60,36 @@ def test_a_server_that_lies(turn, lie, capsys):
         command = ["eval", "--base-url", address, "--task", "clinic-medicine", "--limit", "2"]
         code, shown = ended(capsys, [*command, "--out", f"out{turn}"])
     assert (code in (1, 2) and shown) or code == 0
+
+
+def test_what_asks_for_terabytes(tiny_pair, tmp_path, monkeypatch, capsys):
+    model = str(tiny_pair[0])
+    wanda = ["compress", model, "--step", "wanda:0.5", "--calibration", "clinic", "--out", "out"]
+    code, shown = ended(capsys, [*wanda, "--nsamples", "1000000000"])
+    assert (code, "67,108,864 tokens" in shown) == (2, True), shown
+    tune = ["recover", model, "--data", "clinic", "--out", "out", "--method"]
+    code, shown = ended(capsys, [*tune, "lora,rank=1000000"])
+    assert (code, "larger than every matrix" in shown) == (2, True), shown
+    code, shown = ended(capsys, [*tune, "lora,examples=1000000000000000000000"])
+    assert (code, "cannot take examples" in shown) == (2, True), shown
+    monkeypatch.setattr("resect.models.devices._free_memory", lambda: 1_000_000)
+    code, shown = ended(capsys, [*wanda, "--nsamples", "1000", "--seqlen", "512"])
+    assert (code, "activations of 512,000 calibration tokens" in shown) == (2, True), shown
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_bomb_in_the_hubs_cache(tiny_pair, tmp_path, monkeypatch):
+    """What was downloaded is looked at as a folder is."""
+    from resect.errors import RequestError
+    from resect.models import folder_files, loading
+    from resect.spec import ModelRef
+
+    snapshot = tmp_path / "snapshot"
+    shutil.copytree(tiny_pair[0], snapshot)
+    config = (snapshot / "config.json").read_text()
+    lines = config.replace('"num_hidden_layers": 2', '"num_hidden_layers": 10000000')
+    assert lines != config
+    (snapshot / "config.json").write_text(lines)
+    monkeypatch.setattr(folder_files, "cached_file", lambda _, name, **how: str(snapshot / name))
+    with pytest.raises(RequestError, match="asks for num_hidden_layers"):
+        loading.check(ModelRef.of(role="m", id="some/model"))

@@ -10,9 +10,10 @@ from zipfile import is_zipfile
 
 import torch
 from safetensors import safe_open
+from transformers.utils.hub import cached_file
 
 from resect.errors import RequestError
-from resect.spec import yaml_text
+from resect.spec import ModelRef, yaml_text
 
 
 def tensors(name: str, path: Path) -> int:
@@ -34,6 +35,17 @@ def tensors(name: str, path: Path) -> int:
     except Exception as error:  # broken files raise errors of many kinds
         reason = f"{path.name} cannot be read: {first_line(error)}"
         raise RequestError(f"{name} is no model resect can load ({reason})") from None
+
+
+def on_hub(ref: ModelRef) -> set[Path]:
+    """The folders of the cache that hold config and tokenizer of a model on the hub."""
+    paths = (
+        cached_file(
+            ref.id, name, revision=ref.revision, _raise_exceptions_for_missing_entries=False
+        )
+        for name in ("config.json", "tokenizer.json", "tokenizer_config.json")
+    )
+    return {Path(path).parent for path in paths if path}
 
 
 def base_model(card: Path) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,12 @@ _GROWTH = 1000.0
 """How much longer a normalizer may make a text."""
 
 CONFIGS = ("config.json", "generation_config.json", "tokenizer_config.json", "adapter_config.json")
+
+
+def check_all(folders: Iterable[Path]) -> None:
+    """`check` for each folder."""
+    for folder in folders:
+        check(folder)
 
 
 def check(folder: Path) -> None:

@@ -334,7 +334,9 @@ def _check_directory(ref: ModelRef) -> None:
     """Raises `RequestError` for a directory that is no model, or that leads to files outside."""
     place = Path(where(ref))
     if not place.exists():
-        return  # a hub id
+        with _one_sentence(ref):
+            snapshots = folder_files.on_hub(ref)
+        return folder_limits.check_all(snapshots)
     if gguf_models.is_file(place):
         return gguf_models.check(place)
     if not place.is_dir():
