@@ -73,7 +73,7 @@ class Client:
             found = from_json(content) if content else None
         except ValueError:  # also what nests without end
             found = None
-        if status >= 400 or found is None:
+        if status >= 300 or found is None:
             why = _reason(found) or f"status {status}"
             raise Refused(status, f"the server at {self.address} refused {path} ({why})")
         return found
