@@ -1,5 +1,6 @@
 """What nobody foresaw is one sentence with a crash file; workers end with the run they serve."""
 
+import json
 import os
 import re
 import signal
@@ -66,3 +67,46 @@ def test_a_worker_ends_with_a_killed_driver():
     while not gone(child) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert gone(child)
+
+
+def test_ctrl_c_says_what_is_kept(tmp_path, monkeypatch, capsys):
+    from resect.recover import recovery
+    from resect.running import compression
+
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(compression, "compress_to", stopped)
+    monkeypatch.setattr(recovery, "recover_to", stopped)
+    out = tmp_path / "small"
+    compress = ["compress", "clinic:base", "--step", "magnitude:0.5", "--out", str(out)]
+    assert main(compress) == 130
+    assert f"nothing is written to {out}" in capsys.readouterr().err
+    recover = ["recover", "clinic:base", "--data", "clinic", "--out", str(out)]
+    assert main(recover) == 130
+    assert "no state was saved yet" in capsys.readouterr().err
+    for step in (4, 12):
+        (tmp_path / ".small.0123.training" / f"checkpoint-{step}").mkdir(parents=True)
+    assert main(recover) == 130
+    assert "the training up to step 12 is kept" in capsys.readouterr().err
+
+
+def test_a_terminal_without_our_characters():
+    """What it does not have is escaped; JSON stays the same data."""
+    script = (
+        "from rich.console import Console\n"
+        "from resect.cli.output import fit_encoding, print_json, say\n"
+        "fit_encoding()\n"
+        "say('größer – 漢字')\n"
+        "Console(width=40).print('größer – 漢字')\n"
+        "print_json(['größer – 漢字'])\n"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "latin-1", "LC_ALL": "C"},
+    )
+    assert shown.stderr == b""
+    first, second, rest = shown.stdout.decode("latin-1").split("\n", 2)
+    assert first == second == r"größer \u2013 \u6f22\u5b57"
+    assert json.loads(rest) == ["größer – 漢字"]

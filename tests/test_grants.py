@@ -131,3 +131,34 @@ def test_a_study_file_cannot_allow_programs_that_a_model_writes(
     path = study(tmp_path / "study.yaml", models=models, tasks=["humaneval"], data_dir=data)
     assert OPT_IN in refused(capsys, "run", path)
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_study_file_cannot_name_texts_of_other_folders(tiny_pair, tmp_path, monkeypatch, capsys):
+    """Its own folder and the working one are free; what the command line names may be anywhere."""
+    row = {"question": "Is it?", "options": ["yes", "no"], "answer": "yes"}
+    places = {name: tmp_path / name for name in ("home", "shared", "work")}
+    for place in places.values():
+        place.mkdir()
+        (place / "q.jsonl").write_text("".join(json.dumps({**row, "id": n}) + "\n" for n in "ab"))
+    monkeypatch.chdir(places["work"])
+    models = {"specialist": str(tiny_pair[0])}
+    secret = str(places["home"] / "q.jsonl")
+    usual = {"models": models, "tasks": ["clinic-context"]}
+    for fields in (
+        {"tasks": [secret]},
+        {"tasks": [f"own:{secret}"]},
+        {"tasks": ["../home/q.jsonl"]},
+        {"calibration": {"data": f"clinic|{secret}"}},
+        {"recipes": [f"magnitude + lora,data={secret}"]},
+    ):
+        path = study(places["shared"] / "study.yaml", **{**usual, **fields})
+        assert "neither in its folder nor below" in refused(capsys, "run", path)
+    link = places["work"] / "link.jsonl"
+    link.symlink_to(secret)
+    path = study(places["shared"] / "study.yaml", **{**usual, "tasks": [str(link)]})
+    assert "neither in its folder nor below" in refused(capsys, "run", path)
+    inside = [str(places["shared"] / "q.jsonl"), "q.jsonl"]
+    for given in ([], ["--task", secret]):
+        fields = {"tasks": inside} if not given else {"tasks": [secret]}
+        path = study(places["shared"] / "study.yaml", **{**usual, **fields})
+        assert main(["run", path, *given, "--dry-run", "--quiet"]) == 0

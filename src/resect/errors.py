@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
+_LONGEST, _LONGEST_WORD = 1500, 300
+"""Characters of a message and of one word at most: what it quotes may be of any length."""
 
-class RequestError(Exception):
+
+class _Sentence(Exception):
+    """An error whose message stays readable."""
+
+    def __init__(self, message: str = "") -> None:
+        message = re.sub(rf"(\S{{100}})\S{{{_LONGEST_WORD},}}(\S{{20}})", r"\1...\2", message)
+        if len(message) > _LONGEST:
+            half = _LONGEST // 2 - 2
+            message = f"{message[:half]} ... {message[-half:]}"
+        super().__init__(message)
+
+
+class RequestError(_Sentence):
     """The request is wrong (exit code 2); the message says what to do."""
 
 
-class RunError(Exception):
+class RunError(_Sentence):
     """The request was right but the run failed (exit code 1); the message says what is kept."""
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
 import os
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -93,3 +96,42 @@ def test_the_folder_that_one_stands_in(tmp_path, monkeypatch):
     first = audit(".").summary()
     assert first["study"]["name"] == "in"
     assert len(audit(".").summary()["curves"]) == len(first["curves"])
+
+
+GROWING = """
+import resource, sys, time
+from resect.errors import RequestError
+from resect.recorded import get, recognise
+from pathlib import Path
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+path = Path(sys.argv[1])
+form = get(recognise(path))
+before, started = peak(), time.process_time()
+try:
+    form.read(path)
+except RequestError as error:
+    print(error)
+print((peak() - before) >> 10, time.process_time() - started)
+"""
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.csv"])
+def test_a_line_of_900_mb_fills_no_memory(name, tmp_path):
+    """A file with a hole: on disk it is small."""
+    path = tmp_path / name
+    if name.endswith(".gz"):
+        with gzip.open(path, "wb", compresslevel=1) as file:
+            for _ in range(200):
+                file.write(b"x" * (1 << 20))
+    else:
+        with path.open("wb") as file:
+            file.write(b'{"model": "')
+            file.truncate(900 << 20)
+    command = [sys.executable, "-c", GROWING, str(path)]
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
+    sentence, numbers = shown.strip().splitlines()
+    assert "a line longer than 16 MiB: leave it out" in sentence
+    megabytes, seconds = map(float, numbers.split())
+    assert megabytes < 128
+    assert seconds < 5

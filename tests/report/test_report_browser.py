@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -16,7 +17,8 @@ from resect.report.page import render as page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = (
-    "--headless=new --no-sandbox --disable-gpu --disable-background-networking "
+    ("--no-sandbox " if os.geteuid() == 0 else "")  # root has no sandbox
+    + "--headless=new --disable-gpu --disable-background-networking "
     "--disable-component-update --disable-sync --no-first-run --virtual-time-budget=3000"
 )
 pytestmark = [

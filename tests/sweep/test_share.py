@@ -129,6 +129,7 @@ class TestRay:
             for event in events:
                 yield event
                 if not killed and isinstance(event, Answered):
+                    assert open_to_others() == []
                     killed.append(kill_a_worker())
 
         run = resect.run(
@@ -159,6 +160,19 @@ def test_no_cluster_and_no_workers_are_one_sentence():
         study_run.engine_of("local", lambda _: None, 0)
     with pytest.raises(RequestError, match="did you mean ray"):
         study_run.engine_of("rya", lambda _: None)
+
+
+def open_to_others() -> list[str]:
+    """Where this process and its children listen for more than this machine."""
+    import psutil
+
+    places = []
+    for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
+        for connection in process.net_connections("tcp"):
+            address = connection.laddr.ip.removeprefix("::ffff:")
+            if connection.status == psutil.CONN_LISTEN and address not in ("127.0.0.1", "::1"):
+                places.append(f"{process.name()} on {connection.laddr}")
+    return places
 
 
 def kill_a_worker() -> int:

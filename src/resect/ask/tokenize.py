@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
-from resect.errors import RequestError
+from resect import limits
+from resect.errors import RequestError, RunError
 from resect.record import Item
+
+_SECONDS, _ROOM, _LONGEST = 2.0, 128 << 20, 10_000_000
+"""Of filling in a chat template once: seconds, bytes, and characters of the text."""
 
 
 @dataclass(frozen=True)
@@ -116,20 +120,34 @@ def rendered(tokenizer: PreTrainedTokenizerBase, item: Item) -> str:
         )
     turns = [{"role": role, "content": text} for role, text in item.turns]
     try:
-        return _in_template(tokenizer, turns)
-    except TemplateError:
-        if turns[0]["role"] != "system":
-            raise
-        first = {"role": "user", "content": f"{turns[0]['content']}\n\n{turns[1]['content']}"}
-        return _in_template(tokenizer, [first, *turns[2:]])
+        try:
+            return _in_template(tokenizer, turns)
+        except TemplateError:
+            if turns[0]["role"] != "system":
+                raise
+            first = {"role": "user", "content": f"{turns[0]['content']}\n\n{turns[1]['content']}"}
+            return _in_template(tokenizer, [first, *turns[2:]])
+    except (RequestError, RunError):
+        raise
+    except Exception as error:  # templates are programs of others
+        why = f"{type(error).__name__}: {error}".splitlines()[0][:200].rstrip(".")
+        raise RequestError(
+            f"the chat template of {tokenizer.name_or_path} fails ({why}): leave out "
+            "--apply_chat_template, or correct the template."
+        ) from None
 
 
 def _in_template(tokenizer: PreTrainedTokenizerBase, turns: list[dict[str, str]]) -> str:
     begun = turns[-1]["role"] == "assistant"
-    text = tokenizer.apply_chat_template(
-        turns, tokenize=False, add_generation_prompt=not begun, continue_final_message=begun
-    )
-    return str(text)
+    with limits.bounded(_SECONDS, _ROOM):
+        text = str(
+            tokenizer.apply_chat_template(
+                turns, tokenize=False, add_generation_prompt=not begun, continue_final_message=begun
+            )
+        )
+    if len(text) > _LONGEST:
+        raise limits.TooMuch(f"its text is longer than {_LONGEST:,} characters")
+    return text
 
 
 def token_starts(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
@@ -146,7 +164,7 @@ def token_starts(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
 def special_prefix(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Ids that the tokenizer puts before every text (a begin-of-text token, or none)."""
     (plain,) = _encode(tokenizer, ["a"])
-    ids = tokenizer("a").input_ids
+    ids = _ids(tokenizer, "a")
     places = range(len(ids) - len(plain) + 1)
     k = next((k for k in places if ids[k : k + len(plain)] == plain), 0)
     return list(ids[:k])
@@ -167,4 +185,17 @@ def _nothing(tokenizer: PreTrainedTokenizerBase, item: Item) -> list[int]:
 
 
 def _encode(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[list[int]]:
-    return list(tokenizer(texts, add_special_tokens=False).input_ids) if texts else []
+    return _ids(tokenizer, texts, add_special_tokens=False) if texts else []
+
+
+def _ids(tokenizer: PreTrainedTokenizerBase, text: Any, **how: Any) -> list[Any]:
+    """Ids of a text or of several; what a tokenizer raises becomes one sentence."""
+    try:
+        return list(tokenizer(text, **how).input_ids)
+    except (RequestError, RunError, MemoryError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # a panic of the tokenizers' Rust is no `Exception`
+        why = f"{type(error).__name__}: {error}".splitlines()[0][:200].rstrip(".")
+        raise RequestError(
+            f"the tokenizer of {tokenizer.name_or_path} fails ({why}): download it again."
+        ) from None

@@ -21,7 +21,7 @@ from resect.cli import make_commands as making
 from resect.cli import read_commands as reading
 from resect.cli import run_commands as asking
 from resect.cli.app import app
-from resect.cli.output import say
+from resect.cli.output import fit_encoding, say
 from resect.errors import RequestError, RunError, Stopped
 from resect.running import run_log
 
@@ -50,7 +50,7 @@ def _sort(commands: list[CommandInfo]) -> None:
 
 _sort(app.registered_commands)
 
-_KEPT = "stopped. Stored results are kept; run the same command to continue."
+_KEPT = "stopped. What is stored already is kept; run the same command again."
 
 # click's own base error; typer ships a copy of click of its own in newer versions.
 _Usage: Any = typer.BadParameter.__mro__[2]
@@ -59,6 +59,7 @@ _Usage: Any = typer.BadParameter.__mro__[2]
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     run_log.hold()
+    fit_encoding()
     try:
         given = sys.argv[1:] if arguments is None else arguments
         code = app(_with_switches(given), standalone_mode=False)
@@ -79,7 +80,9 @@ def main(arguments: list[str] | None = None) -> int:
         return _complain(_KEPT, STOPPED)
     except OSError as error:
         return _complain(f"{error}. Stored results are kept; run the same command to continue.", 1)
-    except Exception as error:
+    except (SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # a panic in Rust is no `Exception`
         return _complain(_crashed(error), 1)
 
 
@@ -96,7 +99,7 @@ def _with_switches(arguments: list[str]) -> list[str]:
     ]
 
 
-def _crashed(error: Exception) -> str:
+def _crashed(error: BaseException) -> str:
     """The sentence of an error that nobody foresaw; the traceback goes to a file."""
     what = f"{type(error).__name__}: {error}"[:300]
     if "out of memory" in str(error):

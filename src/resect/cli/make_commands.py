@@ -19,7 +19,7 @@ from resect.cli.app import (
     app,
     into,
 )  # fmt: skip
-from resect.cli.output import emit, noticing, show_made
+from resect.cli.output import emit, noticing, show_made, stopping
 
 
 @app.command()
@@ -58,16 +58,17 @@ def compress(
 
     drawn = seed if calibration_seed is None else calibration_seed
     text = Calibration.of(data=calibration or "", nsamples=nsamples, seqlen=seqlen, seed=drawn)
-    done = compression.compress_to(
-        request.model(model, revision, dtype, trust_remote_code),
-        Recipe.of(steps=" + ".join(step)),
-        out,
-        calibration=text,
-        seed=seed,
-        device=device,
-        data_dir=data_dir,
-        notice=noticing(quiet),
-    )
+    with stopping(lambda: f"nothing is written to {out}"):
+        done = compression.compress_to(
+            request.model(model, revision, dtype, trust_remote_code),
+            Recipe.of(steps=" + ".join(step)),
+            out,
+            calibration=text,
+            seed=seed,
+            device=device,
+            data_dir=data_dir,
+            notice=noticing(quiet),
+        )
     show_made(done, out, as_json, quiet)
 
 
@@ -107,7 +108,8 @@ def recover(
     from resect.running import progress, request
     from resect.spec import Step
 
-    with progress.training(loud=not (as_json or quiet)) as shown:
+    bar = progress.training(loud=not (as_json or quiet))
+    with stopping(lambda: recovery.kept(out)), bar as shown:
         done = recovery.recover_to(
             request.model(model, revision, dtype, trust_remote_code),
             Step.parse(method),

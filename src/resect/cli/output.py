@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import io
+import json
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from resect.errors import Stopped
 from resect.report.cleaner import plain
 
 
@@ -82,7 +87,28 @@ def show_list(rows: dict[str, dict[str, Any]], as_json: bool) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON document."""
+    """Print one JSON document, in ASCII where the terminal's encoding has no other characters."""
     from resect.running.folder import to_json
 
-    typer.echo(to_json(value), nl=False)
+    text = to_json(value)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(json.loads(text), indent=1) + "\n"
+    typer.echo(text, nl=False)
+
+
+def fit_encoding() -> None:
+    """Escape what the encoding of stdout and stderr does not have, instead of failing at it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+@contextlib.contextmanager
+def stopping(kept: Callable[[], str]) -> Iterator[None]:
+    """Say after Ctrl-C what is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Stopped(f"stopped: {kept()}. Run the same command again.") from None

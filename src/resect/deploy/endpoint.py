@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from resect.deploy import replies
 from resect.deploy.deployed import put
 from resect.deploy.http_client import Client, Gone, Refused
 from resect.deploy.openai_endpoint import OpenAiEndpoint
+from resect.deploy.replies import Kind, Model, Properties
 from resect.errors import RequestError, RunError
 from resect.record import LLAMA_CPP, Item, Measurement, TaskInfo, digest
 
@@ -46,10 +48,10 @@ class RemoteTokenizer:
 
     bos_token_id = None
 
-    def __init__(self, client: Client, properties: dict[str, Any], address: str) -> None:
+    def __init__(self, client: Client, properties: Properties, address: str) -> None:
         self.client, self.name_or_path = client, address
-        self.chat_template = properties.get("chat_template")
-        end = str(properties.get("eos_token", ""))
+        self.chat_template = properties.chat_template
+        end = properties.eos_token
         ids = self._ids(end, False) if end else []
         self.eos_token_id = ids[0] if len(ids) == 1 else None
 
@@ -62,15 +64,18 @@ class RemoteTokenizer:
     def decode(self, ids: list[int], skip_special_tokens: bool = True) -> str:
         """The text of some ids, without the end token."""
         kept = [token for token in ids if not (skip_special_tokens and token == self.eos_token_id)]
-        return str(self.client.post("/detokenize", {"tokens": kept})["content"])
+        return self._read(replies.Content, "/detokenize", {"tokens": kept}).content
 
     def apply_chat_template(self, turns: list[dict[str, str]], **how: Any) -> str:
         """Turns in the model's template, which the server fills in."""
-        return str(self.client.post("/apply-template", {"messages": turns})["prompt"])
+        return self._read(replies.Rendered, "/apply-template", {"messages": turns}).prompt
 
     def _ids(self, text: str, special: bool) -> list[int]:
         asked = {"content": text, "add_special": special, "parse_special": True}
-        return list(self.client.post("/tokenize", asked)["tokens"])
+        return self._read(replies.Tokens, "/tokenize", asked).tokens
+
+    def _read(self, kind: type[Kind], path: str, fields: dict[str, Any]) -> Kind:
+        return replies.read(kind, self.client.post(path, fields), self.client.address, path)
 
 
 class Endpoint:
@@ -78,25 +83,21 @@ class Endpoint:
 
     runtime = LLAMA_CPP
 
-    def __init__(
-        self, client: Client, properties: dict[str, Any], model: str | None = None
-    ) -> None:
+    def __init__(self, client: Client, properties: Properties, model: str | None = None) -> None:
         self.client, self.properties = client, properties
         self.tokenizer: Any = RemoteTokenizer(client, properties, client.address)
-        self.slots = int(self.properties["total_slots"])
-        self.room = int(self.properties["default_generation_settings"]["n_ctx"])
+        self.slots = properties.total_slots
+        self.room = properties.default_generation_settings.n_ctx
         self.about = _about(self.client, model)
         put(self, self)
 
     @property
     def fingerprint(self) -> str:
         """A name for what is served and by which build, wherever it runs."""
-        served = [
-            str(self.properties.get(key))
-            for key in ("model_alias", "model_ftype", "build_info", "chat_template")
-        ]
-        meta = self.about.get("meta") or {}
-        return "endpoint:" + digest([*served, meta.get("n_params"), meta.get("size"), self.room])
+        about = self.properties
+        served = [about.model_alias, about.model_ftype, about.build_info, about.chat_template]
+        meta = self.about.meta or replies.Meta()
+        return "endpoint:" + digest([*map(str, served), meta.n_params, meta.size, self.room])
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -104,7 +105,7 @@ class Endpoint:
         return {
             "runtime": self.runtime,
             "server": "llama-server",
-            "version": str(self.properties.get("build_info", "unknown")),
+            "version": str(self.properties.build_info or "unknown"),
             "address": self.client.address,
             "n_ctx": self.room,
             "slots": self.slots,
@@ -119,7 +120,7 @@ class Endpoint:
     @property
     def kind(self) -> str:
         """The type of its weights, as it says."""
-        return str(self.properties.get("model_ftype", "unknown"))
+        return self.properties.model_ftype or "unknown"
 
     def connect(self, room: int) -> Client:
         """The client; raises `RequestError` where a slot has too little room."""
@@ -135,8 +136,8 @@ class Endpoint:
 
     def measured(self, state: str) -> Measurement:
         """What the server says of its model; what it does not say is 0."""
-        meta = self.about.get("meta") or {}
-        parameters, size = int(meta.get("n_params") or 0), int(meta.get("size") or 0)
+        meta = self.about.meta or replies.Meta()
+        parameters, size = meta.n_params, meta.size
         return Measurement(
             state=state,
             measured_level=0.0,
@@ -154,7 +155,7 @@ AtAddress = Endpoint | OpenAiEndpoint
 """What is asked at an address."""
 
 
-def _properties(client: Client) -> dict[str, Any] | None:
+def _properties(client: Client) -> Properties | None:
     """What llama-server says of itself, None of another server; `RequestError` where none is."""
     try:
         properties = client.get("/props")
@@ -168,21 +169,23 @@ def _properties(client: Client) -> dict[str, Any] | None:
                 f"{client.address} wants a key: put it into the variable RESECT_API_KEY."
             ) from None
         return None
-    is_ours = isinstance(properties, dict) and "total_slots" in properties
-    return properties if is_ours else None
+    if not isinstance(properties, dict) or "total_slots" not in properties:
+        return None
+    return replies.read(Properties, properties, client.address, "/props")
 
 
-def _about(client: Client, model: str | None) -> dict[str, Any]:
+def _about(client: Client, model: str | None) -> Model:
     """What the server lists of the model; raises `RequestError` where it serves another."""
     try:
-        listed = client.get("/v1/models").get("data", [])
+        listed = replies.read(
+            replies.Models, client.get("/v1/models"), client.address, "/v1/models"
+        ).data
     except RunError:
-        listed = []
+        listed = ()
     if model is None:
-        return dict(listed[0]) if listed else {}
-    for one in listed:
-        names = {str(one.get("id")), str(one.get("id")).rpartition("/")[2], *one.get("aliases", [])}
-        if model in names:
-            return dict(one)
-    others = ", ".join(str(one.get("id")) for one in listed) or "none that it names"
+        return listed[0] if listed else Model()
+    for served in listed:
+        if model in {served.id, served.id.rpartition("/")[2], *served.aliases}:
+            return served
+    others = ", ".join(served.id for served in listed[:20]) or "none that it names"
     raise RequestError(f"{client.address} does not serve {model}: it serves {others}.")

@@ -17,7 +17,9 @@ from transformers import PreTrainedTokenizerBase
 from resect.ask import Batch
 from resect.ask.likely_tokens import COUNT, PLACES
 from resect.ask.tokenize import Prompt, notes_on, rendered, tokenize
+from resect.deploy import replies
 from resect.deploy.http_client import Client, Gone
+from resect.deploy.replies import Completion
 from resect.errors import RunError
 from resect.record import Item, Likely, RawAnswer, Stopped
 
@@ -60,10 +62,15 @@ class HttpAsker:
         """How many prompts the server's own tokenizer splits otherwise; remembered for `notes`."""
         whole = [(i, p) for i, p in zip(self.items, self.prompts, strict=True) if not p.cut]
         self.other_ids = sum(
-            client.post(
+            replies.read(
+                replies.Tokens,
+                client.post(
+                    "/tokenize",
+                    {"content": rendered(self.tokenizer, item), "add_special": not item.turns},
+                ),
+                client.address,
                 "/tokenize",
-                {"content": rendered(self.tokenizer, item), "add_special": not item.turns},
-            )["tokens"]
+            ).tokens
             != prompt.ids
             for item, prompt in whole
         )
@@ -119,8 +126,10 @@ class HttpAsker:
         for back in (back for back in PLACES if back < len(ids)):
             begun = ids[: len(ids) - back]
             told = self._complete(client, begun, slot, n_predict=1, n_probs=COUNT)
-            tops = told["completion_probabilities"][0]["top_logprobs"]
-            pairs = [(int(top["id"]), float(top["logprob"])) for top in tops]
+            first = next(iter(told.completion_probabilities), None)
+            if first is None or not first.top_logprobs:
+                raise RunError("the server tells no log-probabilities of the likeliest tokens")
+            pairs = [(top.id, top.logprob) for top in first.top_logprobs]
             places.append(Likely(back, *map(tuple, zip(*pairs, strict=True))))
         return tuple(places)
 
@@ -131,9 +140,11 @@ class HttpAsker:
         told = self._complete(
             client, prompt.ids, slot, n_predict=self.limit, stop=list(self.stop), return_tokens=True
         )
-        ids: list[int] = told["tokens"]
+        ids = told.tokens
+        if len(ids) > self.limit + 1:
+            raise RunError(f"the server wrote {len(ids)} tokens, and {self.limit} were asked for")
         text = str(self.tokenizer.decode(ids, skip_special_tokens=True))
-        stopped = _STOPPED.get(told["stop_type"])
+        stopped = _STOPPED.get(told.stop_type or "")
         cuts = [text.index(stop) for stop in self.stop if stop in text]
         return (text[: min(cuts)], "stop", len(ids)) if cuts else (text, stopped, len(ids))
 
@@ -163,16 +174,17 @@ class HttpAsker:
         told = self._complete(
             client, [*ids, *before], slot, n_predict=1, n_probs=1, logit_bias=[[token, _BIAS]]
         )
-        first = told["completion_probabilities"][0]
-        value = first["logprob"]
-        if first["id"] != token or value is None or value != value:
+        first = next(iter(told.completion_probabilities), None)
+        value = None if first is None or first.id != token else first.logprob
+        if value is None or value != value:
             raise RunError("the server's output is not a number")
-        return float(value)
+        return value
 
-    def _complete(self, client: Client, ids: list[int], slot: int, **fields: Any) -> Any:
+    def _complete(self, client: Client, ids: list[int], slot: int, **fields: Any) -> Completion:
         asked = {"prompt": ids, "temperature": 0, "cache_prompt": True, "id_slot": slot, **fields}
-        told = client.post("/completion", asked)
-        if told.get("truncated"):
+        reply = client.post("/completion", asked)
+        told = replies.read(Completion, reply, client.address, "/completion")
+        if told.truncated:
             raise RunError(
                 f"the server cut a prompt of {len(ids)} tokens: its context is too small"
             )

@@ -11,12 +11,17 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from pydantic_core import from_json
+
 from resect.errors import RequestError, RunError
 
 KEY = "RESECT_API_KEY"
 """The environment variable with an endpoint's key, which is sent and nowhere stored."""
 NO_KEY = ""
 """For a client that takes no key from there either."""
+
+LARGEST = 64 << 20
+"""Bytes of an answer at most."""
 
 
 class Gone(RunError):
@@ -50,15 +55,20 @@ class Client:
         key: str | None = None,
         waits: Sequence[float] = (),
     ) -> None:
-        parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(address)
+            known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:  # a port that is no number, a bracket that is not closed
+            known = False
+        if not known or not address.isprintable():
             raise RequestError(f"{address} is no address of a server: write http://HOST:PORT.")
         self.address, self.timeout, self._key = address.rstrip("/"), timeout, key
         self._waits = tuple(waits)
         self._kind = (
             http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         )
-        self._host, self._port, self._path = parts.hostname, parts.port, parts.path.rstrip("/")
+        self._host, self._port = parts.hostname or "", parts.port
+        self._path = parts.path.rstrip("/")
         self._local = threading.local()
 
     def get(self, path: str) -> Any:
@@ -86,13 +96,13 @@ class Client:
             headers["Authorization"] = f"Bearer {key}"
         try:
             status, content = self._send(verb, self._path + path, body, headers)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, UnicodeError, ValueError) as error:
             self._close()
             why = str(error) or type(error).__name__
             raise Gone(f"the server at {self.address} does not answer ({why})") from None
         try:
-            found = json.loads(content) if content else None
-        except ValueError:
+            found = from_json(content) if content else None
+        except ValueError:  # also what nests without end
             found = None
         if status >= 300 or found is None:
             why = _reason(found) or f"status {status}"
@@ -109,7 +119,7 @@ class Client:
         try:
             held.request(verb, path, body, headers)
             answer = held.getresponse()
-            return answer.status, answer.read()
+            return answer.status, whole(answer, self.timeout)
         except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
             if fresh:
                 raise
@@ -121,6 +131,22 @@ class Client:
         self._local.connection = None
         if held is not None:
             held.close()
+
+
+def whole(answer: http.client.HTTPResponse, timeout: float) -> bytes:
+    """The body of an answer; raises `OSError` where it has no end, in bytes or in time."""
+    started, pieces, size = time.monotonic(), [], 0
+    while piece := answer.read1(1 << 16):
+        pieces.append(piece)
+        size += len(piece)
+        if size > LARGEST:
+            raise OSError(f"its answer is longer than {LARGEST >> 20} MiB")
+        if time.monotonic() - started > timeout:
+            raise TimeoutError("timed out")
+    if answer.length:  # `read1` ends without a word where the connection did
+        raise http.client.IncompleteRead(b"", answer.length)
+    answer.read()  # nothing, but only this tells the connection that it is free again
+    return b"".join(pieces)
 
 
 def _reason(found: Any) -> str:

@@ -15,8 +15,8 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from resect.errors import RequestError, unknown
 from resect.spec import Scalar, written
 
-Count = Annotated[int, Field(ge=0)]
-Whole = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0, lt=2**31)]
+Whole = Annotated[int, Field(ge=1, lt=2**31)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Size = Annotated[float, Field(ge=0)]
 Above = Annotated[float, Field(gt=0)]

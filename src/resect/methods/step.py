@@ -14,7 +14,7 @@ from resect.anatomy import stored
 from resect.errors import RequestError
 from resect.methods.calibration import calibration_text
 from resect.methods.calibration.calibration_text import Tokens
-from resect.models import adapters
+from resect.models import adapters, devices
 from resect.models.loading import Loaded, positions
 from resect.record import Item, StepReport
 from resect.spec import Calibration, ModelRef, Runtime
@@ -60,6 +60,13 @@ class Context:
         """Windows of a text, the study's or one that a step's options name."""
         assert self.tokenizer is not None, "a step that reads text needs a tokenizer"
         room = positions(model) or calibration.seqlen
+        width = int(getattr(model.config.get_text_config(), "hidden_size", 0) or 0)
+        tokens = calibration.nsamples * min(calibration.seqlen, room)
+        devices.refuse_beyond_memory(
+            2 * tokens * width * model.dtype.itemsize,
+            f"the activations of {tokens:,} calibration tokens",
+            "lower --nsamples or --seqlen",
+        )
         return calibration_text.tokens(calibration, self.tokenizer, room, self.data_dir)
 
 

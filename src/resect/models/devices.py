@@ -64,6 +64,16 @@ def fitting(device: str, model: PreTrainedModel) -> str:
     return device
 
 
+def refuse_beyond_memory(needed: int, what: str, remedy: str) -> None:
+    """Raises `RequestError` where something needs more memory than this machine has free."""
+    free = _free_memory()
+    if free is not None and needed > free:
+        raise RequestError(
+            f"{what} need {needed / 1e9:,.1f} GB, and {free / 1e9:.1f} GB of memory are free: "
+            f"{remedy}."
+        )
+
+
 def _free_on_gpu(number: int) -> int:
     """Free bytes of a CUDA device, with those that torch holds in reserve."""
     free, _ = torch.cuda.mem_get_info(number)

@@ -13,12 +13,9 @@ import warnings
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, NamedTuple
-from zipfile import is_zipfile
 
 import torch
-from safetensors import safe_open
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -30,16 +27,28 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 from transformers.utils.hub import cached_file
 
-from resect import clinic, network
+from resect import clinic, limits, network
 from resect.errors import RequestError, RunError
+from resect.limits import TooMuch
 from resect.models import bnb_cpu as kernels
-from resect.models import compute_dtype, devices, gguf_models, model_card, model_files, named_models
+from resect.models import (
+    compute_dtype,
+    devices,
+    folder_files,
+    folder_limits,
+    gguf_models,
+    model_card,
+    model_files,
+    named_models,
+)
 from resect.models.scratch import Scratch
 from resect.spec import ModelRef
 
 HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")  # what a model on the hub can be called
+_SECONDS, _ROOM = 120.0, 8 << 30  # of a check, weights not counted
 _TINY = 20_000_000  # parameters below which operations are too short for several threads
 transformers_logging.disable_progress_bar()
+transformers_logging.set_verbosity_error()  # its reports print names of tensors as they are
 
 
 class Loaded(NamedTuple):
@@ -87,7 +96,9 @@ def check(ref: ModelRef, device: str = "") -> Loaded:
     check_directory(ref)
     if is_packed(ref) or gguf_models.is_file(Path(where(ref))):
         return _packed(ref)
-    loaded, place = _load(ref, {"device_map": "meta"}, device), Path(where(ref))
+    place = Path(where(ref))
+    with _bounded(ref, place):
+        loaded = _load(ref, {"device_map": "meta"}, device)
     if place.exists() and model_files.adapter(place):
         _check_base(ref, place)
     return loaded
@@ -202,10 +213,22 @@ def _one_sentence(ref: ModelRef) -> Iterator[None]:
     """Broken files raise errors of many kinds: all become a `RequestError`."""
     try:
         yield
-    except MemoryError:
+    except (MemoryError, KeyboardInterrupt, SystemExit, GeneratorExit, RequestError, TooMuch):
         raise
-    except Exception as error:
+    except BaseException as error:  # a panic of the tokenizers' Rust is no `Exception`
         raise _load_error(ref, error) from None
+
+
+@contextlib.contextmanager
+def _bounded(ref: ModelRef, place: Path) -> Iterator[None]:
+    """Limits on checking a model, whose config may ask for more than any checkpoint holds."""
+    files = model_files.weights(place).files if place.is_dir() else ()
+    mapped = sum(path.stat().st_size for path in files)
+    try:
+        with limits.bounded(_SECONDS, _ROOM + 2 * mapped):
+            yield
+    except TooMuch as error:
+        raise RequestError(f"{ref.id} is no model resect can load ({error}).") from None
 
 
 def _load(ref: ModelRef, how: dict[str, Any], device: str = "") -> Loaded:
@@ -303,7 +326,7 @@ def _ensure_pad_token(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizer
     return tokenizer
 
 
-def _load_error(ref: ModelRef, error: Exception) -> RequestError:
+def _load_error(ref: ModelRef, error: BaseException) -> RequestError:
     """The sentence for a model that could not be loaded."""
     if "trust_remote_code" in str(error):
         return RequestError(
@@ -311,7 +334,7 @@ def _load_error(ref: ModelRef, error: Exception) -> RequestError:
             "--trust_remote_code."
         )
     if Path(where(ref)).exists():
-        reason = f"{type(error).__name__}: {_first_line(error)}"
+        reason = f"{type(error).__name__}: {folder_files.first_line(error)}"
         return RequestError(f"{ref.id} is no model resect can load ({reason})")
     return RequestError(
         f"{ref.id} is neither a local directory nor a model that can be downloaded from the hub: "
@@ -323,12 +346,15 @@ def check_directory(ref: ModelRef) -> None:
     """Raises `RequestError` for a directory that is no model, or that leads to files outside."""
     place = Path(where(ref))
     if not place.exists():
-        return  # a hub id
+        with _one_sentence(ref):
+            snapshots = folder_files.on_hub(ref)
+        return folder_limits.check_all(snapshots)
     if gguf_models.is_file(place):
         return gguf_models.check(place)
     if not place.is_dir():
         raise RequestError(f"{ref.id} is a file: give the model's directory.")
     model_files.refuse_links(place)
+    folder_limits.check(place)
     if not (place / "config.json").is_file():
         raise RequestError(f"{ref.id} is no model directory: it has no config.json.")
     if (place / "adapter_config.json").is_file() and find_spec("peft") is None:
@@ -338,8 +364,15 @@ def check_directory(ref: ModelRef) -> None:
     files = model_files.weights(place).files
     if not files:
         raise RequestError(f"{ref.id} holds no weights: add a .safetensors or .bin file.")
-    for path in (*files, *model_files.adapter(place)):
-        _check_weights(ref, path)
+    tensors = sum(
+        folder_files.tensors(ref.id, path) for path in (*files, *model_files.adapter(place))
+    )
+    layers = folder_limits.layers(place)
+    if layers > tensors:
+        raise RequestError(
+            f"the config of {ref.id} asks for {layers} layers, and its weights are {tensors} "
+            "tensors: the checkpoint is incomplete, or the config belongs to another model."
+        )
 
 
 def _check_base(ref: ModelRef, place: Path) -> None:
@@ -355,25 +388,6 @@ def _check_base(ref: ModelRef, place: Path) -> None:
             _load(ref.model_copy(update={"id": str(folder)}), {"device_map": "meta"})
         except RequestError as error:
             raise RequestError(str(error).replace(str(folder), ref.id)) from None
-
-
-def _check_weights(ref: ModelRef, path: Path) -> None:
-    """Raises `RequestError` for a file of weights that cannot be opened safely."""
-    try:
-        if path.suffix == ".bin":
-            torch.load(path, map_location="meta", weights_only=True, mmap=is_zipfile(path))
-        else:
-            safe_open(path, framework="pt")
-    except MemoryError:
-        raise
-    except UnpicklingError:
-        raise RequestError(
-            f"{path} needs full unpickling, which can run any code: if you trust it, convert it to "
-            "safetensors."
-        ) from None
-    except Exception as error:  # broken files raise errors of many kinds
-        reason = f"{path.name} cannot be read: {_first_line(error)}"
-        raise RequestError(f"{ref.id} is no model resect can load ({reason})") from None
 
 
 def _has_safetensors(ref: ModelRef) -> bool:

@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
 from transformers.utils.hub import cached_file
+
+from resect.errors import RequestError
+from resect.spec import yaml_text
 
 
 def card_of(place: str, revision: str | None = None) -> Path | None:
@@ -25,10 +27,11 @@ def front_matter(card: Path | None) -> dict[str, Any]:
     """What a card's front matter says; nothing where it has none that can be read."""
     if card is None:
         return {}
-    match = re.match(r"---\n(.*?)\n---", card.read_text(encoding="utf-8", errors="replace"), re.S)
+    with card.open(encoding="utf-8", errors="replace") as file:
+        match = re.match(r"---\n(.*?)\n---", file.read(yaml_text.LARGEST), re.S)
     try:
-        told = yaml.safe_load(match[1]) if match else None
-    except yaml.YAMLError:
+        told = yaml_text.load(match[1], str(card)) if match else None
+    except RequestError:
         return {}
     return told if isinstance(told, dict) else {}
 

@@ -7,7 +7,6 @@ are checked before they are opened.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 
 from resect import clinic
 from resect.errors import RequestError
+from resect.models import folder_limits
 
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 """A folder with none of these has no tokenizer."""
@@ -28,6 +28,7 @@ _TEXTS = (
 )
 _TEMPLATES = "additional_chat_templates"
 _INDEX = ".index.json"
+_LARGEST = 64 << 20
 _WEIGHTS = tuple(
     name + end for name in ("model.safetensors", "pytorch_model.bin") for end in ("", _INDEX)
 )
@@ -197,10 +198,9 @@ def _json(path: Path) -> dict[str, Any]:
     """The object in a JSON file; empty where there is no such file."""
     if not os.path.isfile(path):
         return {}
-    try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise RequestError(f"{path} cannot be read as JSON ({error}): download it again.") from None
+    if path.stat().st_size > _LARGEST:
+        raise RequestError(f"{path} is larger than {_LARGEST >> 20} MiB: download it again.")
+    fields = folder_limits.read_json(path)
     if not isinstance(fields, dict):
         raise RequestError(f"{path} holds no JSON object: download it again.")
     return fields

@@ -7,8 +7,10 @@ next start removes those without a lock, which may be as large as the model.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
+import re
 import shutil
 import tempfile
 import weakref
@@ -16,8 +18,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from resect.errors import RequestError
+from safetensors import SafetensorError
 
+from resect.errors import RequestError, RunError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_SAYS_FULL = re.compile(
+    r"No space left|File too large|quota exceeded|PytorchStreamWriter|unexpected pos"
+    r"|os error 2[78]",
+    re.IGNORECASE,
+)
 _PART = ".resect-part"
 _PLACE = "RESECT_SCRATCH"  # in the environment, as workers are processes of their own
 
@@ -30,9 +40,7 @@ def refuse_taken(out: Path) -> None:
 
 @contextmanager
 def whole_folder(out: Path) -> Iterator[Path]:
-    """A folder that gets its name once it is complete; every `Scratch` lies beside it until "
-    "then.
-    """
+    """A folder that gets its name once it is complete; every `Scratch` lies beside it."""
     refuse_taken(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +51,7 @@ def whole_folder(out: Path) -> Iterator[Path]:
             f"{out} cannot be written to ({error.strerror}): give another --out."
         ) from None
     try:
-        with under(out.parent):
+        with under(out.parent), disk_errors(out, "nothing is written there"):
             yield made
         made.chmod(0o755)
         for path in [*made.iterdir(), made]:
@@ -52,6 +60,24 @@ def whole_folder(out: Path) -> Iterator[Path]:
         to_disk(out.parent)
     finally:
         _remove(made, held)
+
+
+@contextmanager
+def disk_errors(place: Path, kept: str) -> Iterator[None]:
+    """Raise `RunError` where a full disk or a limit on files ends what writes to `place`.
+
+    Libraries raise errors of their own for it; `kept` says what is left of the work.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
+        code = error.errno if isinstance(error, OSError) else None
+        if code not in _FULL and not (code is None and _SAYS_FULL.search(str(error))):
+            raise
+        raise RunError(
+            f"the disk is full, or files may not grow further, at {place}: {kept}. Make room, then "
+            "run the same command again."
+        ) from None
 
 
 @contextmanager

@@ -16,10 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from resect.errors import RequestError
-from resect.recorded.files import File
-
-LONGEST = 16 << 20
-"""Bytes of one line of JSON, and characters of one cell of CSV, at most."""
+from resect.recorded.files import LONGEST, File
 
 MOST_LABELS = 100
 """Labels of a task or an item at most: codes of labels are stored in one byte."""

@@ -8,19 +8,26 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
-import io
 import lzma
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
 from resect.errors import RequestError
 
 LARGEST, MOST = 1 << 30, 4 << 30
 """Decompressed bytes that are read at most: of one file, of all files below one path."""
+
+LARGEST_DOCUMENT = 64 << 20
+"""Bytes of a file of JSON that is one value."""
+
+LONGEST = 16 << 20
+"""Bytes of one line at most."""
+
+_PIECE = 1 << 20
 
 MOST_FILES = 100_000
 """Files below one path at most."""
@@ -58,27 +65,60 @@ def names(path: Path) -> list[str]:
 def read(path: Path, wanted: Callable[[str], bool]) -> Iterator[File]:
     """The wanted files, in the order of their names (an archive: in its own order)."""
     total = 0
-    for name, stored in _stored(path, wanted):
-        file = unpacked(name, stored)
+    for file in _opened(path, wanted):
         total += len(file.data)
         _bounded(total, path)
         yield file
 
 
-def unpacked(name: str, stored: bytes) -> File:
+def single(path: Path, folder: Path | None = None) -> File:
+    """One file on disk. Where `folder` is given, no link may lead out of it."""
+    with _stored(path, folder) as handle:
+        return _whole(path.name, handle)
+
+
+class _Stored:
+    """The stored bytes of a file, hashed as they are read."""
+
+    def __init__(self, handle: IO[bytes]) -> None:
+        self.handle, self.sha256 = handle, hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        data = self.handle.read(size)
+        self.sha256.update(data)
+        return data
+
+
+def _whole(name: str, handle: IO[bytes]) -> File:
     """A file from its stored bytes; a .gz is decompressed up to the largest size."""
     if not is_text(name):
         raise RequestError(f"the file name {name!a} is not UTF-8: rename the file.")
-    data = stored
-    if name.endswith(".gz"):
-        try:
-            with gzip.open(io.BytesIO(stored)) as handle:
-                data = handle.read(LARGEST + 1)
-        except (OSError, EOFError, zlib.error) as error:
-            raise RequestError(f"{name} is damaged: {error}.") from None
-        if len(data) > LARGEST:
-            raise RequestError(f"{name} decompresses to more than {LARGEST >> 30} GiB: split it.")
-    return File(name, data, hashlib.sha256(stored).hexdigest())
+    stored = _Stored(handle)
+    try:
+        plain: Any = gzip.GzipFile(fileobj=cast(Any, stored)) if name.endswith(".gz") else stored
+        data = _pieces(name, plain)
+    except (OSError, EOFError, zlib.error) as error:
+        raise RequestError(f"{name} is damaged: {error}.") from None
+    while stored.read(_PIECE):  # what stands after a compressed text
+        pass
+    return File(name, data, stored.sha256.hexdigest())
+
+
+def _pieces(name: str, handle: Any) -> bytes:
+    """All bytes, read piece by piece, so that a line that never ends fills no memory."""
+    data, line = bytearray(), 0
+    lined = name.removesuffix(".gz").endswith((".jsonl", ".csv"))
+    most = LARGEST if lined else min(LARGEST, LARGEST_DOCUMENT)
+    while piece := handle.read(_PIECE):
+        end = piece.rfind(b"\n")
+        line = line + len(piece) if end < 0 else len(piece) - end - 1
+        if lined and line > LONGEST:
+            raise RequestError(f"{name} has a line longer than {LONGEST >> 20} MiB: leave it out.")
+        data += piece
+        if len(data) > most:
+            verb = "decompresses to" if name.endswith(".gz") else "is"
+            raise RequestError(f"{name} {verb} more than {most >> 20:,} MiB: split it.")
+    return bytes(data)
 
 
 def is_text(name: str) -> bool:
@@ -89,23 +129,20 @@ def is_text(name: str) -> bool:
         return False
 
 
-def _stored(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+def _opened(path: Path, wanted: Callable[[str], bool]) -> Iterator[File]:
     if path.is_dir():
         for name in filter(wanted, names(path)):
-            yield name, content(path / name, path)
+            with _stored(path / name, path) as handle:
+                yield _whole(name, handle)
         return
     if not path.name.endswith(ARCHIVES):
-        yield path.name, content(path)
+        yield single(path)
         return
     with _archive(path) as tar:
         for member in _members(tar, path):
-            if wanted(member.name):
-                if member.size > LARGEST:
-                    raise RequestError(
-                        f"{member.name} in {path} is larger than {LARGEST >> 30} GiB: split it."
-                    )
-                handle = tar.extractfile(member)
-                yield member.name, handle.read() if handle else b""
+            held = tar.extractfile(member) if wanted(member.name) else None
+            if held is not None:
+                yield _whole(member.name, held)
 
 
 def _members(tar: tarfile.TarFile, path: Path) -> Iterator[tarfile.TarInfo]:
@@ -123,8 +160,9 @@ def _bounded(total: int, path: Path) -> None:
         raise RequestError(f"{path} decompresses to more than {MOST >> 30} GiB: audit it in parts.")
 
 
-def content(path: Path, folder: Path | None = None) -> bytes:
-    """The bytes of a file on disk. Where `folder` is given, no link may lead out of it."""
+@contextlib.contextmanager
+def _stored(path: Path, folder: Path | None = None) -> Iterator[IO[bytes]]:
+    """A file on disk, open. Where `folder` is given, no link may lead out of it."""
     try:
         if folder and not path.resolve().is_relative_to(folder.resolve()):
             raise RequestError(
@@ -134,7 +172,8 @@ def content(path: Path, folder: Path | None = None) -> bytes:
             raise RequestError(f"{path} is not an ordinary file: give a file or a folder.")
         if path.stat().st_size > LARGEST:
             raise RequestError(f"{path} is larger than {LARGEST >> 30} GiB: split it.")
-        return path.read_bytes()
+        with path.open("rb") as handle:
+            yield handle
     except OSError as error:
         raise RequestError(f"{path} cannot be read: {error.strerror}.") from None
 

@@ -84,7 +84,7 @@ def _all_results(path: Path) -> dict[str, Results]:
         tables = list(files.read(path, lambda name: _is(RESULTS, name)))
     else:
         beside = sorted(path.parent.glob("results_*.json"))
-        tables = [files.unpacked(p.name, files.content(p, path.parent)) for p in beside]
+        tables = [files.single(p, path.parent) for p in beside]
     return {file.name: lm_eval_files.results(file) for file in tables}
 
 

@@ -52,7 +52,7 @@ def _tasks(path: Path) -> dict[str, TaskInfo]:
     if path.is_dir() or path.name.endswith(files.ARCHIVES):
         tables = list(files.read(path, lambda name: PurePosixPath(name).name == TASKS))
     elif beside != path and beside.is_file():
-        tables = [files.unpacked(TASKS, files.content(beside, path.parent))]
+        tables = [files.single(beside, path.parent)]
     else:
         tables = []
     return {

@@ -15,10 +15,10 @@ from resect.anatomy import stored
 from resect.errors import RequestError
 from resect.methods.options import Share, Whole
 from resect.methods.step import Context
-from resect.models import adapters, loading
+from resect.models import adapters
 from resect.models import bnb_cpu as kernels
 from resect.recover.trainer import Teacher, Trained
-from resect.recover.tuning import Recover
+from resect.recover.tuning import Recover, unpacked
 from resect.recover.zeros import keep_zeros_
 
 
@@ -49,6 +49,11 @@ class Lora(Recover):
                 f"{self.name} needs peft: pip install 'resect[recover]' ({error})."
             ) from None
         places(model, self.targets)
+        most = max(max(matrix.weight().shape) for matrix in anatomy.read(unpacked(model)).matrices)
+        if self.rank > most:
+            raise RequestError(
+                f"rank={self.rank} is larger than every matrix ({most}): give a lower rank."
+            )
 
     def prepare(self, model: PreTrainedModel, levels: Sequence[float], context: Context) -> None:
         """Tokenize the examples; one adapter is all that a model may carry."""
@@ -93,11 +98,10 @@ class Lora(Recover):
         return super().describe(done) + f", rank {self.rank}" + self.where_
 
 
-def places(model: nn.Module, targets: str) -> tuple[list[str], list[str]]:
+def places(model: PreTrainedModel, targets: str) -> tuple[list[str], list[str]]:
     """Names of the linear layers, and of the fused parameters, that get adapters."""
-    plain = loading.empty(model.config) if stored.is_quantized(model) else model  # type: ignore[arg-type]
     names, parameters = [], []
-    for matrix in anatomy.read(plain).matrices:
+    for matrix in anatomy.read(unpacked(model)).matrices:
         if not any(fnmatchcase(matrix.name, pattern) for pattern in targets.split("|")):
             continue
         if isinstance(matrix.owner, nn.Linear):

@@ -37,6 +37,13 @@ def _tuner(step: Step, seed: int, adapter: bool) -> Recover:
     return method
 
 
+def kept(out: Path) -> str:
+    """What a stopped training of `out` leaves."""
+    states = out.parent.glob(f".{out.name}.*.training/checkpoint-*")
+    steps = [int(number) for path in states if (number := path.name.rpartition("-")[2]).isdigit()]
+    return f"the training up to step {max(steps)} is kept" if steps else "no state was saved yet"
+
+
 def recover_to(
     ref: ModelRef,
     step: Step,
@@ -73,7 +80,8 @@ def recover_to(
     request = digest([identity.fingerprint, str(step), seed, adapter, *method.sources()])
     method.folder = out.parent / f".{out.name}.{request[3:13]}.training"
     method.progress = progress
-    with loading.threads(loaded.model):
+    states = "the training up to its last saved state is kept"
+    with loading.threads(loaded.model), scratch.disk_errors(method.folder, states):
         model, report = method.apply(loaded.model, None)
     done = {
         "resect": version("resect"),

@@ -95,7 +95,7 @@ class Recover(Recipe, Method):
         # a matrix under an adapter that stays apart has another name, and is unchanged
         filled = sum(max(0, count - after.get(name, count)) for name, count in before.items())
         notes = (f"{filled} zeros are no longer zero",) if filled else ()
-        targeted = sum(m.weight().numel() for m in anatomy.read(_plain(tuned)).matrices)
+        targeted = sum(m.weight().numel() for m in anatomy.read(unpacked(tuned)).matrices)
         total, scope = sum(after.values()), self.describe(done)
         return Applied(tuned, StepReport(self.name, None, None, targeted, total, scope, notes))
 
@@ -136,7 +136,7 @@ class Recover(Recipe, Method):
             yield folder
 
 
-def _plain(model: PreTrainedModel) -> PreTrainedModel:
+def unpacked(model: PreTrainedModel) -> PreTrainedModel:
     """A model with plain weights of the same shapes: itself, unless its own are packed."""
     return loading.empty(model.config) if stored.is_quantized(model) else model
 

@@ -26,7 +26,7 @@ from resect.running.analysis import analyse
 from resect.running.destination import destination
 from resect.store.health import mended
 from resect.store.lock import exclusive
-from resect.store.opening import holds_audit, plain_errors
+from resect.store.opening import holds_audit, is_empty, plain_errors
 from resect.store.sqlite import Store
 from resect.tasks import readers
 
@@ -70,9 +70,9 @@ class Run:
             yield store
 
     def replaceable(self) -> bool:
-        """Whether an audit may write here: no store yet, or that of another audit, even damaged."""
+        """Whether an audit may write here: no answers yet, or those of an audit, even damaged."""
         place = self.path / "results.sqlite"
-        return not place.exists() or holds_audit(place)
+        return not place.exists() or holds_audit(place) or is_empty(place)
 
     def answers(self) -> pd.DataFrame:
         """One row for each answer: see `Store.answers`."""

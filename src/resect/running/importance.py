@@ -10,6 +10,7 @@ from resect.deploy import require
 from resect.errors import RequestError
 from resect.methods.step import Context
 from resect.models import devices, loading, scratch
+from resect.running.destination import destination
 from resect.spec import Calibration, ModelRef
 
 
@@ -26,10 +27,12 @@ def imatrix_to(
     require("gguf", "libgguf")
     from resect.deploy import families, imatrix
 
+    out = out.expanduser()
     if out.exists():
         raise RequestError(f"{out} is there already: give another --out, or remove it.")
     if not out.parent.is_dir():
         raise RequestError(f"there is no folder {out.parent}: make it, or give another --out.")
+    destination(out.parent)
     empty = loading.check(ref).model
     families.of(empty.config)
     loaded = loading.load(ref, devices.fitting(devices.named(device), empty), notice)

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
 from resect.deploy.http_client import NO_KEY, Client, Gone, Refused
 from resect.errors import RequestError, RunError
 from resect.record import Item, digest
@@ -42,6 +44,21 @@ _WAITS = (1.0, 4.0, 10.0)
 Ask = Callable[[Sequence[Mapping[str, str]]], str]
 
 
+class _Message(BaseModel):
+    content: str | None = None
+
+
+class _Choice(BaseModel):
+    message: _Message
+
+
+class _Reply(BaseModel):
+    choices: list[_Choice] = Field(min_length=1)
+
+
+_REPLY = TypeAdapter(_Reply)
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """A chat endpoint: `url` up to `/v1`, a model's name, and the key (never stored)."""
@@ -53,7 +70,7 @@ class Endpoint:
     waits: tuple[float, ...] = _WAITS
 
     def __post_init__(self) -> None:
-        if not re.match(r"https?://[^/]", self.url):
+        if not re.match(r"https?://[^/\s]+(/\S*)?$", self.url) or not self.url.isascii():
             raise RequestError(
                 f"{self.url} is not an address: give one like http://localhost:8000/v1."
             )
@@ -67,8 +84,8 @@ class Endpoint:
         sent = list(messages)
         body = {"model": self.model, "messages": sent, "temperature": 0, "max_tokens": ROOM}
         try:
-            reply = self._client.post("/chat/completions", body)
-            return str(reply["choices"][0]["message"]["content"] or "")
+            reply = _REPLY.validate_python(self._client.post("/chat/completions", body))
+            return reply.choices[0].message.content or ""
         except Refused as error:
             if not error.busy:
                 raise RequestError(
@@ -76,8 +93,10 @@ class Endpoint:
                     f"the address, the model name {self.model} and {KEY}."
                 ) from None
             problem = str(error)
-        except (Gone, LookupError, TypeError) as error:
-            problem = str(error) or type(error).__name__
+        except ValidationError:
+            problem = "its reply is no chat completion"
+        except Gone as error:
+            problem = str(error)
         raise RunError(
             f"the judge at {self.url} does not answer ({problem}). Its grades so far are kept; run "
             "the same command to continue."

@@ -1,6 +1,7 @@
 """The Ray engine: one actor per device runs whole sweeps; only the driver writes to the store.
 
-`address=None` starts Ray on this machine; `auto` or an address joins a running cluster.
+`address=None` starts Ray on this machine, listening on loopback alone; `auto` or an address joins a
+running cluster.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class OnRay:
     def __init__(
         self, notice: Notice, workers: int | None = None, address: str | None = None
     ) -> None:
+        if address is None:  # read when Ray is imported; the name is older than what it does now
+            os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         try:
             import ray
         except ImportError as error:

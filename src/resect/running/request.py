@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,14 @@ def study(
     """
     if smoke and path is None:
         raise RequestError("--smoke runs the small version of a study file: give the file too.")
-    asked: dict[str, Any] = Study.load(path, smoke).model_dump() if path else {"models": {}}
+    asked: dict[str, Any] = {"models": {}}
+    if path:
+        loaded = Study.load(path, smoke)
+        replaced: dict[str, Any] = {"tasks": () if tasks else loaded.tasks}
+        replaced |= {"calibration": None} if calibration.get("data") else {}
+        replaced |= {"recipes": ()} if methods else {}
+        _refuse_outside(loaded.model_copy(update=replaced), path)
+        asked = loaded.model_dump()
     _name_models(asked["models"], models, _given(every_model))
     asked["recipes"] = _recipes(asked.get("recipes", ()), methods, levels)
     if tasks:
@@ -46,6 +53,40 @@ def study(
     asked.update(fields)
     asked.setdefault("name", _name(asked))
     return Study.of(**asked)
+
+
+def _refuse_outside(study: Study, path: Path) -> None:
+    """Raise `RequestError` where a study file names a file of texts that lies somewhere else.
+
+    A study that others wrote could put such a file into a report. Files in the folder of the study
+    and below the working folder are its own; what the command line names is not asked here.
+    """
+    roots = (path.resolve().parent, Path.cwd())
+    for name in _files(study):
+        try:
+            place = Path(name).expanduser()
+            outside = place.is_file() and not any(
+                place.resolve().is_relative_to(root) for root in roots
+            )
+        except (OSError, RuntimeError, ValueError):  # no name of a file
+            continue
+        if outside:
+            raise RequestError(
+                f"the study file {path} names {name}, which is neither in its folder nor below the "
+                "working folder: if it may be read, name it on the command line (--task, "
+                "--calibration or --method)."
+            )
+
+
+def _files(study: Study) -> Iterator[str]:
+    """Whatever in a study may name a file of texts: its tasks, calibration and steps."""
+    for name in study.tasks:
+        yield name.removesuffix(":cot").removeprefix("own:")
+    texts = [study.calibration.data] if study.calibration else []
+    steps = (step for recipe in study.recipes for step in recipe.steps)
+    texts += [str(value) for step in steps for value in step.options.values()]
+    for text in texts:
+        yield from text.split("|")
 
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:

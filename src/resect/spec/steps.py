@@ -17,6 +17,11 @@ from resect.spec.method_table import BITS, entry_of
 
 Scalar = str | int | float | bool
 
+_HIGHEST = 10**6
+"""The highest level: fractions are below 1, bits below 100; of a method from elsewhere, unknown."""
+
+_MOST_SEEDS = 1000
+
 
 # ── levels ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -26,16 +31,22 @@ def level(value: Any) -> float:
 
     The name of a GGUF type is the level that it stands for.
     """
+    if isinstance(value, int) and value > _HIGHEST:  # thousands of digits cannot be written
+        raise RequestError(
+            "a level is out of range: give the fraction to remove, from 0 to below 1."
+        )
     text = str(value).strip()
     if text.upper() in GGUF_BITS:
         return GGUF_BITS[text.upper()]
     try:
         number = Decimal(text)
     except InvalidOperation:
-        raise RequestError(f"level {value!r} is not a number: give a decimal like 0.5.") from None
-    if not number.is_finite() or number < 0:
         raise RequestError(
-            f"level {value} is out of range: give the fraction to remove, from 0 to below 1."
+            f"level {value!r:.60} is not a number: give a decimal like 0.5."
+        ) from None
+    if not number.is_finite() or not 0 <= number <= _HIGHEST:
+        raise RequestError(
+            f"level {value!s:.60} is out of range: give the fraction to remove, from 0 to below 1."
         )
     if number and not round(number, 6):
         raise RequestError(f"level {value} is too small: use at most six decimals.")
@@ -255,10 +266,13 @@ class Recipe(Frozen):
     def seeded(self, seeds: Any) -> list[Recipe]:
         """The same once for each of these seeds, or for 0 to N - 1."""
         numbers = range(seeds) if type(seeds) is int and seeds > 0 else seeds
-        if isinstance(numbers, str | int) or not isinstance(numbers, Iterable):
+        if not isinstance(numbers, range | list | tuple):
             raise RequestError(
-                f"seeds {seeds!r} cannot be read: give a number of seeds, or a list like [0, 1, 2]."
+                f"seeds {seeds!r:.60} cannot be read: give a number of seeds, or a list like "
+                "[0, 1, 2]."
             )
+        if len(numbers[: _MOST_SEEDS + 1]) > _MOST_SEEDS:
+            raise RequestError(f"a recipe has more than {_MOST_SEEDS:,} seeds: give fewer.")
         return [Recipe.of(**{**self.model_dump(), "seed": seed}) for seed in numbers]
 
     def at(self, dose: float | None) -> tuple[Step, ...]:

@@ -11,6 +11,7 @@ import yaml
 from pydantic import Field, field_validator, model_validator
 
 from resect.errors import RequestError
+from resect.spec import yaml_text
 from resect.spec.frozen import Frozen
 from resect.spec.steps import GGUF_SWEEP, Recipe, levels
 
@@ -19,6 +20,13 @@ KvType = Literal["f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0"]
 """Types of a llama.cpp server's cache."""
 Measure = Literal["sizes", "shapes", "full"]
 """When to measure memory and speed: never, once for each model shape, or at every level."""
+
+
+_MOST_TOKENS = 1 << 26
+"""Tokens of a calibration at most: papers take a quarter of a million."""
+
+_MOST_SWEEPS = 10_000
+"""Recipes of a study at most, each seed counted."""
 
 
 class ModelRef(Frozen):
@@ -55,6 +63,14 @@ class Calibration(Frozen):
     seqlen: int = Field(default=2048, ge=2)
     seed: int = Field(default=0, ge=0, lt=2**31)
 
+    @model_validator(mode="after")
+    def _can_be_held(self) -> Self:
+        if self.nsamples * self.seqlen > _MOST_TOKENS:
+            raise ValueError(
+                f"nsamples x seqlen is more than {_MOST_TOKENS:,} tokens: lower one of them"
+            )
+        return self
+
 
 class Runtime(Frozen):
     """How a server runs that resect starts: the type of its cache, and the context of a slot.
@@ -83,10 +99,10 @@ class Study(Frozen):
     recipes: tuple[Recipe, ...]
     tasks: tuple[str, ...]
     limit: int | None = Field(
-        default=None, ge=1, description="Ask the first N items of every task."
+        default=None, ge=1, lt=2**31, description="Ask the first N items of every task."
     )
     num_fewshot: int | None = Field(
-        default=None, ge=0, description="Worked examples before each question."
+        default=None, ge=0, lt=2**31, description="Worked examples before each question."
     )
     apply_chat_template: bool | Literal["auto"] = Field(
         default=False,
@@ -96,7 +112,10 @@ class Study(Frozen):
         default=None, description="Text placed before every prompt."
     )
     max_new_tokens: int | None = Field(
-        default=None, ge=1, description="Longest answer in tokens; default: set by each task."
+        default=None,
+        ge=1,
+        lt=2**31,
+        description="Longest answer in tokens; default: set by each task.",
     )
     variants: tuple[str, ...] = Field(
         default=(),
@@ -106,7 +125,10 @@ class Study(Frozen):
         default=0, ge=0, lt=2**31, description="Seed for random methods and intervals."
     )
     batch_tokens: int | None = Field(
-        default=None, ge=1, description="Tokens in a batch, padding included; default: automatic."
+        default=None,
+        ge=1,
+        lt=2**31,
+        description="Tokens in a batch, padding included; default: automatic.",
     )
     data_dir: str | None = Field(
         default=None, description="Folder of offline task files; default: the hub."
@@ -242,12 +264,15 @@ class Study(Frozen):
                 raise ValueError(
                     f"recipe {entry!r} must be text like magnitude, or a list of steps"
                 )
-            fields = dict(entry) if isinstance(entry, Mapping) else {"steps": entry}
+            given = entry if isinstance(entry, Mapping) else {"steps": entry}
+            fields = {str(name): part for name, part in given.items()}
             seeds = fields.pop("seeds", None)
             recipe = Recipe.of(**fields)
             if "levels" not in fields and recipe.free:
                 recipe = recipe.model_copy(update={"levels": _levels_of(recipe, shared)})
             recipes += [recipe] if seeds is None else recipe.seeded(seeds)
+            if len(recipes) > _MOST_SWEEPS:
+                raise ValueError(f"there are more than {_MOST_SWEEPS:,} recipes: give fewer")
         return {**value, "recipes": tuple(recipes)}
 
     @model_validator(mode="after")
@@ -264,14 +289,13 @@ class Study(Frozen):
         `smoke` is its small version: the fields of its section `smoke` stand in for its own.
         """
         try:
-            fields = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
+            with Path(path).open("rb") as file:  # a device or a disk image is never read whole
+                text = file.read(yaml_text.LARGEST + 1).decode("utf-8")
         except FileNotFoundError:
             raise RequestError(f"no study file at {path}: give the path of a YAML file.") from None
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             raise RequestError(f"the study file {path} cannot be read: {error}.") from None
-        except yaml.YAMLError as error:
-            where = " ".join(str(error).split())
-            raise RequestError(f"the study file {path} is not valid YAML: {where}.") from None
+        fields = yaml_text.load(text, f"the study file {path}")
         if not isinstance(fields, dict):
             raise RequestError(
                 f"the study file {path} does not describe a study: see studies/ for examples."
@@ -313,19 +337,6 @@ def _levels_of(recipe: Recipe, shared: Any) -> tuple[float, ...]:
     if recipe.in_bits and not given[-1:] >= (1.0,):
         return GGUF_SWEEP
     return given
-
-
-class _Loader(yaml.SafeLoader):
-    """Plain YAML that refuses a duplicate key; YAML itself would silently drop the first."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            name = key.value if isinstance(key, yaml.ScalarNode) else None
-            if name in seen and name != "<<":
-                raise yaml.MarkedYAMLError(None, None, f"{name} is given twice", key.start_mark)
-            seen.add(name)
-        return super().construct_mapping(node, deep)
 
 
 def _smaller(fields: Mapping[str, Any], small: Any, path: str | Path) -> dict[str, Any]:

@@ -84,10 +84,21 @@ def _examined(
     return state
 
 
+_TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table'"
+
+
 def holds_audit(path: Path) -> bool:
     """Whether the store at `path`, be it damaged, holds answers that somebody else recorded."""
     with contextlib.suppress(sqlite3.Error):
         return health.survey(path, "").audit
+    return False
+
+
+def is_empty(path: Path) -> bool:
+    """Whether the store at `path` was begun and nothing was put into it yet."""
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(_connected(path, "rw")) as db:
+        names = [name for (name,) in db.execute(_TABLES)]
+        return not any(db.execute(f'SELECT 1 FROM "{name}" LIMIT 1').fetchone() for name in names)
     return False
 
 

@@ -28,6 +28,7 @@ NAMED = {
     "wikitext2": ("wikitext2_valid.jsonl.gz", "Salesforce/wikitext:wikitext-2-raw-v1"),
 }
 """Texts that are known by a name: the offline file of a data folder, and the set on the hub."""
+_MOST = 1 << 24  # tokens that windows are drawn from, unless more are asked for
 
 
 class Tokens(NamedTuple):
@@ -48,11 +49,12 @@ def tokens(
     most `room`, what the model can read. Raises `RequestError` where the text is too short.
     """
     window = min(calibration.seqlen, room)
+    wanted = calibration.nsamples * window
     end = [tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else []
     stream: list[int] = []
     for text in texts(calibration.data, data_dir):
         stream += tokenizer(text, add_special_tokens=False).input_ids + end
-        if len(stream) > 64 * calibration.nsamples * window:
+        if len(stream) > min(64 * wanted, max(wanted, _MOST)):
             break
     if len(stream) < 2 * window:
         raise RequestError(

@@ -214,7 +214,8 @@ window.onerror = function (message) {
   }
   function quoted(value) {
     let shown = value === null || value === undefined ? "" : String(value);
-    if (typeof value === "string" && /^[=+@\t\r-]/.test(shown)) shown = "'" + shown;
+    const number = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(shown);
+    if (!number && /^(\s*[=+@＝＋－＠-]|[\t\r])/.test(shown)) shown = "'" + shown; // no formula
     return /[",\r\n]/.test(shown) ? '"' + shown.replace(/"/g, '""') + '"' : shown;
   }
   function csvRows(own) {

@@ -1,0 +1,62 @@
+"""One hostile input and what came of it, for every surface alike."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from typing import NamedTuple
+
+from resect.errors import RequestError, RunError
+
+SLOW = 5.0
+"""Seconds of computing after which a trial is a failure."""
+
+LONGEST = 2000
+"""Characters of a sentence at most."""
+
+FAILURES = ("traceback", "slow", "wrong")
+
+
+class Trial(NamedTuple):
+    """`outcome` is `read`, `sentence`, `traceback`, `slow` or `wrong` (something was let through).
+
+    `message` is the sentence, or what was raised and where.
+    """
+
+    kind: str
+    outcome: str
+    message: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether it came to anything but a result or one sentence."""
+        return self.outcome in FAILURES
+
+
+def tried(kind: str, action: Callable[[], object]) -> Trial:
+    """The trial that an action is: what it raised, and whether it took too long.
+
+    An action that returns a text says with it what was let through.
+    """
+    started = time.process_time()
+    try:
+        result = action()
+    except (RequestError, RunError) as error:
+        trial = _sentence(kind, str(error))
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{last.filename.rpartition('/')[2]}:{last.lineno}"
+        trial = Trial(kind, "traceback", f"{type(error).__name__}: {error!s:.200} ({where})")
+    else:
+        trial = Trial(kind, "wrong", result) if isinstance(result, str) else Trial(kind, "read")
+    seconds = time.process_time() - started
+    if seconds > SLOW and not trial.failed:
+        return Trial(kind, "slow", f"{seconds:.1f} s, {trial.message[:200]}")
+    return trial
+
+
+def _sentence(kind: str, message: str) -> Trial:
+    if not message.strip() or len(message) > LONGEST:
+        return Trial(kind, "wrong", f"a sentence of {len(message)} characters: {message[:100]}")
+    return Trial(kind, "sentence", message)
