@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from resect.api import compress, run
+    from resect.api import choose, compress, run
     from resect.diff.same_summary import same_summary
     from resect.running.folder import Run
     from resect.spec import Recipe, Step, Study
@@ -21,6 +21,7 @@ _WHERE = {
     "Step": "resect.spec",
     "Study": "resect.spec",
     "Recipe": "resect.spec",
+    "choose": "resect.api",
     "compress": "resect.api",
     "run": "resect.api",
     "same_summary": "resect.diff.same_summary",
@@ -31,7 +32,11 @@ _MODULES = ("parse",)
 for _library in ("torchao", "bitsandbytes", "torch.utils._pytree"):
     logging.getLogger(_library).setLevel(logging.ERROR)
 
-__all__ = ["Recipe", "Run", "Step", "Study", "compress", "run", "same_summary"]
+__all__ = ["Recipe", "Run", "Step", "Study", "choose", "compress", "parse", "run", "same_summary"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 def __getattr__(name: str) -> Any:

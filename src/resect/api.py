@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from transformers import PreTrainedModel
 
+from resect.running import choose as choosing
+from resect.running import ladder, request
+from resect.running.choose import Choice
 from resect.running.compression import Asked, compressed
 from resect.running.study_run import Watch, place_of, run
 from resect.spec import Calibration, Dtype, ModelRef, Recipe
@@ -41,4 +46,42 @@ def compress(
     return found.model
 
 
-__all__ = ["Watch", "compress", "place_of", "run"]
+def choose(
+    model: str,
+    task: Sequence[str],
+    out: str | Path,
+    *,
+    budget: int | str | None = None,
+    base: str | None = None,
+    runtime: str = "llama.cpp",
+    methods: Sequence[str] | None = None,
+    tune_on: str | None = None,
+    dtype: Dtype = "auto",
+    trust_remote_code: bool = False,
+    anyway: bool = False,
+    **fields: Any,
+) -> Choice:
+    """The smallest version of a model that passes `task`, as a file in `out`.
+
+    `budget` in bytes, or like `8GB`; `fields` are those of `Study` (margin, limit, data_dir, ...).
+    Raises `RequestError` where nothing can be chosen.
+    """
+    calibration = fields.pop("calibration", {})
+    study = request.choice(
+        model, base, task, dtype, trust_remote_code, fields, calibration,
+        fields.pop("runtime_options", {}),
+    )  # fmt: skip
+    return choosing.choose(
+        study,
+        Path(out),
+        runtime=runtime,
+        budget=ladder.bytes_from(budget) if isinstance(budget, str) else budget,
+        recipes=request.recipes(methods) if methods else None,
+        tune=None if tune_on is None else f"lora,data={tune_on}",
+        notice=warnings.warn,
+        trust_remote_code=trust_remote_code,
+        anyway=anyway,
+    )
+
+
+__all__ = ["Choice", "Watch", "choose", "compress", "place_of", "run"]

@@ -17,6 +17,7 @@ from typing import Any
 import typer
 from typer.models import CommandInfo
 
+from resect.cli import choose_commands as choosing
 from resect.cli import make_commands as making
 from resect.cli import read_commands as reading
 from resect.cli import run_commands as asking
@@ -29,8 +30,8 @@ STOPPED = 130
 """The exit code of a command that Ctrl-C ended."""
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "Studies": ("demo", "plan", "run", "eval"),
-    "Results": ("report", "view", "status", "diff", "export", "audit", "judge"),
+    "Studies": ("demo", "choose", "plan", "run", "eval"),
+    "Results": ("report", "view", "status", "diff", "check", "export", "audit", "judge"),
     "Models": ("compress", "recover", "imatrix", "inspect"),
     "Lists": ("methods", "tasks"),
 }
@@ -126,4 +127,4 @@ def entry() -> None:
     sys.exit(main())
 
 
-__all__ = ["app", "asking", "entry", "main", "making", "reading"]
+__all__ = ["app", "asking", "choosing", "entry", "main", "making", "reading"]

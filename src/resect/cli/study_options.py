@@ -17,7 +17,7 @@ PANELS: Mapping[str, tuple[str, ...]] = {
         "limit", "data_dir", "num_fewshot", "apply_chat_template", "system_instruction",
         "max_new_tokens", "variants",
     ),
-    "Verdict": ("margin", "retain", "alpha", "shown_only", "sequential", "resamples"),
+    "Verdict": ("margin", "retain", "alpha", "shown_only", "sequential", "min_speed", "resamples"),
     "Running": ("device", "seed", "batch_tokens", "measure"),
 }  # fmt: skip
 """The fields of `Study` that are command-line options, by help panel."""
@@ -31,19 +31,19 @@ def every() -> tuple[str, ...]:
     return tuple(name for names in PANELS.values() for name in names)
 
 
-def takes(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def takes(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add the options of these fields to a command; the values given arrive in `fields`."""
 
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         own = inspect.signature(command, eval_str=True).parameters
         parameters = [p for p in own.values() if p.name != "fields"]
         parameters += [_parameter(name) for name in names]
 
         @wraps(command)
-        def wrapped(**given: Any) -> None:
+        def wrapped(**given: Any) -> Any:
             values = {name: given.pop(name) for name in names}
             fields = {n: v for n, v in values.items() if v is not None}
-            command(**given, fields=fields)
+            return command(**given, fields=fields)
 
         del wrapped.__wrapped__  # typer would read the command's own options
         wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

@@ -50,17 +50,12 @@ def bytes_from(text: str) -> int:
     return size
 
 
-def recipes_for(
-    model: PreTrainedModel, runtime: str, tune: str | None, calibrated: bool
-) -> list[Recipe]:
-    """The ladder of a model in a runtime; cuts that need a calibration text only with one.
-
-    `tune` is the step that tunes a cut model back.
-    """
+def recipes_for(model: PreTrainedModel, runtime: str, tune: str | None) -> list[Recipe]:
+    """The ladder of a model in a runtime; `tune` is the step that tunes a cut model back."""
     if runtime not in RUNTIMES:
         raise unknown("runtime", runtime, RUNTIMES)
     cuts = EXPERT_CUTS if _is_mixture(model) else CUTS
-    tuned = [f"{cut} + {tune}" if tune else cut for cut in cuts] if calibrated else []
+    tuned = [f"{cut} + {tune}" if tune else cut for cut in cuts]
     if runtime == TRANSFORMERS:
         return [Recipe.of(steps=steps) for steps in tuned]
     whole = [f"gguf:{kind}" for kind in TYPES]

@@ -136,6 +136,41 @@ def evaluation(
     return Study.of(name=f"eval-{_name(asked)}", **asked, tasks=names(tasks), **fields)
 
 
+def choice(
+    name: str,
+    base: str | None,
+    tasks: Sequence[str],
+    dtype: str,
+    trust_remote_code: bool,
+    fields: Mapping[str, Any],
+    calibration: Mapping[str, Any],
+    runtime: Mapping[str, Any],
+) -> Study:
+    """The study of a choice, without its recipes; `base` is asked intact beside the model."""
+    how = {"dtype": dtype, "trust_remote_code": trust_remote_code}
+    models = {"specialist" if base else "model": {"id": name, **how}}
+    models |= {"base": {"id": base, **how}} if base else {}
+    asked: dict[str, Any] = {"models": models, "recipes": []}
+    if text := _given(calibration):
+        asked["calibration"] = text
+    return Study.of(
+        name=f"choose-{_name(asked)}",
+        **asked,
+        tasks=names(tasks),
+        runtime=_given(runtime),
+        **fields,
+    )
+
+
+def recipes(methods: Sequence[str]) -> list[Recipe]:
+    """The recipes of --method, each a version: every step has its level."""
+    listed = [Recipe.of(steps=steps) for steps in methods]
+    free = next((recipe.name for recipe in listed if recipe.free), None)
+    if free is not None:
+        raise RequestError(f"{free} has no level: write one, like neurons:0.2 or gguf:Q4_K_M.")
+    return listed
+
+
 def _recipes(
     listed: Sequence[Mapping[str, Any]], methods: Sequence[str] | None, levels: str | None
 ) -> list[Recipe]:

@@ -35,7 +35,8 @@ ENGINES = ("local", "ray")
 Watch = Callable[[list[Sweep], Iterator[Event]], Iterator[Event]]
 
 
-def _unwatched(planned: list[Sweep], events: Iterator[Event]) -> Iterator[Event]:
+def unwatched(planned: list[Sweep], events: Iterator[Event]) -> Iterator[Event]:
+    """The events as they come."""
     return events
 
 
@@ -48,7 +49,7 @@ def run(
     study: Study,
     out: str | Path | None = None,
     engine: str = "local",
-    watch: Watch = _unwatched,
+    watch: Watch = unwatched,
     notice: Notice = warnings.warn,
     workers: int | None = None,
     address: str | None = None,

@@ -1,0 +1,124 @@
+"""Commands that end with a choice: choose, check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from resect.cli.app import Json, Quiet, Trust, Unsafe, app, into
+from resect.cli.output import emit, noticing, print_json, say
+from resect.cli.run_commands import Dtype, Tasks
+from resect.cli.study_options import takes
+from resect.errors import Stopped
+
+NOTHING_PASSED = 3
+"""The exit code where nothing passed."""
+_OPTIONS = (
+    "limit", "data_dir", "apply_chat_template", "max_new_tokens", "margin", "retain", "alpha",
+    "shown_only", "min_speed", "seed", "device",
+)  # fmt: skip
+
+
+@app.command()
+@takes(*_OPTIONS)
+def choose(
+    model: Annotated[str, typer.Argument(help="Model directory or hub id.")],
+    task: Annotated[list[str], Tasks],
+    out: Annotated[Path, typer.Option(help="Folder of the run and the file.", callback=into)],
+    budget: Annotated[
+        str | None, typer.Option(help="Most memory that a version may take, like 8GB.")
+    ] = None,
+    base: Annotated[str | None, typer.Option(help="Base model, asked intact beside it.")] = None,
+    runtime: Annotated[
+        str, typer.Option(help="Where it will run: llama.cpp or transformers.")
+    ] = "llama.cpp",
+    method: Annotated[
+        list[str] | None, typer.Option(help="Recipes of your own in place of the ladder.")
+    ] = None,
+    tune_on: Annotated[
+        str | None, typer.Option(help="Data to tune cut versions back on with LoRA.")
+    ] = None,
+    calibration: Annotated[
+        str | None, typer.Option(help="Calibration text: clinic, task:NAME, a file, or c4.")
+    ] = None,
+    nsamples: Annotated[int | None, typer.Option(help="Calibration windows.")] = None,
+    seqlen: Annotated[int | None, typer.Option(help="Tokens in each.")] = None,
+    context: Annotated[
+        int | None, typer.Option(help="Tokens of context; default: as the tasks need.")
+    ] = None,
+    kv: Annotated[str, typer.Option(help="Type of llama.cpp's cache, like q8_0.")] = "f16",
+    dtype: Annotated[str, Dtype] = "auto",
+    trust_remote_code: Trust = False,
+    confirm_run_unsafe_code: Unsafe = False,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Start even if nothing could be confirmed.")
+    ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    *,
+    fields: dict[str, Any],
+) -> int:
+    """Choose the smallest version of a model that passes, as a file."""
+    from resect.running import choose as choosing
+    from resect.running import ladder, request
+
+    study = request.choice(
+        model, base, task, dtype, trust_remote_code, fields,
+        calibration={"data": calibration, "nsamples": nsamples, "seqlen": seqlen},
+        runtime={"n_ctx": context, "kv": kv},
+    )  # fmt: skip
+    try:
+        choice = choosing.choose(
+            study, out, runtime=runtime,
+            budget=None if budget is None else ladder.bytes_from(budget),
+            recipes=request.recipes(method) if method else None,
+            tune=None if tune_on is None else f"lora,data={tune_on}",
+            watch=_watching(out, quiet), notice=noticing(quiet),
+            trust_remote_code=trust_remote_code, anyway=anyway,
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        raise Stopped(
+            f"stopped: what is stored in {out} is kept. Run the same command to continue."
+        ) from None
+    if as_json:
+        print_json(choice.to_data())
+    else:
+        say("\n".join(choice.lines))
+        say(choice.report)
+    return 0 if choice.path is not None else NOTHING_PASSED
+
+
+def _watching(out: Path, quiet: bool) -> Any:
+    def watch(planned: Any, events: Iterator[Any]) -> Iterator[Any]:
+        from rich.console import Console
+
+        from resect.running.progress import watched
+
+        return watched(planned, events, None if quiet else Console(stderr=True), out)
+
+    return watch
+
+
+@app.command()
+def check(
+    run: Annotated[Path, typer.Argument(help="Folder of a run or of a choice.")],
+    policy: Annotated[
+        Path | None, typer.Option(help="Policy file (YAML); default: the usual one.")
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option(help="File for JUnit XML; default: check.xml in the run.")
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Check a run against a policy: exit code, JUnit XML, one line a condition."""
+    from resect.running import check as checking
+    from resect.running.folder import write
+
+    rows = checking.checked(run, checking.policy_from(policy))
+    write(junit or run / "check.xml", checking.junit(rows, run.name))
+    emit(checking.to_data(rows), checking.shown(rows), as_json, quiet)
+    return 0 if all(row.holds for row in rows) else NOTHING_PASSED

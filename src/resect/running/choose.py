@@ -1,0 +1,218 @@
+"""`resect choose`: the smallest version of a model that passes, as a file.
+
+A ladder of versions is asked in an ordinary run folder, the smallest first (`Study.choose`); the
+one that passed is then written into it, with its papers.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from resect.deploy.footprint import Footprint
+from resect.errors import RequestError
+from resect.findings.choice import alpha_of
+from resect.findings.looks import last_level
+from resect.findings.primary_test import is_judged
+from resect.findings.rows import Candidate as Tested
+from resect.findings.rows import Choice as ChoiceRow
+from resect.findings.task_forecast import units_of
+from resect.models import loading
+from resect.narrative.choice_sentences import answer_lines
+from resect.record import LLAMA_CPP
+from resect.running import compression, hub, ladder, papers, study_run
+from resect.running.folder import Run
+from resect.running.ladder import Candidate
+from resect.running.resolve import Resolved, resolve
+from resect.running.study_run import Watch
+from resect.running.walk import Notice, http_asker
+from resect.spec import Recipe, Study
+from resect.stats.power import copy_passes, items_needed
+
+MADE = "model"
+"""The folder of the version that was chosen, in the run's."""
+
+FLIPS = 0.06
+"""The share of answers that is taken to change without any loss."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen; `path` is its file or folder, None where no version passed.
+
+    `fits` are the versions within the budget, the smallest first; `lines` say it in at most six.
+    """
+
+    run: Run
+    recipe: str | None
+    path: Path | None
+    row: ChoiceRow
+    fits: tuple[Candidate, ...]
+    lines: tuple[str, ...]
+
+    @property
+    def verdict(self) -> Tested | None:
+        """The test of the version that was chosen, on the items held back."""
+        return self.row.chosen
+
+    @property
+    def report(self) -> Path:
+        """The page of the run."""
+        return self.run.path / "report.html"
+
+    def to_data(self) -> dict[str, Any]:
+        """The document of `resect choose --json`."""
+        return {
+            "passed": self.path is not None,
+            "recipe": self.recipe,
+            "file": None if self.path is None else str(self.path),
+            "report": str(self.report),
+            "lines": list(self.lines),
+            "choice": asdict(self.row),
+            "versions": [
+                {"recipe": c.recipe.name, **c.footprint._asdict(), "total": c.footprint.total}
+                for c in self.fits
+            ],
+        }
+
+    def _repr_html_(self) -> str:
+        """The answer and the matrix of all versions, for notebooks."""
+        from resect.report.notebook import of_run
+
+        return of_run(self.run.findings(), self.lines)
+
+
+def choose(
+    study: Study,
+    out: Path,
+    *,
+    runtime: str,
+    budget: int | None = None,
+    recipes: Sequence[Recipe] | None = None,
+    tune: str | None = None,
+    watch: Watch = study_run.unwatched,
+    notice: Notice = lambda _: None,
+    trust_remote_code: bool = False,
+    anyway: bool = False,
+) -> Choice:
+    """Choose among `recipes`, or the usual ladder, for the first model of `study`.
+
+    `study` has the models and how tasks are asked; its recipes are set here. Raises `RequestError`
+    before anything is made where no version fits the budget or the disk, or none could pass.
+    """
+    role, ref = next(iter(study.models.items()))
+    loaded = loading.check(ref)
+    asked = list(recipes or ladder.recipes_for(loaded.model, runtime, tune))
+    context = study.runtime.n_ctx or _room(resolve(study, trust_remote_code), loaded)
+    sized = ladder.candidates(
+        loaded.model, loaded.tokenizer, asked, context, budget, study.runtime.kv
+    )
+    fits = _fitting(sized, budget)
+    _refuse_full_disk(fits, out)
+    own = [c.recipe.model_copy(update={"roles": (role,)}) for c in fits]
+    given = {**study.model_dump(), "recipes": own, "choose": True, "measure": "full"}
+    run = study_run.run(
+        Study.of(**given), out, watch=watch, notice=notice, trust_remote_code=trust_remote_code,
+        check=None if anyway else refuse_hopeless, gate=not anyway,
+    )  # fmt: skip
+    summary = run.findings()
+    row = next(row for row in summary.choice if row.role == role)
+    path = None if row.chosen is None else _made(run, runtime, notice)
+    lines = answer_lines(
+        summary, row, None if path is None else str(path), context, _batch(fits, row), budget
+    )
+    recipe = row.chosen.recipe if row.chosen else None
+    return Choice(run, recipe, path, row, tuple(fits), tuple(lines))
+
+
+def _room(resolved: Resolved, loaded: loading.Loaded) -> int:
+    """Tokens of the longest prompt and its answer, over the tasks."""
+    return max(
+        http_asker(loaded, info, resolved.items[name]).room for name, info in resolved.infos.items()
+    )
+
+
+def _fitting(sized: Sequence[Candidate], budget: int | None) -> list[Candidate]:
+    """The versions within the budget; raises `RequestError` where there is none."""
+    if not sized:
+        raise RequestError("this model can have none of the versions: name others with --method.")
+    fits = [c for c in sized if budget is None or c.footprint.total <= budget]
+    if fits:
+        return fits
+    least = min(sized, key=lambda c: c.footprint.total)
+    assert budget is not None
+    raise RequestError(
+        f"no version fits {_size(budget)}: the smallest, {least.recipe.name}, takes "
+        f"{_size(least.footprint.total)} ({_parts(least.footprint)}). Raise --budget."
+    )
+
+
+def _parts(footprint: Footprint) -> str:
+    file, cache, buffers = map(_size, footprint)
+    return f"file {file}, cache {cache}, buffers {buffers}"
+
+
+def _size(count: int) -> str:
+    from resect.narrative.verdict_sentences import size
+
+    return size(count)
+
+
+def _refuse_full_disk(fits: Sequence[Candidate], out: Path) -> None:
+    """One version at a time is on disk, and the one that was chosen beside it."""
+    place = next(part for part in (out.absolute(), *out.absolute().parents) if part.exists())
+    needed, free = 2 * max(c.footprint.file for c in fits), shutil.disk_usage(place).free
+    if needed > free:
+        raise RequestError(
+            f"the disk of {out} has {_size(free)} free, and versions need {_size(needed)}: free "
+            "some, lower --budget, or give another --out."
+        )
+
+
+def refuse_hopeless(resolved: Resolved) -> None:
+    """Raise `RequestError` where not even a copy could be confirmed on half of the items."""
+    study = resolved.study
+    alpha = last_level(alpha_of(0, study.alpha))
+    short = []
+    for name, info in resolved.infos.items():
+        if not is_judged(info, study.shown_only):
+            continue
+        items = [item for item in resolved.items[name] if item.variant is None]
+        margin = info.margin if study.margin is None else study.margin
+        half = [max(n // 2, 1) for n in units_of(items, info)]
+        if not copy_passes(half, margin, alpha):
+            needed = items_needed(half, margin, alpha, FLIPS)
+            more = f", and needs {2 * needed}" if needed else ""
+            short.append(f"{name} has {len(items)} items{more}")
+    if short:
+        raise RequestError(
+            f"no version could be confirmed on half of the items: {'; '.join(short)}. Ask more "
+            "items, a larger --margin, or other tasks."
+        )
+
+
+def _batch(fits: Sequence[Candidate], row: ChoiceRow) -> int | None:
+    """How many tokens the chosen version reads at once."""
+    chosen = row.chosen
+    return next((c.batch for c in fits if chosen and c.recipe.name == chosen.recipe), None)
+
+
+def _made(run: Run, runtime: str, notice: Notice) -> Path:
+    """Write the chosen version with its papers into the run's folder; its file or folder."""
+    place = run.path / MADE
+    if place.exists():
+        shutil.rmtree(place)
+    if runtime == LLAMA_CPP:
+        paths = hub.export(run, "gguf", place, notice=notice)
+        return next(path for path in paths if path.suffix == ".gguf")
+    study = Study.load(run.path / "study.yaml")
+    version = papers.version_of(study, run.findings(), None)
+    compression.compress_to(
+        version.ref, version.steps, place, calibration=study.calibration,
+        seed=study.seed_of(version.recipe), device=study.device, data_dir=study.data_path,
+        notice=notice,
+    )  # fmt: skip
+    return place
