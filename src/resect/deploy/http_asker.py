@@ -52,6 +52,9 @@ class HttpAsker:
         self.prompts = tokenize(tokenizer, items, max_new_tokens, positions)
         self.room = max((self._tokens(prompt) for prompt in self.prompts), default=1) + 1
         self.other_ids = 0
+        self.places: Sequence[int] = PLACES
+        """Where in a prompt the likeliest tokens are asked for; 0, its end, is among them."""
+        self._verified = ""
 
     def notes(self) -> list[str]:
         """What was done otherwise than asked: makes a cell degraded, resumed or not."""
@@ -59,7 +62,13 @@ class HttpAsker:
         return notes_on(self.prompts) + [other] * (self.other_ids > 0)
 
     def verify(self, client: Client) -> int:
-        """How many prompts the server's own tokenizer splits otherwise; remembered for `notes`."""
+        """How many prompts the server's own tokenizer splits otherwise; remembered for `notes`.
+
+        A server is asked once.
+        """
+        if client.address == self._verified:
+            return self.other_ids
+        self._verified = client.address
         whole = [(i, p) for i, p in zip(self.items, self.prompts, strict=True) if not p.cut]
         self.other_ids = sum(
             replies.read(
@@ -123,7 +132,7 @@ class HttpAsker:
         end.
         """
         places = []
-        for back in (back for back in PLACES if back < len(ids)):
+        for back in (back for back in self.places if back < len(ids)):
             begun = ids[: len(ids) - back]
             told = self._complete(client, begun, slot, n_predict=1, n_probs=COUNT)
             first = next(iter(told.completion_probabilities), None)

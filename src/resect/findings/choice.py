@@ -2,8 +2,8 @@
 
 With one recipe nothing is selected: the last level claimed in fixed sequence is the choice. With
 several, versions of all recipes are looked at on one seeded half of the items, as often as one
-likes. Those that look good there are tested on the other half, the smallest first: at four fifths
-of alpha, then at four fifths of what is left, so that all of them err at most at alpha.
+likes. Those that look good there are tested on the other half, the smallest first: at three fifths
+of alpha, then at three fifths of what is left, so that all of them err at most at alpha.
 """
 
 from __future__ import annotations
@@ -34,11 +34,13 @@ from resect.findings.verdicts import Sweep, SweepKey, degraded_cells, stop
 from resect.record import TRANSFORMERS
 from resect.stats.intervals import Mask
 
-SPENT = 0.8
+SPENT = 0.6
 """The share of the alpha left that each candidate is tested at."""
 
-LENIENT = 0.2
-"""One-sided error at which a version has to pass on the items that select."""
+LENIENT = 0.05
+"""One-sided error at which a version has to pass on the items that select: where more versions are
+let through, those at the margin use up the alpha of those that would have passed.
+"""
 
 
 def alpha_of(tried: int, alpha: float) -> float:

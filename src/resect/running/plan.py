@@ -58,7 +58,9 @@ def sweeps(resolved: Resolved) -> list[Sweep]:
         ref = ref.model_copy(update={"revision": resolved.identities[role].revision})
         recipes = [candidate for candidate in study.recipes if candidate.applies_to(role)]
         alone = [BASELINE] if rule is not None or not recipes else []
-        places = [TRANSFORMERS, *(recipe.runtime for recipe in recipes)]
+        places = [recipe.runtime for recipe in recipes]
+        if not (study.choose and places):  # the step to another runtime is shown elsewhere
+            places.insert(0, TRANSFORMERS)
         waiting = list(dict.fromkeys(places))
         cells: tuple[Cell, ...] = ()
         for recipe in (*alone, *recipes):
@@ -82,6 +84,7 @@ def sweeps(resolved: Resolved) -> list[Sweep]:
                     runtime=study.runtime,
                     tiny=resolved.tiny[role],
                     cells=cells,
+                    lean=study.choose,
                 )
             )
             cells = ()

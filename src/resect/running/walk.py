@@ -100,7 +100,8 @@ class Sweep:
     """The unit of scheduling. `cells` in rising order of level; those at level 0 come first.
 
     `tiny`: the model is so small that one core is all it can use. With a `plan` every level is
-    asked in looks, and the sweep ends at one that does not pass.
+    asked in looks, and the sweep ends at one that does not pass. `lean`: likeliest tokens are told
+    at the answer only.
     """
 
     ref: ModelRef
@@ -116,6 +117,7 @@ class Sweep:
     tiny: bool
     cells: tuple[Cell, ...]
     plan: Plan | None = None
+    lean: bool = False
 
 
 class Answered(NamedTuple):
@@ -210,7 +212,10 @@ def _levels(
             key = (cell.info.name, file is not None)
             if key not in askers:
                 make = asker if file is None else http_asker
-                askers[key] = make(loaded, cell.info, cell.items, budget)
+                asking = make(loaded, cell.info, cell.items, budget)
+                if sweep.lean and not isinstance(asking, Asker):
+                    asking.places = (0,)
+                askers[key] = asking
         level = [
             _Asking(sweep, cell, standing.model, askers[cell.info.name, file is not None], notes)
             for cell in cells
