@@ -164,7 +164,7 @@ def test_another_tokenizer_file_and_chat_templates_are_in_the_key(tmp_path):
         ("{tmp}/elsewhere.safetensors", "not inside the folder"),
         ("linked/elsewhere.safetensors", "leads out of the model's folder"),
         ("a\0b.safetensors", "not inside the folder"),
-        ("a\ud800.safetensors", "not inside the folder"),
+        ("a\ud800.safetensors", "cannot be read as JSON"),
         ("gone.safetensors", "'gone.safetensors', which is missing"),
         ("x" * 5000 + ".safetensors", "which is missing"),
         ("config.json", "is no .safetensors file"),

@@ -33,11 +33,12 @@ TRANSFORMERS, LLAMA_CPP = "transformers", "llama.cpp"
 
 GGUF_BITS: Mapping[str, float] = {
     "F16": 16.0, "Q8_0": 8.5, "Q6_K": 6.56, "Q5_K_M": 5.7, "Q4_K_M": 4.89, "Q4_0": 4.64,
-    "IQ4_XS": 4.46, "Q3_K_M": 4.0, "IQ3_XXS": 3.25, "Q2_K": 3.16, "IQ2_XS": 2.59,
+    "IQ4_XS": 4.46, "Q3_K_M": 4.01, "IQ3_XXS": 3.25, "Q2_K": 3.16, "IQ2_XS": 2.59,
 }  # fmt: skip
 """GGUF types and their level: bits per weight that a Llama of 8 billion parameters has in them.
 
-What a file really takes is measured; small models take more.
+What a file really takes is measured; small models take more. None is a whole number of bits, which
+stand for other quantizers.
 """
 
 

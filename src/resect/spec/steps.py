@@ -76,6 +76,12 @@ def levels(value: str | float | Iterable[Any]) -> tuple[float, ...]:
         numbers = tuple(level(part) for part in value)
     else:
         numbers = (level(value),)
+    beyond = [x for x in numbers if x >= 1]
+    if beyond and any(0 < x < 1 for x in numbers):
+        raise RequestError(
+            f"level {beyond[0]:g} is out of range: give fractions to remove, from 0 to below 1, or "
+            "bits per weight."
+        )
     bits = numbers[-1:] >= (1.0,)
     in_order = (a > b if bits and a else a < b for a, b in pairwise(numbers))
     if not all(in_order) or not numbers:
