@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
+from resect.errors import RequestError
 from resect.record import Item
 from tools.fuzz.model_folders import changed
 from tools.fuzz.trial import Trial, tried
@@ -62,7 +63,10 @@ def reply(path: str, fields: dict[str, Any]) -> dict[str, Any]:
         return {"content": bytes(fields["tokens"]).decode("utf-8", "replace")}
     if path == "/completion":
         bias = fields.get("logit_bias")
-        told = [{"id": bias[0][0], "logprob": -1.5}] if bias else []
+        told: list[dict[str, Any]] = [{"id": bias[0][0], "logprob": -1.5}] if bias else []
+        if fields.get("n_probs", 0) > 1:
+            tops = [{"id": token, "logprob": -1.0 - token} for token in range(4)]
+            told = [{"id": 0, "logprob": -1.0, "top_logprobs": tops}]
         return {"tokens": [*b" yes"], "stop_type": "eos", "truncated": False, "content": " yes",
                 "completion_probabilities": told}  # fmt: skip
     return {"choices": [{"message": {"role": "assistant", "content": "Score: 4"}}]}
@@ -110,11 +114,12 @@ def server(damage: list[Damage]) -> Iterator[str]:
 
 def ask(address: str) -> str | None:
     """Ask a whole small task of a server; what comes must be answers of the right shape."""
-    from resect.deploy.endpoint import Endpoint
+    from resect.deploy import endpoint
     from resect.deploy.http_asker import HttpAsker
 
-    served = Endpoint(address)
-    served.client.timeout = 1.0
+    served = endpoint.at(address, timeout=1.0, waits=())
+    if not isinstance(served, endpoint.Endpoint):
+        raise RequestError("it is no llama-server")
     asker = HttpAsker(served.tokenizer, ITEMS, 4, ("\n",), slots=served.slots)
     asker.verify(served.connect(asker.room))
     answers = [answer for batch in asker.ask(served.connect) for answer in batch.answers]

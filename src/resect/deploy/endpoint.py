@@ -25,13 +25,19 @@ def is_address(name: str) -> bool:
     return name.startswith(("http://", "https://"))
 
 
-def at(address: str, model: str | None = None, patient: bool = False) -> AtAddress:
+def at(
+    address: str,
+    model: str | None = None,
+    patient: bool = False,
+    timeout: float = 600.0,
+    waits: Sequence[float] = _WAITS,
+) -> AtAddress:
     """The server at an address. Raises `RequestError` for what cannot be asked.
 
     `patient`: it was there before, so that one that is starting anew is waited for.
     """
-    client = Client(address, waits=_WAITS)
-    properties = _properties(client if patient else Client(address))
+    client = Client(address, timeout, waits=waits)
+    properties = _properties(client if patient else Client(address, timeout))
     if properties is None:
         return OpenAiEndpoint(client, model)
     return Endpoint(client, properties, model)
