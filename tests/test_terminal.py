@@ -122,7 +122,7 @@ def test_a_progress_bar_obeys_no_markup():
     from resect.running.progress import watched
     from resect.running.walk import Answered
 
-    spec = SimpleNamespace(id="c")
+    spec = SimpleNamespace(id="c", task="t")
     cell = SimpleNamespace(spec=spec, recipe="[/red][bold]x\x1b[2J", level=0.5, missing={0})
     course = SimpleNamespace(cells=[cell], model="m\u202e[/nothing]")
     out = io.StringIO()

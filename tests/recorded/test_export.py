@@ -21,14 +21,19 @@ if WHEN_RUN:
 
 
 # what an export does not hold: of the models as they stood, and how the study was written down
-MEASURED = {"study", "measurements", "models", "provenance", "warnings"}
+MEASURED = {"study", "measurements", "models", "provenance", "warnings", "headline", "commands"}
+
+
+LIKELY = ("kl", "kl_text", "same_top")
 
 
 def findings(summary):
-    """A summary without what was measured of the models."""
+    """A summary without what was measured of the models, and without the likeliest tokens."""
     kept = {key: value for key, value in summary.items() if key not in MEASURED}
     kept["curves"] = [
-        {k: v for k, v in row.items() if k != "measured_level"} for row in kept["curves"]
+        {k: v for k, v in row.items() if k not in ("measured_level", "kl")}
+        | {"metrics": {k: v for k, v in row["metrics"].items() if k not in LIKELY}}
+        for row in kept["curves"]
     ]
     for row in kept["choice"]:
         row |= {"baseline_bytes": None, "by": None}

@@ -55,7 +55,7 @@ def noticing(quiet: bool) -> Callable[[str], None]:
     from resect.running.run_log import NOTICES
 
     def notice(text: str) -> None:
-        NOTICES.info(text)
+        NOTICES.info(plain(text, keep_lines=True))
         if not quiet:
             say(text, err=True)
 

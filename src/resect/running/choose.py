@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from resect.deploy.footprint import Footprint
-from resect.errors import RequestError
+from resect.errors import RequestError, unknown
 from resect.findings.choice import alpha_of
 from resect.findings.looks import last_level
 from resect.findings.primary_test import is_judged
@@ -103,6 +103,8 @@ def choose(
     `study` has the models and how tasks are asked; its recipes are set here. Raises `RequestError`
     before anything is made where no version fits the budget or the disk, or none could pass.
     """
+    if runtime not in ladder.RUNTIMES:
+        raise unknown("runtime", runtime, ladder.RUNTIMES)
     role, ref = next(iter(study.models.items()))
     loaded = loading.check(ref)
     asked = list(recipes or ladder.recipes_for(loaded.model, runtime, tune))

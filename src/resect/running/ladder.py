@@ -13,7 +13,7 @@ from resect import methods
 from resect.anatomy import mixtures
 from resect.anatomy.config import built
 from resect.deploy.footprint import Footprint, batch_for, buffer_bytes, cache_bytes
-from resect.errors import RequestError, RunError, unknown
+from resect.errors import RequestError, RunError
 from resect.methods.parts.structured import Structured
 from resect.record import GGUF_BITS, LLAMA_CPP, TRANSFORMERS
 from resect.spec import Recipe
@@ -52,8 +52,6 @@ def bytes_from(text: str) -> int:
 
 def recipes_for(model: PreTrainedModel, runtime: str, tune: str | None) -> list[Recipe]:
     """The ladder of a model in a runtime; `tune` is the step that tunes a cut model back."""
-    if runtime not in RUNTIMES:
-        raise unknown("runtime", runtime, RUNTIMES)
     cuts = EXPERT_CUTS if _is_mixture(model) else CUTS
     tuned = [f"{cut} + {tune}" if tune else cut for cut in cuts]
     if runtime == TRANSFORMERS:

@@ -164,7 +164,7 @@ def drive(
     for sweep in [sweep for round_ in others for sweep in round_]:
         choices = [row for row in choice_so_far(store) if row.model == sweep.model]
         if any(row.chosen for row in choices):
-            for cell in sweep.cells:
+            for cell in [cell for cell in sweep.cells if not store.finished(cell.spec.id)]:
                 reason = "not needed: a smaller version passed"
                 store.put_cell(cell.result(sweep, "skipped", reason, None, ()))
         else:
