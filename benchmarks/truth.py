@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
-from resect.findings.choice import LENIENT, SPENT
+from resect.findings.choice import LENIENT, SPENT, alpha_of
 from resect.findings.curves import Curve
 from resect.findings.failure_order import Contestant, race
 from resect.findings.frame import Key, TaskFrame
@@ -26,7 +26,7 @@ from resect.findings.rows import Word
 from resect.findings.skill_intervals import skill_intervals
 from resect.record import TaskInfo
 from resect.stats.alpha_spending import futile, levels
-from resect.stats.bounded_mean import score_p, units
+from resect.stats.bounded_mean import Strata, score_p, units
 from resect.stats.crossings import half_level
 from resect.stats.multiplicity import bootstrap_p, holm
 from resect.stats.power import copy_passes, p_values, passing, power, simulated
@@ -195,6 +195,76 @@ def looks(rng: np.random.Generator, draws: int) -> Iterator[Row]:
                 yield Row("share of the questions asked", where, "shown", questions, None)
 
 
+LADDERS = {
+    "two destroyed, then good": (0.30, 0.20, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+    "falling slowly": (0.15, 0.08, 0.03, 0.02, 0.01, 0.0, 0.0, 0.0),
+    "around the margin": (0.06, 0.05, 0.05, 0.05, 0.04, 0.02, 0.0, 0.0),
+    "all at the margin": (0.05,) * 8,
+}
+"""Losses of the versions of a ladder, the smallest first."""
+
+
+def ladders(rng: np.random.Generator, draws: int) -> Iterator[Row]:
+    """`resect choose`: versions in turn, selected on one half and confirmed on the other, in looks.
+
+    Beside it the full grid: every version asked all items, chosen by the same rule.
+    """
+    runs, n = max(draws // 2, 200), 500  # items of each half
+    for name, losses in LADDERS.items():
+        chosen, grid = np.full(runs, -1), np.full(runs, -1)
+        tried, asked = np.zeros(runs, dtype=int), np.zeros(runs)
+        grid_tried = np.zeros(runs, dtype=int)
+        for place, loss in enumerate(losses):
+            halves = [_stages(rng, n, loss, runs) for _ in range(2)]
+            going = chosen < 0
+            good, share_asked = _looked(halves[0], LENIENT)
+            asked += np.where(going, share_asked, 0.0)
+            test = going & good
+            for number in range(tried.max() + 1):
+                some = test & (tried == number)
+                passed, share_asked = _looked(halves[1], alpha_of(number, ALPHA))
+                asked += np.where(some, share_asked, 0.0)
+                chosen = np.where(some & passed, place, chosen)
+            tried += test
+            test = (grid < 0) & (p_values(halves[0][-1], MARGIN) < LENIENT)
+            whole = p_values(halves[1][-1], MARGIN)
+            passed = np.array([p < alpha_of(k, ALPHA)
+                               for p, k in zip(whole, grid_tried, strict=True)])  # fmt: skip
+            grid = np.where(test & passed, place, grid)
+            grid_tried += test
+        beyond = np.array([*(loss >= MARGIN for loss in losses), False])
+        wrong, named = share(beyond[chosen]), share(chosen >= 0)
+        yield Row("a version beyond the margin chosen", name, "<= .025", wrong, wrong <= LIMIT)
+        yield Row("any version chosen", name, "shown", named, None)
+        yield Row("the same choice as of the full grid", name, "shown", share(chosen == grid), None)
+        used = float(asked.mean()) / (2 * len(losses))
+        yield Row("share of the grid's questions", name, "<= .25", used, used <= 0.25)
+
+
+def _stages(rng: np.random.Generator, n: int, loss: float, draws: int) -> list[Strata]:
+    """One half of the items as it grows look by look."""
+    parts = [n // len(SHARES) // 2] * 2
+    sample = simulated(rng, parts, max(0.06, loss), loss, draws)
+    counts, grown = np.zeros_like(sample.counts), []
+    for _ in SHARES:
+        counts = counts + simulated(rng, parts, max(0.06, loss), loss, draws).counts
+        grown.append(sample._replace(counts=counts))
+    return grown
+
+
+def _looked(grown: Sequence[Strata], alpha: float) -> tuple[np.ndarray, np.ndarray]:
+    """Which draws pass in looks at this one-sided error, and the share of the items asked."""
+    bounds, give_up = levels(alpha, SHARES), futile(alpha, BETA, SHARES)
+    count = len(grown[0].counts)
+    going, passed, asked = np.ones(count, bool), np.zeros(count, bool), np.zeros(count)
+    for look, sample in enumerate(grown):
+        p = p_values(sample, MARGIN)
+        asked[going] = SHARES[look]
+        passed |= going & (p < bounds[look])
+        going &= (p >= bounds[look]) & (-ndtri(p.clip(1e-300, 1 - 1e-12)) > give_up[look])
+    return passed, asked
+
+
 # ── the whole verdict of one task ───────────────────────────────────────────────────────────────
 
 
@@ -361,7 +431,7 @@ def many_tests(rng: np.random.Generator, draws: int) -> Iterator[Row]:
 
 
 SECTIONS = (at_the_margin, sequences, selections, powers, parents, verdicts, coverages, half_levels,
-            many_tests, looks)  # fmt: skip
+            many_tests, looks, ladders)  # fmt: skip
 
 
 def main() -> None:
