@@ -85,9 +85,12 @@ def _values(annotation: Any) -> Iterator[str]:
     elif origin is not None:
         yield f"map of {' to '.join(' or '.join(_values(part)) for part in parts)}"
     else:
-        yield {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}.get(
-            annotation.__name__, annotation.__name__
-        )
+        yield {
+            "str": "text",
+            "int": "whole number",
+            "float": "number",
+            "bool": "true or false",
+        }.get(annotation.__name__, annotation.__name__)
 
 
 def gallery(folder: Path = GALLERY) -> str:

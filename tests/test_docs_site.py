@@ -13,7 +13,6 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "docs"))
 
 
-
 @pytest.fixture(scope="module")
 def pages():
     import importlib.util

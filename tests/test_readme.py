@@ -20,10 +20,12 @@ def test_the_tree_is_the_real_tree():
 
 
 def test_every_file_says_its_purpose_in_a_line():
-    for line in tree.tree().splitlines():
-        if not line.rstrip().endswith("/"):
-            name, _, purpose = line.strip().partition(" ")
-            assert 8 < len(purpose.strip()) < 110, f"{name}: {purpose!r}"
+    every = [*tree.tree().splitlines(), *tree.lines(ROOT / "src/resect", 1)]
+    for line in [*every, *tree.lines(ROOT / "tools", 1)]:
+        if line.split()[0].endswith("/") and len(line.split()) == 1:
+            continue
+        name, _, purpose = line.strip().partition(" ")
+        assert 8 < len(purpose.strip()) < 110, f"{name}: {purpose!r}"
 
 
 def test_links_lead_somewhere():
@@ -45,15 +47,20 @@ def test_the_readme_is_read_in_a_minute():
 
 def test_the_picture_is_drawn_from_findings(tmp_path):
     import pictures
+
     from resect.report.data.matrix import Line, Matrix, Square
     from resect.report.data.scope import Model
 
     square = Square("pass", "passed", "−1.7", "a<b", "", True)
-    drawn = Matrix(Model("m", "specialist", 0), "", "points", "", ("50 %",), (Line("x", "x", (square,)),))
+    drawn = Matrix(
+        Model("m", "specialist", 0), "", "points", "", ("50 %",), (Line("x", "x", (square,)),)
+    )
     for name, colour in pictures.palettes().items():
         text = pictures.picture([drawn], "Passed & named", colour)
         root = ElementTree.fromstring(text)
-        assert {"Passed & named", "specialist", "50 %", "−1.7", "✓"} <= {e.text for e in root.iter()}
+        assert {"Passed & named", "specialist", "50 %", "−1.7", "✓"} <= {
+            e.text for e in root.iter()
+        }
         assert colour["good"] in text, "the version that passed has a ring"
         shown = (ROOT / f"docs/images/matrix-{name}.svg").read_text()
         assert f'fill="{colour["paper"]}"' in shown, "run python docs/pictures.py RUN"
