@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+PLAIN = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 GALLERY = Path(__file__).parents[1] / "runs" / "gallery"
 
 
@@ -85,12 +86,7 @@ def _values(annotation: Any) -> Iterator[str]:
     elif origin is not None:
         yield f"map of {' to '.join(' or '.join(_values(part)) for part in parts)}"
     else:
-        yield {
-            "str": "text",
-            "int": "whole number",
-            "float": "number",
-            "bool": "true or false",
-        }.get(annotation.__name__, annotation.__name__)
+        yield PLAIN.get(annotation, annotation.__name__)
 
 
 def gallery(folder: Path = GALLERY) -> str:

@@ -45,24 +45,22 @@ def test_the_readme_is_read_in_a_minute():
     )
 
 
-def test_the_picture_is_drawn_from_findings(tmp_path):
+def test_the_picture_is_drawn_from_findings():
     import pictures
 
     from resect.report.data.matrix import Line, Matrix, Square
     from resect.report.data.scope import Model
 
     square = Square("pass", "passed", "−1.7", "a<b", "", True)
-    drawn = Matrix(
-        Model("m", "specialist", 0), "", "points", "", ("50 %",), (Line("x", "x", (square,)),)
-    )
+    model = Model("m", "specialist", "The one", 0)
+    drawn = Matrix(model, "", "points", "", ("50 %",), (Line("x", "x", (square,)),))
     for name, colour in pictures.palettes().items():
         text = pictures.picture([drawn], "Passed & named", colour)
         root = ElementTree.fromstring(text)
-        assert {"Passed & named", "specialist", "50 %", "−1.7", "✓"} <= {
-            e.text for e in root.iter()
-        }
+        shown = {element.text for element in root.iter()}
+        assert {"Passed & named", "The one", "50 %", "−1.7", "✓"} <= shown
         assert colour["good"] in text, "the version that passed has a ring"
-        shown = (ROOT / f"docs/images/matrix-{name}.svg").read_text()
-        assert f'fill="{colour["paper"]}"' in shown, "run python docs/pictures.py RUN"
+        stored = (ROOT / f"docs/images/matrix-{name}.svg").read_text()
+        assert f'fill="{colour["paper"]}"' in stored, "run python docs/pictures.py RUN"
     light, dark = pictures.palettes().values()
     assert light["paper"] != dark["paper"]

@@ -1,7 +1,7 @@
 """Build example pages into runs/gallery: `make gallery`; the site links what it finds there.
 
-The two demos are run, the audit where its data are at hand; a study that takes hours is taken from its run folder in
-`runs/`, where there is one. A page that exists is kept: remove it to build it anew.
+The two demos are run, the audit where its data are at hand; a study that takes hours is taken from
+its run folder in `runs/`, where there is one. A page that exists is kept: remove it for a new one.
 """
 
 from __future__ import annotations
