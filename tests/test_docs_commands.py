@@ -20,7 +20,7 @@ PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
 BLOCK = re.compile(r"<!-- (test(?:: [\w/]+)?|network) -->\n```\n(.*?)```", re.S)
 SMALL = (
     "resect run --specialist clinic:specialist --base clinic:base --method magnitude"
-    " --levels 0.3,0.6 --task clinic-context --limit 24 --anyway --quiet --out"
+    " --levels 0.3,0.6 --task clinic-context --limit 24 --anyway --measure sizes --quiet --out"
 )
 COMING = {"choose", "check"}
 """Commands that the pages name before they are part of the application."""
@@ -28,8 +28,9 @@ COMING = {"choose", "check"}
 
 def commands(block: str) -> list[list[str]]:
     """The words of every `resect` command of a block."""
-    lines = [shlex.split(line, comments=True) for line in block.splitlines()]
-    return [words[words.index("resect") :] for words in lines if "resect" in words[:2]]
+    lines = [line for line in block.splitlines() if re.match(r"(\w+=\S+ )?resect [a-z]", line)]
+    words = [shlex.split(re.sub(r"[][]", "", line), comments=True) for line in lines]
+    return [line[line.index("resect") :] for line in words]
 
 
 def marked(kind: str) -> list[tuple[str, str, str]]:
@@ -78,8 +79,8 @@ def test_every_command_and_option_exists(page):
     group = get_command(app)
     blocks = re.findall(r"```(?:sh)?\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
     for words in (words for block in blocks for words in commands(block.replace("\\\n", " "))):
-        name = words[1] if len(words) > 1 else ""
-        if name in COMING or not name.isalpha() or name.isupper():
+        name = words[1].rstrip(";")
+        if name in COMING:
             continue
         assert name in group.commands, f"{page.name}: resect {name}"
         known = {flag for option in group.commands[name].params for flag in option.opts}
