@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
 BLOCK = re.compile(r"<!-- (test(?:: [\w/]+)?|network) -->\n```\n(.*?)```", re.S)
 SMALL = (
-    "resect run --specialist clinic:specialist --base clinic:base --method magnitude"
-    " --levels 0.3,0.6 --task clinic-context --limit 24 --anyway --measure sizes --quiet --out"
+    "resect run --specialist clinic:specialist --method magnitude"
+    " --levels 0.5 --task clinic-context --limit 24 --anyway --measure sizes --quiet --out"
 )
 COMING = {"choose", "check"}
 """Commands that the pages name before they are part of the application."""
