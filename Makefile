@@ -1,4 +1,4 @@
-# Three commands: `make demo`, `make test` and `make real`. All set up what they need in .venv.
+# `make demo`, `make test`, `make real`, `make docs`, `make gallery`. All set up what they need in .venv.
 PYTHON ?= python3.11
 VENV   ?= .venv
 BIN    := $(VENV)/bin
@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 # the specialist is asked too where its adapter is part of the checkout
 ADAPTER := src/resect/models/data/smollm2-medical/adapter_model.safetensors
 
-.PHONY: demo test real check format clean
+.PHONY: demo test real check format docs gallery clean
 
 demo: $(READY)
 	$(BIN)/resect demo --out runs/demo
@@ -32,6 +32,14 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# The documentation site in site/; it stops at a broken link.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# Example pages in runs/gallery, which the site links; what is too long for here is taken from run folders.
+gallery: $(READY)
+	$(BIN)/python tools/gallery.py --data "$(RESECT_DATA)"
+
 # torch goes first and alone: its CPU build is taken where one is at hand.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -40,4 +48,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) runs
+	rm -rf $(VENV) runs site

@@ -1,16 +1,19 @@
-"""Write the tree of docs/architecture.md: one line a file, its purpose read from the file."""
+"""Write the tree of docs/architecture.md: a line a folder of the package, a line a file elsewhere.
+
+Each purpose is read from the file itself; a folder's is that of its `__init__.py`.
+"""
 
 from __future__ import annotations
 
 import ast
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "architecture.md"
 START, END = "<!-- tree -->\n```\n", "```\n<!-- /tree -->"
-SHOWN = ("src/resect", "studies", "benchmarks", "tools", "docs")
 SKIPPED = {".typed", ".pyc"}
 
 
@@ -46,16 +49,36 @@ def lines(folder: Path, depth: int) -> list[str]:
     return found
 
 
+def folders(folder: Path, depth: int) -> list[str]:
+    """A package's folders, each on its line; files that stand at the top too."""
+    shown = []
+    for path in sorted(folder.iterdir(), key=lambda p: (p.is_dir(), p.name)):
+        indent = "  " * depth + path.name
+        if path.suffix == ".py" and depth == 1 and path.name != "__init__.py":
+            shown.append(f"{indent:<28}{purpose(path)}")
+        elif (path / "__init__.py").is_file():
+            shown.append(f"{indent + '/':<28}{purpose(path / '__init__.py')}")
+            shown += folders(path, depth + 1)
+    return shown
+
+
 def tree() -> str:
     """The whole tree as text."""
-    found = []
-    for name in SHOWN:
-        if (ROOT / name).is_dir():
-            found += [f"{name}/", *lines(ROOT / name, 1)]
-    found.append(
+    shown = []
+    for name, listed in SHOWN.items():
+        shown += [f"{name}/", *listed(ROOT / name, 1)]
+    shown.append(
         f"{'tests/':<28}contract suites, golden cases, parity, then a mirror of the package"
     )
-    return "\n".join(found) + "\n"
+    return "\n".join(shown) + "\n"
+
+
+SHOWN: dict[str, Callable[[Path, int], list[str]]] = {
+    "src/resect": folders,
+    "studies": lines,
+    "benchmarks": lines,
+    "tools": folders,
+}
 
 
 def main() -> int:

@@ -1,0 +1,109 @@
+"""Pages of the site that are written while it is built: commands, study files, the gallery.
+
+mkdocs calls `on_files` (mkdocs.yml). Nothing of this is committed, so that it cannot fall behind.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+PLAIN = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+GALLERY = Path(__file__).parents[1] / "runs" / "gallery"
+
+
+def commands() -> str:
+    """Every command with its arguments and options, read off the application."""
+    from typer.main import get_command
+
+    from resect.cli import GROUPS, app
+
+    group: Any = get_command(app)
+    parts = ["# Commands", "`resect COMMAND --help` prints the same. `-` and `_` are one."]
+    for name, members in GROUPS.items():
+        parts.append(f"## {name}")
+        parts += [_command(member, group.commands[member]) for member in members]
+    return "\n\n".join(parts) + "\n"
+
+
+def _command(name: str, command: Any) -> str:
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
+    usage = " ".join([f"resect {name}", *(p.name.upper() for p in arguments)])
+    rows = "\n".join(_option(option) for option in options if not getattr(option, "hidden", False))
+    table = f"\n\n| option | what it does |\n| --- | --- |\n{rows}" if rows else ""
+    return f"### resect {name}\n\n```\n{usage}\n```\n\n{inspect.cleandoc(command.help)}{table}"
+
+
+def _option(option: Any) -> str:
+    flags = ", ".join(f"`{flag}`" for flag in option.opts)
+    return f"| {flags} | {_cell(option.help or '')} |"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;").replace("[", "\\[")
+
+
+def study_keys() -> str:
+    """The keys of a study file, from the types that read it."""
+    from resect.spec import Recipe, Study
+    from resect.spec.study import Calibration, ModelRef, Runtime
+
+    parts = [
+        "# Study files",
+        "A study is one YAML file. `studies/` has nine; `resect plan FILE` says what is wrong "
+        "with one in a sentence. The section `smoke` replaces keys for `resect run FILE --smoke`.",
+    ]
+    for kind in (Study, ModelRef, Recipe, Calibration, Runtime):
+        rows = "\n".join(_field(name, field) for name, field in kind.model_fields.items())
+        parts.append(f"## {kind.__name__}\n\n{inspect.getdoc(kind)}")
+        parts.append(f"| key | value | default | meaning |\n| --- | --- | --- | --- |\n{rows}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _field(name: str, field: Any) -> str:
+    default = "needed" if field.is_required() else f"`{field.default!r}`"
+    kind = _cell(", ".join(_values(field.annotation)))
+    return f"| `{name}` | {kind} | {_cell(default)} | {_cell(field.description or '')} |"
+
+
+def _values(annotation: Any) -> Iterator[str]:
+    """The values of an annotation in words."""
+    origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation is types.NoneType:
+        yield "null"
+    elif origin is typing.Literal:
+        yield from (f"`{part}`" for part in parts)
+    elif origin in (types.UnionType, typing.Union):
+        for part in parts:
+            yield from _values(part)
+    elif origin is tuple:
+        yield f"list of {' or '.join(_values(parts[0]))}"
+    elif origin is not None:
+        yield f"map of {' to '.join(' or '.join(_values(part)) for part in parts)}"
+    else:
+        yield PLAIN.get(annotation, annotation.__name__)
+
+
+def gallery(folder: Path = GALLERY) -> str:
+    """The list of pages that `make gallery` built."""
+    pages = sorted(folder.glob("*.html"))
+    items = [f"- [{page.stem}](../gallery/{page.name})" for page in pages]
+    missing = "None is built here: `make gallery` makes them, then `make docs` shows them."
+    return "\n".join(["# Gallery", "", *(items or [missing])]) + "\n"
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Add the generated pages to the site, and the gallery's pages as they are."""
+    from mkdocs.structure.files import File
+
+    written = {"cli": commands(), "study": study_keys(), "gallery": gallery()}
+    for name, text in written.items():
+        files.append(File.generated(config, f"reference/{name}.md", content=text))
+    for page in sorted(GALLERY.glob("*.html")):
+        files.append(File.generated(config, f"gallery/{page.name}", abs_src_path=str(page)))
+    return files
