@@ -34,7 +34,7 @@ CASES = [
         "heads", "heads,by=query", "heads,criterion=norm", "heads,criterion=random,by=query",
         "heads,criterion=activation,by=query", "heads,criterion=flap,update=lstsq,by=query",
         "blocks", "blocks,criterion=loss", "blocks,criterion=random",
-        "experts", "experts,criterion=random",
+        "experts", "experts,criterion=random", "experts,how=merge",
     )
 ]  # fmt: skip
 # Where the config takes some counts of heads only, or none, `heads` has tests of its own.
