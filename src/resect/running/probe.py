@@ -90,7 +90,7 @@ def rounded(weight: Tensor, bits: int) -> Tensor:
     size = _GROUP if columns % _GROUP == 0 else columns
     groups = weight.float().reshape(len(weight), -1, size)
     scale = groups.abs().amax(-1, keepdim=True) / (2 ** (bits - 1) - 1)
-    whole = (groups / scale.clamp_min(torch.finfo(torch.float32).tiny)).round()
+    whole = torch.round(groups / scale.clamp_min(torch.finfo(torch.float32).tiny))
     return (whole * scale).reshape(weight.shape).to(weight.dtype)
 
 
