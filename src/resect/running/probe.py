@@ -91,7 +91,8 @@ def rounded(weight: Tensor, bits: int) -> Tensor:
     groups = weight.float().reshape(len(weight), -1, size)
     scale = groups.abs().amax(-1, keepdim=True) / (2 ** (bits - 1) - 1)
     whole = torch.round(groups / scale.clamp_min(torch.finfo(torch.float32).tiny))
-    return (whole * scale).reshape(weight.shape).to(weight.dtype)
+    result: Tensor = (whole * scale).reshape(weight.shape).to(weight.dtype)
+    return result
 
 
 @torch.no_grad()
