@@ -1,13 +1,14 @@
 """What each criterion leaves of a model at 50, 60 and 70 %: the embedded specialist, or a real one.
 
-python benchmarks/criteria.py [--json] [--quick] [--model ID] [--data_dir DIR]
+python benchmarks/criteria.py [--json] [--quick] [--model ID] [--data_dir DIR] [--probe FILE]
 
 Accuracy on clinic-medicine (options view, text view) and perplexity on held-back texts, after
 every unstructured method; of another model (`smollm2`) on 32 questions of pubmedqa-test and 16
 pieces of 256 tokens of WikiText-2's test text, calibrated on its validation text. The clinic's
 windows are as short as the texts it was trained on: in longer, packed ones its activations are not
 those of its work. `ratio` is Wanda's mean accuracy by text over magnitude's, both compared within
-rows or layers as each paper does; the table has all.
+rows or layers as each paper does; the table has all. `--probe` is a file of `resect probe` for
+`allocation=sensitivity`.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ from resect.tasks.contract import chosen
 STEPS = [
     "magnitude", "magnitude,scope=row", "magnitude,scope=global", "wanda", "wanda,inputs=dense",
     "ria", "ria,inputs=dense", "sparsegpt", "sparsegpt,inputs=dense", "random",
+    "wanda,allocation=owl", "wanda,allocation=alpha", "sparsegpt,allocation=owl",
+    "sparsegpt,allocation=alpha",
 ]  # fmt: skip
 LEVELS = (0.5, 0.6, 0.7)
 
@@ -74,7 +77,10 @@ def main() -> None:
     parser = machine.parser(__doc__)
     parser.add_argument("--model", default="clinic:specialist")
     parser.add_argument("--data_dir", type=Path, default=os.environ.get("RESECT_DATA"))
+    parser.add_argument("--probe", type=Path)
     asked = parser.parse_args()
+    shared = f",allocation=sensitivity,probe={asked.probe}"
+    steps = STEPS + [f"{name}{shared}" for name in ("wanda", "sparsegpt") if asked.probe]
     embedded = asked.model.startswith("clinic:")
     ref = ModelRef(role="model", id=asked.model)
     loaded = loading.load(ref, "cpu")
@@ -96,7 +102,7 @@ def main() -> None:
     with loading.threads(loaded.model):
         base = accuracy(loaded.model, asking, task, items)
         rows.append(("intact", 0.0, *base, perplexity(loaded.model, documents)))
-        for step in STEPS[:4] if asked.quick else STEPS:
+        for step in STEPS[:4] if asked.quick else steps:
             for level in LEVELS:
                 method = methods.make(Step.parse(step))
                 model = copy.deepcopy(loaded.model)

@@ -31,6 +31,9 @@ CASES = [
         "ria,inputs=pruned", "ria,inputs=dense", "ria,scope=row,inputs=dense",
         "sparsegpt,inputs=pruned,block=16", "sparsegpt,inputs=dense,block=16",
         "sparsegpt,pattern=2:4,inputs=dense",
+        "magnitude,allocation=alpha", "random,allocation=alpha,scope=row",
+        "wanda,allocation=owl", "ria,allocation=owl,inputs=dense",
+        "sparsegpt,allocation=alpha,block=16",
     )
 ]  # fmt: skip
 MODELS = [("mistral", "bfloat16"), ("llama", "float32"), ("gemma3_text", "float32"),
@@ -79,6 +82,8 @@ def asked(step, weights, level) -> int:
     if scope.n_of_m is not None:
         keep, of = scope.n_of_m
         return sum(w.numel() for w in weights) * (of - keep) // of
+    if scope.allocation != "uniform":
+        return removed(sum(w.numel() for w in weights), level)
     if scope.scope == "row":
         return sum(w.shape[0] * removed(w.shape[1], level) for w in weights)
     if scope.scope == "global":
@@ -159,6 +164,13 @@ def test_random_follows_its_seed(pristine):
         ("wanda:0.5,inputs=sparse", "unknown inputs 'sparse'"),
         ("wanda", "has no level"),
         ("wanda:1", "out of range"),
+        ("wanda:0.5,allocation=owls", "unknown allocation 'owls'"),
+        ("wanda,pattern=2:4,allocation=owl", "cannot be combined"),
+        ("magnitude:0.5,scope=global,allocation=alpha", "cannot be combined"),
+        ("wanda:0.5,spread=0.1", "spread=0.1 cannot be used"),
+        ("wanda:0.5,allocation=alpha,spread=1", "spread=1 cannot be used"),
+        ("wanda:0.5,allocation=sensitivity", "needs the file of a probe"),
+        ("wanda:0.5,probe=file.json", "allocation=sensitivity only"),
     ],
 )
 def test_a_wrong_step_is_named(step, sentence):

@@ -34,7 +34,8 @@ CASES = [
         "heads", "heads,by=query", "heads,criterion=norm", "heads,criterion=random,by=query",
         "heads,criterion=activation,by=query", "heads,criterion=flap,update=lstsq,by=query",
         "blocks", "blocks,criterion=loss", "blocks,criterion=random",
-        "experts", "experts,criterion=random",
+        "experts", "experts,criterion=random", "experts,how=merge",
+        "hidden", "hidden,criterion=random",
     )
 ]  # fmt: skip
 # Where the config takes some counts of heads only, or none, `heads` has tests of its own.
@@ -106,7 +107,7 @@ class TestStructured:
         method = methods.make(step)
         groups = method.groups(model)
         coarse = "multiple_of" in step.options or (
-            method.unit == "neurons" and model.config.model_type in tiny.ROUTED
+            method.unit in ("neurons", "hidden channels") and model.config.model_type in tiny.ROUTED
         )
         before, total = model.num_parameters(), sum(group.size for group in groups)
         for level, cut, report in walk(step, model, context, LEVELS):

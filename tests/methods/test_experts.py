@@ -439,6 +439,90 @@ def test_experts_as_modules_score_and_cut_as_the_fused_ones(layout):
     torch.testing.assert_close(logits(apart), logits(half), atol=1e-4, rtol=1e-4)
 
 
+# ── merging ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def average_linkage(features, count):
+    """Clusters by plain loops: the two nearest by the mean distance of their members join."""
+    clusters = [[expert] for expert in range(len(features))]
+    while len(clusters) > count:
+        distances = {
+            (a, b): sum(float((features[i] - features[j]).norm()) for i in one for j in other)
+            / (len(one) * len(other))
+            for a, one in enumerate(clusters)
+            for b, other in enumerate(clusters)
+            if a < b
+        }
+        a, b = min(distances, key=distances.__getitem__)
+        clusters[a] = sorted(clusters[a] + clusters.pop(b))
+    return clusters
+
+
+def test_merged_experts_are_the_means_of_their_clusters(family, pristine):
+    """Features, frequencies and means of every layer, token by token in float64."""
+    model = copy.deepcopy(pristine)
+    method = methods.make(Step.parse("experts,how=merge"))
+    method.prepare(model, [0.5], Context(TEXT))
+    state, joined = pristine.state_dict(), 0
+    method.apply(model, 0.5)
+    after = model.state_dict()
+    for mixture in mixtures.find(pristine):
+        module, place = mixture.module, mixture.name
+        ((_, inputs),) = streams(pristine, [place]).values()
+        features = torch.stack(
+            [sum(output(family, module.experts, e, x) for x in inputs) for e in range(8)]
+        ) / len(inputs)
+        tokens = torch.zeros(8, dtype=torch.float64)
+        for x in inputs:
+            for expert, _ in routed(family, module, x):
+                tokens[expert] += 1
+        size, rows = 8 // mixture.groups, {}
+        for start in range(0, 8, size):
+            for members in average_linkage(features[start : start + size], size // 2):
+                places = [start + member for member in members]
+                joined += len(places) > 1
+                share = tokens[places] / tokens[places].sum()
+                if not tokens[places].sum():
+                    share = torch.full((len(places),), 1 / len(places), dtype=torch.float64)
+                rows[places[int(tokens[places].argmax())]] = (places, share)
+        checked = 0
+        for name, value in state.items():
+            if not name.startswith(f"{place}.") or "shared" in name:
+                continue
+            expected = torch.stack(
+                [torch.einsum("e...,e->...", value[places].double(), share)
+                 for _, (places, share) in sorted(rows.items())]
+            )  # fmt: skip
+            torch.testing.assert_close(after[name].double(), expected, rtol=1e-5, atol=1e-7)
+            checked += 1
+        assert checked >= 3
+    assert joined
+
+
+def test_merging_what_writes_the_same_changes_nothing():
+    """Two copies of every expert, router rows included: one of each is as good."""
+    model = tiny.model("mixtral", experts=8)
+    for block in model.model.layers:
+        for value in (*block.mlp.experts.parameters(), block.mlp.gate.weight):
+            value.data[1::2] = value.data[::2]
+    features = methods.make(Step.parse("experts,how=merge"))
+    features.prepare(model, [0.5], Context(TEXT))
+    for name in [mixture.name for mixture in mixtures.find(model)]:
+        found = [each.tolist() for each in features.tree_of_[name].clusters(4)]
+        assert sorted(found) == [[0, 1], [2, 3], [4, 5], [6, 7]]
+    before = [m.output(0, torch.ones(1, 32)) for m in mixtures.find(model)]
+    merged, _ = features.apply(model, 0.5)
+    after = [m.output(0, torch.ones(1, 32)) for m in mixtures.find(merged)]
+    torch.testing.assert_close(after, before)
+
+
+def test_merging_reads_no_criterion():
+    with pytest.raises(RequestError, match="not by ean: leave out criterion"):
+        methods.make(Step.parse("experts,how=merge,criterion=ean"))
+    with pytest.raises(RequestError, match="unknown how 'join'"):
+        methods.make(Step.parse("experts,how=join"))
+
+
 # ── refusals ────────────────────────────────────────────────────────────────────────────────────
 
 

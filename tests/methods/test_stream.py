@@ -34,7 +34,7 @@ if WHEN_RUN:
 
 STEPS = ["magnitude:0.5", "magnitude:0.3,scope=global", "magnitude:0.6,scope=row",
          "magnitude,pattern=2:4", "random:0.4",
-         "magnitude:0.5,lm_head=true,exclude=*down*"]  # fmt: skip
+         "magnitude:0.5,lm_head=true,exclude=*down*", "magnitude:0.5,allocation=alpha"]  # fmt: skip
 
 
 def heavy_ties(folder: Path) -> Path:

@@ -30,6 +30,7 @@ if WHEN_RUN:
     from resect.anatomy import stored
     from resect.methods.step import Context
     from resect.models import loading
+    from resect.recover import losses
     from resect.recover import trainer as training
     from resect.recover import training_data as data
     from resect.recover.zeros import keep_zeros_
@@ -246,7 +247,9 @@ class TestTraining:
             log_q = log_softmax(student[row, at].double() / 2.5, -1)
             total += float((p * (p.log() - log_q)).sum())
         expected = 2.5**2 * total / len(kept)
-        assert float(training.distance(student, teacher, labels, 2.5)) == pytest.approx(expected)
+        wanted = labels[:, 1:] != -100
+        logits = (each[:, :-1][wanted] for each in (student, teacher))
+        assert float(losses.distance(*logits, 2.5)) == pytest.approx(expected)
 
     def test_distillation_brings_a_pruned_model_nearer_to_its_teacher(self, questions, tmp_path):
         source = ModelRef(role="m", id=str(tiny.save(tmp_path / "m", "llama")))
@@ -258,11 +261,11 @@ class TestTraining:
         method = methods.make(Step.parse(f"distill,{options}"))
         method.prepare(pruned, [], context)
         batch = data.collate(method.rows_[:16], 0)
-        labels = batch.pop("labels")
         with torch.no_grad():
-            theirs = loaded.model(**batch).logits
+            theirs = losses.learnt(loaded.model, batch).logits
             far, near = (
-                training.distance(m(**batch).logits, theirs, labels, 2.0) for m in (pruned, better)
+                losses.distance(losses.learnt(m, batch).logits, theirs, 2.0)
+                for m in (pruned, better)
             )
         assert near < 0.8 * far
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import inspect
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -325,6 +325,28 @@ def cut_(model: nn.Module, kept: Mapping[str, Tensor]) -> None:
         _count_(part, before, after)
 
 
+def average_(mixture: Mixture, experts: Sequence[int], into: int, shares: Tensor) -> None:
+    """Make the expert `into` the mean of `experts`, weighted by `shares`, in place.
+
+    Its router row, and what else the router holds by expert, become the same mean.
+    """
+    holders = (mixture.experts, mixture.module, *mixture.router.modules())
+    for module in holders:
+        for value in _by_expert(module, mixture.size).values():
+            _average_([value[expert] for expert in experts], value[into], shares)
+    children = list(mixture.experts.children())
+    if len(children) == mixture.size:
+        tensors = [dict(children[expert].named_parameters()) for expert in experts]
+        for name, target in children[into].named_parameters():
+            _average_([each[name] for each in tensors], target, shares)
+
+
+def _average_(parts: Sequence[Tensor], target: Tensor, shares: Tensor) -> None:
+    total = sum(part.double() * float(share) for part, share in zip(parts, shares, strict=True))
+    assert isinstance(total, Tensor)
+    target.data.copy_(total)
+
+
 def router_of(mixture: Mixture, kept: Tensor) -> Mixture:
     """A mixture that routes as if it had only the experts `kept`; it cannot run them.
 
@@ -358,10 +380,14 @@ def _keep_routing_(mixture: Mixture, kept: Tensor) -> None:
 
 
 def _slice_(module: nn.Module, size: int, kept: Tensor) -> None:
+    for name in _by_expert(module, size):
+        keep_(module, name, 0, kept)
+
+
+def _by_expert(module: nn.Module, size: int) -> dict[str, Tensor]:
+    """A module's own tensors that have one slice per expert, by name."""
     tensors = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
-    for name, value in tensors:
-        if value.dim() and value.shape[0] == size:
-            keep_(module, name, 0, kept)
+    return {name: value for name, value in tensors if value.dim() and value.shape[0] == size}
 
 
 def _count_(holder: Any, before: int, after: int) -> None:

@@ -32,7 +32,7 @@ STOPPED = 130
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Studies": ("demo", "choose", "plan", "run", "eval"),
     "Results": ("report", "view", "status", "diff", "check", "export", "audit", "judge"),
-    "Models": ("compress", "recover", "imatrix", "inspect"),
+    "Models": ("compress", "recover", "imatrix", "probe", "inspect"),
     "Lists": ("methods", "tasks"),
 }
 """The groups of the help, and the commands of each, in order."""

@@ -1,4 +1,4 @@
-"""Commands that write or read a model directory: compress, recover, inspect."""
+"""Commands that write or read a model directory: compress, recover, probe, inspect."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from resect.cli.app import (
     app,
     into,
 )  # fmt: skip
-from resect.cli.output import emit, noticing, show_made, stopping
+from resect.cli.output import emit, noticing, say, show_made, stopping
 
 
 @app.command()
@@ -171,3 +171,62 @@ def imatrix(
     )
     line = f"{out}: {done['tensors']} tensors, {done['tokens']:,} tokens of {calibration}"
     emit(done, line, as_json, quiet)
+
+
+@app.command()
+def probe(
+    model: Model,
+    out: Annotated[
+        Path, typer.Option(help="File for the result, like probe.json; a picture comes beside it.")
+    ],
+    task: Annotated[
+        list[str] | None,
+        typer.Option("--task", "--tasks", help="Tasks whose training texts are read; repeat."),
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Text: wikitext2 (default), c4, a file, or a hub dataset.")
+    ] = None,
+    damage: Annotated[
+        str,
+        typer.Option(help="How a part is damaged: magnitude:0.5, wanda:0.6, or round:3 (bits)."),
+    ] = "magnitude:0.5",
+    whole: Annotated[
+        bool, typer.Option("--blocks", help="Whole blocks only, not attention and MLP apart.")
+    ] = False,
+    nsamples: Annotated[int, typer.Option(help="Number of windows.")] = 8,
+    seqlen: Annotated[int, typer.Option(help="Tokens in each window.")] = 256,
+    seed: Annotated[int, typer.Option(help="Seed of the windows.")] = 0,
+    data_dir: DataDir = None,
+    revision: Revision = None,
+    dtype: Dtype = "auto",
+    device: Device = "auto",
+    trust_remote_code: Trust = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show which blocks of a model are fragile: each is damaged alone.
+
+    The result shares a level out over the blocks: --step wanda:0.5,allocation=sensitivity,
+    probe=FILE.
+    """
+    from resect.report import heat_map
+    from resect.running import probe as probing
+    from resect.running import request
+    from resect.spec import Calibration
+
+    named = [*(f"task:{name}" for name in request.names(task)), *([text] if text else [])]
+    with stopping(lambda: f"nothing is written to {out}"):
+        done = probing.probe_to(
+            request.model(model, revision, dtype, trust_remote_code),
+            damage,
+            Calibration.of(data="|".join(named), nsamples=nsamples, seqlen=seqlen, seed=seed),
+            out,
+            whole=whole,
+            device=device,
+            data_dir=data_dir,
+            notice=noticing(quiet),
+        )
+    drawn = f"{probing.title(done)}\n{heat_map.lines(probing.table(done))}"
+    emit(done.model_dump(), drawn, as_json, quiet)
+    if not as_json:
+        say(out)

@@ -97,6 +97,7 @@ _RANDOM = {
     "neurons": "neurons,criterion=random",
     "attention heads": "heads,criterion=random",
     "decoder blocks": "blocks,criterion=random",
+    "hidden channels": "hidden,criterion=random",
     "experts": "experts,criterion=random",
 }
 """The random cut of what a level counts, by `Entry.part`."""

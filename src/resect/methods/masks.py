@@ -228,6 +228,18 @@ def lowest_in_rows(score: Tensor, count: int) -> Tensor:
     return mask | (ties & (ties.cumsum(1, dtype=torch.int32) <= missing))
 
 
+def lowest_evenly(score: Tensor, count: int) -> Tensor:
+    """Mask (O, I), true for `count` scores in all: the lowest of every row, and as many of each.
+
+    Where they do not divide, the first rows give one more.
+    """
+    each, more = divmod(count, len(score))
+    mask = lowest_in_rows(score, each)
+    if more:
+        mask[:more] = lowest_in_rows(score[:more], each + 1)
+    return mask
+
+
 def lowest(score: Tensor, count: int) -> Tensor:
     """Mask (O, I), true for the `count` lowest scores of the whole matrix (scores >= 0, fp32)."""
     score = score.float().contiguous()

@@ -129,12 +129,13 @@ def tied_once(source: Checkpoint, model: PreTrainedModel) -> Checkpoint:
 
 
 def prune(
-    source: Checkpoint, model: nn.Module, method: Scored, level: float | None, out: Writer
+    source: Checkpoint, model: PreTrainedModel, method: Scored, level: float | None, out: Writer
 ) -> StepReport:
     """Write `source` to `out`, pruned by `method` at `level`; zeros are counted on the way."""
     level = method.dose(level)
     places = locate(source, model)
     wanted = [places[m.name] for m in method.targets.of(model)]
+    method.allot(model, lambda: _matrices(source, wanted), None)
     method.begin(lambda: _matrices(source, wanted), level)
     counted = Counted()
     # From the last tensor to the first, as in memory: of equal magnitudes, the last stay.

@@ -8,10 +8,11 @@ from pathlib import Path
 from transformers import PreTrainedModel
 
 from resect.errors import RequestError
-from resect.methods.options import Above, Share
+from resect.methods.options import Above, Count, Share
 from resect.models import devices, loading
+from resect.models.scratch import Scratch
 from resect.recover.lora import Lora
-from resect.recover.trainer import Teacher
+from resect.recover.teacher import Beside, Remembered, Teacher, remember
 from resect.spec import ModelRef
 
 
@@ -19,11 +20,14 @@ from resect.spec import ModelRef
 class Distill(Lora):
     """Loss: (1 - hard) T^2 KL(teacher || student) on the completion's tokens + hard x their own
     (Hinton et al. 2015, arXiv:1503.02531). `teacher_id` names another model than the intact one.
+    `top`: how many of the teacher's likeliest tokens are computed once, before training, and read
+    from disk, so that it is not in memory with the student; 0 runs it beside, on all tokens.
     """
 
     teacher_id: str = ""
     temperature: Above = 2.0
     hard: Share = 0.0
+    top: Count = 0
 
     name = "distill"
 
@@ -33,7 +37,7 @@ class Distill(Lora):
         return (*super().sources(), *((loading.identify(named)[0].fingerprint,) if named else ()))
 
     def teacher(self, model: PreTrainedModel) -> Teacher:
-        """The teacher, loaded beside the student."""
+        """The teacher, loaded beside the student, or what is remembered of it."""
         source = self._named() or self.context_.source
         assert source is not None, "distillation needs a teacher"
         loaded = loading.load(source, devices.of(model), self.context_.notice)
@@ -45,7 +49,13 @@ class Distill(Lora):
                 f"the vocabulary of the teacher {source.id} has {teacher_size} tokens, the model's "
                 f"{student_size}: give a teacher with the model's vocabulary."
             )
-        return Teacher(loaded.model, self.temperature, self.hard)
+        if not self.top:
+            return Beside(loaded.model, self.temperature, self.hard)
+        self.scratch_ = Scratch("teacher")  # held as long as this step
+        folder = (self.folder or self.scratch_.path) / "teacher"
+        rows = [*self.rows_, *self.held_]
+        remember(loaded.model, rows, self.top, self.temperature, self.pad_, folder)
+        return Remembered(folder, self.temperature, self.hard)
 
     def _named(self) -> ModelRef | None:
         return ModelRef.of(role="teacher", id=self.teacher_id) if self.teacher_id else None

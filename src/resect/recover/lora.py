@@ -17,7 +17,8 @@ from resect.methods.options import Share, Whole
 from resect.methods.step import Context
 from resect.models import adapters
 from resect.models import bnb_cpu as kernels
-from resect.recover.trainer import Teacher, Trained
+from resect.recover.teacher import Teacher
+from resect.recover.trainer import Trained
 from resect.recover.tuning import Recover, unpacked
 from resect.recover.zeros import keep_zeros_
 

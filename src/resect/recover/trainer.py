@@ -12,11 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
-from torch.nn.functional import kl_div, log_softmax
 from transformers import (
     EarlyStoppingCallback,
-    PreTrainedModel,
     PrinterCallback,
     Trainer,
     TrainerCallback,
@@ -25,6 +22,8 @@ from transformers import (
 
 from resect.errors import RunError
 from resect.methods.options import Above, Count, Seed, Share, Size, Whole
+from resect.recover import losses
+from resect.recover.teacher import Teacher
 from resect.recover.training_data import Row, collate
 
 _NO_ROOM = (
@@ -72,14 +71,6 @@ class Trained(NamedTuple):
     stopped_early: bool
 
 
-class Teacher(NamedTuple):
-    """The model to learn from: KL at `temperature`, and `hard` times the completion's own loss."""
-
-    model: PreTrainedModel
-    temperature: float
-    hard: float
-
-
 def train(
     model: Any,
     rows: list[Row],
@@ -109,7 +100,7 @@ def train(
     try:
         # the warnings are mostly about renamed options
         with warnings.catch_warnings(action="ignore"), _restored_config(model, recipe):
-            trainer = _Distilling(
+            trainer = _Learning(
                 teacher,
                 model=model,
                 args=_arguments(model, dtype, recipe, folder, steps, watched),
@@ -251,10 +242,9 @@ class _Watch(TrainerCallback):
             (place / _WHOLE).touch()
 
 
-class _Distilling(Trainer):
-    """Trainer whose loss, given a teacher, is the KL from it on the completion's tokens.
-
-    T^2 KL(teacher || student) at temperature T (Hinton et al. 2015, arXiv:1503.02531).
+class _Learning(Trainer):
+    """Trainer with logits of the completion only; given a teacher, its loss is (1 - hard) KL +
+    hard x the own loss (Hinton et al. 2015, arXiv:1503.02531).
     """
 
     def __init__(self, teacher: Teacher | None, **how: Any) -> None:
@@ -269,25 +259,17 @@ class _Distilling(Trainer):
         num_items_in_batch: Any = None,
     ) -> Any:
         """The loss of a batch."""
-        if self.teacher is None:
+        if self.teacher is None and adds_to_loss(self.model):
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        out = model(**inputs)
-        plain = {k: v for k, v in inputs.items() if k != "labels"}
-        with torch.no_grad():
-            teacher_logits = self.teacher.model(**plain).logits
-        soft = distance(out.logits, teacher_logits, inputs["labels"], self.teacher.temperature)
-        loss = (1 - self.teacher.hard) * soft + self.teacher.hard * out.loss
-        return (loss, out) if return_outputs else loss
+        output, logits, targets = losses.learnt(model, inputs)
+        items = num_items_in_batch if self.model_accepts_loss_kwargs else None
+        loss = losses.own_loss(logits, targets, items)
+        if self.teacher is not None:
+            soft = self.teacher.distance(logits, inputs)
+            loss = (1 - self.teacher.hard) * soft + self.teacher.hard * loss
+        return (loss, output) if return_outputs else loss
 
 
-def distance(student: Tensor, teacher: Tensor, labels: Tensor, temperature: float) -> Tensor:
-    """Mean T^2 KL(teacher || student) over the tokens to learn.
-
-    Logits (B, T, V) are for the next token, labels (B, T) for this one; -100 does not count.
-    """
-    wanted = labels[:, 1:] != -100
-    student_logp = log_softmax(student[:, :-1][wanted].float() / temperature, -1)
-    teacher_logp = log_softmax(teacher[:, :-1][wanted].float() / temperature, -1)
-    return temperature**2 * kl_div(
-        student_logp, teacher_logp, reduction="batchmean", log_target=True
-    )
+def adds_to_loss(model: Any) -> bool:
+    """Whether a model adds a loss of its own, as of its routers, to that of its tokens."""
+    return bool(getattr(model.config.get_text_config(), "output_router_logits", False))

@@ -23,7 +23,8 @@ from resect.models import loading
 from resect.models.scratch import Scratch
 from resect.record import Item, StepReport
 from resect.recover import trainer, training_data
-from resect.recover.trainer import Progress, Recipe, Teacher, Trained
+from resect.recover.teacher import Teacher
+from resect.recover.trainer import Progress, Recipe, Trained
 from resect.recover.training_data import Example
 from resect.recover.zeros import pruned
 
@@ -44,7 +45,7 @@ class Recover(Recipe, Method):
     held_out: float = 0.02
 
     random = True
-    version = 2  # learns tokens as the tasks have them; all weights are trained in 32 bits
+    version = 3  # tokens as the tasks have them; all weights in 32 bits; logits where they count
 
     def __post_init__(self) -> None:
         if not self.data:

@@ -20,7 +20,6 @@ from resect.methods import stream
 from resect.methods.calibration.calibration_text import filled
 from resect.methods.step import Context, Method
 from resect.methods.validation import check, fits
-from resect.methods.weights.calibrated import Calibrated
 from resect.methods.weights.scored import Scored
 from resect.models import adapters, compute_dtype, devices, loading, scratch, weight_digest
 from resect.models import checkpoint_files as checkpoint
@@ -133,7 +132,7 @@ def compressed(
 
 
 def _streams(method: Method) -> TypeGuard[Scored]:
-    return isinstance(method, Scored) and not isinstance(method, Calibrated)
+    return isinstance(method, Scored) and not method.calibrated
 
 
 @torch.no_grad()

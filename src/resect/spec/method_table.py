@@ -120,6 +120,12 @@ METHODS: dict[str, Entry] = {
         "blocks",
         "decoder blocks",
     ),
+    "hidden": _parts(
+        "hidden:Hidden",
+        "remove hidden channels from every matrix, norm and embedding; train the rest after it",
+        "hidden channels",
+        "hidden channels",
+    ),
 }
 
 

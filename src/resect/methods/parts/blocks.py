@@ -10,8 +10,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,7 @@ from resect import anatomy
 from resect.anatomy.block_removal import keep_
 from resect.methods.calibration.calibration_text import Tokens
 from resect.methods.calibration.capture import blocks_in_turn, squares
+from resect.methods.calibration.resuming import instead, pass_on
 from resect.methods.options import Seed
 from resect.methods.parts.structured import Group, Structured, one_of
 from resect.methods.rng import uniform
@@ -102,14 +103,14 @@ def losses_without(model: PreTrainedModel, text: Tokens, gone: Sequence[int]) ->
     losses: dict[int, float] = {}
     with ExitStack() as undo:
         for number in gone:
-            undo.enter_context(_instead(modules[number], _pass_on))
+            undo.enter_context(instead(modules[number], pass_on))
         turns = blocks_in_turn(model, text, lambda _: False, squares, changing=False)
         for number, turn in enumerate(turns):
             if number in gone:
                 continue
             with ExitStack() as before:
                 for module in modules[:number]:
-                    before.enter_context(_instead(module, _pass_on))
+                    before.enter_context(instead(module, pass_on))
                 losses[number] = sum(
                     _loss(model, modules[number], hidden, row)
                     for hidden, row in zip(turn.hidden, text.ids, strict=True)
@@ -120,23 +121,5 @@ def losses_without(model: PreTrainedModel, text: Tokens, gone: Sequence[int]) ->
 def _loss(model: PreTrainedModel, block: nn.Module, hidden: Tensor, row: Tensor) -> float:
     """The loss of one window where a block puts out `hidden`."""
     ids = row[None].to(model.device)
-    with _instead(block, lambda *_, **__: hidden):
+    with instead(block, lambda *_, **__: hidden):
         return float(model(ids, labels=ids, use_cache=False).loss)
-
-
-def _pass_on(hidden: Tensor, *_: object, **__: object) -> Tensor:
-    return hidden
-
-
-@contextmanager
-def _instead(module: nn.Module, forward: Callable[..., Tensor]) -> Iterator[None]:
-    """Another forward for a while; then the module's own (accelerate sets one) or its class's."""
-    own = vars(module).get("forward")
-    module.forward = forward
-    try:
-        yield
-    finally:
-        if own is None:
-            del module.forward
-        else:
-            module.forward = own

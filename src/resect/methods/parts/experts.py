@@ -12,6 +12,8 @@ over the chosen experts where the model does so) and output f_j(t):
 - `naee`: the subset that changes the layer's output least, by trying all (see `naee`).
 - `random`: uniform, by seed and layer.
 
+With `how=merge` experts that write alike become one instead (see `merging`).
+
 Legend: E experts of a layer, G routing groups, S sequences of T tokens, D hidden size.
 """
 
@@ -33,7 +35,8 @@ from resect.methods.calibration.calibration_text import Tokens, name_of
 from resect.methods.calibration.capture import Seen, blocks_in_turn, squares
 from resect.methods.masks import removed
 from resect.methods.options import Seed, Whole
-from resect.methods.parts import naee
+from resect.methods.parts import merging, naee
+from resect.methods.parts.merging import Tree
 from resect.methods.parts.structured import Group, Structured, one_of
 from resect.methods.rng import uniform
 from resect.methods.step import Context
@@ -80,6 +83,8 @@ CRITERIA: dict[str, Callable[[Tally], Tensor]] = {
 class Experts(Structured):
     """Cut routed experts; router rows and the config follow. `seed` defaults to the study's.
 
+    `how`: `cut` by a criterion, or `merge` by what they write, each counted by its frequency.
+
     `data` is a calibration text of the step's own, of which `nsamples` windows of `seqlen` tokens
     are drawn by the seed; the study's text where none is named. Where a model routes in groups,
     every group loses the same number.
@@ -91,12 +96,20 @@ class Experts(Structured):
     def __init__(
         self,
         criterion: str = "reap",
+        how: str = "cut",
         data: str = "",
         nsamples: Whole = 128,
         seqlen: Whole = 2048,
         seed: Seed = 0,
     ) -> None:
         self.criterion = one_of("criterion", criterion, (*CRITERIA, "naee", "random"))
+        self.how = one_of("how", how, ("cut", "merge"))
+        if how == "merge" and criterion not in ("reap", "frequency"):
+            raise RequestError(
+                f"how=merge clusters experts by what they write, not by {criterion}: leave out "
+                "criterion."
+            )
+        self.trees_: dict[str, list[Tree]] = {}
         self.seed = seed
         self.random = criterion == "random"
         if self.random and data:
@@ -105,7 +118,7 @@ class Experts(Structured):
             Calibration.of(data=data, nsamples=nsamples, seqlen=seqlen, seed=seed) if data else None
         )
         self.calibrated = not self.random and self.text is None
-        self.nested = criterion != "naee"
+        self.nested = criterion != "naee" and how == "cut"
 
     def sources(self, data_dir: Path | None = None) -> tuple[str, ...]:
         """The step's own text, as it is read."""
@@ -135,7 +148,18 @@ class Experts(Structured):
         return count
 
     def rank(self, model: PreTrainedModel, levels: Sequence[float], context: Context) -> None:
-        """Rank by the criterion, or find the best subset of every level."""
+        """Rank by the criterion, find the best subset of every level, or cluster."""
+        if self.how == "merge":
+            self.trees_ = {
+                mixture.name: merging.trees(mixture, passed)
+                for mixture, passed in _in_turn(model, self._tokens(model, context))
+            }
+            self.tree_of_ = {
+                name: tree
+                for mixture in anatomy.find(model)
+                for name, tree in zip(_names(mixture), self.trees_[mixture.name], strict=True)
+            }
+            return
         if self.criterion != "naee":
             super().rank(model, levels, context)
             return
@@ -153,7 +177,9 @@ class Experts(Structured):
         }
 
     def stay(self, group: Group, count: int) -> Tensor:
-        """The best of the ranking, or the best subset."""
+        """The best of the ranking, the best subset, or the most frequent of every cluster."""
+        if self.how == "merge":
+            return self.tree_of_[group.name].leaders(count)
         if self.criterion == "naee":
             return self.best_[group.name, count]
         return super().stay(group, count)
@@ -175,7 +201,7 @@ class Experts(Structured):
 
     def notes(self, staying: Mapping[str, Tensor]) -> tuple[str, ...]:
         """Where a cut falls among experts that no calibration token came to, position decides."""
-        if self.random or self.criterion == "naee":
+        if self.random or self.criterion == "naee" or self.how == "merge":
             return ()
         split = [
             name
@@ -190,10 +216,13 @@ class Experts(Structured):
         )
 
     def cut_(self, model: PreTrainedModel, staying: Mapping[str, Tensor]) -> bool:
-        """Slice experts and routers."""
+        """Slice experts and routers, after those that go were merged into those that stay."""
         whole = {}
         for mixture in anatomy.find(model):
             size = mixture.size // mixture.groups
+            if mixture.name in self.trees_:
+                count = len(staying[_names(mixture)[0]])
+                merging.merge_(mixture, self.trees_[mixture.name], count)
             parts = [staying[name] + number * size for number, name in enumerate(_names(mixture))]
             whole[mixture.name] = torch.cat(parts)
         anatomy.cut_(model, whole)

@@ -16,7 +16,7 @@ from transformers import PreTrainedModel
 
 from resect import anatomy
 from resect.anatomy import Block, Matrix
-from resect.errors import RequestError, RunError, unknown
+from resect.errors import RunError, unknown
 from resect.methods.calibration.capture import Moments, Spool, blocks_in_turn, squares
 from resect.methods.step import Applied, Context
 from resect.methods.weights.scored import Scored
@@ -39,8 +39,8 @@ class Calibrated(Scored):
 
     def prepare(self, model: PreTrainedModel, levels: Sequence[float], context: Context) -> None:
         """Dense: capture every block's moments once. Pruned: only store the text."""
-        if context.text is None:
-            raise RequestError(f"{self.name} needs calibration text: name one with --calibration.")
+        super().prepare(model, levels, context)
+        assert context.text is not None, "asked for above"
         self.text_ = context.text
         if self.inputs == "dense":
             self.spool_ = Spool()
@@ -58,7 +58,8 @@ class Calibrated(Scored):
         for block, moments in self._moments(model):
             for matrix in block.matrices:
                 if self.targets.wants(matrix.name):
-                    note = self.prune(matrix, _finite(moments.get(matrix.site), matrix), level)
+                    own = self.level_of(matrix, level)
+                    note = self.prune(matrix, _finite(moments.get(matrix.site), matrix), own)
                     notes += [note] if note else []
             moments.clear()  # before the next block's are captured
         return Applied(model, self.report(model, level, tuple(notes)))
@@ -73,7 +74,9 @@ class Calibrated(Scored):
             yield turn.block, turn.gather()
 
     def prune(self, matrix: Matrix, moments: Moments | None, level: float) -> str | None:
-        """Zero one matrix in place; a sentence where it could not be scored by activations."""
+        """Zero one matrix in place, to its own `level`; a sentence where it could not be scored by
+        activations.
+        """
         note = None
         if moments is None:  # an expert that no calibration token was routed to
             note = f"no calibration token reached {matrix.name}: pruned by magnitude"

@@ -34,12 +34,14 @@ class Magnitude(Scored):
 
     def prepare(self, model: PreTrainedModel, levels: Sequence[float], context: Context) -> None:
         """The exact cut of every level, without sorting."""
+        super().prepare(model, levels, context)
         matrices = self.targets.of(model)
         if self.scope == "global" and self.pattern is None:
             self._learn("", lambda: matrices, levels)
         elif self.scope == "layer" and self.pattern is None:
             for matrix in matrices:
-                self._learn(matrix.name, lambda matrix=matrix: [matrix], levels)  # type: ignore[misc]
+                own = [self.level_of(matrix, level) for level in levels]
+                self._learn(matrix.name, lambda matrix=matrix: [matrix], own)  # type: ignore[misc]
 
     def _learn(
         self, name: str, matrices: Callable[[], Iterable[Matrix]], levels: Sequence[float]
@@ -77,12 +79,18 @@ class Magnitude(Scored):
 
     def notes(self, level: float) -> tuple[str, ...]:
         """How many of the weights are not numbers, where some are not."""
-        broken = sum(cut.broken for (_, at), cut in self.cuts_.items() if at == level)
+        shared = self.allotment_
+        broken = sum(
+            cut.broken
+            for (name, at), cut in self.cuts_.items()
+            if at == (shared.level_of(name, level) if shared else level)
+        )
         return (f"targeted weights that are not numbers: {broken:,}",) if broken else ()
 
     def _cutting(self, matrix: Matrix, level: float) -> Cutting:
         if self.shared_ is not None:
             return self.shared_
+        level = self.level_of(matrix, level)
         if (matrix.name, level) not in self.cuts_:
             self._learn(matrix.name, lambda: [matrix], [level])
         return Cutting(self.cuts_[matrix.name, level])
