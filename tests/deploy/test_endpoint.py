@@ -123,7 +123,7 @@ def test_eval_at_an_address_is_a_study(path, clinic, tmp_path, monkeypatch):
 
     with Server(path, Flags(256, slots=2, threads=1)) as server:
         monkeypatch.setenv(KEY, server.client._key)
-        served = endpoint.at(server.client.address).about["id"]
+        served = endpoint.at(server.client.address).about.id
         study = request.evaluation(
             server.client.address, ["clinic-medicine"], "auto", False, {"limit": 10}, served
         )

@@ -87,7 +87,7 @@ def test_values_are_pythons_own_and_finite(summary):
     made = [f.name for f in dataclasses.fields(summary) if getattr(summary, f.name)]
     empty = {
         "reliability", "domains", "abstention", "warnings", "provenance", "published", "judge",
-        "runtimes",
+        "runtimes", "commands",
     }  # fmt: skip
     assert {f.name for f in dataclasses.fields(summary)} - set(made) <= empty
 

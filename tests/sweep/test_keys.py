@@ -34,7 +34,7 @@ if WHEN_RUN:
     from resect.models import loading
     from resect.recover.training_data import Source
     from resect.running import local_engine as local
-    from resect.running import plan
+    from resect.running import plan, standing
     from resect.running import walk as sweep
     from resect.running.measure import workload
     from resect.running.resolve import resolve
@@ -231,7 +231,7 @@ def test_a_sweep_holds_the_intact_model_and_one_copy(steps, tiny_pair, monkeypat
         made.append(weakref.ref(found))
         return found
 
-    monkeypatch.setattr(sweep, "copy", SimpleNamespace(deepcopy=copied))
+    monkeypatch.setattr(standing, "copy", SimpleNamespace(deepcopy=copied))
     events = list(sweep.walk(replace(one, cells=cells), print))
     assert {e.result.status for e in events if isinstance(e, sweep.Finished)} == {"success"}
     assert alive == [0, 0, 0]

@@ -27,6 +27,7 @@ KEYS: Mapping[type, tuple[str, ...]] = {
     rows.StudyRecipe: ("name", "seed"),
     rows.Model: ("name",),
     rows.Task: ("name",),
+    rows.Command: ("model", "recipe", "seed", "level"),
     rows.CurvePoint: (*POINT, "runtime"),
     rows.Robustness: (*CURVE, "metric", "kind"),
     rows.Comparison: (*PAIR, "metric", "kind"),

@@ -66,6 +66,17 @@ def task_forecast(
     )
 
 
+def half_lacks(items: Sequence[Item], info: TaskInfo, margin: float, alpha: float) -> int | None:
+    """Items that a task needs for a copy to be confirmed on half of them; None where it has them.
+
+    0 where no number would do.
+    """
+    half = [max(n // 2, 1) for n in units_of(items, info)]
+    if copy_passes(half, margin, alpha):
+        return None
+    return 2 * (items_needed(half, margin, alpha, FLIPS) or 0)
+
+
 def units_of(items: Sequence[Item], info: TaskInfo) -> list[int]:
     """The units of a task's test: items of each group of gold labels; parents where shared."""
     parents = {item.parent or item.id for item in items}

@@ -13,18 +13,19 @@ from resect.findings.rows import (
 )
 from resect.narrative.phrasing import change, changes, points
 from resect.narrative.verdict_sentences import size, stop_text, version_of
-from resect.record import LLAMA_CPP
 
 
 def answer_lines(
     summary: Summary,
     row: Choice,
     file: str | None,
-    context: int,
-    batch: int | None,
+    start: str,
     budget: int | None,
 ) -> list[str]:
-    """What was chosen, what it lost, how fast it is and how it is started; or why nothing was."""
+    """What was chosen, what it lost, how fast it is and how it is started; or why nothing was.
+
+    `file` is where it lies, `start` the command that serves it.
+    """
     if row.chosen is None or file is None:
         return _none(summary, row, budget)
     chosen, worst = row.chosen, min(row.chosen.tasks, key=_low)
@@ -32,7 +33,7 @@ def answer_lines(
     lines = [_chosen(row, chosen), f"Worst task: {_lost(worst)}."]
     lines += filter(None, [_subgroup(summary, row), _speed(summary, row, runtime)])
     lines.append(f"File: {file}")
-    lines.append(f"Start it: {_start(file, context, batch, runtime)}")
+    lines.append(f"Start it: {start}")
     return lines
 
 
@@ -94,14 +95,6 @@ def _speed(summary: Summary, row: Choice, runtime: str) -> str | None:
         return None
     peak = "" if measured.peak_memory is None else f", peak memory {size(measured.peak_memory)}"
     return f"Measured in {runtime}: {measured.tokens_per_second:.3g} tokens a second{peak}."
-
-
-def _start(file: str, context: int, batch: int | None, runtime: str) -> str:
-    """The command that serves the file."""
-    if runtime == LLAMA_CPP:
-        smaller = f" -ub {batch}" if batch and batch < 512 else ""
-        return f"llama-server -m {file} -c {context}{smaller}"
-    return f'AutoModelForCausalLM.from_pretrained("{file}")'
 
 
 # ── nothing passed ──────────────────────────────────────────────────────────────────────────────

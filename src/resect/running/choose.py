@@ -12,14 +12,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from resect.deploy.footprint import Footprint
+from resect.deploy.footprint import LARGEST_BATCH, Footprint
 from resect.errors import RequestError, unknown
 from resect.findings.choice import alpha_of
 from resect.findings.looks import last_level
 from resect.findings.primary_test import is_judged
 from resect.findings.rows import Candidate as Tested
 from resect.findings.rows import Choice as ChoiceRow
-from resect.findings.task_forecast import units_of
+from resect.findings.task_forecast import half_lacks
 from resect.models import loading
 from resect.narrative.choice_sentences import answer_lines
 from resect.record import LLAMA_CPP
@@ -30,13 +30,9 @@ from resect.running.resolve import Resolved, resolve
 from resect.running.study_run import Watch
 from resect.running.walk import Notice, http_asker
 from resect.spec import Recipe, Study
-from resect.stats.power import copy_passes, items_needed
 
 MADE = "model"
 """The folder of the version that was chosen, in the run's."""
-
-FLIPS = 0.06
-"""The share of answers that is taken to change without any loss."""
 
 
 @dataclass(frozen=True)
@@ -123,9 +119,8 @@ def choose(
     summary = run.findings()
     row = next(row for row in summary.choice if row.role == role)
     path = None if row.chosen is None else _made(run, runtime, notice)
-    lines = answer_lines(
-        summary, row, None if path is None else str(path), context, _batch(fits, row), budget
-    )
+    start = "" if path is None else _start(path, runtime, context, _batch(fits, row))
+    lines = answer_lines(summary, row, None if path is None else str(path), start, budget)
     recipe = row.chosen.recipe if row.chosen else None
     return Choice(run, recipe, path, row, tuple(fits), tuple(lines))
 
@@ -184,11 +179,11 @@ def refuse_hopeless(resolved: Resolved) -> None:
             continue
         items = [item for item in resolved.items[name] if item.variant is None]
         margin = info.margin if study.margin is None else study.margin
-        half = [max(n // 2, 1) for n in units_of(items, info)]
-        if not copy_passes(half, margin, alpha):
-            needed = items_needed(half, margin, alpha, FLIPS)
-            more = f", and needs {2 * needed}" if needed else ""
-            short.append(f"{name} has {len(items)} items{more}")
+        lacking = half_lacks(items, info, margin, alpha)
+        if lacking is not None:
+            short.append(
+                f"{name} has {len(items)} items" + f", and needs {lacking}" * bool(lacking)
+            )
     if short:
         raise RequestError(
             f"no version could be confirmed on half of the items: {'; '.join(short)}. Ask more "
@@ -200,6 +195,14 @@ def _batch(fits: Sequence[Candidate], row: ChoiceRow) -> int | None:
     """How many tokens the chosen version reads at once."""
     chosen = row.chosen
     return next((c.batch for c in fits if chosen and c.recipe.name == chosen.recipe), None)
+
+
+def _start(path: Path, runtime: str, context: int, batch: int | None) -> str:
+    """The command that serves a version."""
+    if runtime != LLAMA_CPP:
+        return f'AutoModelForCausalLM.from_pretrained("{path}")'
+    smaller = f" -ub {batch}" if batch and batch < LARGEST_BATCH else ""
+    return f"llama-server -m {path} -c {context}{smaller}"
 
 
 def _made(run: Run, runtime: str, notice: Notice) -> Path:

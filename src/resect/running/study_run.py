@@ -147,8 +147,6 @@ def drive(
 
     def run_all(round_: list[Sweep], tried: int = 0) -> None:
         left = [ready(sweep, resolved, store, tried) for sweep in due(round_, store)]
-        if not left:
-            return
         engine.submit(left)
         for event in watch(left, engine.events()):
             _keep(event, store)
