@@ -22,7 +22,7 @@ SMALL = (
     "resect run --specialist clinic:specialist --method magnitude"
     " --levels 0.5 --task clinic-context --limit 24 --anyway --measure sizes --quiet --out"
 )
-COMING = {"choose", "check"}
+COMING: set[str] = set()
 """Commands that the pages name before they are part of the application."""
 
 
