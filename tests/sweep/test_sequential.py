@@ -27,6 +27,13 @@ def deciding(summary):
     return [row for row in summary["verdicts"] if row["default"]]
 
 
+def same_end(one, other):
+    """The same verdicts, and the same questions asked."""
+    with one.reading() as a, other.reading() as b:
+        asked = a.questions() == b.questions()
+    return asked and deciding(one.summary()) == deciding(other.summary())
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     return resect.run(study(), tmp_path_factory.mktemp("whole") / "run").summary()
@@ -78,12 +85,12 @@ def test_a_study_that_was_stopped_goes_on_as_if_it_had_not(in_looks, tmp_path):
             break
         except Enough:
             continue
-    assert resect.same_summary(in_looks[0].summary(), run.summary())
+    assert same_end(in_looks[0], run)
 
 
 def test_workers_decide_the_same(in_looks, tmp_path):
     run = resect.run(study(sequential=True), tmp_path / "run", workers=2)
-    assert resect.same_summary(in_looks[0].summary(), run.summary())
+    assert same_end(in_looks[0], run)
 
 
 def test_answers_are_shared_with_a_study_of_all_items(in_looks, tmp_path):

@@ -77,7 +77,7 @@ def test_report_reads_what_an_older_reader_read(asked, tmp_path):
     (copy.path / "results.sqlite").write_bytes((asked.path / "results.sqlite").read_bytes())
     with sqlite3.connect(copy.path / "results.sqlite") as db:
         db.execute("UPDATE answers SET reader = 'label:1 parse:1', answer = 'B', score = 1.0")
-        seal(db)
+        seal(db, ["answers"])
     copy.report()
     assert numbers(copy.summary()) == numbers(before)
     assert main(["diff", str(asked.path), str(copy.path), "--json"]) == 0

@@ -114,7 +114,7 @@ def check(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> int:
-    """Check a run against a policy for releases: exit code and JUnit XML."""
+    """Check a run against a release policy: exit code, JUnit XML."""
     from resect.running import check as checking
     from resect.running.folder import write
 
