@@ -48,5 +48,5 @@ def test_what_is_no_audit_is_never_replaced(data, tmp_path):
     (tmp_path / "run").mkdir()
     with contextlib.closing(sqlite3.connect(tmp_path / "run" / "results.sqlite")) as db, db:
         db.execute("CREATE TABLE mine (x)")
-    with pytest.raises(RequestError, match="was not an audit|is not a resect store"):
+    with pytest.raises(RequestError, match=r"was not an audit|is not a resect store"):
         audit(data, tmp_path / "run")
