@@ -77,7 +77,7 @@ def test_ctrl_c_elsewhere_is_a_sentence_too(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(folder.Run, "report", stopped)
     assert main(["report", str(tmp_path)]) == 130
     error = capsys.readouterr().err
-    assert error == "resect: stopped. Stored results are kept; run the same command to continue.\n"
+    assert error == "resect: stopped. What is stored already is kept; run the same command again.\n"
 
 
 def test_a_stopped_run_ends_as_any_other(tiny_pair, tmp_path):
