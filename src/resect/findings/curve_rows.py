@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from resect.findings.curves import ONE_LABEL, Curve, Sampled, of_curve
-from resect.findings.divergence_from_intact import Divergences, along
+from resect.findings.divergence_from_intact import Divergences
 from resect.findings.divergence_from_intact import metrics as kl_metrics
 from resect.findings.estimates import estimate, finite
 from resect.findings.frame import Key
@@ -37,14 +37,15 @@ States = Mapping[tuple[str, str, int, float | None, str], CellState]
 """(model, recipe, seed, level, runtime) to how the cell went, for one task."""
 
 
-def points(sampled: Sampled, states: States) -> list[CurvePoint]:
+def points(sampled: Sampled, states: States, far: Sequence[Divergences | None]) -> list[CurvePoint]:
     """One row for each level with answers, and one without numbers for each failed cell.
 
-    A level that was never run is a gap, named in the warnings.
+    `far` says how far each level is from the first. A level that was never run is a gap, named in
+    the warnings.
     """
     curve = sampled.curve
     scored = _labelled(sampled) if curve.frame.labels else _graded(sampled)
-    rows, far = [], along(curve)
+    rows = []
     for at, (level, key) in enumerate(zip(curve.levels, curve.keys, strict=True)):
         place = (key.model, key.recipe, key.seed, level, key.runtime)
         state = states.get(place, CellState("success", None))

@@ -5,7 +5,7 @@ Shapes: N items, P places.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,22 +40,34 @@ class Divergences:
         return None if answer is None else KlToIntact(answer, text)
 
 
+Told = list[tuple[Likely, ...]]
+"""What one state tells of every item."""
+
+
 def divergences(frame: TaskFrame, intact: Key, key: Key) -> Divergences | None:
     """From one state to another on the items of a task; None where one of them tells nothing."""
-    keys = (intact._replace(view="text"), key._replace(view="text"))
-    first, second = (frame.likely.get(k) for k in keys)
+    return _between(_told(frame, intact), _told(frame, key))
+
+
+def _told(frame: TaskFrame, key: Key) -> Told | None:
+    """The likeliest tokens of a state, whatever the view; None where none are stored."""
+    stored = frame.likely.get(key._replace(view="text"))
+    return None if stored is None else [_read(content) for content in stored]
+
+
+def _between(first: Told | None, second: Told | None) -> Divergences | None:
     if first is None or second is None:
         return None
     places: dict[int, list[tuple[int, Likely, Likely]]] = {}
-    for item, (p, q) in enumerate(zip(first, second, strict=True)):
-        here = {place.back: place for place in _read(q)}
-        for place in _read(p):
+    for item, (before, after) in enumerate(zip(first, second, strict=True)):
+        here = {place.back: place for place in after}
+        for place in before:
             if place.back in here:
                 places.setdefault(place.back, []).append((item, place, here[place.back]))
     if 0 not in places:
         return None
     columns = sorted(places)
-    kl = np.full((len(frame.items), len(columns)), np.nan)
+    kl = np.full((len(first), len(columns)), np.nan)
     same = kl.copy()
     for column, back in enumerate(columns):
         items, ps, qs = zip(*places[back], strict=True)
@@ -65,10 +77,19 @@ def divergences(frame: TaskFrame, intact: Key, key: Key) -> Divergences | None:
     return Divergences(kl, same)
 
 
-def along(curve: Curve) -> list[Divergences | None]:
-    """Of every level of a curve from its first, which has none."""
-    later = (divergences(curve.frame, curve.keys[0], key) for key in curve.keys[1:])
-    return [None, *later]
+def along(curves: Sequence[Curve]) -> Iterator[list[Divergences | None]]:
+    """Of every curve, from its first level, which has none, to each.
+
+    The views of a sweep share them, and its intact model is read once.
+    """
+    known: dict[tuple[Key, ...], list[Divergences | None]] = {}
+    for curve in curves:
+        keys = tuple(key._replace(view="text") for key in curve.keys)
+        if keys not in known:
+            intact = _told(curve.frame, keys[0])
+            later = (_between(intact, _told(curve.frame, key)) for key in keys[1:])
+            known[keys] = [None, *later]
+        yield known[keys]
 
 
 def metrics(sampled: Sampled, far: Divergences) -> Mapping[str, Estimate]:

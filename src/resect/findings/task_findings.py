@@ -14,6 +14,7 @@ from resect.findings.cliffs import cliffs, half_of_skill
 from resect.findings.comparisons import absent, compare
 from resect.findings.curve_rows import States, points
 from resect.findings.curves import Curve, Sampled
+from resect.findings.divergence_from_intact import along
 from resect.findings.divergences import divergences
 from resect.findings.failure_order import breaks_first, reliability_first
 from resect.findings.frame import TaskFrame
@@ -106,7 +107,9 @@ def task_findings(task: Task, weights: Weights, pairs: Pairs) -> TaskFindings:
     fallen = [cliffs(s) for s in skilled]
     halves = [half_of_skill(row) for row in fallen] if skilled else [None] * len(sampled)
     return TaskFindings(
-        curves=_each(lambda s: points(s, task.states), sampled),
+        curves=_flat(
+            points(s, task.states, far) for s, far in zip(sampled, along(task.curves), strict=True)
+        ),
         robustness=_each(robustness, skilled),
         comparisons=_flat(_comparisons(table, a, b) for a, b in pairs) if skilled else (),
         cliffs=_flat(fallen),

@@ -402,8 +402,3 @@ def _has_safetensors(ref: ModelRef) -> bool:
         ):
             return True
     return False
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__).rstrip(".") + "."

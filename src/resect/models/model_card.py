@@ -11,6 +11,8 @@ from transformers.utils.hub import cached_file
 from resect.errors import RequestError
 from resect.spec import yaml_text
 
+_LONGEST = 200  # characters of a parent's name
+
 
 def card_of(place: str, revision: str | None = None) -> Path | None:
     """The card of a model directory or hub id, None where there is none here."""
@@ -41,4 +43,4 @@ def base_model(card: Path | None) -> str | None:
     parent = front_matter(card).get("base_model")
     if isinstance(parent, list):
         parent = parent[0] if parent else None
-    return None if parent is None else str(parent)
+    return None if parent is None else str(parent)[:_LONGEST]

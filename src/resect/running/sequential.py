@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import pandas as pd
 
-from resect.findings.choice import SPENT
+from resect.findings.choice import alpha_of
 from resect.findings.frame import TaskFrame, frames
 from resect.findings.guardrails import guardrails
 from resect.findings.item_order import halves
@@ -86,6 +86,7 @@ class Course:
     plan: Plan
     stopped: str | None = None
     _units: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
+    _rows: dict[str, pd.DataFrame] = field(default_factory=dict)
     _passed: dict[str, Evidence] = field(default_factory=dict)
 
     def measured(self, speed: float | None) -> None:
@@ -112,11 +113,18 @@ class Course:
 
     def _parts(self, cell: Asked) -> dict[str, tuple[int, int]]:
         """Parent to its look and its half, by the intact answers."""
-        frame = self._frame(cell, table(cell, self.plan.intact[cell.info.name], "none", 0.0))
+        frame = self._frame(cell, self._intact(cell))
         numbers = Looks.of({frame.name: frame}, self.plan.seed).numbers[frame.name]
         second = halves(frame, self.plan.seed)[1]
         pairs = zip(map(int, numbers), map(int, second), strict=True)
         return dict(zip(frame.clusters, pairs, strict=True))
+
+    def _intact(self, cell: Asked) -> pd.DataFrame:
+        """The intact answers to a cell's items."""
+        name = cell.info.name
+        if name not in self._rows:
+            self._rows[name] = table(cell, self.plan.intact[name], "none", 0.0)
+        return self._rows[name]
 
     def _frame(self, cell: Asked, rows: pd.DataFrame) -> TaskFrame:
         return frames(rows, {cell.info.name: cell.info})[0][cell.info.name]
@@ -142,9 +150,9 @@ class Course:
 
     def _word(self, cell: Asked, answers: Sequence[Answer], stage: Stage, look: int) -> Word | None:
         """What a look at one cell decides; None where more has to be asked."""
-        name, recipe = cell.info.name, cell.recipe
-        intact = table(cell, self.plan.intact[name], "none", 0.0)
-        frame = self._frame(cell, pd.concat([intact, table(cell, answers, recipe, cell.level)]))
+        name = cell.info.name
+        rows = table(cell, answers, cell.recipe, cell.level)
+        frame = self._frame(cell, pd.concat([self._intact(cell), rows]))
         looks = Looks.of({name: frame}, self.plan.seed)
         curves = curves_of(frame, [], [], {MODEL: MODEL})
         judged = sweeps(list(evidence(curves, cell.info, self.plan.rules[name], {})), [name], looks)
@@ -155,7 +163,7 @@ class Course:
         own = self._of(stage, whole, frame)
         word = looks.decision(own, level, look)
         if word is Word.PASSED and self.plan.confirms and look < len(SHARES):
-            half = self._of(Stage(1, own.test.alpha * SPENT), whole, frame)
+            half = self._of(Stage(1, alpha_of(0, own.test.alpha)), whole, frame)
             part = looks.decision(half, level, look)
             word = Word.PASSED if part is Word.PASSED else None
         if word is Word.PASSED:

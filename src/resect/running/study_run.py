@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from resect import methods
 from resect.deploy import server as serving
 from resect.errors import RequestError, RunError, unknown
+from resect.findings.rows import Choice
 from resect.models import scratch
 from resect.record import TRANSFORMERS, Provenance
 from resect.running import folder, run_log
@@ -145,8 +146,8 @@ def drive(
     )
     guard = Gate(resolved, store, due(planned, store), gate) if gate else None
 
-    def run_all(round_: list[Sweep], tried: int = 0) -> None:
-        left = [ready(sweep, resolved, store, tried) for sweep in due(round_, store)]
+    def ask(round_: list[Sweep], tried: int = 0) -> None:
+        left = [ready(sweep, resolved, store, tried) for sweep in round_]
         engine.submit(left)
         for event in watch(left, engine.events()):
             _keep(event, store)
@@ -154,19 +155,28 @@ def drive(
                 guard.see(event)
 
     first, *others = rounds(planned)
-    run_all(first)
+    ask(due(first, store))
     if not resolved.study.choose:
         for round_ in others:
-            run_all(round_)
+            ask(due(round_, store))
         return
+    chosen: dict[str, Choice | None] = {}
     for sweep in [sweep for round_ in others for sweep in round_]:
-        choices = [row for row in choice_so_far(store) if row.model == sweep.model]
-        if any(row.chosen for row in choices):
+        if sweep.model not in chosen:
+            chosen[sweep.model] = _choice(store, sweep.model)
+        row, left = chosen[sweep.model], due([sweep], store)
+        if row is not None and row.chosen:
             for cell in [cell for cell in sweep.cells if not store.finished(cell.spec.id)]:
                 reason = "not needed: a smaller version passed"
                 store.put_cell(cell.result(sweep, "skipped", reason, None, ()))
-        else:
-            run_all([sweep], tried=sum(len(row.tried) for row in choices))
+        elif left:
+            ask(left, tried=0 if row is None else len(row.tried))
+            chosen[sweep.model] = _choice(store, sweep.model)
+
+
+def _choice(store: Store, model: str) -> Choice | None:
+    """What has been chosen of a model so far, None before any of its versions was asked."""
+    return next((row for row in choice_so_far(store) if row.model == model), None)
 
 
 def _keep(event: Event, store: Store) -> None:
