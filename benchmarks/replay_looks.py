@@ -9,18 +9,15 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from resect.findings import planned
-from resect.findings.frame import TaskFrame, frames
 from resect.findings.guardrails import guardrails
-from resect.findings.looks import SHARES, Looks
-from resect.findings.primary_test import Rule, is_judged
-from resect.findings.rows import Summary, Word
-from resect.findings.summary import MARGIN
-from resect.findings.verdicts import Evidence, Sweep, evidence, sweeps
+from resect.findings.looks import SHARES, Evidence, Looks
+from resect.findings.rows import Word
+from resect.findings.summary import judged_sweeps
+from resect.findings.verdicts import Sweep
 from resect.running.folder import Run
 
 
@@ -41,34 +38,18 @@ def replays(path: Path) -> Iterator[Replay]:
     summary, answers = run.analyse()
     with run.reading() as store:
         tasks, cells = store.tasks(), store.cells()
-    study = summary.study
-    rule = Rule(MARGIN, study.retain, study.alpha or 0.025)
-    by_task, _ = frames(answers, tasks)
-    rows = planned.cell_rows(cells)
-    judged = [info for info in tasks.values() if is_judged(info, study.shown_only)]
-    gathered: list[Evidence] = []
-    for info in judged:
-        curves = planned.curves_of(by_task[info.name], rows, study.recipes, _roles(summary))
-        states = planned.states_of(rows, info.name)
-        gathered += evidence(curves, info, rule.of_task(info, study.margin), states)
-    looks = Looks.of(by_task, study.seed)
-    for key, views in sweeps(gathered, [info.name for info in judged]).items():
-        sweep = views[0]
+    judged = judged_sweeps(summary.study, summary.models, tasks, answers, cells)
+    for key, (sweep, *_) in judged.items():
+        by_task = {name: own.test.curve.frame for name, own in sweep.tasks.items()}
         claimed = sweep.claimed
-        last, asked = _in_looks(sweep, looks, by_task)
-        whole = sum(len(by_task[name].items) for name in sweep.tasks) * len(sweep.levels)
+        last, asked = _in_looks(sweep, Looks.of(by_task, summary.study.seed))
+        whole = sum(len(frame.items) for frame in by_task.values()) * len(sweep.levels)
         yield Replay(
             key.model, key.recipe, claimed[-1].level if claimed else None, last, asked, whole
         )
 
 
-def _roles(summary: Summary) -> Mapping[str, str]:
-    return {model.name: model.role for model in summary.models}
-
-
-def _in_looks(
-    sweep: Sweep, looks: Looks, by_task: Mapping[str, TaskFrame]
-) -> tuple[float | None, int]:
+def _in_looks(sweep: Sweep, looks: Looks) -> tuple[float | None, int]:
     """The last level that passes in looks, and the questions that it took to know."""
     last, asked = None, 0
     for level in sweep.levels:

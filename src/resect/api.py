@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from resect.running import choose as choosing
 from resect.running import ladder, request
 from resect.running.choose import Choice
 from resect.running.compression import Asked, compressed
-from resect.running.study_run import Watch, place_of, run
+from resect.running.study_run import Watch, place_of, run, unwatched
 from resect.spec import Calibration, Dtype, ModelRef, Recipe
 
 
@@ -56,9 +56,13 @@ def choose(
     runtime: str = "llama.cpp",
     methods: Sequence[str] | None = None,
     tune_on: str | None = None,
-    dtype: Dtype = "auto",
+    dtype: str = "auto",
     trust_remote_code: bool = False,
     anyway: bool = False,
+    calibration: Mapping[str, Any] | None = None,
+    runtime_options: Mapping[str, Any] | None = None,
+    watch: Watch = unwatched,
+    notice: Callable[[str], None] = warnings.warn,
     **fields: Any,
 ) -> Choice:
     """The smallest version of a model that passes `task`, as a file in `out`.
@@ -66,10 +70,9 @@ def choose(
     `budget` in bytes, or like `8GB`; `fields` are those of `Study` (margin, limit, data_dir, ...).
     Raises `RequestError` where nothing can be chosen.
     """
-    calibration = fields.pop("calibration", {})
     study = request.choice(
-        model, base, task, dtype, trust_remote_code, fields, calibration,
-        fields.pop("runtime_options", {}),
+        model, base, task, dtype, trust_remote_code, fields, calibration or {},
+        runtime_options or {},
     )  # fmt: skip
     return choosing.choose(
         study,
@@ -78,7 +81,8 @@ def choose(
         budget=ladder.bytes_from(budget) if isinstance(budget, str) else budget,
         recipes=request.recipes(methods) if methods else None,
         tune=None if tune_on is None else f"lora,data={tune_on}",
-        notice=warnings.warn,
+        watch=watch,
+        notice=notice,
         trust_remote_code=trust_remote_code,
         anyway=anyway,
     )

@@ -6,10 +6,10 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import torch
+from local_server import JsonHandler, listening
 
 from resect.models.loading import Loaded
 
@@ -73,18 +73,16 @@ class Stub:
 def served(stub: Stub) -> Iterator[Stub]:
     """The stub at an address of this machine."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(JsonHandler):
         def do_GET(self) -> None:
             if self.path == "/v1/models" and stub.wanted not in (
                 None,
                 self.headers["Authorization"],
             ):
-                self._tell(401, {"error": "no"})
+                self.tell(401, {"error": "no"})
                 return
             routes = {"/v1/models": stub.models(), "/version": {"version": "0.99"}}
-            self._tell(200 if self.path in routes else 404, routes.get(self.path, {}))
+            self.tell(200 if self.path in routes else 404, routes.get(self.path, {}))
 
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -96,27 +94,10 @@ def served(stub: Stub) -> Iterator[Stub]:
                     self.close_connection = True
                     return
                 if fail is not None:
-                    self._tell(fail, {"error": {"message": "not now"}})
+                    self.tell(fail, {"error": {"message": "not now"}})
                     return
-                self._tell(200, stub.completion(asked))
+                self.tell(200, stub.completion(asked))
 
-        def _tell(self, status: int, content: dict[str, Any]) -> None:
-            body = json.dumps(content).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    stub.address = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with listening(Handler) as address:
+        stub.address = address
         yield stub
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -14,6 +14,7 @@ from resect.spec import Step
 
 if WHEN_RUN:
     import torch
+    from layer_inputs import inputs_of
 
     from resect import anatomy
     from resect.methods import fragility
@@ -38,23 +39,6 @@ def model_of(layers=4):
     return model
 
 
-def inputs_of(model) -> dict[str, torch.Tensor]:
-    """What every linear layer of the intact model reads on TEXT, in float64."""
-    seen: dict[str, list[torch.Tensor]] = {}
-    hooks = [
-        m.owner.register_forward_pre_hook(
-            lambda _, x, site=m.site: seen.setdefault(site, []).append(x[0].double().flatten(0, 1))
-        )
-        for m in anatomy.read(model).matrices
-    ]
-    with torch.no_grad():
-        for row in TEXT.ids:
-            model(row[None])
-    for hook in hooks:
-        hook.remove()
-    return {site: torch.cat(parts) for site, parts in seen.items()}
-
-
 def levels_of(model) -> dict[str, float]:
     """The share of zeros of every block."""
     shares = {}
@@ -75,7 +59,7 @@ def pruned(text, context=None, model=None):
 @pytest.mark.parametrize("spread", [0.08, 0.2])
 def test_owl(method, spread):
     """Outlier ratio, scaled to 2 lambda, centred, then the level: the authors' steps."""
-    seen, ratios = inputs_of(model_of()), []
+    seen, ratios = inputs_of(model_of(), TEXT), []
     for block in anatomy.read(model_of()).blocks:
         scores = torch.cat(
             [

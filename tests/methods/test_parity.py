@@ -14,6 +14,7 @@ from resect.spec import Step
 
 if WHEN_RUN:
     import torch
+    from layer_inputs import inputs_of
 
     from resect import anatomy
     from resect.methods.calibration.calibration_text import Tokens
@@ -25,28 +26,11 @@ if WHEN_RUN:
     TEXT = Tokens(torch.randint(3, 259, (5, 30), generator=torch.Generator().manual_seed(3)))
 
 
-def inputs_of(model) -> dict[str, torch.Tensor]:
-    """What each linear layer of the whole model sees on TEXT: plain hooks, one plain forward."""
-    seen: dict[str, list[torch.Tensor]] = {}
-    hooks = [
-        m.owner.register_forward_pre_hook(
-            lambda _, x, site=m.site: seen.setdefault(site, []).append(x[0].double().flatten(0, 1))
-        )
-        for m in anatomy.read(model).matrices
-    ]
-    with torch.no_grad():
-        for row in TEXT.ids:
-            model(row[None])
-    for hook in hooks:
-        hook.remove()
-    return {site: torch.cat(parts) for site, parts in seen.items()}
-
-
 @pytest.mark.parametrize("family", ["mistral", "gemma3_text", "qwen3"])
 def test_moments_block_by_block_equal_those_of_the_whole_model(family):
     """Windows, rotary positions and norms come to every block as in a plain forward."""
     model = tiny.model(family, num_hidden_layers=3)
-    plain = inputs_of(model)
+    plain = inputs_of(model, TEXT)
     for turn in blocks_in_turn(model, TEXT, lambda _: True, gram, False):
         for site, moments in turn.gather().items():
             expected = plain[site].T @ plain[site]
@@ -98,7 +82,7 @@ def inside(family, experts, expert, token):
 def test_wanda_and_ria_masks(text):
     step = Step.parse(f"{text},inputs=dense")
     model = tiny.model("mistral")
-    seen = inputs_of(model)
+    seen = inputs_of(model, TEXT)
     expected = {}
     for matrix in anatomy.read(model).matrices:
         w, norm = matrix.weight().double().abs(), seen[matrix.site].square().sum(0).sqrt()
@@ -141,7 +125,8 @@ def test_pruned_inputs_see_the_pruned_blocks_before():
     for matrix in anatomy.read(half).blocks[1].matrices:
         if "q_proj" in matrix.name:  # first in its block: its input shows the first block alone
             score = (
-                matrix.weight().double().abs() * inputs_of(half)[matrix.site].square().sum(0).sqrt()
+                matrix.weight().double().abs()
+                * inputs_of(half, TEXT)[matrix.site].square().sum(0).sqrt()
             )
             expected[matrix.name] = reference_mask(step, score)
     method = methods.make(step)
@@ -193,7 +178,7 @@ def test_sparsegpt_without_damping_finds_its_own():
 def test_sparsegpt_of_a_model():
     """Hessians from plain hooks in float64; every matrix's mask, and the weights as updated."""
     model = tiny.model("mistral")
-    seen = inputs_of(model)
+    seen = inputs_of(model, TEXT)
     expected = {
         m.name: published(m.weight().double(), seen[m.site].T @ seen[m.site], 0.5, None, 128)
         for m in anatomy.read(model).matrices

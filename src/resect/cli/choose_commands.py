@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from resect.cli.app import Json, Quiet, Trust, Unsafe, app, into
-from resect.cli.output import emit, noticing, print_json, say
+from resect.cli.output import emit, noticing, print_json, say, stopping, watching
 from resect.cli.run_commands import Dtype, Tasks
 from resect.cli.study_options import takes
-from resect.errors import Stopped
 
 NOTHING_PASSED = 3
 """The exit code where nothing passed."""
@@ -62,44 +60,22 @@ def choose(
     fields: dict[str, Any],
 ) -> int:
     """Choose the smallest version of a model that passes, as a file."""
-    from resect.running import choose as choosing
-    from resect.running import ladder, request
+    from resect import api
 
-    study = request.choice(
-        model, base, task, dtype, trust_remote_code, fields,
-        calibration={"data": calibration, "nsamples": nsamples, "seqlen": seqlen},
-        runtime={"n_ctx": context, "kv": kv},
-    )  # fmt: skip
-    try:
-        choice = choosing.choose(
-            study, out, runtime=runtime,
-            budget=None if budget is None else ladder.bytes_from(budget),
-            recipes=request.recipes(method) if method else None,
-            tune=None if tune_on is None else f"lora,data={tune_on}",
-            watch=_watching(out, quiet), notice=noticing(quiet),
-            trust_remote_code=trust_remote_code, anyway=anyway,
+    with stopping(lambda: f"what is stored in {out} is kept"):
+        choice = api.choose(
+            model, task, out, budget=budget, base=base, runtime=runtime, methods=method,
+            tune_on=tune_on, dtype=dtype, trust_remote_code=trust_remote_code, anyway=anyway,
+            calibration={"data": calibration, "nsamples": nsamples, "seqlen": seqlen},
+            runtime_options={"n_ctx": context, "kv": kv},
+            watch=watching(out, quiet), notice=noticing(quiet), **fields,
         )  # fmt: skip
-    except KeyboardInterrupt:
-        raise Stopped(
-            f"stopped: what is stored in {out} is kept. Run the same command to continue."
-        ) from None
     if as_json:
         print_json(choice.to_data())
     else:
         say("\n".join(choice.lines))
         say(choice.report)
     return 0 if choice.path is not None else NOTHING_PASSED
-
-
-def _watching(out: Path, quiet: bool) -> Any:
-    def watch(planned: Any, events: Iterator[Any]) -> Iterator[Any]:
-        from rich.console import Console
-
-        from resect.running.progress import watched
-
-        return watched(planned, events, None if quiet else Console(stderr=True), out)
-
-    return watch
 
 
 @app.command()

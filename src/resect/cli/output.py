@@ -105,6 +105,19 @@ def fit_encoding() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def watching(out: Path, quiet: bool) -> Callable[[Any, Iterator[Any]], Iterator[Any]]:
+    """What shows on stderr how far a run into `out` is, unless quiet, and passes its events on."""
+
+    def watch(planned: Any, events: Iterator[Any]) -> Iterator[Any]:
+        from rich.console import Console
+
+        from resect.running.progress import watched
+
+        return watched(planned, events, None if quiet else Console(stderr=True), out)
+
+    return watch
+
+
 @contextlib.contextmanager
 def stopping(kept: Callable[[], str]) -> Iterator[None]:
     """Say after Ctrl-C what is kept."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from resect.cli.app import Engine, Json, Out, Quiet, Trust, Unsafe, app
-from resect.cli.output import noticing, show
+from resect.cli.output import noticing, show, watching
 from resect.cli.study_options import ASKING, every, takes
 from resect.errors import RequestError, RunError, Stopped
 
@@ -222,15 +222,10 @@ def _run(
 
     tracking = Tracking(trackers, study) if trackers else None
 
+    show_progress = watching(api.place_of(study, out), quiet)
+
     def watch(planned: Any, events: Iterator[Any]) -> Iterator[Any]:
-        from rich.console import Console
-
-        from resect.running.progress import watched
-
-        if tracking:
-            events = tracking.watch(planned, events)
-        console = None if quiet else Console(stderr=True)
-        return watched(planned, events, console, api.place_of(study, out))
+        return show_progress(planned, tracking.watch(planned, events) if tracking else events)
 
     run = api.run if goal is None else partial(search.search, goal=goal)
     notice = noticing(quiet)

@@ -8,7 +8,6 @@ cache, and only what is new is read.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from queue import SimpleQueue
 from typing import Any
 
@@ -20,6 +19,7 @@ from resect.ask.tokenize import Prompt, notes_on, rendered, tokenize
 from resect.deploy import replies
 from resect.deploy.http_client import Client, Gone
 from resect.deploy.replies import Completion
+from resect.deploy.side_by_side import answered
 from resect.errors import RunError
 from resect.record import Item, Likely, RawAnswer, Stopped
 
@@ -110,14 +110,7 @@ class HttpAsker:
             finally:
                 free.put(slot)
 
-        with ThreadPoolExecutor(self.slots) as pool:
-            pending = [pool.submit(work, row) for row in rows]
-            try:
-                for done in as_completed(pending):
-                    yield done.result()
-            finally:
-                for task in pending:
-                    task.cancel()
+        yield from answered(rows, self.slots, work)
 
     def _answer(self, client: Client, prompt: Prompt, slot: int) -> RawAnswer:
         likely = self._likely(client, prompt.ids, slot)

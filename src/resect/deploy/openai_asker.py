@@ -7,12 +7,12 @@ as the prompt alone has. Tokens are the server's own and are never seen here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from resect.ask import Batch
 from resect.deploy.http_client import Client
 from resect.deploy.openai_endpoint import ROUTE, echoed
+from resect.deploy.side_by_side import answered
 from resect.errors import RequestError, RunError
 from resect.record import Item, RawAnswer, Stopped, TaskInfo
 
@@ -77,14 +77,7 @@ class OpenAiAsker:
         def work(row: int) -> Batch:
             return Batch([row], [self._answer(client, self.items[row])])
 
-        with ThreadPoolExecutor(self.server.slots) as pool:
-            pending = [pool.submit(work, row) for row in rows]
-            try:
-                for done in as_completed(pending):
-                    yield done.result()
-            finally:
-                for task in pending:
-                    task.cancel()
+        yield from answered(rows, self.server.slots, work)
 
     def _answer(self, client: Client, item: Item) -> RawAnswer:
         scores = None

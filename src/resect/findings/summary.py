@@ -136,16 +136,27 @@ def choices_so_far(
     measurements: Sequence[Recorded],
 ) -> list[Choice]:
     """The choice of a run that goes on, without any other finding."""
-    rule, cell_rows = _rule(study), planned.cell_rows(cells)
+    judged = judged_sweeps(study, models, tasks, answers, cells)
+    return _choices(study, judged, _rule(study), of_measurements(measurements))
+
+
+def judged_sweeps(
+    study: Study,
+    models: Sequence[Model],
+    tasks: Mapping[str, TaskInfo],
+    answers: pd.DataFrame,
+    cells: pd.DataFrame,
+) -> Mapping[SweepKey, Sequence[Sweep]]:
+    """What is judged of every sweep, without any other finding."""
+    cell_rows = planned.cell_rows(cells)
     role_of = roles_of(models, cell_rows, answers)
-    prepared, _ = _tasks(study, tasks, answers, cell_rows, role_of, rule)
+    prepared, _ = _tasks(study, tasks, answers, cell_rows, role_of, _rule(study))
     gathered = [
         row
         for task in prepared.values() if task.judged
         for row in evidence(task.curves, task.info, task.rule, task.states)
     ]  # fmt: skip
-    judged = _sweeps(study, prepared, gathered)
-    return _choices(study, judged, rule, of_measurements(measurements))
+    return _sweeps(study, prepared, gathered)
 
 
 def _sweeps(

@@ -11,8 +11,14 @@ from resect.findings.rows import (
     SweepVerdict,
     TaskVerdict,
 )
-from resect.narrative.phrasing import change, changes, points
-from resect.narrative.verdict_sentences import size, stop_text, version_of
+from resect.narrative.phrasing import change, points, sentence
+from resect.narrative.verdict_sentences import (
+    lost_of_margin,
+    size,
+    stop_text,
+    version_of,
+    worst_of,
+)
 
 
 def answer_lines(
@@ -28,9 +34,9 @@ def answer_lines(
     """
     if row.chosen is None or file is None:
         return _none(summary, row, budget)
-    chosen, worst = row.chosen, min(row.chosen.tasks, key=_low)
+    chosen, worst = row.chosen, worst_of(row.chosen)
     runtime = _runtime(summary, row, chosen.recipe)
-    lines = [_chosen(row, chosen), f"Worst task: {_lost(worst)}."]
+    lines = [_chosen(row, chosen), f"Worst task: {lost_of_margin(worst)}."]
     lines += filter(None, [_subgroup(summary, row), _speed(summary, row, runtime)])
     lines.append(f"File: {file}")
     lines.append(f"Start it: {start}")
@@ -51,11 +57,6 @@ def _chosen(row: Choice, chosen: Candidate) -> str:
             text += f", {100 * share:.0f} % of {size(row.baseline_bytes)}"
     count = len(chosen.tasks)
     return f"{text}; passed {count} task{'s' if count > 1 else ''} on items held back."
-
-
-def _lost(test: TaskVerdict) -> str:
-    margin = "" if test.margin is None else f", margin {points(test.margin)}"
-    return f"{test.task} {change(test.change)} points {changes(test.low, test.high)}{margin}"
 
 
 def _subgroup(summary: Summary, row: Choice) -> str | None:
@@ -111,8 +112,8 @@ def _none(summary: Summary, row: Choice, budget: int | None) -> list[str]:
         return lines
     nearest, test = max(told, key=lambda pair: _low(pair[1]))
     recipe = next(v.recipe for v in summary.verdicts if v.stopped_by == nearest)
-    lines.append(f"Closest: {recipe}, {_lost(test)}.")
-    lines.append(f"{stop_text(nearest)[0].upper()}{stop_text(nearest)[1:]}.")
+    lines.append(f"Closest: {recipe}, {lost_of_margin(test)}.")
+    lines.append(sentence(stop_text(nearest)))
     helps = []
     if nearest.items_needed is not None and nearest.items_needed > test.n:
         helps.append(f"more items ({nearest.items_needed} of {test.task} held back, now {test.n})")

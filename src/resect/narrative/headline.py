@@ -33,7 +33,14 @@ from resect.narrative.phrasing import (
     sentence,
 )
 from resect.narrative.reasons import at, degraded, listed
-from resect.narrative.verdict_sentences import size, stop_text, undecided, version_of
+from resect.narrative.verdict_sentences import (
+    lost_of_margin,
+    size,
+    stop_text,
+    undecided,
+    version_of,
+    worst_of,
+)
 
 WORDS = 20
 """The most words of a headline."""
@@ -85,13 +92,13 @@ def _short(text: str) -> bool:
 def _chosen(summary: Summary, row: Choice, chosen: Candidate) -> Headline:
     by_size = row.by not in (None, PickedBy.LEVEL) and chosen.bytes is not None
     share = chosen.bytes / row.baseline_bytes if chosen.bytes and row.baseline_bytes else None
-    worst = min(chosen.tasks, key=lambda task: task.low if task.low is not None else -1.0)
+    worst = worst_of(chosen)
     caveats = _caveats(summary, row)
     part = levels_of(summary).get(chosen.recipe)
     return Headline(
         text=next(filter(_short, _passed_texts(chosen, share if by_size else None, by_size, part))),
         answer=Answer.SMALLEST if by_size else Answer.DEEPEST,
-        lines=_lines(_within(summary, row, chosen), f"Worst: {_numbers(worst)}", caveats),
+        lines=_lines(_within(summary, row, chosen), f"Worst: {lost_of_margin(worst)}.", caveats),
         model=row.model,
         recipe=chosen.recipe,
         level=chosen.level,
@@ -153,11 +160,6 @@ def _runtime(summary: Summary, row: Choice) -> str:
     """` in llama.cpp`: where the versions of a choice were asked, if that is one place."""
     places = {v.runtime for v in summary.verdicts if v.model == row.model and v.default}
     return f" in {places.pop()}" if len(places) == 1 and summary.study.recorded is None else ""
-
-
-def _numbers(test: TaskVerdict) -> str:
-    margin = "" if test.margin is None else f", margin {points(test.margin)}"
-    return f"{test.task} {change(test.change)} points {changes(test.low, test.high)}{margin}."
 
 
 # ── nothing passed ──────────────────────────────────────────────────────────────────────────────

@@ -108,7 +108,7 @@ def _choice(row: Choice, words: Words) -> str:
         stopped = [c.stopped_by for c in row.tried if c.stopped_by is not None]
         return f"{explored}, {ending}" + (f": {stop_text(stopped[-1])}" if stopped else "")
     text = f"{explored}; {version_of(row.chosen)} is the smallest that passed on the others"
-    return f"{text} (worst: {_worst(row.chosen)}){_fallen_back(row)}"
+    return f"{text} (worst: {lost(worst_of(row.chosen))}){_fallen_back(row)}"
 
 
 def _by_sequence(row: Choice, model: str) -> str:
@@ -116,13 +116,22 @@ def _by_sequence(row: Choice, model: str) -> str:
     if row.chosen is None:
         return f"no compressed version of {model} passed"
     text = f"the most compressed version of {model} that passed is {version_of(row.chosen)}"
-    return f"{text} (worst: {_worst(row.chosen)}){_fallen_back(row)}"
+    return f"{text} (worst: {lost(worst_of(row.chosen))}){_fallen_back(row)}"
 
 
-def _worst(chosen: Candidate) -> str:
-    """The task whose change could be the worst, with its numbers."""
-    worst = min(chosen.tasks, key=lambda t: t.low if t.low is not None else -1.0)
-    return f"{worst.task} {change(worst.change)} points {changes(worst.low, worst.high)}"
+def worst_of(chosen: Candidate) -> TaskVerdict:
+    """The task whose change could be the worst."""
+    return min(chosen.tasks, key=lambda test: -1.0 if test.low is None else test.low)
+
+
+def lost(test: TaskVerdict) -> str:
+    """`t -1.7 points [-4.0, +0.1]`."""
+    return f"{test.task} {change(test.change)} points {changes(test.low, test.high)}"
+
+
+def lost_of_margin(test: TaskVerdict) -> str:
+    """`t -1.7 points [-4.0, +0.1], margin 5`."""
+    return lost(test) + ("" if test.margin is None else f", margin {points(test.margin)}")
 
 
 def _fallen_back(row: Choice) -> str:

@@ -16,14 +16,13 @@ from resect.deploy.footprint import LARGEST_BATCH, Footprint
 from resect.errors import RequestError, unknown
 from resect.findings.choice import alpha_of
 from resect.findings.looks import last_level
-from resect.findings.primary_test import is_judged
 from resect.findings.rows import Candidate as Tested
 from resect.findings.rows import Choice as ChoiceRow
 from resect.findings.task_forecast import half_lacks
 from resect.models import loading
 from resect.narrative.choice_sentences import answer_lines
 from resect.record import LLAMA_CPP
-from resect.running import compression, hub, ladder, papers, study_run
+from resect.running import hub, ladder, papers, study_run
 from resect.running.folder import Run
 from resect.running.ladder import Candidate
 from resect.running.resolve import Resolved, resolve
@@ -174,12 +173,9 @@ def refuse_hopeless(resolved: Resolved) -> None:
     study = resolved.study
     alpha = last_level(alpha_of(0, study.alpha))
     short = []
-    for name, info in resolved.infos.items():
-        if not is_judged(info, study.shown_only):
-            continue
+    for name, rule in resolved.rules.items():
         items = [item for item in resolved.items[name] if item.variant is None]
-        margin = info.margin if study.margin is None else study.margin
-        lacking = half_lacks(items, info, margin, alpha)
+        lacking = half_lacks(items, resolved.infos[name], rule.margin, alpha)
         if lacking is not None:
             short.append(
                 f"{name} has {len(items)} items" + f", and needs {lacking}" * bool(lacking)
@@ -214,10 +210,5 @@ def _made(run: Run, runtime: str, notice: Notice) -> Path:
         paths = hub.export(run, "gguf", place, notice=notice)
         return next(path for path in paths if path.suffix == ".gguf")
     study = Study.load(run.path / "study.yaml")
-    version = papers.version_of(study, run.findings(), None)
-    compression.compress_to(
-        version.ref, version.steps, place, calibration=study.calibration,
-        seed=study.seed_of(version.recipe), device=study.device, data_dir=study.data_path,
-        notice=notice,
-    )  # fmt: skip
+    hub.make(study, papers.version_of(study, run.findings(), None), place, notice)
     return place

@@ -15,7 +15,6 @@ from math import prod
 from resect.ask import Budget, first_budget
 from resect.errors import RequestError
 from resect.findings.looks import last_level
-from resect.findings.primary_test import is_judged
 from resect.findings.task_forecast import TaskForecast, task_forecast
 from resect.models import devices, loading
 from resect.record import Item, TaskInfo
@@ -110,10 +109,8 @@ def _of_role(resolved: Resolved, role: str) -> list[str]:
 
 
 def _task(resolved: Resolved, name: str, items: Sequence[Item], info: TaskInfo) -> TaskForecast:
-    study = resolved.study
-    margin = info.margin if study.margin is None else study.margin
-    judged = is_judged(replace(info, name=name), study.shown_only)
-    return replace(task_forecast(info, items, margin, _alpha(study), judged), task=name)
+    margin, judged = resolved.rule_of(info).margin, name in resolved.rules
+    return replace(task_forecast(info, items, margin, _alpha(resolved.study), judged), task=name)
 
 
 def _alpha(study: Study) -> float:

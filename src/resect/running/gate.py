@@ -7,9 +7,7 @@ from collections.abc import Sequence
 
 from resect.errors import RunError
 from resect.findings.intact_outlook import undecided
-from resect.findings.primary_test import Rule, is_judged
 from resect.findings.rows import Missing, Undecided
-from resect.findings.summary import MARGIN
 from resect.running.resolve import Resolved
 from resect.running.walk import Event, Finished, Notice, Sweep
 from resect.store.sqlite import Store
@@ -27,14 +25,8 @@ class Gate:
     """
 
     def __init__(self, resolved: Resolved, store: Store, left: Sequence[Sweep], notice: Notice):
-        study = resolved.study
         self.store, self.notice = store, notice
-        rule = Rule(MARGIN, study.retain, study.alpha)
-        self.rules = {
-            name: rule.of_task(info, study.margin)
-            for name, info in resolved.infos.items()
-            if is_judged(info, study.shown_only)
-        }
+        self.rules = resolved.rules
         self.tasks = resolved.infos
         swept = {sweep.model for sweep in left if any(c.recipe != "none" for c in sweep.cells)}
         roles = {sweep.model: sweep.ref.role for sweep in left if sweep.model in swept}

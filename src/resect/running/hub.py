@@ -41,16 +41,7 @@ def export(
     with run.reading() as store:
         tasks = store.tasks()
     if to == "gguf":
-        compression.compress_to(
-            ref,
-            chosen.steps,
-            out,
-            calibration=study.calibration,
-            seed=study.seed_of(chosen.recipe),
-            device=study.device,
-            data_dir=study.data_path,
-            notice=notice,
-        )
+        make(study, chosen, out, notice)
         (file,) = out.glob("*.gguf")
         tokenizer = loading.check(ref).tokenizer
         context = study.runtime.n_ctx
@@ -60,6 +51,20 @@ def export(
         with scratch.whole_folder(out) as folder:
             papers.write(folder, chosen, summary, tasks, origin)
     return sorted(path for path in out.rglob("*") if path.is_file())
+
+
+def make(study: Study, version: papers.Version, out: Path, notice: Notice) -> None:
+    """Write a version as its study made it into a new folder."""
+    compression.compress_to(
+        version.ref,
+        version.steps,
+        out,
+        calibration=study.calibration,
+        seed=study.seed_of(version.recipe),
+        device=study.device,
+        data_dir=study.data_path,
+        notice=notice,
+    )
 
 
 def push(folder: Path, repo: str, dry_run: bool) -> dict[str, Any]:

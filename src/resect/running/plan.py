@@ -10,8 +10,6 @@ from typing import Any, Protocol
 from resect.ask import first_budget
 from resect.findings.choice import LENIENT, alpha_of
 from resect.findings.looks import BETA, SHARES
-from resect.findings.primary_test import Rule, is_judged
-from resect.findings.summary import MARGIN
 from resect.models import devices
 from resect.record import TRANSFORMERS, Answer, digest
 from resect.running.resolve import UNTOUCHED, Resolved
@@ -136,12 +134,10 @@ def ready(sweep: Sweep, resolved: Resolved, stored: Stored, tried: int = 0) -> S
     if not _asked_in_looks(sweep):
         return sweep
     study, role = resolved.study, sweep.ref.role
-    rule = Rule(MARGIN, study.retain, study.alpha)
-    judged = [info for info in resolved.infos.values() if is_judged(info, study.shown_only)]
     baseline = _baseline(resolved, role, sweep.recipe.runtime)
     intact = {cell.spec.task: cell.spec for cell in baseline}
     plan = Plan(
-        rules={info.name: rule.of_task(info, study.margin) for info in judged},
+        rules=resolved.rules,
         seed=study.seed,
         confirms=not study.choose and _is_one_of_several(study, role),
         stages=_stages(study, tried),

@@ -15,6 +15,8 @@ from resect.ask.tokenize import token_starts
 from resect.deploy import endpoint
 from resect.deploy.deployed import too_small
 from resect.errors import RequestError
+from resect.findings.primary_test import Rule, is_judged
+from resect.findings.summary import MARGIN
 from resect.methods import validation as possible
 from resect.methods.calibration import calibration_text
 from resect.methods.step import Method
@@ -64,6 +66,17 @@ class Resolved:
     places: Mapping[str, str]
     tiny: Mapping[str, bool]
     served: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def rules(self) -> dict[str, Rule]:
+        """What passes on each task that is judged, by its name."""
+        judged = {n: i for n, i in self.infos.items() if is_judged(i, self.study.shown_only)}
+        return {name: self.rule_of(info) for name, info in judged.items()}
+
+    def rule_of(self, info: TaskInfo) -> Rule:
+        """What passes on a task."""
+        rule = Rule(MARGIN, self.study.retain, self.study.alpha)
+        return rule.of_task(info, self.study.margin)
 
     def warnings(self) -> list[str]:
         """Warnings about the study itself: what it cannot show, whatever is answered."""

@@ -9,6 +9,7 @@ Shapes: K looks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -37,13 +38,13 @@ def critical(alpha: float, shares: tuple[float, ...]) -> tuple[float, ...]:
     """The statistics from which each look passes: under no effect one does with chance `alpha`."""
     bounds: list[float] = []
     for target in spent(alpha, shares):
-        earlier = _crossed(bounds, [-np.inf] * len(bounds), shares, 0.0)[0]
+        earlier = crossing(bounds, [-np.inf] * len(bounds), shares, 0.0)[0]
         step = float(target) - float(earlier.sum())
 
         def excess(bound: float, step: float = step) -> float:
             upper = [*bounds, bound]
             lower = [-np.inf] * len(upper)
-            return float(_crossed(upper, lower, shares, 0.0)[0][-1]) - step
+            return float(crossing(upper, lower, shares, 0.0)[0][-1]) - step
 
         bounds.append(float(brentq(excess, 0.0, REACH, xtol=1e-7)))
     return tuple(bounds)
@@ -67,11 +68,11 @@ def futile(alpha: float, beta: float, shares: tuple[float, ...]) -> tuple[float,
     drift = float(ndtri(1 - alpha) + ndtri(1 - beta))
     bounds: list[float] = []
     for look, target in enumerate(spent(beta, shares)[:-1]):
-        earlier = _crossed(upper[:look], bounds, shares, drift)[1]
+        earlier = crossing(upper[:look], bounds, shares, drift)[1]
         step = float(target) - float(earlier.sum())
 
         def excess(bound: float, step: float = step, look: int = look) -> float:
-            lost = _crossed(upper[: look + 1], [*bounds, bound], shares, drift)[1]
+            lost = crossing(upper[: look + 1], [*bounds, bound], shares, drift)[1]
             return float(lost[-1]) - step
 
         least, most = -REACH, upper[look]
@@ -80,22 +81,12 @@ def futile(alpha: float, beta: float, shares: tuple[float, ...]) -> tuple[float,
 
 
 def crossing(
-    upper: tuple[float, ...], lower: tuple[float, ...], shares: tuple[float, ...], drift: float
+    upper: Sequence[float], lower: Sequence[float], shares: Sequence[float], drift: float
 ) -> tuple[Floats, Floats]:
     """The chance that each look is the first to pass, and the first to give up, (K,) each.
 
-    `drift` is the expected statistic of the whole sample.
+    For as many looks as there are bounds; `drift` is the expected statistic of the whole sample.
     """
-    return _crossed(list(upper), list(lower), shares, drift)
-
-
-def _crossed(
-    upper: list[float] | tuple[float, ...],
-    lower: list[float],
-    shares: tuple[float, ...],
-    drift: float,
-) -> tuple[Floats, Floats]:
-    """As `crossing`, for as many looks as there are bounds."""
     passed, given_up = np.zeros(len(upper)), np.zeros(len(upper))
     grid, density = np.zeros(1), np.ones(1)  # of the score (statistic times root of share), weighed
     before = 0.0
