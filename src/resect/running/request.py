@@ -182,7 +182,7 @@ def _recipes(
     return recipes if levels is None else _at_levels(recipes, levels)
 
 
-def _of_methods(methods: Sequence[str], usual: tuple[float, ...]) -> list[Recipe]:
+def _of_methods(methods: Sequence[str], usual: tuple[float, ...] | str) -> list[Recipe]:
     """A recipe of each method; one that can be swept takes the `usual` levels, or GGUF's types."""
     texts = [part for text in methods for part in at_methods(text, ",")]
     named = [Recipe.of(steps=text) for text in texts]

@@ -5,12 +5,13 @@ After a cut the projection can be fitted anew (`update`), from what it read in t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from resect.anatomy import Matrix
 from resect.methods.masks import zeros
 from resect.methods.options import Above, Seed
 from resect.methods.parts import channels, update
@@ -84,7 +85,7 @@ class Projected(Structured):
         """Scores (parts,) of criteria that need no inputs: chance, salience or magnitude."""
         if self.random:
             return {each.name: uniform(self.seed, each.name, (each.parts,)) for each in readouts}
-        size = channels.squares
+        size: Callable[[Matrix], Tensor] = channels.squares
         if self.criterion == "taylor":
             matrices = [matrix for each in readouts for matrix, _ in each.weights]
             size = channels.salience(model, self.calibration(context), matrices)
