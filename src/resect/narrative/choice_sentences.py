@@ -11,10 +11,9 @@ from resect.findings.rows import (
     SweepVerdict,
     TaskVerdict,
 )
-from resect.narrative.phrasing import change, points, sentence
+from resect.narrative.phrasing import change, points, sentence, size
 from resect.narrative.verdict_sentences import (
     lost_of_margin,
-    size,
     stop_text,
     version_of,
     worst_of,

@@ -203,10 +203,10 @@ def _reread(
     answers: pd.DataFrame, items: Mapping[str, Item], tasks: Mapping[str, TaskInfo]
 ) -> pd.DataFrame:
     """Answers that an older reader read, read again, so that each task has one reader."""
-    found = answers.groupby("task")["reader"].first()
+    reader_of = answers.groupby("task")["reader"].first()
     newest = {
         str(task): reader
-        for task, version in found.items()
+        for task, version in reader_of.items()
         if (reader := readers.again(tasks[str(task)], version))
     }
     versions = answers["task"].map({task: reader.version for task, reader in newest.items()})

@@ -19,7 +19,7 @@ from transformers import AutoModelForCausalLM, DynamicCache, PreTrainedModel
 
 from resect.anatomy.stored import is_quantized
 from resect.models import devices
-from resect.models.loading import patch_after_load
+from resect.models.library_patches import patch_after_load
 from resect.models.scratch import Scratch
 from resect.running.measure import fresh_process
 from resect.running.measure.energy import counter
