@@ -1,11 +1,14 @@
-"""Pages of the site that are written while it is built: commands, study files, the gallery.
+"""What of the site is written while it is built: commands, study files, keys, tree, gallery.
 
-mkdocs calls `on_files` (mkdocs.yml). Nothing of this is committed, so that it cannot fall behind.
+mkdocs calls `on_files` and `on_page_markdown` (mkdocs.yml). Nothing of this is committed, so that
+it cannot fall behind.
 """
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import sys
 import types
 import typing
 from collections.abc import Iterator
@@ -13,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 PLAIN = {str: "text", int: "whole number", float: "number", bool: "true or false"}
-GALLERY = Path(__file__).parents[1] / "runs" / "gallery"
+HERE = Path(__file__).parent
+GALLERY = HERE.parent / "runs" / "gallery"
 
 
 def commands() -> str:
@@ -95,6 +99,36 @@ def gallery(folder: Path = GALLERY) -> str:
     items = [f"- [{page.stem}](../gallery/{page.name})" for page in pages]
     missing = "None is built here: `make gallery` makes them, then `make docs` shows them."
     return "\n".join(["# Gallery", "", *(items or [missing])]) + "\n"
+
+
+def summary_keys() -> str:
+    """Every key of summary.json, from the types of its rows."""
+    return str(_beside("generate").keys())
+
+
+def tree() -> str:
+    """What every folder of the package and every file elsewhere is for."""
+    return f"```\n{_beside('tree').tree()}```"
+
+
+def _beside(name: str) -> types.ModuleType:
+    """A script of this folder as a module."""
+    if str(HERE) not in sys.path:
+        sys.path.append(str(HERE))
+    return importlib.import_module(name)
+
+
+INSERTED = {
+    "summary.md": ("<!-- keys -->", summary_keys),
+    "architecture.md": ("<!-- tree -->", tree),
+}
+"""Pages with a place that is filled while the site is built."""
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Fill the place of a page that has one."""
+    place, written = INSERTED.get(page.file.src_uri, ("", None))
+    return markdown.replace(place, written()) if written else markdown
 
 
 def on_files(files: Any, config: Any) -> Any:

@@ -7,6 +7,7 @@ import sys
 import tomllib
 from importlib import util as importing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -37,6 +38,25 @@ def test_the_reference_has_every_command_and_every_key_of_a_study(pages):
     assert all(f"### resect {name}\n" in commands for name in ORDER)
     assert "| `--margin` | Largest loss that still passes" in commands
     assert all(f"| `{name}` |" in keys for name in Study.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("summary.md", {"### Headline", "| `text` | text |", "### SweepVerdict"}),
+        ("architecture.md", {"  findings/ ", "  smallest.yaml ", "  truth.py "}),
+    ],
+)
+def test_pages_are_filled_while_the_site_is_built(pages, name, shown):
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    page, other = (SimpleNamespace(file=SimpleNamespace(src_uri=uri)) for uri in (name, "x.md"))
+    filled = pages.on_page_markdown(text, page=page, config=None, files=None)
+    assert all(part in filled for part in shown)
+    assert not any(part in text for part in shown)
+    assert (
+        pages.on_page_markdown(text, page=SimpleNamespace(file=SimpleNamespace(src_uri="x")))
+        == text
+    )
 
 
 def test_the_gallery_lists_what_was_built(pages, tmp_path):
