@@ -39,6 +39,15 @@ def test_the_readme_is_read_in_a_minute():
     )
 
 
+def test_the_rates_of_the_readme_are_those_of_the_verdicts_page():
+    readme = (ROOT / "README.md").read_text()
+    page = (ROOT / "docs/verdict.md").read_text()
+    rates = re.findall(r"\.(\d{4}) to \.(\d{4}), 24 of 27|one named \| [^|]+ \| \.(\d{4})", page)
+    shown = [f"{int(rate) / 100:.2f}" for row in rates for rate in row if rate]
+    assert len(shown) == 3
+    assert all(re.search(rf"\b{rate}\b", readme) for rate in shown), shown
+
+
 def test_the_picture_is_drawn_from_findings():
     import pictures
 
