@@ -93,12 +93,31 @@ def _values(annotation: Any) -> Iterator[str]:
         yield PLAIN.get(annotation, annotation.__name__)
 
 
+PAGES = {
+    "demo": ("The embedded pair: 19 levels of pruning", "resect demo"),
+    "demo-moe": ("The embedded mixtures: experts cut out", "resect demo --moe"),
+    "audit-7b": (
+        "Recorded answers of a published 7B study, audited",
+        "resect audit lobotomy_logs.tar.xz",
+    ),
+    "real-model": ("A real model of 134 M parameters", "make real"),
+    "real-pair": ("A real specialist and its base", "resect run studies/smollm2.yaml"),
+    "gguf": ("llama.cpp's types, asked as deployed", "resect run studies/gguf.yaml"),
+    "smallest": ("Neurons cut out, 4 and 8 bits, and both", "resect run studies/smallest.yaml"),
+}
+"""What each page of the gallery shows, and the command that makes its run."""
+
+
 def gallery(folder: Path = GALLERY) -> str:
-    """The list of pages that `make gallery` built."""
-    pages = sorted(folder.glob("*.html"))
-    items = [f"- [{page.stem}](../gallery/{page.name})" for page in pages]
-    missing = "None is built here: `make gallery` makes them, then `make docs` shows them."
-    return "\n".join(["# Gallery", "", *(items or [missing])]) + "\n"
+    """The pages that `make gallery` built, and those that are not here."""
+    lines = ["# Gallery", "", "Reports as `resect` writes them, each one file.", ""]
+    lines += ["| page | shows | command |", "| --- | --- | --- |"]
+    for name, (shows, command) in PAGES.items():
+        page = folder / f"{name}.html"
+        link = f"[{name}](../gallery/{page.name})" if page.is_file() else f"{name} (not built)"
+        lines.append(f"| {link} | {shows} | `{command}` |")
+    built = "`make gallery` builds what it can; studies that take hours are taken from `runs/`."
+    return "\n".join([*lines, "", built]) + "\n"
 
 
 def summary_keys() -> str:
@@ -138,6 +157,8 @@ def on_files(files: Any, config: Any) -> Any:
     written = {"cli": commands(), "study": study_keys(), "gallery": gallery()}
     for name, text in written.items():
         files.append(File.generated(config, f"reference/{name}.md", content=text))
-    for page in sorted(GALLERY.glob("*.html")):
+    for page in (GALLERY / f"{name}.html" for name in PAGES):
+        if not page.is_file():
+            continue
         files.append(File.generated(config, f"gallery/{page.name}", abs_src_path=str(page)))
     return files

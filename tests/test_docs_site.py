@@ -60,9 +60,11 @@ def test_pages_are_filled_while_the_site_is_built(pages, name, shown):
 
 
 def test_the_gallery_lists_what_was_built(pages, tmp_path):
-    assert "make gallery" in pages.gallery(tmp_path)
+    assert "| demo (not built) |" in pages.gallery(tmp_path)
     (tmp_path / "demo.html").write_text("<p>")
-    assert pages.gallery(tmp_path).endswith("- [demo](../gallery/demo.html)\n")
+    text = pages.gallery(tmp_path)
+    assert "| [demo](../gallery/demo.html) |" in text
+    assert "| gguf (not built) |" in text
 
 
 @pytest.mark.slow
@@ -74,11 +76,12 @@ def test_the_site_builds_strictly(tmp_path):
     assert (tmp_path / "reference" / "cli.html").stat().st_size > 10_000
 
 
-def test_the_gallery_takes_what_is_there(tmp_path, monkeypatch):
+def test_the_gallery_takes_what_is_there(pages, tmp_path, monkeypatch):
     from tools import gallery
 
     monkeypatch.setattr(gallery, "RUNS", tmp_path)
     assert set(gallery.steps(None)) == {"demo", "demo-moe"}
+    assert {"demo", "demo-moe", *gallery.left_out(None)} == set(pages.PAGES)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / gallery.RECORDED).touch()
     (tmp_path / "gguf").mkdir()
@@ -86,6 +89,7 @@ def test_the_gallery_takes_what_is_there(tmp_path, monkeypatch):
     steps = gallery.steps(tmp_path / "data")
     assert set(steps) == {"demo", "demo-moe", "audit-7b", "gguf"}
     assert steps["gguf"][1] == ["report", str(tmp_path / "gguf")]
+    assert set(gallery.left_out(tmp_path / "data")) == {"real-model", "real-pair", "smallest"}
 
 
 def test_the_release_files_name_one_version():
