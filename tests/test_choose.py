@@ -28,7 +28,8 @@ if WHEN_RUN:
     from resect.spec import ModelRef, Recipe
 
 LADDER = ["--method", "gguf:Q8_0", "--method", "gguf:F16", "--method", "blocks:0.6 + gguf:Q8_0"]
-ASKED = ["choose", "clinic:specialist", "--task", "clinic-medicine", "--limit", "300", *LADDER]
+ASKED = ["choose", "clinic:specialist", "--base", "clinic:base", "--task", "clinic-medicine",
+         "--limit", "300", *LADDER]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -83,6 +84,7 @@ def test_the_answer_has_at_most_six_lines(chosen, capsys):
     *lines, page = capsys.readouterr().out.splitlines()
     assert len(lines) <= 6
     assert lines[0].startswith("Chosen: gguf:Q8_0, ")
+    assert "; clinic-base, intact, has 0." in lines[1]
     assert any(line.startswith("Start it: llama-server -m ") for line in lines)
     assert page.endswith("report.html")
     assert main([*ASKED, "--out", str(place), "--json"]) == 0
@@ -98,8 +100,9 @@ def test_the_answer_has_at_most_six_lines(chosen, capsys):
 @pytest.mark.slow
 def test_a_notebook_shows_the_answer_and_the_matrix(chosen):
     choice = resect.choose(
-        "clinic:specialist", ["clinic-medicine"], chosen[0], limit=300, methods=LADDER[1::2]
-    )
+        "clinic:specialist", ["clinic-medicine"], chosen[0], limit=300, methods=LADDER[1::2],
+        base="clinic:base",
+    )  # fmt: skip
     assert choice.recipe == "gguf:Q8_0"
     assert choice.path.suffix == ".gguf"
     assert choice.verdict.word.value == "passed"
@@ -107,6 +110,7 @@ def test_a_notebook_shows_the_answer_and_the_matrix(chosen):
     html = choice._repr_html_()
     assert "<table>" in html
     assert "Chosen: gguf:Q8_0" in html
+    assert "<table>" in choice.run._repr_html_()
     assert "choose" in dir(resect)
 
 

@@ -116,6 +116,22 @@ def test_answers_are_read_and_filtered_and_stay_text(site: Path) -> None:
     assert "0 items." in dom(site, "#tab=answers&outcome=echo&level=0.8")
 
 
+def marks(html: str) -> list[str]:
+    """What the answers of the open item are called, model by model in order of levels."""
+    return re.findall(r'class="chip ([\w-]+)"', html[html.index('id="answers-item"') :])
+
+
+def test_answers_are_right_and_wrong_by_the_view(site: Path) -> None:
+    """Options never stay silent; flips and marks follow the view that the filter bar names."""
+    by_text = marks(dom(site, "#tab=answers&item=21645374"))
+    by_option = marks(dom(site, "#tab=answers&item=21645374&view=options"))
+    assert by_text == ["right", "no-answer", "no-answer", "right", "wrong", "no-answer"]
+    assert by_option == ["right", "right", "wrong", "right", "wrong", "wrong"]
+    at_half = "#tab=answers&flips=lost&level=0.5&model=0"
+    assert "1 items." in dom(site, at_half)
+    assert "0 items." in dom(site, f"{at_half}&view=options")
+
+
 def test_a_filter_by_model_hides_the_other(site: Path) -> None:
     html = dom(site, "#model=1&tab=evidence")
     assert '<body data-view="both" data-model="1"' in html

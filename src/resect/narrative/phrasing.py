@@ -55,7 +55,7 @@ def points(share: float) -> str:
 
 def change(share: float | None) -> str:
     """A difference of shares as points with its sign: `-2.3`."""
-    return "unknown" if share is None else f"{100 * share:+.1f}"
+    return "unknown" if share is None else f"{round(100 * share, 1) + 0.0:+.1f}"  # never -0.0
 
 
 def changes(low: float | None, high: float | None) -> str:

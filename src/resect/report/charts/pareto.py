@@ -39,10 +39,9 @@ def scatter(front: Front) -> str:
     top = 42.0 + ROW * (len(rows) + 1)
     xs = [v.x for v in front.versions]
     pad = (max(xs) - min(xs)) * 0.04
-    best = max(0.1, *[v.quality for v in front.versions])
-    low = min(0.0, *[v.quality for v in front.versions])
+    low, best = _quality_range(front)
     span = (min(xs) - pad, max(xs) + pad)
-    plot = frame(LEFT, WIDTH - RIGHT, top, HEIGHT, span, (low, best * 1.06), inset=0.0)
+    plot = frame(LEFT, WIDTH - RIGHT, top, HEIGHT, span, (low, best), inset=0.0)
     title = TITLES[front.by]
     subtitle = f"mean skill over all tasks, by {front.view}; {AXES[front.axis]}"
     inner = [
@@ -57,6 +56,13 @@ def scatter(front: Front) -> str:
     best_of = sum(v.front for v in front.versions)
     shape = f"{len(front.versions)} versions, {best_of} of them on the front"
     return svg.document(plot.bottom + 40, title, shape, *inner, width=WIDTH)
+
+
+def _quality_range(front: Front) -> tuple[float, float]:
+    """Where the versions are, with some room; a tenth at least, so that noise looks small."""
+    values = [v.quality for v in front.versions]
+    room = max(0.06 * (max(values) - min(values)), (0.1 - (max(values) - min(values))) / 2)
+    return min(values) - room, max(values) + room
 
 
 # ── colours, markers and the key ────────────────────────────────────────────────────────────────

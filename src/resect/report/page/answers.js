@@ -40,7 +40,7 @@ const answerBrowser = (function () {
     const intact = new Map();
     given.cell.forEach((cell, i) => {
       const own = book.cells[cell];
-      if (own.level === 0) intact.set(own.model + "\n" + given.item[i], given.score[i]);
+      if (own.level === 0) intact.set(own.model + "\n" + given.item[i], i);
     });
     given.before = given.cell.map((cell, i) => intact.get(book.cells[cell].model + "\n" + given.item[i]));
     fill("level", [...new Set(book.cells.map((cell) => cell.level))].sort((a, b) => damage(a) - damage(b)).map((x) => [String(x), levelName(x)]));
@@ -54,15 +54,22 @@ const answerBrowser = (function () {
       select.appendChild(option);
     }
   }
+  // by the view of the filter bar: the likeliest option where there are options, else the text
+  function byOption(state, i) { return state.view === "options" && book.options[book.answers.option[i]] !== null; }
+  function score(state, i) {
+    if (i === undefined) return undefined;
+    const given = book.answers;
+    return byOption(state, i) ? Number(book.options[given.option[i]] === book.items[given.item[i]].gold) : given.score[i];
+  }
   function fits(state, i) {
     const given = book.answers, cell = book.cells[given.cell[i]];
     if (state.model && (labels[cell.model] || {}).slot !== state.model) return false;
     if (state.recipe && cell.level !== 0 && cell.recipe !== state.recipe) return false;
     if (state.level && String(cell.level) !== state.level) return false;
     if (state.outcome && book.outcomes[given.outcome[i]] !== state.outcome) return false;
-    if (state.flips === "lost") return cell.level !== 0 && given.before[i] === 1 && given.score[i] !== 1;
-    if (state.flips === "gained") return cell.level !== 0 && given.before[i] !== 1 && given.score[i] === 1;
-    return true;
+    if (!state.flips) return true;
+    const before = score(state, given.before[i]) === 1, after = score(state, i) === 1;
+    return cell.level !== 0 && before !== after && (state.flips === "lost" ? before : after);
   }
   function items(state) {
     const words = state.words.toLowerCase();
@@ -124,7 +131,8 @@ const answerBrowser = (function () {
     column.append(title, strip);
     for (const i of own) {
       const cell = book.cells[given.cell[i]], answer = book.labels[given.label[i]];
-      const mark = given.score[i] === 1 ? ["right", "\u2713"] : answer === null ? ["no-answer", "\u2013"] : ["wrong", "\u2717"];
+      const silent = answer === null && !byOption(state, i);
+      const mark = score(state, i) === 1 ? ["right", "\u2713"] : silent ? ["no-answer", "\u2013"] : ["wrong", "\u2717"];
       const step = element("i", mark[1], mark[0]);
       step.title = levelName(cell.level) + ": " + mark[0].replace("-", " ");
       strip.appendChild(step);
