@@ -1,4 +1,4 @@
-"""What of the site is written while it is built: commands, study files, keys, tree, gallery.
+"""What of the site is written while it is built: commands, prompts, keys, tree, gallery and so on.
 
 mkdocs calls `on_files` and `on_page_markdown` (mkdocs.yml). Nothing of this is committed, so that
 it cannot fall behind.
@@ -93,6 +93,39 @@ def _values(annotation: Any) -> Iterator[str]:
         yield PLAIN.get(annotation, annotation.__name__)
 
 
+def prompts() -> str:
+    """What every task asks: its protocol, and its prompt with words in capitals to be filled."""
+    from resect import tasks
+
+    parts = [
+        "# Prompts",
+        "The text that each task sends, without worked examples and chat template. Words in "
+        "capitals stand for what a question brings. Protocols are those of `resect tasks --json`.",
+    ]
+    for info in tasks.listed():
+        parts.append(f"## {info.name.replace('<', '&lt;')}\n\n{info.protocol.replace('<', '&lt;')}")
+        if ":" not in info.name and info.kind != "score":
+            parts.append(f"```\n{_prompt(tasks.get(info.name), info)}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
+def _prompt(task: Any, info: Any) -> str:
+    """A task's prompt for a question of placeholders."""
+    from resect.tasks.question import Question
+
+    letters = [label for label in info.labels if len(label) == 1][:5]
+    question = Question(
+        id="placeholder",
+        question="QUESTION",
+        gold=next(iter(info.labels), "ANSWER"),
+        labels=info.labels,
+        options={letter: f"OPTION {letter}" for letter in letters} or None,
+        context="CONTEXT",
+        tags={"subject": "SUBJECT"},
+    )
+    return "\n\n".join(filter(None, [task.description(question), task.prompt(question)]))
+
+
 PAGES = {
     "demo": ("The embedded pair: 19 levels of pruning", "resect demo"),
     "demo-moe": ("The embedded mixtures: experts cut out", "resect demo --moe"),
@@ -154,7 +187,12 @@ def on_files(files: Any, config: Any) -> Any:
     """Add the generated pages to the site, and the gallery's pages as they are."""
     from mkdocs.structure.files import File
 
-    written = {"cli": commands(), "study": study_keys(), "gallery": gallery()}
+    written = {
+        "cli": commands(),
+        "study": study_keys(),
+        "prompts": prompts(),
+        "gallery": gallery(),
+    }
     for name, text in written.items():
         files.append(File.generated(config, f"reference/{name}.md", content=text))
     for page in (GALLERY / f"{name}.html" for name in PAGES):

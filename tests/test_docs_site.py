@@ -40,6 +40,15 @@ def test_the_reference_has_every_command_and_every_key_of_a_study(pages):
     assert all(f"| `{name}` |" in keys for name in Study.model_fields)
 
 
+def test_the_reference_has_every_prompt(pages):
+    from resect.tasks import TASKS
+
+    text = pages.prompts()
+    assert all(f"## {name}\n" in text for name in TASKS if not name.endswith(":"))
+    assert "Abstract: CONTEXT\nQuestion: QUESTION\nAnswer:" in text
+    assert "C. OPTION C\nD. OPTION D\nAnswer:" in text
+
+
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
