@@ -119,6 +119,15 @@ def test_the_commands_without_extras_end_as_the_page_says(place, tmp_path):
     assert actual == expected, done.stderr[-2000:]
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_block_of_commands_is_run_or_marked(page):
+    text = page.read_text(encoding="utf-8")
+    for block in re.finditer(r"^```\w*\n(.*?)^```$", text, re.S | re.M):
+        *_, before = text[: block.start()].splitlines()
+        if re.search(r"^(\w+=\S+ )?(resect|make|pip|python|lm_eval) ", block[1], re.M):
+            assert re.match(r"<!-- (test|network|bare|minutes)", before), block[1]
+
+
 def test_there_are_quick_commands():
     assert sum(len(commands(block)) for _, _, block in marked("test")) >= 10
 
