@@ -27,7 +27,8 @@ def commands() -> str:
     from resect.cli import GROUPS, app
 
     group: Any = get_command(app)
-    parts = ["# Commands", "`resect COMMAND --help` prints the same. `--data-dir` and `--data_dir` are one option."]
+    same = "`resect COMMAND --help` prints the same. `--data-dir` and `--data_dir` are one option."
+    parts = ["# Commands", same]
     for name, members in GROUPS.items():
         parts.append(f"## {name}")
         parts += [_command(member, group.commands[member]) for member in members]
