@@ -214,6 +214,18 @@ def test_every_family_has_a_ladder_in_rising_size(family, tmp_path):
     assert any(cut in recipe.name for recipe in recipes)
 
 
+def test_levels_that_round_to_one_cut_are_one_version(tmp_path):
+    """30 and 31 % of 48 neurons, by eights, are the same cut; other weights are others."""
+    loaded = loading.check(ModelRef.of(role="model", id=str(tiny.save(tmp_path / "m", "llama"))))
+    texts = ["neurons:0.3,multiple_of=8", "neurons:0.31,multiple_of=8", "wanda:0.3 + blocks:0.5",
+             "wanda:0.4 + blocks:0.5"]  # fmt: skip
+    recipes = [Recipe.of(steps=text) for text in texts]
+    sized = ladder.candidates(loaded.model, loaded.tokenizer, recipes, 64, None)
+    assert {c.recipe.name for c in sized} <= {recipe.name for recipe in recipes}
+    assert sum("wanda" in c.recipe.name for c in sized) == 2
+    assert sum("neurons" in c.recipe.name for c in sized) == 1
+
+
 # ── the gate ────────────────────────────────────────────────────────────────────────────────────
 
 
