@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from resect.errors import RequestError, RunError
@@ -12,10 +14,17 @@ from resect.errors import RequestError, RunError
 SLOW = 5.0
 """Seconds of computing after which a trial is a failure."""
 
+HANGS = 60.0
+"""Seconds of computing after which a trial is ended."""
+
 LONGEST = 2000
 """Characters of a sentence at most."""
 
 FAILURES = ("traceback", "slow", "wrong")
+
+
+class Hang(BaseException):
+    """A trial did not end. No `except Exception` of the code under trial takes it."""
 
 
 class Trial(NamedTuple):
@@ -34,6 +43,22 @@ class Trial(NamedTuple):
         return self.outcome in FAILURES
 
 
+@contextlib.contextmanager
+def bounded(seconds: float = HANGS) -> Iterator[None]:
+    """Raise `Hang` where a block computes for longer; only in the main thread."""
+
+    def end(*_: object) -> None:
+        raise Hang(f"it did not end in {seconds:.0f} s of computing")
+
+    before = signal.signal(signal.SIGPROF, end)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+
+
 def tried(kind: str, action: Callable[[], object]) -> Trial:
     """The trial that an action is: what it raised, and whether it took too long.
 
@@ -41,9 +66,12 @@ def tried(kind: str, action: Callable[[], object]) -> Trial:
     """
     started = time.process_time()
     try:
-        result = action()
+        with bounded():
+            result = action()
     except (RequestError, RunError) as error:
         trial = _sentence(kind, str(error))
+    except Hang as error:
+        trial = Trial(kind, "slow", str(error))
     except Exception as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{last.filename.rpartition('/')[2]}:{last.lineno}"

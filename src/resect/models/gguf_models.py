@@ -17,12 +17,15 @@ def is_file(place: Path) -> bool:
 
 
 def check(place: Path) -> None:
-    """Raise `RequestError` where GGUF files cannot be read here."""
+    """Raise `RequestError` where GGUF files cannot be read here, or this one is damaged."""
     if find_spec("gguf") is None:
         raise RequestError(f"{place} is a GGUF file: pip install 'resect[deploy]' to read it.")
     with place.open("rb") as file:
         if file.read(4) != b"GGUF":
             raise RequestError(f"{place} is no GGUF file, whatever its name says.")
+    from resect.models import gguf_header
+
+    gguf_header.read(place)
 
 
 def opened(place: str, how: dict[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -82,7 +82,7 @@ def _of_file(place: Path) -> dict[str, Any]:
         "bits_per_weight": file.bits_per_weight,
         "zeros": None,
         "targeted": file.targeted,
-        "blocks": int(file.fields[f"{file.architecture}.block_count"]),
+        "blocks": file.blocks,
         "heads": None,
         "neurons": None,
         "matrices": [one["name"] for one in file.tensors if one["name"] in file.matrices],
