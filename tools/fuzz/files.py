@@ -124,6 +124,17 @@ def _questions() -> bytes:
     return "".join(json.dumps(row) + "\n" for row in rows).encode()
 
 
+@functools.cache
+def _summary() -> bytes:
+    """The summary of a small audit."""
+    from resect.recorded import fill
+    from tools.fuzz import surfaces
+
+    fill.RESAMPLES = 100
+    with tempfile.TemporaryDirectory() as place:
+        return (surfaces.made({}, Path(place)) / "summary.json").read_bytes()
+
+
 # ── what is read, and how ───────────────────────────────────────────────────────────────────────
 
 
@@ -186,6 +197,13 @@ def _policy(folder: Path) -> None:
     check.policy_from(folder / "policy.yaml")
 
 
+def _gate(folder: Path) -> None:
+    from resect.findings.policy import Policy
+    from resect.running import check
+
+    assert check.shown(check.checked(folder, Policy()))
+
+
 KINDS: dict[str, tuple[str, Callable[[], bytes], Callable[[Path], None]]] = {
     "safetensors": (SHARD, weights, _read_weights),
     "index": (INDEX, lambda: json.dumps(
@@ -198,6 +216,7 @@ KINDS: dict[str, tuple[str, Callable[[], bytes], Callable[[Path], None]]] = {
     "importances": ("i.gguf", _importances, _read_importances),
     "questions": ("q.jsonl", _questions, _own_task),
     "training rows": ("q.jsonl", _questions, _rows),
+    "summary": ("summary.json", _summary, _gate),
     "policy": ("policy.yaml", POLICY.encode, _policy),
 }  # fmt: skip
 """Each kind of file: its name, its sound bytes, and what reads it."""
@@ -208,7 +227,7 @@ def damaged(data: bytes, kind: str, dice: random.Random) -> bytes:
     if kind == "safetensors" and dice.random() < 0.6:
         size = struct.unpack("<Q", data[:8])[0]
         return _framed(changed(json.loads(data[8 : 8 + size]), dice), data[8 + size :])
-    if kind in ("index", "config", "tokenizer") and dice.random() < 0.8:
+    if kind in ("index", "config", "tokenizer", "summary") and dice.random() < 0.8:
         return json.dumps(changed(json.loads(data), dice)).encode()
     if kind in ("questions", "training rows") and dice.random() < 0.8:
         lines = data.splitlines()
@@ -290,6 +309,9 @@ GOLDEN: dict[str, tuple[str, Callable[[], bytes]]] = {
     "8 million values": ("gguf", lambda: _counted(0, 1, _array(0, 8 << 20) + bytes(8 << 20))),
     "a name of 2^63 bytes": ("gguf", lambda: _counted(0, 1, struct.pack("<Q", 2**63) + b"a")),
     "no architecture": ("gguf", lambda: gguf_file().replace(b"general.arch", b"general.xrch")),
+    "10^9 blocks": ("gguf", lambda: gguf_file().replace(
+        b"block_count" + struct.pack("<II", 4, 1), b"block_count" + struct.pack("<II", 4, 10**9)
+    )),
     "no GGUF": ("gguf", lambda: b"GGML" + bytes(64)),
     "a header of 2^60 bytes": ("safetensors", lambda: struct.pack("<Q", 2**60) + b"{}"),
     "a shape of 2^62": ("safetensors", lambda: _framed(
@@ -306,6 +328,8 @@ GOLDEN: dict[str, tuple[str, Callable[[], bytes]]] = {
     "a question that nests": ("questions", lambda: b'{"question": ' + b"[" * 200_000),
     "an id that nests": ("questions", lambda: b'{"id": ' + b"[" * 200_000),
     "a training row that nests": ("training rows", lambda: b"[" * 200_000),
+    "a summary that nests": ("summary", lambda: b'{"a":' * 100_000),
+    "a summary of a list": ("summary", lambda: b"[]"),
     "a policy of aliases": ("policy", lambda: bomb().encode()),
 }  # fmt: skip
 """Files that failed earlier versions, and edges of the limits: each is one sentence."""

@@ -132,7 +132,7 @@ def shown(fields: dict[str, str]) -> str | None:
     viewed, tab = __import__("viewed"), _browser()
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        out = surfaces._made(fields, place)
+        out = surfaces.made(fields, place)
         wrong = list(in_browser(tab, (out / "report.html").as_uri(), "page"))
         with viewed.serving(out) as address:
             wrong += in_browser(tab, address, "view")

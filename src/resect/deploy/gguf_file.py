@@ -14,9 +14,6 @@ from resect.errors import RequestError
 from resect.models import gguf_header
 from resect.record import digest
 
-NUMBERS = ("block_count", "attention.head_count", "attention.head_count_kv", "expert_count")
-_LARGEST = 100_000
-
 
 class GgufFile(NamedTuple):
     """`types` are bytes by type; `fell_back` are tensors whose rows fit no block of their type."""
@@ -101,7 +98,7 @@ def read(path: Path) -> GgufFile:
 
 
 def _fields(reader: gguf.GGUFReader, path: Path) -> dict[str, Any]:
-    """The values of a header, those that are read here of the right kind."""
+    """The values of a header."""
     try:
         fields = {name: field.contents() for name, field in reader.fields.items()}
     except (ValueError, IndexError, KeyError) as error:
@@ -111,10 +108,6 @@ def _fields(reader: gguf.GGUFReader, path: Path) -> dict[str, Any]:
     name = fields.get("general.architecture")
     if not isinstance(name, str):
         raise RequestError(f"{path} does not say which architecture it is of: download it again.")
-    for part in NUMBERS:
-        value = _first(fields.get(f"{name}.{part}", 0))
-        if not isinstance(value, int) or not 0 <= value <= _LARGEST:
-            raise RequestError(f"{path} has no number as {name}.{part}: download it again.")
     return fields
 
 
@@ -161,4 +154,4 @@ def _fell_back(tensors: list[dict[str, Any]], fields: dict[str, Any], kind: str)
 
 def _first(value: Any) -> Any:
     """The value, or the first one where there is one for each block."""
-    return next(iter(value), None) if isinstance(value, list) else value
+    return next(iter(value), 0) if isinstance(value, list) else value

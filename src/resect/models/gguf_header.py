@@ -21,6 +21,15 @@ MOST_NAMES = 100_000
 """Values and tensors that a header names at most."""
 
 
+_MOST = {
+    "block_count": 1000, "head_count": 1000, "head_count_kv": 1000, "expert_count": 10_000,
+    "expert_used_count": 10_000, "embedding_length": 10_000_000, "feed_forward_length": 10_000_000,
+    "expert_feed_forward_length": 10_000_000, "key_length": 10_000_000, "value_length": 10_000_000,
+    "vocab_size": 10_000_000, "context_length": 100_000_000,
+}  # fmt: skip
+"""Last parts of the names of numbers that become objects or tensors, and the most of each."""
+
+
 class _Within(gguf.GGUFReader):
     """A reader that ends where its file does, and refuses what no model has before it is read."""
 
@@ -52,10 +61,18 @@ def _named(count: int) -> int:
 
 
 def read(path: Path) -> gguf.GGUFReader:
-    """The header of a file and where its tensors are; raises `RequestError` where it is damaged."""
+    """The header of a file and where its tensors are.
+
+    Raises `RequestError` where it is damaged, or asks for more than any model has.
+    """
     try:
         with np.errstate(over="ignore"):
-            return _Within(path)
+            reader = _Within(path)
+        asked = {
+            name: reader.fields[name].contents()
+            for name in reader.fields
+            if name.rpartition(".")[2] in _MOST
+        }
     except MemoryError:
         raise
     except Exception as error:  # broken files raise errors of many kinds
@@ -63,3 +80,12 @@ def read(path: Path) -> gguf.GGUFReader:
         raise RequestError(
             f"{path} is no GGUF file that can be read ({reason:.200}): download it again."
         ) from None
+    for name, values in asked.items():
+        most = _MOST[name.rpartition(".")[2]]
+        for value in values if isinstance(values, list) else [values]:
+            if not isinstance(value, int) or not 0 <= value <= most:
+                raise RequestError(
+                    f"{path} asks for {name}={value!r:.40}, and the most is {most:,}: download it "
+                    "again."
+                )
+    return reader
