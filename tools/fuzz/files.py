@@ -325,6 +325,8 @@ GOLDEN: dict[str, tuple[str, Callable[[], bytes]]] = {
     )),
     "a header that nests": ("safetensors", lambda: struct.pack("<Q", 200_000) + b"[" * 200_000),
     "an importance matrix cut short": ("importances", lambda: _importances()[:200]),
+    "importances in 10^15 bytes": ("importances", lambda: _counted(0, 1, _array(0, 10**15))),
+    "importances of 2^40 bytes": ("importances", lambda: struct.pack("<ii", 1, 2**31 - 1)),
     "a question that nests": ("questions", lambda: b'{"question": ' + b"[" * 200_000),
     "an id that nests": ("questions", lambda: b'{"id": ' + b"[" * 200_000),
     "a training row that nests": ("training rows", lambda: b"[" * 200_000),
