@@ -46,8 +46,8 @@ ALLOWED: dict[str, set[str]] = {
     "view": {"catalog", "crash", "errors", "record", "report", "running", "stats", "store"},
     "api": {"record", "running", "spec"},
     "cli": {
-        "api", "catalog", "clinic", "diff", "errors", "findings", "methods", "recorded", "recover",
-        "report", "running", "spec", "store", "tasks", "tracking",
+        "api", "catalog", "clinic", "crash", "diff", "errors", "findings", "methods", "recorded",
+        "recover", "report", "running", "spec", "store", "tasks", "tracking",
         "view",
     },
 }  # fmt: skip
