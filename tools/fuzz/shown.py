@@ -35,11 +35,11 @@ WATCH = (
 ACTS = """[...document.querySelectorAll('*')].flatMap(tag => [...tag.attributes].map(one =>
     [tag.localName, one.name, one.value])).filter(([tag, name, value]) => name.startsWith('on') ||
     (['href', 'src', 'action', 'srcdoc'].includes(name) && /^\\s*(javascript|data:text|.*evil)/i
-    .test(value)) || ['iframe', 'svg onload', 'object', 'embed'].includes(tag)).map(String)"""
+    .test(value)) || ['iframe', 'object', 'embed'].includes(tag)).map(String)"""
 """Attributes and tags of a page that could act."""
 
 TITLE = "resect-title"
-LONGEST = 4000
+LONGEST = 20_000
 """Lines that the terminal keeps."""
 
 
@@ -67,9 +67,9 @@ def in_browser(tab: Any, address: str, name: str) -> Iterator[str]:
     yield from (f"{name}: {other} was fetched" for other in outside)
 
 
-def tmux(*words: str) -> str:
-    """One command of a terminal server that is this process's own."""
-    command = ["tmux", "-L", f"resect-fuzz-{os.getpid()}", "-f", os.devnull, *words]
+def _tmux(place: Path, *words: str) -> str:
+    """One command of the terminal server of a folder."""
+    command = ["tmux", "-u", "-S", str(place / "tmux"), "-f", os.devnull, *words]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
@@ -79,19 +79,21 @@ def in_terminal(text: str, place: Path) -> Iterator[str]:
     path.write_text(text, encoding="utf-8")
     script = f"printf '\\033]2;{TITLE}\\007'; cat {path}; touch {done}; sleep 60"
     environment = ["-e", "LC_ALL=C.UTF-8"]
-    tmux("new-session", "-d", "-s", "t", "-x", "250", "-y", "50", *environment, script)
+    options = ["set", "-g", "history-limit", str(LONGEST), ";"]
+    window = ["new-session", "-d", "-s", "t", "-x", "250", "-y", "50", *environment, script]
+    _tmux(place, "start-server", ";", *options, *window)
     try:
         ends = time.monotonic() + 60
         while not done.exists() and time.monotonic() < ends:
             time.sleep(0.05)
         time.sleep(0.3)  # for the terminal to draw what it was sent
-        shown = tmux("capture-pane", "-t", "t", "-p", "-J", "-S", f"-{LONGEST}")
-        state = tmux("display-message", "-t", "t", "-p", "#{pane_title}|#{alternate_on}|"
+        shown = _tmux(place, "capture-pane", "-t", "t", "-p", "-S", f"-{LONGEST}")
+        state = _tmux(place, "display-message", "-t", "t", "-p", "#{pane_title}|#{alternate_on}|"
                      "#{mouse_any_flag}|#{pane_in_mode}|#{insert_flag}|#{origin_flag}")  # fmt: skip
-        buffers = tmux("list-buffers")
+        buffers = _tmux(place, "list-buffers")
     finally:
         with contextlib.suppress(subprocess.CalledProcessError):
-            tmux("kill-server")
+            _tmux(place, "kill-server")
     if state.strip() != f"{TITLE}|0|0|0|0|0":
         yield f"terminal: its state is {state.strip()}"
     if buffers.strip():
