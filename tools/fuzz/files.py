@@ -312,6 +312,9 @@ GOLDEN: dict[str, tuple[str, Callable[[], bytes]]] = {
     "10^9 blocks": ("gguf", lambda: gguf_file().replace(
         b"block_count" + struct.pack("<II", 4, 1), b"block_count" + struct.pack("<II", 4, 10**9)
     )),
+    "an empty tensor": ("gguf", lambda: gguf_file().replace(
+        struct.pack("<QQ", 32, 4), struct.pack("<QQ", 0, 4), 1
+    )),
     "no GGUF": ("gguf", lambda: b"GGML" + bytes(64)),
     "a header of 2^60 bytes": ("safetensors", lambda: struct.pack("<Q", 2**60) + b"{}"),
     "a shape of 2^62": ("safetensors", lambda: _framed(

@@ -45,7 +45,8 @@ def printed(value: str) -> str | None:
 
 def documented(value: str) -> str | None:
     """What a JSON document lets through of a text, or changes."""
-    shown = plain_json(json.dumps({value: [value]}, ensure_ascii=False, indent=1))
+    data = {value: [value]}
+    shown = plain_json(json.dumps(data, ensure_ascii=False, indent=1))
     if any(hidden(char) for char in shown if char != "\n"):
         return f"a hidden character in JSON: {value!a}"
     return None if json.loads(shown) == {value: [value]} else f"other data: {value!a}"

@@ -69,6 +69,9 @@ def read(path: Path) -> GgufFile:
         }
         for t in reader.tensors
     ]
+    empty = [one["name"] for one in tensors if not one["shape"] or 0 in one["shape"]]
+    if empty:
+        raise RequestError(f"{path} holds nothing as {empty[0]!r:.100}: download it again.")
     types: Counter[str] = Counter()
     parts = dict.fromkeys(("matrices", "tables", "embeddings", "rest"), 0)
     targeted = targeted_bytes = 0
