@@ -72,7 +72,11 @@ def _store(count: int, seed: int) -> Iterator[Trial]:
 
 def _own(name: str) -> Callable[[int, int], Iterator[Trial]]:
     """The trials of a module that is made of them."""
-    return lambda count, seed: import_module(f"tools.fuzz.{name}").trials(count, seed)
+
+    def trials(count: int, seed: int) -> Iterator[Trial]:
+        yield from import_module(f"tools.fuzz.{name}").trials(count, seed)
+
+    return trials
 
 
 class Surface(NamedTuple):

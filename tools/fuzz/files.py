@@ -327,6 +327,9 @@ GOLDEN: dict[str, tuple[str, Callable[[], bytes]]] = {
         {"a": {"dtype": "X9", "shape": [2], "data_offsets": [0, 8]}}, bytes(8)
     )),
     "a header that nests": ("safetensors", lambda: struct.pack("<Q", 200_000) + b"[" * 200_000),
+    "NaN layers": ("config", lambda: json.dumps(
+        {**_config(), "num_hidden_layers": float("nan")}
+    ).encode()),
     "an importance matrix cut short": ("importances", lambda: _importances()[:200]),
     "importances in 10^15 bytes": ("importances", lambda: _counted(0, 1, _array(0, 10**15))),
     "importances of 2^40 bytes": ("importances", lambda: struct.pack("<ii", 1, 2**31 - 1)),
