@@ -23,7 +23,7 @@ if WHEN_RUN:
 
     from resect.deploy import gguf_file
     from resect.models import loading
-    from resect.running import ladder
+    from resect.running import ladder, request
     from resect.running.check import policy_from
     from resect.spec import ModelRef, Recipe
 
@@ -212,6 +212,13 @@ def test_every_family_has_a_ladder_in_rising_size(family, tmp_path):
     assert len(versions) >= 6
     cut = "experts" if family == "mixtral" else "neurons"
     assert any(cut in recipe.name for recipe in recipes)
+
+
+def test_versions_are_listed_one_by_one_or_with_commas():
+    listed = request.recipes(["gguf:Q8_0,gguf:Q4_K_M", "blocks:0.2,criterion=influence + gguf:F16"])
+    assert [recipe.name for recipe in listed] == [
+        "gguf:Q8_0", "gguf:Q4_K_M", "blocks:0.2,criterion=influence + gguf:F16"
+    ]  # fmt: skip
 
 
 def test_levels_that_round_to_one_cut_are_one_version(tmp_path):
