@@ -74,7 +74,10 @@ def test_no_more_is_asked_than_it_takes(chosen):
         cells = store.cells()
     assert asked < 0.7 * planned
     assert set(cells.loc[cells["recipe"] == "gguf:F16", "status"]) == {"skipped"}
-    assert set(cells.loc[cells["recipe"] == "none", "runtime"]) == {"llama.cpp"}
+    intact = cells[cells["recipe"] == "none"].groupby("role")["runtime"].unique()
+    assert {role: list(where) for role, where in intact.items()} == {
+        "specialist": ["llama.cpp"], "base": ["transformers"]
+    }  # fmt: skip
 
 
 @pytest.mark.slow
@@ -84,7 +87,7 @@ def test_the_answer_has_at_most_six_lines(chosen, capsys):
     *lines, page = capsys.readouterr().out.splitlines()
     assert len(lines) <= 6
     assert lines[0].startswith("Chosen: gguf:Q8_0, ")
-    assert "; clinic-base, intact, has 0." in lines[1]
+    assert "; clinic-base, intact in transformers, has 0." in lines[1]
     assert any(line.startswith("Start it: llama-server -m ") for line in lines)
     assert page.endswith("report.html")
     assert main([*ASKED, "--out", str(place), "--json"]) == 0
