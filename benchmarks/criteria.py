@@ -3,7 +3,7 @@
 python benchmarks/criteria.py [--json] [--quick] [--model ID] [--data_dir DIR] [--probe FILE]
                               [--task NAME] [--out FILE]
 
-Perplexity on held-back texts after every unstructured method, and shares right on a task (text
+Perplexity on held-back texts after unstructured methods, and shares right on a task (text
 view, options view). Of the embedded specialist: clinic-medicine and the generator's far end; its
 windows are as short as the texts it was trained on, since in longer, packed ones its activations
 are not those of its work. Of another model (`smollm2`): 16 pieces of 256 tokens of WikiText-2's
@@ -42,7 +42,12 @@ STEPS = [
     "wanda,allocation=owl", "wanda,allocation=alpha", "sparsegpt,allocation=owl",
     "sparsegpt,allocation=alpha",
 ]  # fmt: skip
-LEVELS, REAL_LEVELS = (0.5, 0.6, 0.7), (0.3, 0.5, 0.6, 0.7)
+REAL_STEPS = [
+    "magnitude", "magnitude,scope=global", "wanda", "ria", "sparsegpt", "random",
+    "wanda,allocation=owl", "wanda,allocation=alpha", "sparsegpt,allocation=owl",
+    "sparsegpt,allocation=alpha",
+]  # fmt: skip
+LEVELS, REAL_LEVELS = (0.5, 0.6, 0.7), (0.5, 0.6)
 TEXTS = {"wikitext2": "wikitext2@256tok", "abstracts": "perplexity:medical-abstracts@256tok"}
 
 
@@ -117,8 +122,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     shared = f",allocation=sensitivity,probe={asked.probe}"
-    steps = STEPS + [f"{name}{shared}" for name in ("wanda", "sparsegpt") if asked.probe]
     embedded = asked.model.startswith("clinic:")
+    steps = (STEPS if embedded else REAL_STEPS) + [
+        f"{name}{shared}" for name in ("wanda", "sparsegpt") if asked.probe
+    ]
     ref = ModelRef(role="model", id=asked.model)
     loaded = loading.load(ref, "cpu")
     source, text_of = sources(loaded, embedded, asked.quick, asked.data_dir)

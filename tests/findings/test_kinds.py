@@ -11,6 +11,9 @@ import pytest
 from answers_by_hand import cell, run
 from lazy import WHEN_RUN
 
+from resect.findings.frame import TaskFrame
+from resect.findings.item_order import look_numbers
+from resect.findings.looks import SHARES
 from resect.findings.summary_file import from_data
 from resect.record import TaskInfo
 from resect.report import card
@@ -149,6 +152,49 @@ def study(kind: str):
             tags = [{"topic": "heart" if i % 3 else "skin"} for i in range(N)]
             frames.append(given(model, level, score, parts, tags=tags))
     return run(frames, tasks={"t": info(kind, primary[kind])})
+
+
+def of_sentences(looks, broken=()):
+    """Verdict on a level that was asked so many looks of 400 sentences; only `broken` changed."""
+    n = 400
+    parts, score = spans(np.random.default_rng(5), 0.9, n)
+    for i in range(3, n, 4):  # no mentions, of which every other is answered with one
+        parts[i] = dict.fromkeys(parts[i], 0) | {"said": (i // 4) % 2}
+        score[i] = 1.0 - (i // 4) % 2
+    damaged = [
+        {**row, "correct": 0, "said": row["said"] - row["correct"]} if i in broken else row
+        for i, row in enumerate(parts)
+    ]
+    tags = [{"mentions": str(row["wanted"])} for row in parts]
+    cut = given("m", 0.1, score, damaged, tags=tags)
+    whole = given("m", 0.0, score, parts, tags=tags)
+    names = tuple(whole["item"])
+    frame = TaskFrame("t", (), names, names, np.zeros(n, dtype=np.int8))
+    some = [i for i, x in zip(names, look_numbers(frame, 0, SHARES), strict=True) if x <= looks]
+    summary = run(
+        [whole, cut[cut["item"].isin(some)]],
+        tasks={"t": info("spans", "strict_f1")}, study={"name": "hand", "sequential": True},
+    )  # fmt: skip
+    return next(row for row in summary["verdicts"] if row["default"])
+
+
+@pytest.mark.parametrize("looks", [1, 2, 4])
+def test_a_copy_trips_no_guardrail_however_few_sentences_were_asked(looks):
+    row = of_sentences(looks)
+    assert row["tasks"][0]["n"] == 100 * looks
+    assert {guard["of"] for guard in row["guardrails"]} == {f"mentions: {i}" for i in range(4)} | {
+        None
+    }
+    assert not any(guard["tripped"] for guard in row["guardrails"])
+
+
+def test_what_breaks_in_some_sentences_is_no_fall_of_others():
+    broken = {i for i in range(400) if i % 4 != 3 and i % 3 == 2}
+    guards = [g for g in of_sentences(4, broken)["guardrails"] if g["kind"] == "subgroup"]
+    assert {g["of"]: g["tripped"] for g in guards} == {
+        "mentions: 0": False, "mentions: 1": False, "mentions: 2": False, "mentions: 3": True,
+    }  # fmt: skip
+    assert {g["of"]: g["intact"] for g in guards}["mentions: 0"] == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("kind", ["spans", "text", "number", "code"])

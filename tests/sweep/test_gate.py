@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import json
 
+import pandas as pd
+import pytest
+from answers_by_hand import YN, cell, flipped
+from lobotomy_logs import task
+
 from resect.cli import main
+from resect.findings.intact_outlook import undecided
+from resect.findings.primary_test import Rule
 
 NOTHING = ["--method", "magnitude", "--levels", "0,0.5", "--task", "clinic-logic", "--limit", "200"]
 
@@ -42,3 +49,17 @@ def test_advice_is_given_where_texts_say_nothing(tiny_pair, tmp_path, capsys):
     (line,) = [w for w in json.loads(capsys.readouterr().out)["warnings"] if "give no answer" in w]
     assert line.startswith("clinic-logic: ")
     assert line.endswith("try --apply-chat-template auto.")
+
+
+@pytest.mark.parametrize(("count", "enough"), [(100, False), (300, True)])
+def test_where_a_version_is_chosen_half_of_the_items_must_do(count, enough):
+    """A copy passes on 100 items, and not on 50."""
+    gold = list(YN) * (count // 2)
+    answers = cell("m", 0.0, gold, flipped(gold, 5))
+    keys = ["model", "role", "recipe", "level", "seed", "task"]
+    cells: pd.DataFrame = answers[keys].drop_duplicates().assign(status="success", reason=None, n=1)
+    given = ("m", answers, {"t": task("t", YN)}, cells, {"t": Rule(0.05, 0.8, 0.025)})
+    assert not undecided(*given)
+    short = undecided(*given, halves_of=0)
+    assert enough is not bool(short)
+    assert all(row.n == count < row.needed <= 200 for row in short)

@@ -71,13 +71,26 @@ def _watched(test: Primary, options: Curve | None, info: TaskInfo) -> Iterator[W
         bold = (beliefs.sure & ~beliefs.right).astype(float)
         scored = (beliefs.known | (beliefs.codes == sk.NO_ANSWER)).all(axis=0)
         yield Watched(GuardrailKind.CONFIDENT, None, "options", bold, items & scored)
-    lost = 1 - test.utility.values
+    lost = 1 - (item_scores(curve) if frame.graded else test.utility.values)
     if not frame.graded:
         flipped = (curve.right[0] & ~curve.right).astype(float)
         yield Watched(GuardrailKind.FLIPS, None, view, flipped, items)
     for tag, members in tags_of(frame).items():
         for value, inside in members.items():
             yield Watched(GuardrailKind.SUBGROUP, f"{tag}: {value}", view, lost, items & inside)
+
+
+def item_scores(curve: Curve) -> Floats:
+    """What each item scores by itself in a metric that is a ratio of sums, (L, N).
+
+    1 where there was nothing to find and nothing was found; 0 where a level lacks the item. Not its
+    influence on the ratio of all items, which moves with what happens to the others.
+    """
+    assert curve.frame.headline is not None
+    top, bottom = curve.sums(curve.frame.headline)
+    with np.errstate(all="ignore"):
+        score = np.where(bottom == 0, 1.0, top / bottom)
+    return np.where(np.isnan(score) | (curve.codes == sk.MISSING), 0.0, score)
 
 
 def guardrails(tasks: Mapping[str, tuple[Primary, list[Watched], TaskInfo]], level: Level

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
@@ -53,6 +56,7 @@ def task_forecast(
         return TaskForecast(
             task=info.name, judged=False, items=len(items), groups=groups, margin=margin
         )
+    needed = items_needed(groups, margin, alpha, FLIPS)
     return TaskForecast(
         task=info.name,
         judged=True,
@@ -62,7 +66,7 @@ def task_forecast(
         copy_passes=copy_passes(groups, margin, alpha),
         same=power(groups, margin, alpha, FLIPS),
         one_point=power(groups, margin, alpha, FLIPS, LOSS),
-        needed=items_needed(groups, margin, alpha, FLIPS),
+        needed=None if needed is None else ceil(needed * len(items) / sum(groups)),
     )
 
 
@@ -76,12 +80,21 @@ def items_lacking(
     units = [max(n // parts, 1) for n in units_of(items, info)]
     if copy_passes(units, margin, alpha):
         return None
-    return parts * (items_needed(units, margin, alpha, FLIPS) or 0)
+    return ceil((items_needed(units, margin, alpha, FLIPS) or 0) * len(items) / sum(units))
 
 
 def units_of(items: Sequence[Item], info: TaskInfo) -> list[int]:
-    """The units of a task's test: items of each group of gold labels; parents where shared."""
+    """The units of a task's test: items of each group of gold labels; parents where shared.
+
+    Where an item weighs as many mentions as it has, Kish's effective number of units.
+    """
     parents = {item.parent or item.id for item in items}
+    if info.kind == "spans":
+        size = Counter[str]()
+        for item in items:
+            size[item.parent or item.id] += len(json.loads(item.gold or "[]"))
+        squares = sum(n**2 for n in size.values())
+        return [max(size.total() ** 2 // squares, 1) if squares else len(parents)]
     if len(parents) < len(items) or info.kind != "label":
         return [len(parents)]
     counts = np.array([sum(item.gold == label for item in items) for label in info.labels])

@@ -21,12 +21,15 @@ class Gate:
     """Follows the events of a run. When a model's intact cells are done, it is looked at once.
 
     `notice` gets a sentence on the tasks that cannot be judged. `Hopeless` is raised where no task
-    can be: of the specialist, or of all models where there is none.
+    can be (of the specialist, or of all models where there is none), and where a version is to be
+    chosen and a task cannot be judged on half of its items.
     """
 
     def __init__(self, resolved: Resolved, store: Store, left: Sequence[Sweep], notice: Notice):
         self.store, self.notice = store, notice
         self.rules = resolved.rules
+        study = resolved.study
+        self.halves_of = study.seed if study.choose else None
         self.tasks = resolved.infos
         roles = _swept_roles(left)
         specialists = [model for model, role in roles.items() if role == "specialist"]
@@ -48,10 +51,17 @@ class Gate:
             self._look(model)
 
     def _look(self, model: str) -> None:
-        lost = undecided(model, self.store.answers(), self.tasks, self.store.cells(), self.rules)
+        lost = undecided(
+            model, self.store.answers(), self.tasks, self.store.cells(), self.rules, self.halves_of
+        )
         if not lost:
             return
         reasons = "; ".join(map(_reason, lost))
+        if self.halves_of is not None:
+            raise Hopeless(
+                f"no version of {model} can be chosen, since it must pass on half of the items of "
+                f"every task: {reasons}. Ask more items, other tasks, or run it --anyway."
+            )
         if len(lost) < len(self.rules):
             rest = ", ".join(name for name in self.rules if name not in {row.task for row in lost})
             self.notice(
