@@ -1,0 +1,57 @@
+"""A process of its own in which auto-round quantizes a model, as the library patches transformers.
+
+The folder that it is given holds `plain/` (the model), `text.safetensors` (token ids) and
+`asked.json`; `packed/` is what it leaves there.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from resect.deploy.server_process import end_with_parent
+
+ASKED, PLAIN, PACKED, TEXT, IDS = "asked.json", "plain", "packed", "text.safetensors", "ids"
+_BATCH = 8  # windows that are tuned on together, auto-round's own number
+
+
+def main(folder: Path) -> None:
+    """Quantize what the folder holds."""
+    end_with_parent()
+    asked: dict[str, Any] = json.loads((folder / ASKED).read_text(encoding="utf-8"))
+    import torch
+    from auto_round import AutoRound
+    from safetensors.torch import load_file
+    from transformers import AutoModelForCausalLM
+
+    ids = load_file(folder / TEXT)[IDS].long()
+    model = AutoModelForCausalLM.from_pretrained(
+        folder / PLAIN, dtype=getattr(torch, asked["dtype"])
+    )
+    quantizer = AutoRound(
+        model,
+        None,
+        bits=asked["bits"],
+        group_size=asked["group"],
+        sym=True,
+        iters=asked["iters"],
+        seed=asked["seed"],
+        dataset=[_read(batch) for batch in ids.split(_BATCH)],
+        nsamples=len(ids),
+        seqlen=ids.shape[1],
+        batch_size=min(_BATCH, len(ids)),
+        device_map=asked["device"],
+        enable_torch_compile=False,
+    )
+    quantizer.quantize_and_save(str(folder / PACKED), format=asked["format"])
+
+
+def _read(ids: Any) -> dict[str, Any]:
+    """A batch as the model reads it: whole windows, without padding."""
+    return {"input_ids": ids, "attention_mask": ids.new_ones(ids.shape)}
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,273 @@
+"""`autoround`: the folder that vLLM loads is the state that is judged: bits, values, answers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from importlib.util import find_spec
+
+import pytest
+import tiny
+import yaml
+from lazy import WHEN_RUN
+
+from resect import methods
+from resect.cli import main
+from resect.errors import RequestError, RunError
+from resect.methods import validation
+from resect.spec import Calibration, ModelRef, Recipe, Step, Study
+
+if WHEN_RUN:
+    import torch
+    from safetensors.torch import load_file
+
+    from resect import anatomy, api
+    from resect.anatomy import stored
+    from resect.deploy import autoround_step, deployed
+    from resect.methods.calibration.calibration_text import Tokens
+    from resect.methods.step import Context
+    from resect.models import loading, weight_digest
+    from resect.running import compression, ladder
+    from resect.running.measure import sizes as measure
+
+pytestmark = pytest.mark.skipif(
+    find_spec("auto_round") is None, reason="pip install 'resect[deploy]' for auto-round"
+)
+
+CLINIC = ModelRef.of(role="model", id="clinic:specialist")
+TEXT = Calibration.of(data="clinic", nsamples=8, seqlen=40)
+STEP = "autoround,iters=2"
+GROUP = 32
+"""The embedded models have rows of 96 and 256."""
+
+
+@pytest.fixture(scope="module")
+def judged():
+    """The state that a study judges, before it was asked, and its report."""
+    asked = compression.Asked.of(CLINIC, Recipe.of(steps=STEP), TEXT, "cpu")
+    said = []
+    loaded, (report,) = compression.compressed(asked, 0, "cpu", None, said.append)
+    return loaded.model, report, said
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """What `resect compress` writes, in a run of its own."""
+    out = tmp_path_factory.mktemp("autoround") / "out"
+    asked = ["compress", "clinic:specialist", "--step", STEP, "--calibration", "clinic"]
+    assert main([*asked, "--nsamples", "8", "--seqlen", "40", "--out", str(out)]) == 0
+    return out
+
+
+def by_hand(tensors, name):
+    """The values of one matrix of the file: words of eight 4-bit numbers, a scale a group."""
+    words = tensors[f"{name}.weight_packed"].long() & 0xFFFFFFFF
+    digits = torch.stack([(words >> (4 * place)) & 15 for place in range(8)], -1).flatten(1)
+    rows, columns = tensors[f"{name}.weight_shape"].tolist()
+    scales = tensors[f"{name}.weight_scale"].float().repeat_interleave(GROUP, 1)
+    assert digits.shape == (rows, columns)
+    return (digits - 8) * scales
+
+
+@pytest.mark.slow
+def test_the_folder_holds_the_values_that_are_judged(judged, written):
+    model = judged[0]
+    tensors = load_file(written / "model.safetensors")
+    matrices = anatomy.read(loading.empty(model.config)).matrices
+    for matrix in matrices:
+        wanted = by_hand(tensors, matrix.module)
+        values = stored.values(model, matrix)
+        assert torch.equal(values, wanted.to(values.dtype))
+    assert weight_digest.of_files(written) == weight_digest.of_files(deployed.folder_of(model))
+
+
+@pytest.mark.slow
+def test_answers_are_those_of_the_values_in_the_file(written):
+    """In 16 bits, as they are asked, against the same values in 32."""
+    folder = loading.load(ModelRef.of(role="model", id=str(written)), "cpu").model
+    plain = loading.load(CLINIC, "cpu").model.float()
+    tensors = load_file(written / "model.safetensors")
+    for matrix in anatomy.read(plain).matrices:
+        matrix.weight().copy_(by_hand(tensors, matrix.module))
+    ids = torch.randint(3, 250, (4, 30), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        one, two = (m(ids).logits.float().log_softmax(-1) for m in (folder, plain))
+    likely = two > -5
+    assert (one - two)[likely].abs().max() < TOLERANCE
+
+
+TOLERANCE = 0.1
+
+
+@pytest.mark.slow
+def test_bits_and_bytes_are_those_of_the_file(judged, written):
+    model, report, said = judged
+    tensors = load_file(written / "model.safetensors")
+    inside = {name: t for name, t in tensors.items() if ".weight_" in name}
+    bits = 8 * sum(t.numel() * t.element_size() for t in inside.values()) / report.targeted
+    assert report.measured == bits == pytest.approx(4 + 16 / GROUP, rel=0.01)
+    size = measure.size(model)
+    assert size.bytes_on_disk == sum(t.numel() * t.element_size() for t in tensors.values())
+    assert size.parameters == loading.check(CLINIC).model.num_parameters()
+    assert size.zeros == report.gone > 0
+    assert report.notes == ()
+    assert "groups of 32" in report.scope
+    assert said == ["autoround: groups of 32, the largest that divide all rows."]
+    config = json.loads((written / "config.json").read_text())["quantization_config"]
+    (group,) = config["config_groups"].values()
+    assert config["quant_method"] == "compressed-tensors"
+    assert config["format"] == "pack-quantized"
+    assert config["ignore"] == ["lm_head"]
+    assert group["input_activations"] is None
+    assert (group["weights"]["num_bits"], group["weights"]["group_size"]) == (4, GROUP)
+
+
+@pytest.mark.slow
+def test_sizes_are_known_before_it_is_made(written):
+    loaded = loading.check(CLINIC)
+    (version,) = ladder.candidates(
+        loaded.model, loaded.tokenizer, [Recipe.of(steps=STEP)], 100, None
+    )
+    size = (written / "model.safetensors").stat().st_size
+    assert abs(version.footprint.file - size) < 0.02 * size
+
+
+@pytest.mark.slow
+def test_a_study_asks_it_and_its_papers_say_how_to_start_it(tmp_path):
+    study = Study.of(
+        name="packed", models={"model": "clinic:specialist"}, recipes=[STEP],
+        tasks=["clinic-medicine"], limit=8, measure="sizes",
+        calibration={"data": "clinic", "nsamples": 8, "seqlen": 40},
+    )  # fmt: skip
+    run = api.run(study, out=tmp_path / "run")
+    summary = json.loads((run.path / "summary.json").read_text())
+    (row,) = [row for row in summary["curves"] if row["recipe"] != "none"][:1]
+    assert row["runtime"] == "transformers"
+    assert row["kl"]["answer"]["mean"] > 0
+    (measured,) = [m for m in summary["measurements"] if m["recipe"] != "none"]
+    out = tmp_path / "out"
+    asked = ["export", str(run.path), "--to", "folder", "--version", STEP, "--out", str(out)]
+    assert main([*asked, "--quiet"]) == 0
+    assert measured["digest"] == weight_digest.of_files(out)
+    text = (out / "README.md").read_text()
+    assert yaml.safe_load(text.split("---\n")[1])["library_name"] == "transformers"
+    assert "`vllm serve DIR`; asked in transformers, check it in vLLM: resect eval" in text
+
+
+@pytest.mark.slow
+def test_choose_for_vllm_says_where_it_was_asked(tmp_path, capsys):
+    asked = ["choose", "clinic:specialist", "--runtime", "vllm", "--task", "clinic-medicine"]
+    asked += ["--limit", "300", "--calibration", "clinic", "--nsamples", "8", "--seqlen", "40"]
+    asked += ["--method", STEP, "--method", "autoround,bits=8,iters=0"]
+    out = tmp_path / "run"
+    assert main([*asked, "--out", str(out)]) == 0
+    *lines, _ = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 6
+    assert lines[0].startswith("Chosen: autoround,")
+    check = "asked in transformers, check it in vLLM: resect eval --base-url"
+    assert lines[-1].startswith(f"Start it: vllm serve {out / 'model'} ({check}")
+    assert {"README.md", "config.json", "model.safetensors", "resect.json"} <= {
+        path.name for path in (out / "model").iterdir()
+    }
+
+
+def test_the_ladder_of_vllm_is_packed():
+    model = tiny.model("llama", hidden_size=64, intermediate_size=512, head_dim=16)
+    recipes = ladder.recipes_for(model, "vllm", None)
+    assert [recipe.name for recipe in recipes[:3]] == [
+        "autoround", "autoround,bits=8", "neurons:0.1 + autoround",
+    ]  # fmt: skip
+    versions = ladder.candidates(model, tiny.tokenizer(), recipes, 64, None)
+    files = [version.footprint.file for version in versions]
+    assert files == sorted(files)
+    whole = next(v.footprint.file for v in versions if v.recipe.name == "autoround")
+    assert all(v.footprint.file < whole for v in versions if len(v.recipe.steps) > 1)
+
+
+@pytest.mark.parametrize(
+    ("steps", "sentence"),
+    [
+        ("autoround,bits=3", "give 4 or 8"),
+        ("autoround,group=48", "give 32, 64 or 128"),
+        ("autoround,format=awq", "unknown format"),
+        ("autoround,iters=-1", "a number of at least 0"),
+        ("autoround:0.5", "takes no level"),
+        ("autoround + magnitude:0.5", "makes the deployed version, which nothing can follow"),
+        ("autoround + lora,data=clinic", "makes the deployed version, which nothing can follow"),
+        ("bnb-nf4 + autoround", "autoround needs plain weights, but bnb-nf4 packs them"),
+        ("autoround", "--calibration"),
+    ],
+)
+def test_impossible_recipes_are_refused(steps, sentence):
+    with pytest.raises(RequestError, match=sentence):
+        validation.check(Recipe.of(steps=steps), None if steps == "autoround" else TEXT)
+
+
+def test_without_the_library_it_says_what_to_install(monkeypatch):
+    monkeypatch.setattr("resect.deploy.find_spec", lambda name: None)
+    with pytest.raises(RequestError, match=r"autoround needs auto_round .*: pip install 'resect"):
+        methods.make(Step.parse("autoround"))
+
+
+@pytest.mark.parametrize(
+    ("family", "changes", "sentence"),
+    [
+        ("llama", {}, "multiple of 32, and those of .*down_proj have 48: use gguf"),
+        ("mixtral", {"intermediate_size": 64}, "experts that share one tensor: use gguf"),
+    ],
+)
+def test_models_that_it_cannot_pack_are_refused(family, changes, sentence):
+    with pytest.raises(RequestError, match=sentence):
+        methods.make(Step.parse("autoround")).fits(tiny.model(family, **changes), [])
+
+
+def test_the_largest_group_that_divides_is_taken():
+    wide = {"hidden_size": 128, "head_dim": 32}
+    for width, asked, group in ((256, 128, 128), (256, 64, 64), (192, 128, 64), (160, 128, 32)):
+        step = methods.make(Step.parse(f"autoround,group={asked}"))
+        assert step.group_of(tiny.model("llama", intermediate_size=width, **wide)) == group
+
+
+def text_of(*shape):
+    return Tokens(torch.randint(3, 250, shape, generator=torch.Generator().manual_seed(0)))
+
+
+def test_a_cut_to_other_rows_fails_in_one_sentence():
+    step = methods.make(Step.parse("autoround"))
+    model = tiny.model("llama", intermediate_size=40)
+    step.prepare(model, [], Context(text_of(2, 16)))
+    with pytest.raises(RunError, match=r"have 40.* Cut with multiple_of=32"):
+        step.apply(model)
+
+
+def test_a_library_that_fails_is_one_sentence(monkeypatch):
+    monkeypatch.setattr(autoround_step.worker, "__name__", "resect.no_such_module")
+    step = methods.make(Step.parse("autoround"))
+    model = tiny.model("llama", intermediate_size=64)
+    step.prepare(model, [], Context(text_of(2, 16)))
+    with pytest.raises(RunError, match=r"auto-round cannot quantize this model: .*no_such_module"):
+        step.apply(model)
+
+
+def test_neurons_before_it_are_cut_in_blocks():
+    recipe = Recipe.of(steps="nodes:0.2 + autoround")
+    assert methods.needs_blocks(recipe)
+    assert methods.in_blocks(recipe).name == "nodes:0.2,multiple_of=256 + autoround"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["mistral", "phi3", "gemma3_text", "qwen3"])
+def test_every_family_is_packed_saved_and_loaded(family, tmp_path):
+    wide = {"hidden_size": 64, "intermediate_size": 64, "head_dim": 16, "dtype": torch.bfloat16}
+    model = tiny.model(family, **wide)
+    step = methods.make(Step.parse("autoround,iters=1"))
+    step.fits(model, [])
+    step.prepare(model, [], Context(text_of(8, 16), notice=lambda _: None))
+    packed, report = step.apply(model)
+    assert report.notes == ()
+    shutil.copytree(deployed.folder_of(packed), tmp_path / "out")
+    tiny.tokenizer().save_pretrained(tmp_path / "out")
+    again = loading.load(ModelRef.of(role="m", id=str(tmp_path / "out")), "cpu").model
+    ids = torch.arange(3, 20)[None]
+    with torch.no_grad():
+        assert torch.equal(packed(ids).logits, again(ids).logits)
