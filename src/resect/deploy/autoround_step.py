@@ -110,15 +110,16 @@ class AutoRound(Method):
             "iters": self.iters,
             "seed": self.seed,
             "format": FORMATS[self.format],
-            "dtype": str(compute_dtype.in_file(model)).removeprefix("torch."),
+            "dtype": str(_half(model)).removeprefix("torch."),
             "device": devices.kind(devices.of(model)),
         }
         (folder / worker.ASKED).write_text(json.dumps(asked), encoding="utf-8")
         threads = str(torch.get_num_threads())
-        quiet = {"AR_LOG_LEVEL": "ERROR", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": threads}
+        quiet = {"AR_LOG_LEVEL": "ERROR", "AR_WORK_SPACE": str(folder / "work")}
+        quiet |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": threads}
         process = subprocess.run(
             [sys.executable, "-m", worker.__name__, str(folder)],
-            capture_output=True, text=True, cwd=folder, env={**os.environ, **quiet}, check=False,
+            capture_output=True, text=True, env={**os.environ, **quiet}, check=False,
         )  # fmt: skip
         configs = sorted((folder / worker.PACKED).rglob("config.json"))
         if process.returncode or not configs:
@@ -141,7 +142,9 @@ class AutoRound(Method):
         owners = {matrix.module for matrix in matrices}
         entries = checkpoint_files.read(place).entries
         size = sum(
-            entry.size for name, entry in entries.items() if name.rpartition(".")[0] in owners
+            entry.size
+            for name, entry in entries.items()
+            if name.rpartition(".")[0] in owners and not name.endswith(".bias")
         )
         plain = [m.name for m in matrices if f"{m.module}.{m.parameter}" in entries]
         values = (stored.values(packed, matrix) for matrix in matrices)  # one at a time
@@ -167,11 +170,15 @@ def planned(model: PreTrainedModel, step: AutoRound) -> int | None:
         step.fits(model, [])
     except RequestError:
         return None
-    matrices = anatomy.read(model).matrices
-    whole = sum(p.numel() * p.element_size() for p in model.parameters())
-    weights = sum(matrix.weight().numel() for matrix in matrices)
-    scales = weights // step.group_of(model) * model.dtype.itemsize
-    return whole - weights * model.dtype.itemsize + weights * step.bits // 8 + scales
+    weights = sum(matrix.weight().numel() for matrix in anatomy.read(model).matrices)
+    rest = sum(p.numel() for p in model.parameters()) - weights
+    return 2 * rest + weights * step.bits // 8 + 2 * weights // step.group_of(model)
+
+
+def _half(model: PreTrainedModel) -> torch.dtype:
+    """The type of what is not packed: the file's where it has 16 bits."""
+    dtype = compute_dtype.in_file(model)
+    return torch.bfloat16 if dtype.itemsize > 2 else dtype
 
 
 def _row(matrix: Matrix) -> int:

@@ -26,10 +26,8 @@ def main(folder: Path) -> None:
     from safetensors.torch import load_file
     from transformers import AutoModelForCausalLM
 
-    ids = load_file(folder / TEXT)[IDS].long()
-    model = AutoModelForCausalLM.from_pretrained(
-        folder / PLAIN, dtype=getattr(torch, asked["dtype"])
-    )
+    ids, dtype = load_file(folder / TEXT)[IDS].long(), getattr(torch, asked["dtype"])
+    model = AutoModelForCausalLM.from_pretrained(folder / PLAIN, dtype=dtype)
     quantizer = AutoRound(
         model,
         None,
@@ -43,9 +41,25 @@ def main(folder: Path) -> None:
         seqlen=ids.shape[1],
         batch_size=min(_BATCH, len(ids)),
         device_map=asked["device"],
+        amp=asked["device"] != "cpu",  # in 32 bits on any CPU, with the same result
+        scale_dtype=dtype,
         enable_torch_compile=False,
     )
     quantizer.quantize_and_save(str(folder / PACKED), format=asked["format"])
+    for path in (folder / PACKED).rglob("*.safetensors"):
+        _hold_in_(path, dtype)
+    for path in (folder / PACKED).rglob("config.json"):
+        config = json.loads(path.read_text(encoding="utf-8"))
+        path.write_text(json.dumps({**config, "dtype": asked["dtype"]}, indent=2), encoding="utf-8")
+
+
+def _hold_in_(path: Path, dtype: Any) -> None:
+    """Write the floats of a file again, in a type: auto-round computed in another."""
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(path)
+    cast = {n: t.to(dtype) if t.is_floating_point() else t for n, t in tensors.items()}
+    save_file(cast, path, metadata={"format": "pt"})
 
 
 def _read(ids: Any) -> dict[str, Any]:
