@@ -189,7 +189,6 @@ def test_the_ladder_of_vllm_is_packed():
     [
         ("autoround,bits=3", "give 4 or 8"),
         ("autoround,group=48", "give 32, 64 or 128"),
-        ("autoround,format=awq", "unknown format"),
         ("autoround,iters=-1", "a number of at least 0"),
         ("autoround:0.5", "takes no level"),
         ("autoround + magnitude:0.5", "makes the deployed version, which nothing can follow"),

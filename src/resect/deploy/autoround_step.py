@@ -18,7 +18,7 @@ from resect.anatomy import Matrix, stored
 from resect.deploy import autoround_worker as worker
 from resect.deploy import require
 from resect.deploy.deployed import keep_folder
-from resect.errors import RequestError, RunError, unknown
+from resect.errors import RequestError, RunError
 from resect.methods.masks import zeros
 from resect.methods.options import Count, Seed
 from resect.methods.step import Applied, Context, Method
@@ -29,8 +29,6 @@ from resect.record import StepReport
 BITS = (4, 8)
 GROUPS = (128, 64, 32)
 """How many neighbours of a row can share a scale where vLLM serves them, the largest first."""
-FORMATS = {"compressed-tensors": "llm_compressor", "gptq": "auto_gptq"}
-"""The formats of the folder, and auto-round's names for them."""
 
 
 class AutoRound(Method):
@@ -50,23 +48,13 @@ class AutoRound(Method):
     calibrated = True
     library = "auto-round"
 
-    def __init__(
-        self,
-        bits: int = 4,
-        group: int = 128,
-        iters: Count = 200,
-        format: str = "compressed-tensors",
-        seed: Seed = 0,
-    ) -> None:
+    def __init__(self, bits: int = 4, group: int = 128, iters: Count = 200, seed: Seed = 0) -> None:
         require("auto_round", "compressed_tensors", what="autoround needs")
         if bits not in BITS:
             raise RequestError(f"autoround cannot take bits={bits}: give 4 or 8.")
         if group not in GROUPS:
             raise RequestError(f"autoround cannot take group={group}: give 32, 64 or 128.")
-        if format not in FORMATS:
-            raise unknown("format", format, FORMATS)
-        self.bits, self.group, self.iters = bits, group, iters
-        self.format, self.seed = format, seed
+        self.bits, self.group, self.iters, self.seed = bits, group, iters, seed
 
     def fits(self, model: PreTrainedModel, levels: Sequence[float]) -> None:
         """Rows must divide into groups, and experts be matrices of their own."""
@@ -93,9 +81,13 @@ class AutoRound(Method):
             self.context_.notice(f"autoround: groups of {group}, the largest that divide all rows.")
         folder = Scratch("autoround")
         place = self._written(model, group, folder.path)
-        packed: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-            place, dtype="auto", device_map=devices.map_of(devices.of(model))
-        )
+        try:
+            packed: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+                place, dtype="auto", device_map=devices.map_of(devices.of(model))
+            )
+        except (ImportError, RuntimeError, ValueError) as error:
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            raise RunError(f"transformers cannot load what auto-round wrote: {reason}") from None
         packed.name_or_path = packed.config.name_or_path = model.name_or_path
         keep_folder(packed, folder, place)
         return Applied(loading.patch_after_load(packed), self._report(model, packed, place, group))
@@ -109,7 +101,6 @@ class AutoRound(Method):
             "group": group,
             "iters": self.iters,
             "seed": self.seed,
-            "format": FORMATS[self.format],
             "dtype": str(_half(model)).removeprefix("torch."),
             "device": devices.kind(devices.of(model)),
         }
@@ -150,7 +141,7 @@ class AutoRound(Method):
         values = (stored.values(packed, matrix) for matrix in matrices)  # one at a time
         gone = sum(zeros(value) for value in values if value is not None)
         scope = f"{len(matrices) - len(plain)} of {len(matrices)} matrices in {self.bits} bits, "
-        scope += f"groups of {group}, {self.format}"
+        scope += f"groups of {group}"
         note = f"not quantized: {', '.join(plain[:3])}" + " and others" * (len(plain) > 3)
         return StepReport(
             step=self.name,

@@ -45,7 +45,7 @@ def main(folder: Path) -> None:
         scale_dtype=dtype,
         enable_torch_compile=False,
     )
-    quantizer.quantize_and_save(str(folder / PACKED), format=asked["format"])
+    quantizer.quantize_and_save(str(folder / PACKED), format="llm_compressor")
     for path in (folder / PACKED).rglob("*.safetensors"):
         _hold_in_(path, dtype)
     for path in (folder / PACKED).rglob("config.json"):
