@@ -85,7 +85,7 @@ def test_they_are_a_studys_model_and_a_step(theirs, tmp_path):
 
 
 def test_inspect_counts_what_packed_weights_stand_for(theirs):
-    scheme, place = theirs
+    _, place = theirs
     found = inspection.inspect(ModelRef.of(role="model", id=str(place)))
     plain = tiny.model("llama", **WIDE)
     assert found["packed_by"] == "compressed-tensors"
