@@ -141,9 +141,10 @@ def test_a_study_asks_it_and_its_papers_say_how_to_start_it(tmp_path):
     )  # fmt: skip
     run = api.run(study, out=tmp_path / "run")
     summary = json.loads((run.path / "summary.json").read_text())
-    (row,) = [row for row in summary["curves"] if row["recipe"] != "none"][:1]
-    assert row["runtime"] == "transformers"
-    assert row["kl"]["answer"]["mean"] > 0
+    rows = [row for row in summary["curves"] if row["recipe"] != "none"]
+    assert {row["runtime"] for row in rows} == {"transformers"}
+    assert all(row["kl"]["answer"]["mean"] > 0 for row in rows if row["kl"])
+    assert any(row["kl"] for row in rows)
     (measured,) = [m for m in summary["measurements"] if m["recipe"] != "none"]
     out = tmp_path / "out"
     asked = ["export", str(run.path), "--to", "folder", "--version", STEP, "--out", str(out)]
@@ -172,7 +173,9 @@ def test_choose_for_vllm_says_where_it_was_asked(tmp_path, capsys):
 
 
 def test_the_ladder_of_vllm_is_packed():
-    model = tiny.model("llama", hidden_size=64, intermediate_size=512, head_dim=16)
+    model = tiny.model(
+        "llama", hidden_size=64, intermediate_size=1024, head_dim=16, num_hidden_layers=5
+    )
     recipes = ladder.recipes_for(model, "vllm", None)
     assert [recipe.name for recipe in recipes[:3]] == [
         "autoround", "autoround,bits=8", "neurons:0.1 + autoround",
@@ -181,7 +184,9 @@ def test_the_ladder_of_vllm_is_packed():
     files = [version.footprint.file for version in versions]
     assert files == sorted(files)
     whole = next(v.footprint.file for v in versions if v.recipe.name == "autoround")
-    assert all(v.footprint.file < whole for v in versions if len(v.recipe.steps) > 1)
+    cut = [v for v in versions if len(v.recipe.steps) > 1]
+    assert {"neurons:0.3 + autoround", "blocks:0.2 + autoround"} <= {v.recipe.name for v in cut}
+    assert all(v.footprint.file < whole for v in cut)
 
 
 @pytest.mark.parametrize(

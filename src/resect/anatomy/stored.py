@@ -8,6 +8,7 @@ attributes of a tensor or a module, not by its class.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -62,8 +63,8 @@ def _unpacked(module: nn.Module) -> Tensor:
     from compressed_tensors.compressors import BaseCompressor
     from compressed_tensors.utils import get_direct_state_dict
 
-    scheme = module.quantization_scheme
-    compressor = BaseCompressor.get_value_from_registry(scheme.format.value)
+    scheme: Any = module.quantization_scheme
+    compressor: Any = BaseCompressor.get_value_from_registry(scheme.format.value)
     weight: Tensor = compressor.decompress(get_direct_state_dict(module), scheme)["weight"]
     return weight
 

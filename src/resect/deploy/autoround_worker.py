@@ -44,6 +44,7 @@ def main(folder: Path) -> None:
         amp=asked["device"] != "cpu",  # in 32 bits on any CPU, with the same result
         scale_dtype=dtype,
         enable_torch_compile=False,
+        trust_remote_code=False,
     )
     quantizer.quantize_and_save(str(folder / PACKED), format="llm_compressor")
     for path in (folder / PACKED).rglob("*.safetensors"):

@@ -90,7 +90,7 @@ def keep_folder(model: object, folder: Scratch, place: Path) -> None:
 
 def folder_of(model: object) -> Path | None:
     """The folder that a model was loaded from and is written as, None where it has none."""
-    _, place = vars(model).get(_FOLDER, (None, None))
+    place: Path | None = vars(model).get(_FOLDER, (None, None))[1]
     return place
 
 
