@@ -9,10 +9,11 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from resect.findings.frame import Level
 from resect.findings.guardrails import guardrails
 from resect.findings.looks import SHARES, Evidence, Looks
 from resect.findings.rows import Word
@@ -53,26 +54,29 @@ def _in_looks(sweep: Sweep, looks: Looks) -> tuple[float | None, int]:
     """The last level that passes in looks, and the questions that it took to know."""
     last, asked = None, 0
     for level in sweep.levels:
-        left, taken = dict(sweep.tasks), dict.fromkeys(sweep.tasks, 0)
-        passed: dict[str, Evidence] = {}
-        stopped = False
-        for look in range(1, len(SHARES) + 1):
-            for name, own in list(left.items()):
-                taken[name] = int((looks.numbers[name] <= look).sum())
-                word = looks.decision(own, level, look)
-                if word is Word.PASSED:
-                    del left[name]
-                    passed[name] = looks.at(own, look)
-                elif word is not None:
-                    stopped = True
-                    break
-            if stopped:
-                break
-        asked += sum(taken.values())
-        if stopped or any(guard.tripped for guard in guardrails(passed, level)):
+        passed, taken = one_level(sweep.tasks, looks, level)
+        asked += taken
+        if not passed:
             break
         last = level
     return last, asked
+
+
+def one_level(tasks: Mapping[str, Evidence], looks: Looks, level: Level) -> tuple[bool, int]:
+    """Whether one level passes in looks, and the questions that it took to know."""
+    left, taken = dict(tasks), dict.fromkeys(tasks, 0)
+    passed: dict[str, Evidence] = {}
+    for look in range(1, len(SHARES) + 1):
+        for name, own in list(left.items()):
+            taken[name] = int((own.test.items & (looks.numbers[name] <= look)).sum())
+            word = looks.decision(own, level, look)
+            if word is Word.PASSED:
+                del left[name]
+                passed[name] = looks.at(own, look)
+            elif word is not None:
+                return False, sum(taken.values())
+    held = not any(guard.tripped for guard in guardrails(passed, level))
+    return held, sum(taken.values())
 
 
 def main() -> None:

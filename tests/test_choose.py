@@ -28,7 +28,8 @@ if WHEN_RUN:
     from resect.spec import ModelRef, Recipe
 
 LADDER = ["--method", "gguf:Q8_0", "--method", "gguf:F16", "--method", "blocks:0.6 + gguf:Q8_0"]
-ASKED = ["choose", "clinic:specialist", "--task", "clinic-medicine", "--limit", "300", *LADDER]
+ASKED = ["choose", "clinic:specialist", "--base", "clinic:base", "--task", "clinic-medicine",
+         "--limit", "300", *LADDER]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -83,6 +84,7 @@ def test_the_answer_has_at_most_six_lines(chosen, capsys):
     *lines, page = capsys.readouterr().out.splitlines()
     assert len(lines) <= 6
     assert lines[0].startswith("Chosen: gguf:Q8_0, ")
+    assert "; clinic-base, intact, has 0." in lines[1]
     assert any(line.startswith("Start it: llama-server -m ") for line in lines)
     assert page.endswith("report.html")
     assert main([*ASKED, "--out", str(place), "--json"]) == 0
@@ -98,8 +100,9 @@ def test_the_answer_has_at_most_six_lines(chosen, capsys):
 @pytest.mark.slow
 def test_a_notebook_shows_the_answer_and_the_matrix(chosen):
     choice = resect.choose(
-        "clinic:specialist", ["clinic-medicine"], chosen[0], limit=300, methods=LADDER[1::2]
-    )
+        "clinic:specialist", ["clinic-medicine"], chosen[0], limit=300, methods=LADDER[1::2],
+        base="clinic:base",
+    )  # fmt: skip
     assert choice.recipe == "gguf:Q8_0"
     assert choice.path.suffix == ".gguf"
     assert choice.verdict.word.value == "passed"
@@ -107,6 +110,7 @@ def test_a_notebook_shows_the_answer_and_the_matrix(chosen):
     html = choice._repr_html_()
     assert "<table>" in html
     assert "Chosen: gguf:Q8_0" in html
+    assert "<table>" in choice.run._repr_html_()
     assert "choose" in dir(resect)
 
 
@@ -208,6 +212,18 @@ def test_every_family_has_a_ladder_in_rising_size(family, tmp_path):
     assert len(versions) >= 6
     cut = "experts" if family == "mixtral" else "neurons"
     assert any(cut in recipe.name for recipe in recipes)
+
+
+def test_levels_that_round_to_one_cut_are_one_version(tmp_path):
+    """30 and 31 % of 48 neurons, by eights, are the same cut; other weights are others."""
+    loaded = loading.check(ModelRef.of(role="model", id=str(tiny.save(tmp_path / "m", "llama"))))
+    texts = ["neurons:0.3,multiple_of=8", "neurons:0.31,multiple_of=8", "wanda:0.3 + blocks:0.5",
+             "wanda:0.4 + blocks:0.5"]  # fmt: skip
+    recipes = [Recipe.of(steps=text) for text in texts]
+    sized = ladder.candidates(loaded.model, loaded.tokenizer, recipes, 64, None)
+    assert {c.recipe.name for c in sized} <= {recipe.name for recipe in recipes}
+    assert sum("wanda" in c.recipe.name for c in sized) == 2
+    assert sum("neurons" in c.recipe.name for c in sized) == 1
 
 
 # ── the gate ────────────────────────────────────────────────────────────────────────────────────

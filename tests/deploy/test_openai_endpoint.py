@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from local_server import JsonHandler, listening
 from openai_stub import Stub, served
 
 from resect import api, tasks
@@ -14,8 +15,9 @@ from resect.deploy import endpoint, gguf_writer
 from resect.deploy.http_client import KEY, Client
 from resect.deploy.openai_endpoint import OpenAiEndpoint
 from resect.deploy.server import Flags, Server
-from resect.errors import RequestError
+from resect.errors import RequestError, RunError
 from resect.models import loading
+from resect.record import Item, TaskInfo
 from resect.running import resolve
 from resect.spec import ModelRef, Study
 from resect.tasks import Source
@@ -128,6 +130,36 @@ def test_what_cannot_be_asked_is_one_sentence(clinic):
         assert any("context" in note for note in asking.notes())
         with pytest.raises(RequestError, match="tells no log-probabilities"):
             server.asker(items, replace(info, max_new_tokens=0))
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"choices": [{"text": "yes"}]},
+        {"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 1}},
+        {"choices": [{"text": {"a": 1}}], "usage": {"prompt_tokens": 1, "completion_tokens": 1}},
+        {"choices": [{"text": "yes"}], "usage": {"prompt_tokens": "many"}},
+        {"choices": "yes", "usage": None},
+        ["yes"],
+    ],
+)
+def test_a_reply_of_another_shape_is_one_sentence(reply):
+    class Handler(JsonHandler):
+        def do_GET(self) -> None:
+            models = {"data": [{"id": "m", "max_model_len": 10**30, "context_length": 99}]}
+            self.tell(*((200, models) if self.path == "/v1/models" else (404, {})))
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.tell(200, reply)
+
+    info = TaskInfo("t", "label", ("yes", "no"), "", "", 4)
+    with listening(Handler) as address:
+        server = endpoint.at(address)
+        assert (server.room, server.tells) == (99, False)
+        asking = server.asker([Item("i", "Is it?", "yes", ("yes", "no"))], info)
+        with pytest.raises(RunError, match=r"/v1/completions in a form that is not OpenAI's"):
+            list(asking.ask(server.connect))
 
 
 def test_texts_of_a_real_server_by_its_openai_routes(clinic, tmp_path):

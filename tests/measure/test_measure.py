@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-import subprocess
+import pickle
 
 import pytest
 import tiny
@@ -19,7 +19,7 @@ if WHEN_RUN:
 
     from resect.methods.step import Context
     from resect.models import checkpoint_files as checkpoint
-    from resect.running.measure import energy, workload
+    from resect.running.measure import energy, fresh_process, workload
     from resect.running.measure import sizes as measure
 
 pytestmark = pytest.mark.slow
@@ -110,13 +110,29 @@ def test_the_peak_of_memory_falls_with_what_is_cut_out(wide):
     assert peaks[0] - peaks[1] > 4 * weights
 
 
-def test_a_process_that_fails_is_one_sentence(monkeypatch):
-    def failing(*arguments, **options):
-        return subprocess.CompletedProcess(arguments, 1, "", "Traceback\nRuntimeError: no room\n")
+def test_a_process_that_fails_is_one_sentence_and_the_next_is_measured(tmp_path):
+    with pytest.raises(RunError, match=r"could not be measured: FileNotFoundError: .*none"):
+        fresh_process.measured(tmp_path / "none", 1)
+    torch.save(tiny.model("mistral"), tmp_path / "model")
+    first = fresh_process.measured(tmp_path / "model", 1)
+    assert first["threads"] == 1
+    fresh_process._waiting._process.kill()
+    fresh_process._waiting._process.wait()
+    assert fresh_process.measured(tmp_path / "model", 2)["threads"] == 2
 
-    monkeypatch.setattr(workload.subprocess, "run", failing)
-    with pytest.raises(RunError, match="could not be measured: RuntimeError: no room"):
-        workload.measured(tiny.model("mistral"))
+
+def test_a_process_that_dies_in_the_middle_is_one_sentence(tmp_path):
+    """As where the system ends it for want of memory."""
+    (tmp_path / "model").write_bytes(pickle.dumps(Dies()))
+    with pytest.raises(RunError, match="could not be measured: its process was ended by signal 9"):
+        fresh_process.measured(tmp_path / "model", 1)
+
+
+class Dies:
+    """Ends the process that reads it."""
+
+    def __reduce__(self):
+        return exec, ("import os; os.kill(os.getpid(), 9)",)
 
 
 def test_the_processors_counter_is_summed_and_wraps(tmp_path, monkeypatch):

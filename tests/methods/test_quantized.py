@@ -21,7 +21,7 @@ if WHEN_RUN:
     from resect.anatomy import stored
     from resect.methods.step import Context
     from resect.methods.validation import check, fits
-    from resect.models import loading
+    from resect.models import library_patches, loading
     from resect.running.measure import sizes as measure
     from resect.running.measure import workload
     from resect.running.standing import apply_all
@@ -159,7 +159,7 @@ def test_every_family_is_quantized_answers_saves_and_loads(family, name, tmp_pat
         assert torch.isfinite(logits).all()
         again = AutoModelForCausalLM.from_pretrained(tmp_path)
         if family in NARROW:
-            loading.patch_after_load(again)
+            library_patches.patch_after_load(again)
         assert torch.equal(again(ids).logits, logits)
     assert size.parameters == whole.parameters
     assert size.targeted == whole.targeted

@@ -10,6 +10,7 @@ import pytest
 import report_fixture as fixture
 
 from resect.findings.rows import HalfLevel
+from resect.narrative import phrasing
 from resect.report import formatting as text
 from resect.report.charts import axes, svg
 from resect.report.charts.bars import outcome_bars
@@ -194,6 +195,9 @@ def test_labels_are_spread_apart() -> None:
         (text.interval(0.612, 0.58, 0.643, share=True), "61.2 % [58.0, 64.3]"),
         (text.interval(0.5, None, None), "0.50"),
         (text.size(14483498208), "14.5\u202fGB"),
+        (text.size(999_700), "1\u202fMB"),
+        (phrasing.size(999_700), "1 MB"),
+        (phrasing.size(1.5e12), "1.5 TB"),
         (text.parameters(7241732096), "7.24\u202fB"),
         (text.level(0.35), "35 %"),
         (text.half(HalfLevel(level=None, low=0.95, high=None, censored=True)), "beyond 95 %"),

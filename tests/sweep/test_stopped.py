@@ -35,6 +35,7 @@ def test_ctrl_c_says_what_is_kept(how, tiny_pair, tmp_path):
     running = subprocess.Popen(
         [*command, *how], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's `&` ignores it
     )  # fmt: skip
     until = time.monotonic() + 300
     while not stored(out) and running.poll() is None and time.monotonic() < until:

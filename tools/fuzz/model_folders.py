@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tools.fuzz.trial import Trial, tried
+from tools.fuzz.trial import Trial, changed, tried
 
 Files = dict[str, bytes]
 
@@ -190,7 +190,7 @@ def damaged(dice: random.Random) -> tuple[str, Files]:
     kind = dice.choice(("value", "value", "value", "bytes", "cut", "name"))
     name = dice.choice(texts if kind == "value" else sorted(files))
     if kind == "value":
-        files[name] = json.dumps(changed(json.loads(files[name]), dice)).encode()
+        files[name] = json.dumps(changed(json.loads(files[name]), HOSTILE, dice)).encode()
     elif kind == "cut":
         files[name] = files[name][: dice.randrange(len(files[name]) + 1)]
     elif kind == "bytes":
@@ -202,22 +202,6 @@ def damaged(dice: random.Random) -> tuple[str, Files]:
         data = files.pop(name)
         files[dice.choice(("x", "x.bin", "pytorch_model.bin", "model.safetensors", name))] = data
     return f"{kind} of {name.rpartition('.')[2]}", files
-
-
-def changed(value: Any, dice: random.Random) -> Any:
-    """The value with one part, however deep, replaced or removed in place."""
-    holder = value
-    while True:
-        keys = list(holder) if isinstance(holder, dict) else list(range(len(holder)))
-        key = dice.choice(keys)
-        if isinstance(holder[key], dict | list) and holder[key] and dice.random() < 0.7:
-            holder = holder[key]
-            continue
-        if dice.random() < 0.15:
-            del holder[key]
-        else:
-            holder[key] = dice.choice(HOSTILE)
-        return value
 
 
 def trials(count: int, seed: int) -> Iterator[Trial]:

@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 from resect.errors import RequestError, RunError
 from resect.record import TaskInfo
 from resect.recorded import audit, fill, get, recognise
+from tools.fuzz.trial import changed
 
 TIME = "2024-01-01T00-00-00.000000"
 SAMPLES_MC = f"samples_mc_{TIME}.jsonl"
@@ -282,28 +283,11 @@ def _with_value(name: str, data: bytes, dice: random.Random) -> bytes:
         cells[dice.randrange(len(cells))] = str(dice.choice(HOSTILE))
         return ",".join(cells).encode()
     if name.endswith(".json"):
-        return json.dumps(_changed(json.loads(data), dice)).encode()
+        return json.dumps(changed(json.loads(data), HOSTILE, dice)).encode()
     rows = data.decode().splitlines()
     place = dice.randrange(len(rows))
-    rows[place] = json.dumps(_changed(json.loads(rows[place]), dice))
+    rows[place] = json.dumps(changed(json.loads(rows[place]), HOSTILE, dice))
     return "\n".join(rows).encode()
-
-
-def _changed(value: Any, dice: random.Random) -> Any:
-    """The value with one part, however deep, replaced or removed in place."""
-    holder = value
-    while True:
-        keys = list(holder) if isinstance(holder, dict) else list(range(len(holder)))
-        if not keys:
-            return dice.choice(HOSTILE)
-        key = dice.choice(keys)
-        if isinstance(holder[key], dict | list) and holder[key] and dice.random() < 0.7:
-            holder = holder[key]
-            continue
-        holder[key] = dice.choice(HOSTILE)
-        if dice.random() < 0.15:
-            del holder[key]
-        return value
 
 
 def put(folder: Path, files: Files) -> Path:

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 from resect.errors import RequestError
 from resect.record import Item
-from tools.fuzz.model_folders import changed
-from tools.fuzz.trial import Trial, tried
+from tools.fuzz.model_folders import HOSTILE
+from tools.fuzz.trial import Trial, changed, tried
 
 ITEMS = [
     Item(f"i{n}", f"Question {n}?\nAnswer:", "yes", ("yes", "no"), choices=(" yes", " no"))
@@ -150,7 +150,7 @@ def damaged(dice: random.Random, turns: int) -> Damage:
     def change(body: bytes) -> bytes:
         inner = random.Random(seed)
         if kind == "value":
-            return answered(json.dumps(changed(json.loads(body), inner)).encode())
+            return answered(json.dumps(changed(json.loads(body), HOSTILE, inner)).encode())
         if kind == "bytes":
             return answered(inner.choice(BYTES))
         if kind == "cut":

@@ -16,7 +16,7 @@ import yaml
 
 from resect.errors import RequestError
 from resect.spec import Calibration, Recipe, Step, Study, level, levels
-from tools.fuzz.trial import Trial, tried
+from tools.fuzz.trial import Trial, changed, tried
 
 STUDY: dict[str, Any] = {
     "name": "x",
@@ -115,31 +115,12 @@ def read(text: str | bytes, smoke: bool = False) -> None:
         raise AssertionError("it reads back as another study")
 
 
-def changed(value: Any, dice: random.Random) -> Any:
-    """A copy with one part, however deep, replaced, removed or doubled."""
-    value = json.loads(json.dumps(value))
-    holder = value
-    while True:
-        keys = list(holder) if isinstance(holder, dict) else list(range(len(holder)))
-        key = dice.choice(keys)
-        if isinstance(holder[key], dict | list) and holder[key] and dice.random() < 0.6:
-            holder = holder[key]
-            continue
-        kind = dice.random()
-        if kind < 0.7:
-            holder[key] = dice.choice(HOSTILE)
-        elif kind < 0.85 or not isinstance(holder, dict):
-            del holder[key]
-        else:
-            holder[str(dice.choice(HOSTILE))] = holder[key]
-        return value
-
-
 def _file(dice: random.Random) -> tuple[str, str | bytes]:
     """A study file with one value of its data, or some bytes of its text, changed."""
     if dice.random() < 0.6:
         try:
-            return "value", yaml.dump(changed(STUDY, dice), Dumper=yaml.Dumper, allow_unicode=True)
+            study = changed(json.loads(json.dumps(STUDY)), HOSTILE, dice)
+            return "value", yaml.dump(study, Dumper=yaml.Dumper, allow_unicode=True)
         except (ValueError, yaml.YAMLError):
             return "value", b"\x00"
     text = yaml.safe_dump(STUDY).encode()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import time
 import traceback
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from resect.errors import RequestError, RunError
 
@@ -32,6 +33,30 @@ class Trial(NamedTuple):
     def failed(self) -> bool:
         """Whether it came to anything but a result or one sentence."""
         return self.outcome in FAILURES
+
+
+def changed(value: Any, hostile: Sequence[Any], dice: random.Random) -> Any:
+    """The value with one part, however deep, replaced by a `hostile` one, removed or doubled.
+
+    What it holds is changed in place.
+    """
+    holder = value
+    while True:
+        keys = list(holder) if isinstance(holder, dict) else list(range(len(holder)))
+        if not keys:
+            return dice.choice(hostile)
+        key = dice.choice(keys)
+        if isinstance(holder[key], dict | list) and holder[key] and dice.random() < 0.7:
+            holder = holder[key]
+            continue
+        kind = dice.random()
+        if kind < 0.7:
+            holder[key] = dice.choice(hostile)
+        elif kind < 0.85 or not isinstance(holder, dict):
+            del holder[key]
+        else:
+            holder[str(dice.choice(hostile))] = holder[key]
+        return value
 
 
 def tried(kind: str, action: Callable[[], object]) -> Trial:

@@ -65,7 +65,7 @@ class RemoteTokenizer:
         """Ids of a text or of each of several."""
         if isinstance(text, str):
             return Encoding(self._ids(text, add_special_tokens))
-        return Encoding([self._ids(one, add_special_tokens) for one in text])
+        return Encoding([self._ids(part, add_special_tokens) for part in text])
 
     def decode(self, ids: list[int], skip_special_tokens: bool = True) -> str:
         """The text of some ids, without the end token."""

@@ -64,17 +64,17 @@ def notes(config: PretrainedConfig) -> list[str]:
     """What llama.cpp does a little otherwise, as sentences."""
     text: Config = config.get_text_config()
     family, window = FAMILIES[text.model_type], getattr(text, "sliding_window", None)
-    found = []
+    sentences = []
     if window and not family.period and window < text.max_position_embeddings:
-        found.append(
+        sentences.append(
             f"llama.cpp has no window for {text.model_type}: beyond {window} tokens it differs"
         )
     rope = _rope(text)
     if rope.get("rope_type") == "yarn" and rope.get("truncate") is False:
-        found.append(
+        sentences.append(
             "llama.cpp rounds the range in which YaRN slows rotations: positions differ a little"
         )
-    return found
+    return sentences
 
 
 def write_fields(writer: gguf.GGUFWriter, family: Family, config: PretrainedConfig) -> None:

@@ -34,12 +34,14 @@ class GgufFile(NamedTuple):
     @property
     def shape(self) -> str:
         """A name for names, shapes and types of the tensors."""
-        return digest([[one["name"], one["shape"], one["dtype"]] for one in self.tensors])
+        return digest(
+            [[tensor["name"], tensor["shape"], tensor["dtype"]] for tensor in self.tensors]
+        )
 
     @property
     def matrices(self) -> set[str]:
         """Names of the matrices in the blocks."""
-        named = ((one["name"], tuple(one["shape"])) for one in self.tensors)
+        named = ((tensor["name"], tuple(tensor["shape"])) for tensor in self.tensors)
         return {name for name, shape in named if _part(name, shape) == "matrices"}
 
     @property
@@ -69,13 +71,13 @@ def read(path: Path) -> GgufFile:
     types: Counter[str] = Counter()
     parts = dict.fromkeys(("matrices", "tables", "embeddings", "rest"), 0)
     targeted = targeted_bytes = 0
-    for one in tensors:
-        types[one["dtype"]] += one["bytes"]
-        part = _part(one["name"], tuple(one["shape"]))
-        parts[part] += one["bytes"]
+    for tensor in tensors:
+        types[tensor["dtype"]] += tensor["bytes"]
+        part = _part(tensor["name"], tuple(tensor["shape"]))
+        parts[part] += tensor["bytes"]
         if part == "matrices":
-            targeted += prod(one["shape"])
-            targeted_bytes += one["bytes"]
+            targeted += prod(tensor["shape"])
+            targeted_bytes += tensor["bytes"]
     kind = _kind(fields)
     return GgufFile(
         path=path,
@@ -83,7 +85,7 @@ def read(path: Path) -> GgufFile:
         kind=kind,
         fields=fields,
         bytes_on_disk=path.stat().st_size,
-        parameters=sum(prod(one["shape"]) for one in tensors),
+        parameters=sum(prod(tensor["shape"]) for tensor in tensors),
         tensor_bytes=sum(types.values()),
         types=dict(types),
         parts=parts,
@@ -127,7 +129,7 @@ def _fell_back(tensors: list[dict[str, Any]], fields: dict[str, Any], kind: str)
     weighed = "resect.imatrix" in fields or "quantize.imatrix.file" in fields
     shape = tensor_types.Shape.of(arch, numbers, weighed)
     chosen = tensor_types.choose([(t["name"], tuple(t["shape"])) for t in tensors], kind, shape)
-    types = {one["name"]: one["dtype"] for one in tensors}
+    types = {tensor["name"]: tensor["dtype"] for tensor in tensors}
     return tuple(
         name
         for name, choice in chosen.items()

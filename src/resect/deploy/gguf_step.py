@@ -45,10 +45,10 @@ class Gguf(Method):
         """What serves the file, and the content of the importance matrix."""
         from resect.deploy import imatrix
 
-        found = [" ".join(serving.runtime())]
+        names = [" ".join(serving.runtime())]
         if self._file is not None:
-            found.append(imatrix.fingerprint(self._file))
-        return tuple(found)
+            names.append(imatrix.fingerprint(self._file))
+        return tuple(names)
 
     @property
     def _file(self) -> Path | None:
@@ -114,7 +114,7 @@ class Gguf(Method):
         if model.num_parameters() >= intact.num_parameters():
             return
         weighed = self.means_ is not None
-        own, whole = (gguf_writer.planned(one, kind, weighed) for one in (model, intact))
+        own, whole = (gguf_writer.planned(each, kind, weighed) for each in (model, intact))
         if own > whole:
             raise RunError(
                 f"the {kind} file of the cut model would be larger ({own:,} bytes of weights, "

@@ -52,10 +52,10 @@ def write(
     experts = families.expert_count(text)
     shape = tensor_types.shape_of(text, family.arch, experts, importance is not None)
     tensor_types.check(kind, shape.weighed)
-    chosen = tensor_types.choose([(one.name, one.shape) for one in named], kind, shape)
+    chosen = tensor_types.choose([(tensor.name, tensor.shape) for tensor in named], kind, shape)
     types = {name: choice.type for name, choice in chosen.items()}
     if importance is not None:
-        imatrix.fitting(importance, {one.name: one.shape for one in named})
+        imatrix.fitting(importance, {tensor.name: tensor.shape for tensor in named})
         origin = {"imatrix": "given", **(origin or {})}
     weights = _digest(named)
     own = {**(origin or {}), "weights": weights}
@@ -100,7 +100,7 @@ def bytes_of_fields(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) 
 def planned(model: PreTrainedModel, kind: str, weighed: bool) -> int:
     """Bytes that the tensors of a model will take in a file; may be on meta."""
     family = families.of(model.config)
-    shapes = [(one.name, one.shape) for one in tensors.named(model, family)]
+    shapes = [(tensor.name, tensor.shape) for tensor in tensors.named(model, family)]
     text: Any = model.config.get_text_config()
     shape = tensor_types.shape_of(text, family.arch, families.expert_count(text), weighed)
     chosen = tensor_types.choose(shapes, kind, shape)
@@ -124,30 +124,32 @@ def _write_tensors(
     types: Mapping[str, Type],
     importance: Mapping[str, Numbers],
 ) -> None:
-    for one in named:
-        size = quantizer.bytes_of(one.shape, types[one.name])
-        writer.add_tensor_info(one.name, one.shape, np.dtype(np.float32), size, types[one.name])
+    for tensor in named:
+        size = quantizer.bytes_of(tensor.shape, types[tensor.name])
+        writer.add_tensor_info(
+            tensor.name, tensor.shape, np.dtype(np.float32), size, types[tensor.name]
+        )
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
-    for one in named:
-        values = _halved(one).astype(np.float32) if _is_half(one) else one.make().numpy()
-        packed = quantizer.quantized(values, types[one.name], importance.get(one.name))
+    for tensor in named:
+        values = _halved(tensor).astype(np.float32) if _is_half(tensor) else tensor.make().numpy()
+        packed = quantizer.quantized(values, types[tensor.name], importance.get(tensor.name))
         writer.write_tensor_data(packed)
 
 
-def _is_half(one: Named) -> bool:
-    return not tensor_types.stays_whole(one.name, one.shape)
+def _is_half(tensor: Named) -> bool:
+    return not tensor_types.stays_whole(tensor.name, tensor.shape)
 
 
-def _halved(one: Named) -> Numbers:
+def _halved(tensor: Named) -> Numbers:
     """The values as the F16 file holds them, from which every other type is made."""
-    values = one.make().numpy()
+    values = tensor.make().numpy()
     with np.errstate(over="ignore"):
         half: Numbers = values.astype(np.float16)
     if not np.isfinite(half).all():
         raise RunError(
-            f"{one.name} has weights that 16-bit floats cannot hold: no GGUF file is written."
+            f"{tensor.name} has weights that 16-bit floats cannot hold: no GGUF file is written."
         )
     return half
 
@@ -155,8 +157,8 @@ def _halved(one: Named) -> Numbers:
 def _digest(named: Sequence[Named]) -> str:
     """A name for the values of a model: the same for every type that it is written in."""
     content = hashlib.sha256()
-    for one in sorted(named, key=lambda one: one.name):
-        values = _halved(one) if _is_half(one) else one.make().numpy()
-        content.update(f"{one.name}\0{one.shape}\0".encode())
+    for tensor in sorted(named, key=lambda tensor: tensor.name):
+        values = _halved(tensor) if _is_half(tensor) else tensor.make().numpy()
+        content.update(f"{tensor.name}\0{tensor.shape}\0".encode())
         content.update(np.ascontiguousarray(values).data)
     return "sha256:" + content.hexdigest()[:32]

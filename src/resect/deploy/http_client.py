@@ -1,12 +1,12 @@
-"""JSON over HTTP: one connection a thread, kept open; what goes wrong in one sentence."""
+"""JSON over HTTP: connections stay open between requests; what goes wrong in one sentence."""
 
 from __future__ import annotations
 
 import http.client
 import json
 import os
-import threading
 import time
+import weakref
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -45,7 +45,8 @@ class Client:
     """Requests to one address; may be used by several threads. Redirects are not followed.
 
     A request that a server is too busy for, or that finds none, is sent again after each of
-    `waits` (seconds). `key` is sent and nowhere stored.
+    `waits` (seconds). `key` is sent and nowhere stored. Connections end with `close`, or when the
+    client is gone.
     """
 
     def __init__(
@@ -69,7 +70,8 @@ class Client:
         )
         self._host, self._port = parts.hostname or "", parts.port
         self._path = parts.path.rstrip("/")
-        self._local = threading.local()
+        self._idle: list[http.client.HTTPConnection] = []
+        weakref.finalize(self, _close, self._idle)
 
     def get(self, path: str) -> Any:
         """What an address holds, read as JSON."""
@@ -78,6 +80,10 @@ class Client:
     def post(self, path: str, fields: dict[str, Any]) -> Any:
         """The answer to some fields."""
         return self._ask("POST", path, json.dumps(fields).encode())
+
+    def close(self) -> None:
+        """Close the connections that are open; a later request opens one anew."""
+        _close(self._idle)
 
     def _ask(self, verb: str, path: str, body: bytes | None) -> Any:
         for wait in self._waits:
@@ -97,40 +103,43 @@ class Client:
         try:
             status, content = self._send(verb, self._path + path, body, headers)
         except (OSError, http.client.HTTPException, UnicodeError, ValueError) as error:
-            self._close()
             why = str(error) or type(error).__name__
             raise Gone(f"the server at {self.address} does not answer ({why})") from None
         try:
-            found = from_json(content) if content else None
+            reply = from_json(content) if content else None
         except ValueError:  # also what nests without end
-            found = None
-        if status >= 300 or found is None:
-            why = _reason(found) or f"status {status}"
+            reply = None
+        if status >= 300 or reply is None:
+            why = _reason(reply) or f"status {status}"
             raise Refused(status, f"the server at {self.address} refused {path} ({why})")
-        return found
+        return reply
 
     def _send(
         self, verb: str, path: str, body: bytes | None, headers: dict[str, str]
     ) -> tuple[int, bytes]:
-        held = getattr(self._local, "connection", None)
-        fresh = held is None
-        if held is None:
-            held = self._local.connection = self._kind(self._host, self._port, timeout=self.timeout)
         try:
-            held.request(verb, path, body, headers)
-            answer = held.getresponse()
-            return answer.status, whole(answer, self.timeout)
+            connection, fresh = self._idle.pop(), False
+        except IndexError:
+            connection, fresh = self._kind(self._host, self._port, timeout=self.timeout), True
+        try:
+            connection.request(verb, path, body, headers)
+            answer = connection.getresponse()
+            content = whole(answer, self.timeout)
         except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+            connection.close()
             if fresh:
                 raise
-            self._close()  # a server may close what was idle: once more on a new one
-            return self._send(verb, path, body, headers)
+            return self._send(verb, path, body, headers)  # a server may close what was idle
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.append(connection)
+        return answer.status, content
 
-    def _close(self) -> None:
-        held = getattr(self._local, "connection", None)
-        self._local.connection = None
-        if held is not None:
-            held.close()
+
+def _close(connections: list[http.client.HTTPConnection]) -> None:
+    while connections:
+        connections.pop().close()
 
 
 def whole(answer: http.client.HTTPResponse, timeout: float) -> bytes:
@@ -149,8 +158,8 @@ def whole(answer: http.client.HTTPResponse, timeout: float) -> bytes:
     return b"".join(pieces)
 
 
-def _reason(found: Any) -> str:
-    """What a server said of an error."""
-    said = found.get("error", found) if isinstance(found, dict) else found
-    message = said.get("message", said) if isinstance(said, dict) else said
+def _reason(reply: Any) -> str:
+    """What a server says of an error."""
+    error = reply.get("error", reply) if isinstance(reply, dict) else reply
+    message = error.get("message", error) if isinstance(error, dict) else error
     return str(message)[:200] if message else ""

@@ -71,7 +71,7 @@ def _sites(model: PreTrainedModel, family: Family) -> dict[str, list[str]]:
 
 
 def _sums(moments: list[Moments | None]) -> Sums:
-    width = next(len(one.total) for one in moments if one is not None)
+    width = next(len(m.total) for m in moments if m is not None)
     rows = [np.zeros(width, np.float32) if m is None else m.total.cpu().numpy() for m in moments]
     counts = [[0 if m is None else m.tokens] for m in moments]
     return Sums(np.stack(rows), np.array(counts, np.float32))

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from resect.ask import Batch
 from resect.deploy.http_client import Client
-from resect.deploy.openai_endpoint import ROUTE, echoed
+from resect.deploy.openai_endpoint import ROUTE, completed, echoed
+from resect.deploy.replies import Logs, TextCompletion
 from resect.deploy.side_by_side import answered
 from resect.errors import RequestError, RunError
 from resect.record import Item, RawAnswer, Stopped, TaskInfo
@@ -90,22 +91,21 @@ class OpenAiAsker:
             fields["stop"] = list(self.stop)
         if item.turns:
             turns = [{"role": role, "content": text} for role, text in item.turns]
-            told = self._post(client, _CHAT, {**fields, "messages": turns})
-            text = told["choices"][0]["message"]["content"] or ""
+            completion = self._post(client, _CHAT, {**fields, "messages": turns})
         else:
-            told = self._post(client, ROUTE, {**fields, "prompt": item.prompt})
-            text = told["choices"][0]["text"]
-        return RawAnswer(*self._cut(str(text), told), scores)
+            completion = self._post(client, ROUTE, {**fields, "prompt": item.prompt})
+        return RawAnswer(*self._cut(completion), scores)
 
-    def _cut(self, text: str, told: dict[str, Any]) -> tuple[str, Stopped, int]:
+    def _cut(self, completion: TextCompletion) -> tuple[str, Stopped, int]:
         """The text up to the first stop string, why it ended, and its tokens."""
-        choice, count = told["choices"][0], int(told["usage"]["completion_tokens"])
+        choice, count = completion.first, completion.usage.completion_tokens
+        text = choice.written
         cuts = [text.index(stop) for stop in self.stop if stop in text]
         if cuts:
             return text[: min(cuts)], "stop", count
-        if choice.get("finish_reason") == "length":
+        if choice.finish_reason == "length":
             return text, "length", count
-        return text, "stop" if isinstance(choice.get("stop_reason"), str) else "eos", count
+        return text, "stop" if isinstance(choice.stop_reason, str) else "eos", count
 
     def _scores(self, client: Client, item: Item) -> tuple[float, ...]:
         """The sum of log-probabilities of each choice's tokens."""
@@ -122,16 +122,13 @@ class OpenAiAsker:
         return tuple(scores)
 
     def _echo(self, client: Client, text: str) -> _Echo:
-        told = self._post(client, ROUTE, echoed(self.server.served, text))
-        count, logs = int(told["usage"]["prompt_tokens"]), told["choices"][0]["logprobs"]
-        return _Echo(list(logs["tokens"][:count]), list(logs["token_logprobs"][:count]))
+        completion = self._post(client, ROUTE, echoed(self.server.served, text))
+        count, logs = completion.usage.prompt_tokens, completion.first.logprobs or Logs()
+        return _Echo(logs.tokens[:count], logs.token_logprobs[:count])
 
-    def _post(self, client: Client, route: str, fields: dict[str, Any]) -> dict[str, Any]:
+    def _post(self, client: Client, route: str, fields: dict[str, Any]) -> TextCompletion:
         """The answer of a route; raises `RunError` where it is none of OpenAI's."""
-        told = client.post(route, {"model": self.server.served, **fields})
-        if not isinstance(told, dict) or not told.get("choices") or "usage" not in told:
-            raise RunError(f"the server at {client.address} did not answer as OpenAI's would")
-        return told
+        return completed(client, route, {"model": self.server.served, **fields})
 
 
 def _shown(item: Item) -> str:

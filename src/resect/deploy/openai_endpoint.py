@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from resect.deploy import replies
 from resect.deploy.deployed import put
 from resect.deploy.http_client import KEY, Client, Gone, Refused
-from resect.errors import RequestError
+from resect.deploy.replies import Kind, Listed, TextCompletion
+from resect.errors import RequestError, RunError
 from resect.record import Item, Measurement, TaskInfo, digest
 
 ROUTE = "/v1/completions"
+_VERSIONS = (("/version", "vllm"), ("/api/version", "ollama"))
 
 
 class OpenAiEndpoint:
@@ -25,7 +28,7 @@ class OpenAiEndpoint:
     def __init__(self, client: Client, model: str | None = None) -> None:
         self.client = client
         self.about = _listed(client, model)
-        self.served = str(self.about["id"])
+        self.served = self.about.id
         self.runtime, self.version = _software(client)
         self.room = _context(client, self.about, self.runtime)
         self.tells = _tells(client, self.served)
@@ -34,7 +37,7 @@ class OpenAiEndpoint:
     @property
     def fingerprint(self) -> str:
         """A name for what is served and by which build, wherever it runs."""
-        told = [self.served, self.about.get("root"), self.runtime, self.version, self.room]
+        told = [self.served, self.about.root, self.runtime, self.version, self.room]
         return "endpoint:" + digest(told)
 
     @property
@@ -74,7 +77,7 @@ class OpenAiEndpoint:
     def count(self, text: str) -> int:
         """Tokens of a prompt, as the server reads it."""
         asked = {"model": self.served, "prompt": text, "max_tokens": 1, "temperature": 0}
-        return int(self.client.post(ROUTE, asked)["usage"]["prompt_tokens"])
+        return completed(self.client, ROUTE, asked).usage.prompt_tokens
 
     def measured(self, state: str) -> Measurement:
         """Nothing: such a server tells no sizes."""
@@ -90,13 +93,13 @@ class OpenAiEndpoint:
         )
 
 
-def _listed(client: Client, model: str | None) -> dict[str, Any]:
+def _listed(client: Client, model: str | None) -> Listed:
     """The model as the server lists it; raises `RequestError` where there is none such."""
     try:
-        listed = client.get("/v1/models")["data"]
+        listed = _read(replies.Listing, client, "/v1/models").data
     except Gone as error:
         raise RequestError(f"{error}: check the address, and that the server is started.") from None
-    except (Refused, LookupError, TypeError) as error:
+    except RunError as error:
         if isinstance(error, Refused) and error.status in (401, 403):
             raise RequestError(
                 f"{client.address} wants a key: put it into the variable {KEY}."
@@ -105,53 +108,54 @@ def _listed(client: Client, model: str | None) -> dict[str, Any]:
             f"{client.address} is no server that can be asked: it has neither /props of "
             "llama-server nor /v1/models. Give the address without /v1."
         ) from None
-    names = [str(one.get("id")) for one in listed]
+    names = [served.id for served in listed]
     if model is None and len(listed) == 1:
-        return dict(listed[0])
+        return listed[0]
     if model is None:
         raise RequestError(f"{client.address} serves {', '.join(names)}: choose one with --model.")
     if model not in names:
         others = ", ".join(names) or "none that it names"
         raise RequestError(f"{client.address} does not serve {model}: it serves {others}.")
-    return dict(listed[names.index(model)])
+    return listed[names.index(model)]
 
 
 def _software(client: Client) -> tuple[str, str]:
     """What serves, and its version, where it can be told."""
-    for route, name in (("/version", "vllm"), ("/api/version", "ollama")):
-        told = _maybe(client, route)
-        if isinstance(told, dict) and "version" in told:
-            return name, str(told["version"])
+    for route, name in _VERSIONS:
+        version = _maybe(replies.Version, client, route)
+        if version is not None:
+            return name, version.version
     return "endpoint", "unknown"
 
 
-def _context(client: Client, about: dict[str, Any], runtime: str) -> int | None:
+def _context(client: Client, about: Listed, runtime: str) -> int | None:
     """Tokens that fit, None where the server does not say."""
-    for key in ("max_model_len", "context_length", "max_context_length"):
-        if isinstance(about.get(key), int):
-            return int(about[key])
-    if runtime != "ollama":
-        return None
+    if about.context is not None or runtime != "ollama":
+        return about.context
     # Ollama cuts longer prompts and says nothing: only a model that is loaded has its context told
-    client.post(ROUTE, {"model": about["id"], "prompt": "a", "max_tokens": 1})
-    loaded = (_maybe(client, "/api/ps") or {}).get("models", [])
-    lengths = [one.get("context_length") for one in loaded if about["id"] in _names(one)]
-    return next((int(length) for length in lengths if length), None)
-
-
-def _names(loaded: dict[str, Any]) -> set[str]:
-    names = {str(loaded.get("name")), str(loaded.get("model"))}
-    return names | {name.removesuffix(":latest") for name in names}
+    client.post(ROUTE, {"model": about.id, "prompt": "a", "max_tokens": 1})
+    running = _maybe(replies.Running, client, "/api/ps")
+    loaded = [] if running is None else [m for m in running.models if about.id in m.names]
+    return next((model.context_length for model in loaded if model.context_length), None)
 
 
 def _tells(client: Client, model: str) -> bool:
     """Whether log-probabilities of a prompt's tokens are told."""
     try:
-        told = client.post(ROUTE, echoed(model, "a b c"))
-        logs = told["choices"][0]["logprobs"]["token_logprobs"]
-    except (Refused, LookupError, TypeError):
+        completion = completed(client, ROUTE, echoed(model, "a b c"))
+    except Gone:
+        raise
+    except RunError:
         return False
-    return len(logs) >= told["usage"]["prompt_tokens"] and any(x is not None for x in logs[1:-1])
+    logs = completion.first.logprobs.token_logprobs if completion.first.logprobs else []
+    enough = len(logs) >= completion.usage.prompt_tokens
+    return enough and any(x is not None for x in logs[1:-1])
+
+
+def completed(client: Client, route: str, fields: dict[str, Any]) -> TextCompletion:
+    """What a server continues; raises `RunError` where it does not answer as OpenAI's would."""
+    reply = client.post(route, fields)
+    return replies.read(TextCompletion, reply, client.address, route, "OpenAI")
 
 
 def echoed(model: str, text: str) -> dict[str, Any]:
@@ -162,9 +166,15 @@ def echoed(model: str, text: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _maybe(client: Client, route: str) -> Any:
-    """What a route tells, None where the server has none."""
+def _read(kind: type[Kind], client: Client, route: str) -> Kind:
+    return replies.read(kind, client.get(route), client.address, route, "OpenAI")
+
+
+def _maybe(kind: type[Kind], client: Client, route: str) -> Kind | None:
+    """What a route tells, None where the server has none of that kind."""
     try:
-        return client.get(route)
-    except Refused:
+        return _read(kind, client, route)
+    except Gone:
+        raise
+    except RunError:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from resect.errors import RunError
 
@@ -58,6 +58,108 @@ class Models(_Reply):
     data: tuple[Model, ...] = ()
 
 
+def _length(told: Any) -> int | None:
+    return told if type(told) is int and 0 < told < 2**31 else None
+
+
+Length = Annotated[int | None, BeforeValidator(_length)]
+"""A number of tokens; what is none tells nothing."""
+
+
+class Listed(_Reply):
+    """One model that a server with OpenAI's completions lists."""
+
+    id: Text
+    root: Text | None = None
+    max_model_len: Length = None
+    context_length: Length = None
+    max_context_length: Length = None
+
+    @property
+    def context(self) -> int | None:
+        """Tokens that fit, by whatever name they are told."""
+        return self.max_model_len or self.context_length or self.max_context_length
+
+
+class Listing(_Reply):
+    """The models that such a server lists."""
+
+    data: tuple[Listed, ...]
+
+
+class Version(_Reply):
+    """The version of what serves."""
+
+    version: Text
+
+
+class Loaded(_Reply):
+    """A model that Ollama holds in memory."""
+
+    name: Text = ""
+    model: Text = ""
+    context_length: Length = None
+
+    @property
+    def names(self) -> set[str]:
+        """What it may be called."""
+        names = {self.name, self.model}
+        return names | {name.removesuffix(":latest") for name in names}
+
+
+class Running(_Reply):
+    """The models that Ollama holds in memory."""
+
+    models: tuple[Loaded, ...] = ()
+
+
+class Usage(_Reply):
+    """Tokens that were read and written."""
+
+    prompt_tokens: Annotated[int, Field(ge=0, lt=2**31)]
+    completion_tokens: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+
+class Logs(_Reply):
+    """Tokens and their log-probabilities, None of the first."""
+
+    tokens: list[str] = []
+    token_logprobs: list[float | None] = []
+
+
+class Message(_Reply):
+    """A turn of a chat."""
+
+    content: str | None = None
+
+
+class TextChoice(_Reply):
+    """A continuation, as a text or as a turn, and why it ended."""
+
+    text: str | None = None
+    message: Message | None = None
+    finish_reason: str | None = None
+    stop_reason: str | int | None = None
+    logprobs: Logs | None = None
+
+    @property
+    def written(self) -> str:
+        """What was written."""
+        return (self.message.content if self.message else self.text) or ""
+
+
+class TextCompletion(_Reply):
+    """What a server with OpenAI's completions continued."""
+
+    choices: Annotated[list[TextChoice], Field(min_length=1)]
+    usage: Usage
+
+    @property
+    def first(self) -> TextChoice:
+        """The continuation, of which only one is asked for."""
+        return self.choices[0]
+
+
 class Tokens(_Reply):
     """Ids of a text."""
 
@@ -103,14 +205,16 @@ class Completion(_Reply):
 Kind = TypeVar("Kind", bound=BaseModel)
 
 
-def read(kind: type[Kind], reply: Any, address: str, path: str) -> Kind:
-    """A reply as a value of the kind; raises `RunError` where it has another shape."""
+def read(
+    kind: type[Kind], reply: Any, address: str, path: str, whose: str = "llama-server"
+) -> Kind:
+    """A reply as a value of the kind; raises `RunError` where it has another shape than `whose`."""
     try:
         return TypeAdapter(kind).validate_python(reply)
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(map(str, fault["loc"])) or "it"
         raise RunError(
-            f"the server at {address} answers {path} in a form that is not llama-server's "
+            f"the server at {address} answers {path} in a form that is not {whose}'s "
             f"({field}: {fault['msg'][:100]})"
         ) from None

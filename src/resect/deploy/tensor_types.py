@@ -100,19 +100,19 @@ def choose(
     tensors: Iterable[tuple[str, tuple[int, ...]]], kind: str, shape: Shape
 ) -> dict[str, Choice]:
     """The type of every tensor (name, shape with rows last) in a file of a kind."""
-    ordered = sorted(tensors, key=lambda one: (_block(one[0]), one[0]))
+    ordered = sorted(tensors, key=lambda tensor: (_block(tensor[0]), tensor[0]))
     tied = all(name != "output.weight" for name, _ in ordered)
     usual = FILE_TYPES[kind][1]
     mixture = _Mixture(kind, usual, shape, tied, sum(_is_value(name) for name, _ in ordered))
-    found = {}
+    chosen = {}
     for name, size in ordered:
         if stays_whole(name, size):
-            found[name] = Choice(Type.F32, Type.F32)
+            chosen[name] = Choice(Type.F32, Type.F32)
         elif kind == "F16":
-            found[name] = Choice(Type.F16, Type.F16)
+            chosen[name] = Choice(Type.F16, Type.F16)
         else:
-            found[name] = _fitting(mixture.wanted(name, size[-1]), size[-1])
-    return found
+            chosen[name] = _fitting(mixture.wanted(name, size[-1]), size[-1])
+    return chosen
 
 
 def _fitting(wanted: Type, row: int) -> Choice:
@@ -140,6 +140,7 @@ class _Mixture:
         self.kind, self.usual, self.shape = kind, usual, shape
         self.tied, self.values = tied, values
         self.value, self.down = 0, 0
+        self.grouped = shape.groups >= 4
 
     def wanted(self, name: str, row: int) -> Type:
         """The type that a tensor gets if its rows fit."""
@@ -171,23 +172,24 @@ class _Mixture:
 
     def _of_value(self, name: str) -> Type:
         at, self.value = self.value, self.value + 1
-        many = self.shape.groups >= 4
         if self.kind == "IQ2_XS":
-            return Type.Q4_K if many or self.shape.experts >= 4 else Type.Q2_K
-        kind = self.usual
-        if self.kind == "Q2_K":
-            kind = Type.Q4_K if many else Type.Q3_K
-        elif self.kind == "IQ3_XXS":
-            kind = Type.Q4_K if many else Type.IQ3_XXS if self.shape.weighed else Type.IQ3_S
-        elif self.kind == "Q3_K_M":
-            kind = Type.Q5_K if at < 2 else Type.Q4_K
-        elif self.kind == "IQ4_XS" and many:
-            kind = Type.Q5_K
-        elif self.kind in ("Q4_K_M", "Q5_K_M") and _gets_more(at, self.values):
-            kind = Type.Q6_K
+            return Type.Q4_K if self.grouped or self.shape.experts >= 4 else Type.Q2_K
+        kind = self._common_value(at)
         if self.shape.largest and kind in (Type.Q3_K, Type.Q4_K):
             kind = Type.Q5_K
         return Type.Q8_0 if self.shape.experts == 8 else kind
+
+    def _common_value(self, at: int) -> Type:
+        """The type of the value projection `at` of a model of common size and without experts."""
+        if self.grouped and self.kind in _GROUPED_VALUES:
+            return _GROUPED_VALUES[self.kind]
+        if self.kind == "Q3_K_M":
+            return Type.Q5_K if at < 2 else Type.Q4_K
+        if self.kind in _MORE_AT_ENDS:
+            return Type.Q6_K if _gets_more(at, self.values) else self.usual
+        if self.kind == "IQ3_XXS" and not self.shape.weighed:
+            return Type.IQ3_S
+        return Type.Q3_K if self.kind == "Q2_K" else self.usual
 
     def _of_key(self, name: str) -> Type:
         if self.shape.experts == 8:
@@ -210,22 +212,31 @@ class _Mixture:
         if self.kind == "IQ2_XS":
             return Type.Q2_K if at < blocks // 8 else self.usual
         at = _block(name) if self.shape.experts > 1 else at
-        early = at < blocks // 8
-        if self.kind in ("Q4_K_M", "Q5_K_M"):
+        if self.kind in _MORE_AT_ENDS:
             return Type.Q6_K if _gets_more(at, blocks) else self.usual
         if self.kind == "Q3_K_M":
             return Type.Q5_K if at < blocks // 16 else Type.Q4_K
-        if self.kind == "IQ3_XXS" and not self.shape.weighed:
-            return Type.Q4_K if early else Type.Q3_K
-        if self.kind == "IQ4_XS" and early and not self.shape.weighed:
-            return Type.Q5_K
-        if self.kind == "Q4_0" and early and self.shape.weighed:
-            return Type.Q4_1
-        return Type.Q3_K if self.kind == "Q2_K" else self.usual
+        key = (self.kind, self.shape.weighed)
+        if at < blocks // 8 and key in _EARLY_DOWN:
+            return _EARLY_DOWN[key]
+        return Type.Q3_K if self.kind == "Q2_K" or key == ("IQ3_XXS", False) else self.usual
 
 
 _EMBEDDINGS = {"IQ2_XS": Type.Q2_K, "IQ3_XXS": Type.IQ3_S}
 """Embeddings that are not the output too."""
+
+_MORE_AT_ENDS = ("Q4_K_M", "Q5_K_M")
+"""File types whose value and down projections get Q6_K at the ends and at every third place."""
+
+_GROUPED_VALUES = {"Q2_K": Type.Q4_K, "IQ3_XXS": Type.Q4_K, "IQ4_XS": Type.Q5_K}
+"""Value projections that four query heads or more share."""
+
+_EARLY_DOWN = {
+    ("IQ3_XXS", False): Type.Q4_K,
+    ("IQ4_XS", False): Type.Q5_K,
+    ("Q4_0", True): Type.Q4_1,
+}
+"""Down projections of the first eighth, by file type and whether there are importances."""
 
 
 def _gets_more(at: int, of: int) -> bool:

@@ -49,8 +49,8 @@ def named(model: PreTrainedModel, family: Family) -> Iterator[Named]:
 def name_of(key: str, family: Family, blocks: int) -> str | None:
     """llama.cpp's name of a tensor, None where it has none."""
     names = gguf.get_tensor_name_map(family.arch, blocks)
-    found: str | None = names.get_name(key, try_suffixes=(".weight", ".bias"))
-    return found
+    name: str | None = names.get_name(key, try_suffixes=(".weight", ".bias"))
+    return name
 
 
 def is_tied(model: PreTrainedModel) -> bool:

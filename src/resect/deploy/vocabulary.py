@@ -168,8 +168,8 @@ def _flat(part: Any) -> Iterator[Mapping[str, Any]]:
         yield part
         return
     for key in ("pretokenizers", "normalizers"):
-        for one in part.get(key, ()):
-            yield from _flat(one)
+        for inner in part.get(key, ()):
+            yield from _flat(inner)
 
 
 def _pre(fields: Mapping[str, Any]) -> str | None:

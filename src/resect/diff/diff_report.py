@@ -58,17 +58,20 @@ def _findings(findings: FindingDiff, most: int | None) -> list[str]:
     if not (findings.verdicts or only or values or findings.reordered):
         shown.append("The findings are the same.")
     shown += _part("Asked differently", _by_row(findings.asked, most), most)
-    words = [row for row in findings.verdicts if row.section != "headline"]
-    headlines = [
-        line for row in findings.verdicts if row.section == "headline" for line in _headline(row)
-    ]
-    shown += _part("Verdicts", headlines + _by_row(words, most), most)
+    shown += _part("Verdicts", _verdicts(findings.verdicts, most), most)
     rows = [f"{_where(difference)}: {_field(difference)}" for difference in only]
     shown += _part("Only in one run", rows if most is None else _only(only), most)
     if findings.reordered:
         shown += ["", f"In another order: {', '.join(findings.reordered)}"]
     listed = _by_row(values, None) if most is None else _numbers(values, findings.shared)
     return shown + _part("Other differences in rows of both runs", listed, most)
+
+
+def _verdicts(differences: Sequence[Difference], most: int | None) -> list[str]:
+    """The headlines, then a line for each other row; `most` None: all of it."""
+    headlines = [row for row in differences if row.section == "headline"]
+    others = [row for row in differences if row.section != "headline"]
+    return [line for row in headlines for line in _headline(row)] + _by_row(others, most)
 
 
 def _part(title: str, listed: Sequence[str], most: int | None) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeGuard
@@ -107,27 +107,45 @@ def _differences(
 ) -> Iterator[Difference]:
     """Every difference between two values; counts the rows that both lists have in `shared`."""
     if isinstance(a, Mapping) and isinstance(b, Mapping):
-        for key in (key for key in dict.fromkeys([*a, *b]) if key not in MACHINE):
-            inner = place.under(key)
-            if key in a and key in b:
-                yield from _differences(a[key], b[key], inner, tolerance, shared)
-            else:
-                yield Difference("first" if key in a else "second", *inner, a.get(key), b.get(key))
+        yield from _of_fields(a, b, place, tolerance, shared)
     elif isinstance(a, list | tuple) and isinstance(b, list | tuple):
-        section = f"{place.section}.{place.field}" if place.field else place.section
-        paired = pair(a, b, section)
-        shared[section] += len(paired.both)
-        for name in paired.first:
-            yield Difference("first", section, {**place.row, **dict(name)}, "")
-        for name in paired.second:
-            yield Difference("second", section, {**place.row, **dict(name)}, "")
-        if not paired.in_order:
-            yield Difference("order", section, place.row, "")
-        for name, x, y in paired.both:
-            inner = _Place(section, {**place.row, **dict(name)}, "")
-            yield from _differences(x, y, inner, tolerance, shared)
+        yield from _of_rows(a, b, place, tolerance, shared)
     elif not _equal(a, b, place.section, tolerance):
         yield Difference("value", *place, a, b)
+
+
+def _of_fields(
+    a: Mapping[str, Plain],
+    b: Mapping[str, Plain],
+    place: _Place,
+    tolerance: float,
+    shared: Counter[str],
+) -> Iterator[Difference]:
+    """Differences of two mappings, key by key, but for what depends on the machine."""
+    for key in (key for key in dict.fromkeys([*a, *b]) if key not in MACHINE):
+        inner = place.under(key)
+        if key in a and key in b:
+            yield from _differences(a[key], b[key], inner, tolerance, shared)
+        else:
+            yield Difference("first" if key in a else "second", *inner, a.get(key), b.get(key))
+
+
+def _of_rows(
+    a: Sequence[Plain], b: Sequence[Plain], place: _Place, tolerance: float, shared: Counter[str]
+) -> Iterator[Difference]:
+    """Differences of two lists: rows that one of them has alone, their order, and pair by pair."""
+    section = f"{place.section}.{place.field}" if place.field else place.section
+    paired = pair(a, b, section)
+    shared[section] += len(paired.both)
+    for name in paired.first:
+        yield Difference("first", section, {**place.row, **dict(name)}, "")
+    for name in paired.second:
+        yield Difference("second", section, {**place.row, **dict(name)}, "")
+    if not paired.in_order:
+        yield Difference("order", section, place.row, "")
+    for name, x, y in paired.both:
+        inner = _Place(section, {**place.row, **dict(name)}, "")
+        yield from _differences(x, y, inner, tolerance, shared)
 
 
 def _equal(a: Plain, b: Plain, section: str, tolerance: float) -> bool:

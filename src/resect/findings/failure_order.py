@@ -13,7 +13,7 @@ import numpy as np
 
 from resect.findings.cliffs import refused
 from resect.findings.curves import Curve, Sampled, axis, of_curve, of_sweep
-from resect.findings.estimates import estimate
+from resect.findings.estimates import estimate, finite
 from resect.findings.retention import (
     RELIABILITY,
     Retained,
@@ -67,20 +67,25 @@ def race(contestants: Sequence[Contestant]) -> Race:
     rest = lead[1:][~np.isnan(lead[1:])]
     if not rest.size:
         return _undecided(places, "no resample loses half of either")
-    low, high = np.quantile(rest, [LOW, HIGH], method="inverted_cdf")
-    step = float(np.diff(levels).max())
-    ends = [float(x) if np.isfinite(x) else None for x in (lead[0], low, high)]
-    clear = bool(low >= step - 1e-9)  # halfway between levels is no exact number
+    return _decided(places, order[0], float(lead[0]), rest, float(np.diff(levels).max()))
+
+
+def _decided(
+    places: Mapping[str, HalfLevel], first: str, lead: float, resampled: Floats, step: float
+) -> Race:
+    """The first and its lead, on the sample and on the resamples in which half of one is gone."""
+    low, high = map(float, np.quantile(resampled, [LOW, HIGH], method="inverted_cdf"))
+    clear = low >= step - 1e-9  # halfway between levels is no exact number
     return Race(
         places=places,
-        first=order[0],
-        by=ends[0],
-        low=ends[1],
-        high=ends[2],
-        steps=None if ends[0] is None else ends[0] / step,
-        steps_low=None if ends[1] is None else ends[1] / step,
-        steps_high=None if ends[2] is None else ends[2] / step,
-        share=float(np.mean(rest > 0)),
+        first=first,
+        by=finite(lead),
+        low=finite(low),
+        high=finite(high),
+        steps=finite(lead / step),
+        steps_low=finite(low / step),
+        steps_high=finite(high / step),
+        share=float(np.mean(resampled > 0)),
         clear=clear,
         reason=None if clear else "which is first is not clear: the lead may be below one step",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import NamedTuple, TypeVar
@@ -111,7 +111,7 @@ def task_findings(task: Task, weights: Weights, pairs: Pairs) -> TaskFindings:
             points(s, task.states, far) for s, far in zip(sampled, along(task.curves), strict=True)
         ),
         robustness=_each(robustness, skilled),
-        comparisons=_flat(_comparisons(table, a, b) for a, b in pairs) if skilled else (),
+        comparisons=tuple(_comparisons(table, pairs)) if skilled else (),
         cliffs=_flat(fallen),
         breaks_first=tuple(breaks_first(skilled)),
         bias=_each(lambda s: bias(s, task.info.positive), sampled if frame.labels else []),
@@ -119,14 +119,19 @@ def task_findings(task: Task, weights: Weights, pairs: Pairs) -> TaskFindings:
         reliability=_each(reliability, sampled),
         reliability_first=_each(reliability_first, sampled),
         slices=_flat(slices(s, half) for s, half in zip(sampled, halves, strict=True)),
-        divergences=_flat(_divergences(table, a, b) for a, b in pairs),
+        divergences=tuple(_divergences(table, pairs)),
         intact=tuple(intact(frame, pairs)),
         runtimes=tuple(runtime_steps(frame, {c.model: c.role for c in task.curves})),
-        evidence=tuple(evidence(task.curves, task.info, task.rule, task.states))
-        if task.judged
-        else (),
+        evidence=_evidence(task),
         lent=tuple(lend(s, task.info) for s in sampled),
     )
+
+
+def _evidence(task: Task) -> tuple[Evidence, ...]:
+    """What the verdict on a task is made of; nothing where it is shown only."""
+    if not task.judged:
+        return ()
+    return tuple(evidence(task.curves, task.info, task.rule, task.states))
 
 
 def place_of(curve: Curve) -> Place:
@@ -145,28 +150,28 @@ def _flat(groups: Iterable[Iterable[Row]]) -> tuple[Row, ...]:
     return tuple(chain.from_iterable(groups))
 
 
-def _comparisons(table: Table, a: str, b: str) -> list[rows.Comparison]:
-    """A against b for every recipe, seed and view that either was asked in."""
-    comparisons = []
-    for place in _places(table, a, b):
-        left, right = table.get((place, a)), table.get((place, b))
-        if left and right:
-            comparisons += compare(left, right)
-        elif left:
-            comparisons += absent(left.curve, a, b, lacking=b)
-        elif right:
-            comparisons += absent(right.curve, a, b, lacking=a)
-    return comparisons
+def _comparisons(table: Table, pairs: Pairs) -> Iterator[rows.Comparison]:
+    """Each pair for every recipe, seed and view that either was asked in."""
+    for a, b in pairs:
+        for place in _places(table, a, b):
+            left, right = table.get((place, a)), table.get((place, b))
+            if left and right:
+                yield from compare(left, right)
+            elif left:
+                yield from absent(left.curve, a, b, lacking=b)
+            elif right:
+                yield from absent(right.curve, a, b, lacking=a)
 
 
-def _divergences(table: Table, a: str, b: str) -> list[rows.Divergence]:
-    """What either of two models keeps, in the text view, where both were asked."""
-    findings = []
-    for place in _places(table, a, b):
-        left, right = table.get((place, a)), table.get((place, b))
-        if place.view == "text" and left and right:
-            findings.append(divergences(left.curve, right.curve))
-    return [row for row in findings if row is not None]
+def _divergences(table: Table, pairs: Pairs) -> Iterator[rows.Divergence]:
+    """What either model of a pair keeps, in the text view, where both were asked."""
+    for a, b in pairs:
+        for place in _places(table, a, b):
+            left, right = table.get((place, a)), table.get((place, b))
+            if place.view == "text" and left and right:
+                row = divergences(left.curve, right.curve)
+                if row is not None:
+                    yield row
 
 
 def _places(table: Table, a: str, b: str) -> list[Place]:

@@ -66,15 +66,17 @@ def task_forecast(
     )
 
 
-def half_lacks(items: Sequence[Item], info: TaskInfo, margin: float, alpha: float) -> int | None:
-    """Items that a task needs for a copy to be confirmed on half of them; None where it has them.
+def items_lacking(
+    items: Sequence[Item], info: TaskInfo, margin: float, alpha: float, parts: int = 1
+) -> int | None:
+    """Items that a task needs for an identical copy to pass; None where it has them.
 
-    0 where no number would do.
+    The copy is tested on one of `parts` equal parts of them. 0 where no number would do.
     """
-    half = [max(n // 2, 1) for n in units_of(items, info)]
-    if copy_passes(half, margin, alpha):
+    units = [max(n // parts, 1) for n in units_of(items, info)]
+    if copy_passes(units, margin, alpha):
         return None
-    return 2 * (items_needed(half, margin, alpha, FLIPS) or 0)
+    return parts * (items_needed(units, margin, alpha, FLIPS) or 0)
 
 
 def units_of(items: Sequence[Item], info: TaskInfo) -> list[int]:

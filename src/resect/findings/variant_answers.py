@@ -60,9 +60,9 @@ def _fill(
 
 def _views(rows: pd.DataFrame) -> list[tuple[View, str, NDArray[np.bool_]]]:
     """View, column of its answers, and which rows were asked in it."""
-    said = (rows["answer"].notna() | filled(rows["outcome"])).to_numpy(dtype=bool)
+    answered = (rows["answer"].notna() | filled(rows["outcome"])).to_numpy(dtype=bool)
     scored = rows["option_scores"].notna().to_numpy(dtype=bool)
-    return [(VIEWS[0], "answer", said), (VIEWS[1], "chosen", scored)]
+    return [(VIEWS[0], "answer", answered), (VIEWS[1], "chosen", scored)]
 
 
 def _meant(

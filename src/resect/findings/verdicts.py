@@ -85,6 +85,17 @@ class Sweep:
         """The levels that passed in fixed sequence."""
         return list(takewhile(lambda level: level.word is Word.PASSED, self.judged))
 
+    @property
+    def stopped(self) -> Judged | None:
+        """The first level that did not pass."""
+        return next(iter(self.judged[len(self.claimed) :]), None)
+
+    @property
+    def margins(self) -> dict[str, float]:
+        """The margin of each task that has one."""
+        margins = {name: e.test.margin for name, e in self.tasks.items()}
+        return {name: margin for name, margin in margins.items() if margin is not None}
+
     def asked(self, level: Level) -> Mapping[str, Evidence]:
         """The evidence at one level: of all items, or of those that were looked at."""
         if self.looks is None:
@@ -179,24 +190,21 @@ def verdicts(
 
 def _verdict(sweep: Sweep, alpha: float, shown_only: tuple[str, ...]) -> SweepVerdict:
     """One sweep in one view."""
-    every, claimed = sweep.judged, sweep.claimed
-    count = len(claimed)
-    stopped = every[count] if count < len(every) else None
+    claimed, stopped = sweep.claimed, sweep.stopped
     last = claimed[-1] if claimed else stopped
     reached = [*claimed[-1:], *([stopped] if stopped else [])]
-    margins = {name: e.test.margin for name, e in sweep.tasks.items() if e.test.margin is not None}
     return SweepVerdict(
         **of_sweep(sweep.first.curve),
         view=sweep.view,
         default=sweep.default,
         alpha=alpha,
-        margins=margins,
+        margins=sweep.margins,
         state=last.word if last else Word.UNDETERMINED,
         passed=tuple(level.level for level in claimed),
         passed_level=claimed[-1].level if claimed else None,
         stopped_by=None if stopped is None else stop(sweep, stopped),
-        levels=tuple(_level(level, place < count) for place, level in enumerate(every)),
-        tasks=tuple(row for level in every for row in level.tests),
+        levels=tuple(_level(level, i < len(claimed)) for i, level in enumerate(sweep.judged)),
+        tasks=tuple(row for level in sweep.judged for row in level.tests),
         guardrails=tuple(guard for level in reached for guard in level.guards),
         undetermined=sweep.undetermined,
         shown_only=shown_only,

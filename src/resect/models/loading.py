@@ -30,7 +30,6 @@ from transformers.utils.hub import cached_file
 from resect import clinic, limits, network
 from resect.errors import RequestError, RunError
 from resect.limits import TooMuch
-from resect.models import bnb_cpu as kernels
 from resect.models import (
     compute_dtype,
     devices,
@@ -41,6 +40,7 @@ from resect.models import (
     model_files,
     named_models,
 )
+from resect.models.library_patches import patch_after_load
 from resect.models.scratch import Scratch
 from resect.spec import ModelRef
 
@@ -265,47 +265,6 @@ def _packed(ref: ModelRef) -> Loaded:
     if "gguf_file" not in shared:
         model.config.quantization_config = config.quantization_config  # for `stored.is_quantized`
     return Loaded(model, _ensure_pad_token(tokenizer))
-
-
-def patch_after_load(model: PreTrainedModel) -> PreTrainedModel:
-    """A loaded model in evaluation mode, with two faults of libraries patched.
-
-    bitsandbytes' fast path for 4 bits on some processors (0.50) needs blocks of 64 within a row and
-    rows in groups of 32; other matrices must use its general path, which is fixed. transformers
-    (5.23) reverses the conversions of loading when it saves: it would save unpacked MXFP4 under the
-    packed names, which nothing can load, and it cannot reverse packed 4 bits, which are saved as
-    they are.
-    """
-    conversions: Any = getattr(model, "_weight_conversions", None) or []
-    unpacked = not getattr(model.config, "quantization_config", None)
-    reversible = [
-        conversion
-        for conversion in conversions
-        if not (unpacked and _is_mxfp4(conversion)) and _is_reversible(conversion)
-    ]
-    if len(reversible) < len(conversions):
-        vars(model)["_weight_conversions"] = reversible
-    module: Any
-    for module in model.modules():
-        if getattr(module, "support_avx512bf16_for_cpu", False):
-            fits = module.in_features % 64 == 0 and module.out_features % 32 == 0
-            module.support_avx512bf16_for_cpu = fits
-        state = getattr(getattr(module, "weight", None), "quant_state", None)
-        if state is not None and module.weight.device.type == "cpu":
-            kernels.patch_dequantize()
-    return model.eval()
-
-
-def _is_mxfp4(conversion: Any) -> bool:
-    return any("_blocks" in str(pattern) for pattern in conversion.source_patterns)
-
-
-def _is_reversible(conversion: Any) -> bool:
-    try:
-        conversion.reverse_transform()
-    except NotImplementedError:
-        return False
-    return True
 
 
 def _config(ref: ModelRef) -> PretrainedConfig:

@@ -87,14 +87,14 @@ def loaded(folder: Path, with_code: bool = False) -> list[Path]:
 
 def fingerprint(place: Path, with_code: bool = False) -> str:
     """SHA-256 over names and contents of what loading reads; its own code only where that runs."""
-    found = hashlib.sha256()
+    content = hashlib.sha256()
     files = [place] if place.is_file() else loaded(place, with_code)
     for path in files:
         name = path.relative_to(place if place.is_dir() else place.parent).as_posix()
-        found.update(f"{name}\0{path.stat().st_size}\0".encode())
+        content.update(f"{name}\0{path.stat().st_size}\0".encode())
         with path.open("rb") as file:
-            found.update(hashlib.file_digest(file, "sha256").digest())
-    return "sha256:" + found.hexdigest()[:32]
+            content.update(hashlib.file_digest(file, "sha256").digest())
+    return "sha256:" + content.hexdigest()[:32]
 
 
 def inside(folder: Path, name: str) -> Path:

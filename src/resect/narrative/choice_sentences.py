@@ -11,10 +11,9 @@ from resect.findings.rows import (
     SweepVerdict,
     TaskVerdict,
 )
-from resect.narrative.phrasing import change, points, sentence
+from resect.narrative.phrasing import change, points, sentence, size
 from resect.narrative.verdict_sentences import (
     lost_of_margin,
-    size,
     stop_text,
     version_of,
     worst_of,
@@ -36,7 +35,10 @@ def answer_lines(
         return _none(summary, row, budget)
     chosen, worst = row.chosen, worst_of(row.chosen)
     runtime = _runtime(summary, row, chosen.recipe)
-    lines = [_chosen(row, chosen), f"Worst task: {lost_of_margin(worst)}."]
+    lines = [
+        _chosen(row, chosen),
+        f"Worst task: {lost_of_margin(worst)}{_bases(summary, row, worst)}.",
+    ]
     lines += filter(None, [_subgroup(summary, row), _speed(summary, row, runtime)])
     lines.append(f"File: {file}")
     lines.append(f"Start it: {start}")
@@ -57,6 +59,18 @@ def _chosen(row: Choice, chosen: Candidate) -> str:
             text += f", {100 * share:.0f} % of {size(row.baseline_bytes)}"
     count = len(chosen.tasks)
     return f"{text}; passed {count} task{'s' if count > 1 else ''} on items held back."
+
+
+def _bases(summary: Summary, row: Choice, worst: TaskVerdict) -> str:
+    """` (skill 0.61; clinic:base, intact, has 0.18)`, where other models were asked."""
+    recipe, view = row.chosen.recipe if row.chosen else None, _sweeps(summary, row)[0].view
+    points = [p for p in summary.curves if (p.task, p.view) == (worst.task, view)]
+    own = next((p.skill for p in points if (p.model, p.recipe) == (row.model, recipe)
+                and p.level != 0), None)  # fmt: skip
+    others = {p.model: p.skill for p in points if p.level == 0 and p.model != row.model}
+    told = [f"{model}, intact, has {skill:.2f}" for model, skill in others.items()
+            if skill is not None]  # fmt: skip
+    return f" (skill {own:.2f}; {'; '.join(told)})" if told and own is not None else ""
 
 
 def _subgroup(summary: Summary, row: Choice) -> str | None:

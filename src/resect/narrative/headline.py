@@ -31,11 +31,11 @@ from resect.narrative.phrasing import (
     points,
     removed,
     sentence,
+    size,
 )
 from resect.narrative.reasons import at, degraded, listed
 from resect.narrative.verdict_sentences import (
     lost_of_margin,
-    size,
     stop_text,
     undecided,
     version_of,

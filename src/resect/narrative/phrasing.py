@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from resect.findings.rows import Level, Summary
 
@@ -55,12 +56,29 @@ def points(share: float) -> str:
 
 def change(share: float | None) -> str:
     """A difference of shares as points with its sign: `-2.3`."""
-    return "unknown" if share is None else f"{100 * share:+.1f}"
+    return "unknown" if share is None else f"{round(100 * share, 1) + 0.0:+.1f}"  # never -0.0
 
 
 def changes(low: float | None, high: float | None) -> str:
     """The interval of a difference of shares, in points."""
     return f"[{change(low)}, {change(high)}]"
+
+
+BYTES = ("bytes", "kB", "MB", "GB", "TB")
+
+
+def size(count: float) -> str:
+    """Bytes with three digits: `1.13 MB`."""
+    return amount(count, BYTES)
+
+
+def amount(value: float, units: Sequence[str], gap: str = " ") -> str:
+    """A large number with three digits and a unit of a power of 1000."""
+    power = 0
+    while abs(value) >= 999.5 and power < len(units) - 1:
+        value, power = value / 1000, power + 1
+    shown = f"{value:.3g}" if abs(value) < 999.5 else f"{value:.0f}"
+    return f"{shown}{gap}{units[power]}".rstrip(gap)
 
 
 def sentence(text: str) -> str:

@@ -55,15 +55,6 @@ def version_of(candidate: Candidate) -> str:
     return f"{candidate.recipe}{level}"
 
 
-def size(count: float) -> str:
-    """Bytes with three digits: `1.13 MB`."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if count < 999.5 or unit == "GB":
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    raise AssertionError(count)
-
-
 # ── the sentences ───────────────────────────────────────────────────────────────────────────────
 
 

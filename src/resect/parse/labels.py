@@ -27,14 +27,19 @@ def leading(reading: Reading) -> Verdict | None:
     if _OFFER.match(reading.shown):
         return None, "off_task"
     match = reading.patterns.leading.match(reading.shown)
-    if match and _contradicts(reading, match):
+    return _opened_by(reading, match) if match else None
+
+
+def _opened_by(reading: Reading, match: re.Match[str]) -> Verdict | None:
+    """What a text that a label opens, or a list of them, commits to."""
+    if _contradicts(reading, match):
         return None, "echo"
-    if match and DECLINES.match(reading.shown[match.end() :][:200].lstrip(" ,.!;:—–-")):
+    if DECLINES.match(reading.shown[match.end() :][:200].lstrip(" ,.!;:—–-")):
         return None  # "No, I can't answer that"
-    listed = reading.listed(match) if match else []
+    listed = reading.listed(match)
     loop = len(listed) > 1 and reading.shown[0] in ".,;:/-"  # ". A. A", begun before the label
     verdict = _verdict(listed + listed[:loop], "answer")
-    if match and verdict == (None, "echo"):  # a list, then a commitment
+    if verdict == (None, "echo"):  # a list, then a commitment
         return _commitment(reading, match.end()) or verdict
     return verdict
 

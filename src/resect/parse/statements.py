@@ -57,23 +57,31 @@ def _polarity(reading: Reading, sentence: str) -> str | None:
         return None
     line, turned = stated
     yes, no = ("no", "yes") if turned else ("yes", "no")
-    clause = re.split(r"[:;.?]\s", reading.question.rstrip())[-1]
-    claim, asked = statement(line)[:_SENTENCE], statement(clause)[:_SENTENCE]
-    if not claim or claim[0] in AUXILIARIES:
-        return None
-    shared = reading.topic.intersection(map(stem, claim))
-    if len(reading.words) > _LONG and len(shared) < _SHARED:
-        return None
     terms = reading.topic | FINDINGS
-    if 2 < len(claim[-1]) < 5 and claim[-1] not in terms:  # cut short
-        claim[-1] = min((t for t in terms if t.startswith(claim[-1])), default=claim[-1])
-    if _opposes(claim, reading.topic):
+    claim = _claim(reading, line, terms)
+    if not claim or _opposes(claim, reading.topic):
         return None
     if _denies(claim, terms, reading.topic):
         return no
+    clause = re.split(r"[:;.?]\s", reading.question.rstrip())[-1]
     affirming = not _DENIALS.intersection(claim) and "no" not in claim
-    affirmed = affirming and _affirms(claim, asked, reading.topic)
+    affirmed = affirming and _affirms(claim, statement(clause)[:_SENTENCE], reading.topic)
     return yes if affirmed else None
+
+
+def _claim(reading: Reading, line: str, terms: frozenset[str]) -> list[str]:
+    """The words of a statement on the question's subject, a last one that is cut short as the term
+    that it begins; none where it asks, or speaks of something else.
+    """
+    claim = statement(line)[:_SENTENCE]
+    if not claim or claim[0] in AUXILIARIES:
+        return []
+    shared = reading.topic.intersection(map(stem, claim))
+    if len(reading.words) > _LONG and len(shared) < _SHARED:
+        return []
+    if 2 < len(claim[-1]) < 5 and claim[-1] not in terms:
+        claim[-1] = min((t for t in terms if t.startswith(claim[-1])), default=claim[-1])
+    return claim
 
 
 _MORE, _LESS = word_set("incre raise rises highe eleva"), word_set("reduc decre lower fewer preve")

@@ -136,10 +136,7 @@ def gaps(rows: Sequence[Recorded]) -> list[str]:
     for recipe, own in levels.items():
         ordered = sorted(own)
         step = min((b - a for a, b in pairwise(ordered)), default=1.0)
-        places = [round(x / step, 3) for x in ordered]
-        if len(ordered) < 5 or any(p != int(p) for p in places) or places[-1] > 2 * len(ordered):
-            continue
-        lacking = [exact(i * step) for i in range(int(places[-1])) if i not in places]
+        lacking = _lacking(ordered, step)
         if 0 < len(lacking) <= len(ordered) // 4:
             shown = ", ".join(f"{x:g}" for x in lacking)
             notes.append(
@@ -147,6 +144,14 @@ def gaps(rows: Sequence[Recorded]) -> list[str]:
                 f"{step:.3g}; the gap is bridged by a straight line and never counted as 0."
             )
     return notes
+
+
+def _lacking(levels: Sequence[float], step: float) -> list[float]:
+    """The multiples of a step that rising levels lack; none where they do not rise evenly."""
+    places = [round(x / step, 3) for x in levels]
+    if len(levels) < 5 or any(p != int(p) for p in places) or places[-1] > 2 * len(levels):
+        return []
+    return [exact(i * step) for i in range(int(places[-1])) if i not in places]
 
 
 def identity(hashes: Sequence[str], row: Recorded) -> str:

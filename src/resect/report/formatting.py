@@ -14,6 +14,7 @@ from math import isnan
 from markupsafe import Markup, escape
 
 from resect.findings.rows import Cliff, Distance, Estimate, HalfLevel, Rate, Robustness
+from resect.narrative import phrasing
 from resect.record import bits_in_words
 from resect.report.cleaner import DASH as DASH
 from resect.report.cleaner import hidden, spelled
@@ -67,20 +68,14 @@ def count(value: float | None) -> str:
     return DASH if value is None or isnan(value) else f"{value:,.0f}".replace(",", "\u202f")
 
 
-def amount(value: float | None, units: Sequence[str], base: float = 1000) -> str:
-    """A large number with a unit: `amount(7.2e9, ("", "K", "M", "B"))` is `7.24 B`."""
-    if value is None or isnan(value):
-        return DASH
-    power = 0
-    while abs(value) >= base and power < len(units) - 1:
-        value, power = value / base, power + 1
-    shown = f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
-    return f"{shown}\u202f{units[power]}".rstrip("\u202f")
+def amount(value: float | None, units: Sequence[str]) -> str:
+    """A large number with a unit: `amount(7.24e9, ("", "K", "M", "B"))` is `7.24 B`."""
+    return DASH if value is None or isnan(value) else phrasing.amount(value, units, "\u202f")
 
 
 def size(value: float | None) -> str:
     """Bytes as kB, MB or GB (powers of 1000)."""
-    return amount(value, ("B", "kB", "MB", "GB", "TB"))
+    return amount(value, ("B", *phrasing.BYTES[1:]))
 
 
 def parameters(value: float | None) -> str:

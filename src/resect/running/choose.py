@@ -14,16 +14,15 @@ from typing import Any
 
 from resect.deploy.footprint import LARGEST_BATCH, Footprint
 from resect.errors import RequestError, unknown
-from resect.findings.choice import alpha_of
-from resect.findings.looks import last_level
 from resect.findings.rows import Candidate as Tested
 from resect.findings.rows import Choice as ChoiceRow
-from resect.findings.task_forecast import half_lacks
 from resect.models import loading
 from resect.narrative.choice_sentences import answer_lines
+from resect.narrative.phrasing import size
 from resect.record import LLAMA_CPP, VLLM
 from resect.running import hub, ladder, papers, study_run
 from resect.running.folder import Run
+from resect.running.forecast import refuse_hopeless
 from resect.running.ladder import Candidate
 from resect.running.resolve import Resolved, resolve
 from resect.running.study_run import Watch
@@ -151,20 +150,14 @@ def _fitting(sized: Sequence[Candidate], budget: int | None) -> list[Candidate]:
     least = min(sized, key=lambda c: c.footprint.total)
     assert budget is not None
     raise RequestError(
-        f"no version fits {_size(budget)}: the smallest, {least.recipe.name}, takes "
-        f"{_size(least.footprint.total)} ({_parts(least.footprint)}). Raise --budget."
+        f"no version fits {size(budget)}: the smallest, {least.recipe.name}, takes "
+        f"{size(least.footprint.total)} ({_parts(least.footprint)}). Raise --budget."
     )
 
 
 def _parts(footprint: Footprint) -> str:
-    file, cache, buffers = map(_size, footprint)
+    file, cache, buffers = map(size, footprint)
     return f"file {file}, cache {cache}, buffers {buffers}"
-
-
-def _size(count: int) -> str:
-    from resect.narrative.verdict_sentences import size
-
-    return size(count)
 
 
 def _refuse_full_disk(fits: Sequence[Candidate], out: Path) -> None:
@@ -173,27 +166,8 @@ def _refuse_full_disk(fits: Sequence[Candidate], out: Path) -> None:
     needed, free = 2 * max(c.footprint.file for c in fits), shutil.disk_usage(place).free
     if needed > free:
         raise RequestError(
-            f"the disk of {out} has {_size(free)} free, and versions need {_size(needed)}: free "
+            f"the disk of {out} has {size(free)} free, and versions need {size(needed)}: free "
             "some, lower --budget, or give another --out."
-        )
-
-
-def refuse_hopeless(resolved: Resolved) -> None:
-    """Raise `RequestError` where not even a copy could be confirmed on half of the items."""
-    study = resolved.study
-    alpha = last_level(alpha_of(0, study.alpha))
-    short = []
-    for name, rule in resolved.rules.items():
-        items = [item for item in resolved.items[name] if item.variant is None]
-        lacking = half_lacks(items, resolved.infos[name], rule.margin, alpha)
-        if lacking is not None:
-            short.append(
-                f"{name} has {len(items)} items" + f", and needs {lacking}" * bool(lacking)
-            )
-    if short:
-        raise RequestError(
-            f"no version could be confirmed on half of the items: {'; '.join(short)}. Ask more "
-            "items, a larger --margin, or other tasks."
         )
 
 

@@ -19,7 +19,7 @@ from resect.errors import RequestError
 from resect.findings.rows import Summary
 from resect.findings.summary_file import from_data, to_data
 from resect.record import Item, TaskInfo, digest
-from resect.report import card
+from resect.report import card, notebook
 from resect.report.cleaner import plain_json
 from resect.report.page import render as page
 from resect.running.analysis import analyse
@@ -73,6 +73,10 @@ class Run:
         """Whether an audit may write here: no answers yet, or those of an audit, even damaged."""
         place = self.path / "results.sqlite"
         return not place.exists() or holds_audit(place) or is_empty(place)
+
+    def _repr_html_(self) -> str:
+        """The headline and the matrix of all versions, for notebooks."""
+        return notebook.of_run(self.findings())
 
     def answers(self) -> pd.DataFrame:
         """One row for each answer: see `Store.answers`."""
@@ -199,10 +203,10 @@ def _reread(
     answers: pd.DataFrame, items: Mapping[str, Item], tasks: Mapping[str, TaskInfo]
 ) -> pd.DataFrame:
     """Answers that an older reader read, read again, so that each task has one reader."""
-    found = answers.groupby("task")["reader"].first()
+    reader_of = answers.groupby("task")["reader"].first()
     newest = {
         str(task): reader
-        for task, version in found.items()
+        for task, version in reader_of.items()
         if (reader := readers.again(tasks[str(task)], version))
     }
     versions = answers["task"].map({task: reader.version for task, reader in newest.items()})

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import prod
 
 from resect.ask import Budget, first_budget
 from resect.errors import RequestError
+from resect.findings.choice import alpha_of
 from resect.findings.looks import last_level
-from resect.findings.task_forecast import TaskForecast, task_forecast
+from resect.findings.task_forecast import TaskForecast, items_lacking, task_forecast
 from resect.models import devices, loading
 from resect.record import Item, TaskInfo
 from resect.report import formatting as text
@@ -58,8 +59,7 @@ class Forecast:
 def forecast(resolved: Resolved, timed: bool = True) -> Forecast:
     """The forecast of a checked study; `timed` loads its first model and asks it a few prompts."""
     study = resolved.study
-    cells = [cell for sweep in sweeps(resolved) for cell in sweep.cells]
-    asked = Counter(cell.spec.task for cell in cells)
+    cells = Counter(cell.spec.task for sweep in sweeps(resolved) for cell in sweep.cells)
     rows = [
         _task(resolved, name, own, info)
         for (name, own), info in zip(resolved.items.items(), resolved.infos.values(), strict=True)
@@ -70,14 +70,13 @@ def forecast(resolved: Resolved, timed: bool = True) -> Forecast:
     judged = [row for row in rows if row.judged]
     recipes = max((len(_of_role(resolved, role)) for role in study.models), default=0)
     halves = [row.halved(_alpha(study)) for row in judged]
-    known = [row for row in rows if row.seconds is not None and row.prompt_tokens is not None]
-    whole = timed and len(known) == len(rows)
+    tokens, seconds = _cost(rows, cells)
     return Forecast(
         sequential=study.sequential,
-        cells=len(cells),
-        questions=sum(row.items * asked[row.task] for row in rows),
-        tokens=sum((row.prompt_tokens or 0) * asked[row.task] for row in rows) if whole else None,
-        seconds=sum((row.seconds or 0) * asked[row.task] for row in rows) if whole else None,
+        cells=cells.total(),
+        questions=sum(row.items * cells[row.task] for row in rows),
+        tokens=tokens,
+        seconds=seconds,
         memory=memory,
         same=prod(row.same for row in judged),
         one_point=prod(row.one_point for row in judged),
@@ -86,22 +85,50 @@ def forecast(resolved: Resolved, timed: bool = True) -> Forecast:
     )
 
 
+def _cost(
+    rows: Sequence[TaskForecast], cells: Mapping[str, int]
+) -> tuple[int | None, float | None]:
+    """Prompt tokens and seconds of all cells, counted by task; None where a task was not timed."""
+    if any(row.seconds is None or row.prompt_tokens is None for row in rows):
+        return None, None
+    tokens = sum((row.prompt_tokens or 0) * cells[row.task] for row in rows)
+    return tokens, sum((row.seconds or 0) * cells[row.task] for row in rows)
+
+
 def refuse_hopeless(resolved: Resolved) -> None:
-    """Raise `RequestError` for a study in which not even an identical copy could pass."""
-    if not any(recipe.levels or recipe.steps for recipe in resolved.study.recipes):
+    """Raise `RequestError` for a study in which not even an identical copy could pass.
+
+    Where a version is chosen, it must pass on half of the items.
+    """
+    study = resolved.study
+    damaged = any(recipe.levels or recipe.steps for recipe in study.recipes)
+    short = _too_few(resolved) if damaged else []
+    if not short:
         return
-    rows = forecast(resolved, timed=False).tasks
-    short = [row for row in rows if row.judged and not row.copy_passes]
-    if short:
+    if study.choose:
         raise RequestError(
-            f"the study cannot pass: {', '.join(map(_lacking, short))}; ask more items, a larger "
-            "--margin, list the task under shown_only, or run it --anyway."
+            f"no version could be confirmed on half of the items: {', '.join(short)}. Ask more "
+            "items, a larger --margin, or other tasks."
         )
+    raise RequestError(
+        f"the study cannot pass: {', '.join(short)}; ask more items, a larger --margin, list the "
+        "task under shown_only, or run it --anyway."
+    )
 
 
-def _lacking(row: TaskForecast) -> str:
-    needed = f" and needs {row.needed}" if row.needed else ""
-    return f"{row.task} has {row.items} items{needed}"
+def _too_few(resolved: Resolved) -> list[str]:
+    """The judged tasks on which not even a copy could pass, with the items that they need."""
+    study, parts, alpha = resolved.study, 1, _alpha(resolved.study)
+    if study.choose:
+        parts, alpha = 2, last_level(alpha_of(0, study.alpha))
+    short = []
+    for name, rule in resolved.rules.items():
+        items = [item for item in resolved.items[name] if item.variant is None]
+        lacking = items_lacking(items, resolved.infos[name], rule.margin, alpha, parts)
+        if lacking is not None:
+            needed = f" and needs {lacking}" if lacking else ""
+            short.append(f"{name} has {len(items)} items{needed}")
+    return short
 
 
 def _of_role(resolved: Resolved, role: str) -> list[str]:

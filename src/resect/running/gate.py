@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from resect.errors import RunError
 from resect.findings.intact_outlook import undecided
@@ -28,15 +28,10 @@ class Gate:
         self.store, self.notice = store, notice
         self.rules = resolved.rules
         self.tasks = resolved.infos
-        swept = {sweep.model for sweep in left if any(c.recipe != "none" for c in sweep.cells)}
-        roles = {sweep.model: sweep.ref.role for sweep in left if sweep.model in swept}
+        roles = _swept_roles(left)
         specialists = [model for model, role in roles.items() if role == "specialist"]
         self.decisive = set(specialists or roles)
-        self.open: dict[str, set[str]] = defaultdict(set)
-        for sweep in left if self.rules else ():
-            for cell in sweep.cells:
-                if cell.recipe == "none" and sweep.model in swept:
-                    self.open[sweep.model].add(cell.spec.id)
+        self.open = _intact_cells(left if self.rules else (), roles)
         for model in roles if self.rules else ():
             if model not in self.open:  # asked in an earlier run
                 self._look(model)
@@ -72,6 +67,22 @@ class Gate:
             f"{model} cannot be judged on any task: {reasons}. Ask it otherwise "
             "(--apply-chat-template auto, --num_fewshot 3), ask more items, or run it --anyway."
         )
+
+
+def _swept_roles(left: Sequence[Sweep]) -> dict[str, str]:
+    """The role of every model that is still to be damaged."""
+    swept = {sweep.model for sweep in left if any(c.recipe != "none" for c in sweep.cells)}
+    return {sweep.model: sweep.ref.role for sweep in left if sweep.model in swept}
+
+
+def _intact_cells(left: Sequence[Sweep], models: Collection[str]) -> defaultdict[str, set[str]]:
+    """The intact cells of `models` that are still to be asked, by model."""
+    cells: defaultdict[str, set[str]] = defaultdict(set)
+    for sweep in left:
+        for cell in sweep.cells:
+            if cell.recipe == "none" and sweep.model in models:
+                cells[sweep.model].add(cell.spec.id)
+    return cells
 
 
 def _reason(row: Undecided) -> str:

@@ -45,7 +45,7 @@ def imatrix_to(
         imatrix.write(part, sums, text.data, tokens)
         scratch.to_disk(part)
         part.replace(out)
-    unseen = sum(int((one.counts == 0).sum()) for one in sums.values())
+    unseen = sum(int((sum_.counts == 0).sum()) for sum_ in sums.values())
     if unseen:
         notice(f"{unseen} matrices of experts had no token: give more text.")
     return {

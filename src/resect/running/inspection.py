@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
@@ -42,30 +42,59 @@ def inspect(ref: ModelRef, notice: Callable[[str], None] = lambda _: None) -> di
     packed = loading.is_packed(ref)
     tensors = [_tensor(name, entry) for name, entry in source.entries.items()]
     if packed:
-        gone = _unpacked_zeros(loading.load(ref, "cpu", notice).model, parts.matrices)
-        targeted = sum(matrix.weight().numel() for matrix in parts.matrices)
-        total = model.num_parameters()
+        weights = _packed_weights(loading.load(ref, "cpu", notice).model, model, parts.matrices)
     else:
-        located = locate(source, model)
-        keys = {located[matrix.name].key for matrix in parts.matrices}
-        gone = sum(tensor["zeros"] for tensor in tensors if tensor["name"] in keys)
-        targeted = sum(_elements(source.entries[key]) for key in keys)
-        total = sum(map(_elements, source.entries.values()))
+        weights = _plain_weights(source, model, parts.matrices, tensors)
     config = AutoConfig.from_pretrained(place)
     return {
         "family": config.model_type,
         "packed_by": _packer(config) if packed else None,
-        "parameters": total,
+        "parameters": weights.total,
         "bytes_on_disk": checkpoint.bytes_of(place),
-        "bits_per_weight": 8 * source.bytes_on_disk / total,
-        "zeros": None if gone is None else gone / targeted,
-        "targeted": targeted,
+        "bits_per_weight": 8 * source.bytes_on_disk / weights.total,
+        "zeros": None if weights.zeros is None else weights.zeros / weights.targeted,
+        "targeted": weights.targeted,
         "blocks": len(parts.blocks),
         "heads": _count(lambda: [tensor.heads for tensor in heads.read(model)]),
         "neurons": _count(lambda: [tensor.width for tensor in mlp.read(model)]),
         "matrices": [m.name for m in parts.matrices],
         "tensors": tensors,
     }
+
+
+class _Weights(NamedTuple):
+    """How many weights a model has, how many are targeted, and how many of those are zero."""
+
+    total: int
+    targeted: int
+    zeros: int | None
+
+
+def _plain_weights(
+    source: checkpoint.Checkpoint,
+    model: PreTrainedModel,
+    matrices: Sequence[Matrix],
+    tensors: Sequence[dict[str, Any]],
+) -> _Weights:
+    """The weights as the files hold them."""
+    located = locate(source, model)
+    keys = {located[matrix.name].key for matrix in matrices}
+    return _Weights(
+        total=sum(map(_elements, source.entries.values())),
+        targeted=sum(_elements(source.entries[key]) for key in keys),
+        zeros=sum(tensor["zeros"] for tensor in tensors if tensor["name"] in keys),
+    )
+
+
+def _packed_weights(
+    loaded: PreTrainedModel, outline: PreTrainedModel, matrices: Sequence[Matrix]
+) -> _Weights:
+    """The weights that packed ones stand for; `outline` is the model without its weights."""
+    return _Weights(
+        total=outline.num_parameters(),
+        targeted=sum(matrix.weight().numel() for matrix in matrices),
+        zeros=_unpacked_zeros(loaded, matrices),
+    )
 
 
 def _of_file(place: Path) -> dict[str, Any]:
@@ -85,7 +114,7 @@ def _of_file(place: Path) -> dict[str, Any]:
         "blocks": int(file.fields[f"{file.architecture}.block_count"]),
         "heads": None,
         "neurons": None,
-        "matrices": [one["name"] for one in file.tensors if one["name"] in file.matrices],
+        "matrices": [row["name"] for row in file.tensors if row["name"] in file.matrices],
         "tensors": file.tensors,
         "types": file.types,
         "fell_back": list(file.fell_back),

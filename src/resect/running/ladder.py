@@ -16,7 +16,7 @@ from resect.deploy.footprint import Footprint, batch_for, buffer_bytes, cache_by
 from resect.errors import RequestError, RunError
 from resect.methods.parts.structured import Structured
 from resect.record import GGUF_BITS, LLAMA_CPP, TRANSFORMERS, VLLM
-from resect.spec import Recipe
+from resect.spec import Recipe, Step
 
 RUNTIMES = (LLAMA_CPP, TRANSFORMERS, VLLM)
 TYPES = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K")
@@ -113,6 +113,7 @@ def _sized(
     kv: str,
 ) -> Iterator[Candidate]:
     shapes: dict[str, PreTrainedModel | None] = {}
+    known: set[tuple[str, int]] = set()
     for recipe in recipes:
         cuts = " + ".join(str(step) for step in recipe.steps if step.method not in ("gguf", PACKED))
         if cuts not in shapes:
@@ -120,12 +121,28 @@ def _sized(
         small = shapes[cuts]
         if small is None:
             continue
+        version = (_without_levels(recipe), small.num_parameters())
+        if version in known:
+            continue
+        known.add(version)
         batch = batch_for(small, context, budget)
         file = _file(small, recipe, beside)
         if file is None:
             continue
         cache = cache_bytes(small, context, kv)
         yield Candidate(recipe, Footprint(file, cache, buffer_bytes(small, batch)), batch)
+
+
+def _without_levels(recipe: Recipe) -> str:
+    """The steps without the levels of cuts: two levels can round to one cut."""
+    return " + ".join(
+        str(step.model_copy(update={"level": None}) if _cuts(step) else step)
+        for step in recipe.steps
+    )
+
+
+def _cuts(step: Step) -> bool:
+    return isinstance(methods.make(step), Structured)
 
 
 def _cut(model: PreTrainedModel, recipe: Recipe) -> PreTrainedModel | None:

@@ -189,7 +189,7 @@ def _verdict(version: Version, summary: Summary) -> str:
     where = f"in {row.runtime}, one-sided alpha {row.alpha:g}, margins in points: {margins}"
     if version.level in row.passed:
         return f"Within its margin of the intact model on all tasks of this run ({where})."
-    level = next((one for one in row.levels if one.level == version.level), None)
+    level = next((judged for judged in row.levels if judged.level == version.level), None)
     word = "not tested" if level is None else str(level.word)
     return f"Not shown to be within its margin of the intact model: {word} ({where})."
 

@@ -15,7 +15,7 @@ from resect.record import TRANSFORMERS, Answer, digest
 from resect.running.resolve import UNTOUCHED, Resolved
 from resect.running.sequential import Plan, Stage
 from resect.running.walk import Cell, Sweep
-from resect.spec import BASELINE, INTACT, CellSpec, Recipe, StateSpec, Study
+from resect.spec import BASELINE, INTACT, CellSpec, ModelRef, Recipe, StateSpec, Study
 from resect.store.sqlite import Held
 
 
@@ -56,10 +56,7 @@ def sweeps(resolved: Resolved) -> list[Sweep]:
         ref = ref.model_copy(update={"revision": resolved.identities[role].revision})
         recipes = [candidate for candidate in study.recipes if candidate.applies_to(role)]
         alone = [BASELINE] if rule is not None or not recipes else []
-        places = [recipe.runtime for recipe in recipes]
-        if not (study.choose and places):  # the step to another runtime is shown elsewhere
-            places.insert(0, TRANSFORMERS)
-        waiting = list(dict.fromkeys(places))
+        waiting = _runtimes(study, recipes)
         cells: tuple[Cell, ...] = ()
         for recipe in (*alone, *recipes):
             now = waiting if rule is not None else [TRANSFORMERS, recipe.runtime]
@@ -67,26 +64,40 @@ def sweeps(resolved: Resolved) -> list[Sweep]:
                 cells += _baseline(resolved, role, runtime)
                 waiting.remove(runtime)
             cells += () if recipe is BASELINE else _cells(resolved, role, recipe, rule)
-            chain = resolved.chains.get(recipe.key, UNTOUCHED)
-            planned.append(
-                Sweep(
-                    ref=ref,
-                    model=resolved.names[role],
-                    recipe=recipe,
-                    seed=study.seed_of(recipe),
-                    device=resolved.places[role],
-                    batch_tokens=_batch_tokens(resolved),
-                    measure=study.measure,
-                    calibration=study.calibration if chain.calibration else None,
-                    data_dir=study.data_path,
-                    runtime=study.runtime,
-                    tiny=resolved.tiny[role],
-                    cells=cells,
-                    lean=study.choose,
-                )
-            )
+            planned.append(_sweep(resolved, role, ref, recipe, cells))
             cells = ()
     return planned
+
+
+def _runtimes(study: Study, recipes: Sequence[Recipe]) -> list[str]:
+    """Where the intact model is asked: where it was loaded, then where its recipes are."""
+    runtimes = [recipe.runtime for recipe in recipes]
+    if not (study.choose and runtimes):  # the step to another runtime is shown elsewhere
+        runtimes.insert(0, TRANSFORMERS)
+    return list(dict.fromkeys(runtimes))
+
+
+def _sweep(
+    resolved: Resolved, role: str, ref: ModelRef, recipe: Recipe, cells: tuple[Cell, ...]
+) -> Sweep:
+    """The cells of one model under one recipe, with what the study says of all of them."""
+    study = resolved.study
+    chain = resolved.chains.get(recipe.key, UNTOUCHED)
+    return Sweep(
+        ref=ref,
+        model=resolved.names[role],
+        recipe=recipe,
+        seed=study.seed_of(recipe),
+        device=resolved.places[role],
+        batch_tokens=_batch_tokens(resolved),
+        measure=study.measure,
+        calibration=study.calibration if chain.calibration else None,
+        data_dir=study.data_path,
+        runtime=study.runtime,
+        tiny=resolved.tiny[role],
+        cells=cells,
+        lean=study.choose,
+    )
 
 
 def due(planned: Sequence[Sweep], stored: Stored) -> list[Sweep]:
@@ -98,21 +109,27 @@ def due(planned: Sequence[Sweep], stored: Stored) -> list[Sweep]:
     left, gauged = [], _Gauged(planned, stored)
     taken: set[str] = set()
     for sweep in planned:
-        cells = []
+        cells, lacks = [], False
         for cell in sweep.cells:
-            answered = stored.answered(cell.spec.asking)
-            missing = frozenset(i for i, key in enumerate(cell.spec.items) if key not in answered)
+            missing = _unanswered(cell, stored)
+            partly = cell.spec.rule is not None
             finished = stored.skipped(cell.spec.id) or (
                 stored.finished(cell.spec.id) and gauged.enough(sweep, cell.spec.state.id)
             )
-            partly = cell.spec.rule is not None
             due = not finished or (bool(missing) and not partly)
             if (due or partly) and cell.spec.id not in taken:
-                cells.append((replace(cell, missing=missing), due))
-        if any(due for _, due in cells):
-            taken.update(cell.spec.id for cell, _ in cells)
-            left.append(replace(sweep, cells=tuple(cell for cell, _ in cells)))
+                cells.append(replace(cell, missing=missing))
+                lacks |= due
+        if lacks:
+            taken.update(cell.spec.id for cell in cells)
+            left.append(replace(sweep, cells=tuple(cells)))
     return left
+
+
+def _unanswered(cell: Cell, stored: Stored) -> frozenset[int]:
+    """The rows of a cell's items that have no answer."""
+    answered = stored.answered(cell.spec.asking)
+    return frozenset(i for i, key in enumerate(cell.spec.items) if key not in answered)
 
 
 def rounds(planned: Sequence[Sweep]) -> list[list[Sweep]]:
@@ -172,9 +189,9 @@ class _Gauged:
 
     def __init__(self, planned: Sequence[Sweep], stored: Stored) -> None:
         states = {(c.model, cell.spec.state.id) for c in planned for cell in c.cells}
-        held = {(m, state): found for m, state in states if (found := stored.measured(state))}
-        self.shapes = {state: found.shape for (_, state), found in held.items()}
-        worked = {(m, state): found.shape for (m, state), found in held.items() if found.workload}
+        held = {(m, state): row for m, state in states if (row := stored.measured(state))}
+        self.shapes = {state: row.shape for (_, state), row in held.items()}
+        worked = {(m, state): row.shape for (m, state), row in held.items() if row.workload}
         self.known: set[Any] = {state for _, state in worked}
         self.known |= {(model, shape) for (model, _), shape in worked.items()}
 

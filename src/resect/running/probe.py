@@ -106,13 +106,13 @@ def measure(
     """
     text = context.text
     assert text is not None, "a probe reads text"
-    found = anatomy.read(model).blocks
-    modules = [block.module for block in found]
+    blocks = anatomy.read(model).blocks
+    modules = [block.module for block in blocks]
     last: list[Tensor] = []
     for turn in blocks_in_turn(model, text, lambda _: False, squares, changing=False):
         last = turn.end(changed=False)
     by_block: dict[int, list[Piece]] = {}
-    for piece in pieces(found, whole):
+    for piece in pieces(blocks, whole):
         by_block.setdefault(piece.block, []).append(piece)
     turns = blocks_in_turn(model, text, lambda _: False, squares, changing=False)
     for number, turn in enumerate(turns):

@@ -108,18 +108,27 @@ class OnRay:
                 raise _own(error) from None
             except self.ray.exceptions.RayError:  # the worker or its machine is gone
                 del busy[stream]
-                left = taken.rest()
-                if left is not None:
-                    self.notice(f"a worker ended; another one continues with {taken.sweep.model}.")
-                    waiting.insert(0, left)
+                waiting[:0] = self._left(taken)
                 if waiting:
                     self._give(busy, self._worker(gpus), waiting.pop(0))
             else:
-                if kind == "notice":
-                    self.notice(what)
-                else:
-                    taken.note(what)
-                    yield what
+                yield from self._passed_on(taken, kind, what)
+
+    def _left(self, taken: Taken) -> list[Taken]:
+        """What a worker that is gone left of its sweep, for another one."""
+        left = taken.rest()
+        if left is None:
+            return []
+        self.notice(f"a worker ended; another one continues with {taken.sweep.model}.")
+        return [left]
+
+    def _passed_on(self, taken: Taken, kind: str, what: Any) -> Iterator[Event]:
+        """What a worker sends: a notice, or an event of its sweep."""
+        if kind == "notice":
+            self.notice(what)
+        else:
+            taken.note(what)
+            yield what
 
     def _look(self) -> None:
         """Raise `RunError` where Ray itself is gone: its workers would be waited for for ever."""
@@ -154,12 +163,12 @@ class _Worker:
 
     def run(self, sweep: Sweep) -> Iterator[tuple[str, Any]]:
         """Events of a sweep, and notices between them."""
-        said: list[str] = []
-        for event in walk(sweep, said.append):
-            yield from (("notice", text) for text in said)
-            said.clear()
+        notices: list[str] = []
+        for event in walk(sweep, notices.append):
+            yield from (("notice", text) for text in notices)
+            notices.clear()
             yield "event", event
-        yield from (("notice", text) for text in said)
+        yield from (("notice", text) for text in notices)
 
 
 def _own(error: Any) -> Exception:

@@ -178,14 +178,22 @@ def _recipes(
     recipes = [Recipe.of(**fields) for fields in listed]
     if methods is not None or not recipes:
         usual = next((t.levels for t in recipes if t.levels and not t.in_bits), _DEFAULT_LEVELS)
-        texts = [part for text in methods or ["magnitude"] for part in at_methods(text, ",")]
-        named = [Recipe.of(steps=text) for text in texts]
-        recipes = [
-            Recipe.of(steps=t.steps, levels=GGUF_SWEEP if t.in_bits else usual) if t.free else t
-            for t in named
-        ]
-    if levels is None:
-        return recipes
+        recipes = _of_methods(methods or ["magnitude"], usual)
+    return recipes if levels is None else _at_levels(recipes, levels)
+
+
+def _of_methods(methods: Sequence[str], usual: tuple[float, ...] | str) -> list[Recipe]:
+    """A recipe of each method; one that can be swept takes the `usual` levels, or GGUF's types."""
+    texts = [part for text in methods for part in at_methods(text, ",")]
+    named = [Recipe.of(steps=text) for text in texts]
+    return [
+        Recipe.of(steps=t.steps, levels=GGUF_SWEEP if t.in_bits else usual) if t.free else t
+        for t in named
+    ]
+
+
+def _at_levels(recipes: list[Recipe], levels: str) -> list[Recipe]:
+    """The recipes, those that can be swept in the unit of `levels` at these."""
     if not any(t.free for t in recipes):
         raise RequestError(
             f"levels are given, but {recipes[0].name!r} has no step that can be swept."

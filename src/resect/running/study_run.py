@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import platform
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -156,22 +156,38 @@ def drive(
 
     first, *others = rounds(planned)
     ask(due(first, store))
-    if not resolved.study.choose:
-        for round_ in others:
-            ask(due(round_, store))
+    if resolved.study.choose:
+        _until_passed([sweep for round_ in others for sweep in round_], store, ask)
         return
+    for round_ in others:
+        ask(due(round_, store))
+
+
+def _until_passed(
+    versions: Sequence[Sweep], store: Store, ask: Callable[[list[Sweep], int], None]
+) -> None:
+    """Ask the versions of each model, the smallest first, until one has passed.
+
+    `ask` takes sweeps, and the number of versions that were tested before them.
+    """
     chosen: dict[str, Choice | None] = {}
-    for sweep in [sweep for round_ in others for sweep in round_]:
+    for sweep in versions:
         if sweep.model not in chosen:
             chosen[sweep.model] = _choice(store, sweep.model)
         row, left = chosen[sweep.model], due([sweep], store)
         if row is not None and row.chosen:
-            for cell in [cell for cell in sweep.cells if not store.finished(cell.spec.id)]:
-                reason = "not needed: a smaller version passed"
-                store.put_cell(cell.result(sweep, "skipped", reason, None, ()))
+            _skip(sweep, store)
         elif left:
-            ask(left, tried=0 if row is None else len(row.tried))
+            ask(left, 0 if row is None else len(row.tried))
             chosen[sweep.model] = _choice(store, sweep.model)
+
+
+def _skip(sweep: Sweep, store: Store) -> None:
+    """Store that a version was not asked, since a smaller one passed."""
+    for cell in sweep.cells:
+        if not store.finished(cell.spec.id):
+            reason = "not needed: a smaller version passed"
+            store.put_cell(cell.result(sweep, "skipped", reason, None, ()))
 
 
 def _choice(store: Store, model: str) -> Choice | None:

@@ -31,7 +31,7 @@ from resect.record import (
 )
 from resect.running.gauge import Gauge
 from resect.running.sequential import LOOKS, Course, Plan, Stage
-from resect.running.standing import Place, stand
+from resect.running.standing import Place, Standing, stand
 from resect.spec import (
     Calibration,
     CellSpec,
@@ -193,10 +193,8 @@ def _levels(
     course: Course | None,
     notice: Notice,
 ) -> Iterator[Event]:
-    askers: dict[tuple[str, bool], AnyAsker] = {}
-    budget = Budget(sweep.batch_tokens, notice)
+    askers = _Askers(sweep, loaded, notice)
     gauge = Gauge(sweep.measure, loaded.model, notice)
-    odd: list[str | None] = []
     for standing in stand(sweep, loaded, list(by_level), notice):
         cells = by_level[standing.place]
         # before it is asked: packed weights may be laid out anew when they are first used
@@ -204,27 +202,12 @@ def _levels(
         yield Measured(measurement)
         if course is not None:
             course.measured(measurement.tokens_per_second)
-        file = deployed(standing.model)
-        odd = odd or ([] if file else [batching_error(standing.model)])
-        notes = [note for report in standing.reports for note in report.notes]
-        notes += [] if file else filter(None, odd)
-        for cell in cells:
-            key = (cell.info.name, file is not None)
-            if key not in askers:
-                make = asker if file is None else http_asker
-                asking = make(loaded, cell.info, cell.items, budget)
-                if sweep.lean and not isinstance(asking, Asker):
-                    asking.places = (0,)
-                askers[key] = asking
-        level = [
-            _Asking(sweep, cell, standing.model, askers[cell.info.name, file is not None], notes)
-            for cell in cells
-        ]
+        level = askers.level(standing, cells)
         if course is None:
             yield from _in_full(level)
         elif not course.stopped:
             yield from _in_looks(level, course)
-        if file:
+        if deployed(standing.model):
             removed(standing.model).close()
         if course is not None and course.stopped:
             return
@@ -313,6 +296,43 @@ class _Asking:
         status: Status = "degraded" if notes else "success"
         reason = "; ".join(notes) or None
         return Finished(self.cell.result(self.sweep, status, reason, self.seconds, self.asked))
+
+
+class _Askers:
+    """The askers of a sweep: each task is tokenized once for the model, and once for its files."""
+
+    def __init__(self, sweep: Sweep, loaded: Loaded, notice: Notice) -> None:
+        self.sweep, self.loaded = sweep, loaded
+        self.budget = Budget(sweep.batch_tokens, notice)
+        self.by_task: dict[tuple[str, bool], AnyAsker] = {}
+        self.batching: list[str] | None = None
+
+    def level(self, standing: Standing, cells: Sequence[Cell]) -> list[_Asking]:
+        """The cells of one level, ready to be asked of the model as it stands."""
+        served = deployed(standing.model) is not None
+        notes = [note for report in standing.reports for note in report.notes]
+        notes += [] if served else self._batching_errors(standing.model)
+        return [
+            _Asking(self.sweep, cell, standing.model, self._asker(cell, served), notes)
+            for cell in cells
+        ]
+
+    def _asker(self, cell: Cell, served: bool) -> AnyAsker:
+        key = (cell.info.name, served)
+        if key not in self.by_task:
+            make = http_asker if served else asker
+            asking = make(self.loaded, cell.info, cell.items, self.budget)
+            if self.sweep.lean and not isinstance(asking, Asker):
+                asking.places = (0,)
+            self.by_task[key] = asking
+        return self.by_task[key]
+
+    def _batching_errors(self, model: PreTrainedModel) -> list[str]:
+        """Why batches of the model do not give what single prompts give; looked at once."""
+        if self.batching is None:
+            error = batching_error(model)
+            self.batching = [error] if error else []
+        return self.batching
 
 
 def _in_full(level: Sequence[_Asking]) -> Iterator[Event]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from typing import Any
@@ -58,30 +58,46 @@ def levels(value: str | float | Iterable[Any]) -> tuple[float, ...]:
 
     They must rise strictly, bits per weight fall: a sweep walks them in that order.
     """
-    if isinstance(value, str) and ":" in value:
-        parts = value.split(":")
-        if len(parts) != 3:
-            raise RequestError(
-                f"levels {value!r} cannot be read: write start:stop:step, like 0:0.95:0.05."
-            )
-        start, stop, step = (Decimal(str(level(part))) for part in parts)
-        if step <= 0:
-            raise RequestError(f"levels {value!r}: the step must be greater than 0.")
-        if (stop - start) / step > 10_000:
-            raise RequestError(f"levels {value!r} are more than 10,000: use a larger step.")
-        numbers = tuple(level(start + step * i) for i in range(int((stop - start) / step) + 1))
-    elif isinstance(value, str):
-        numbers = tuple(level(part) for part in value.split(","))
-    elif isinstance(value, Iterable):
-        numbers = tuple(level(part) for part in value)
-    else:
-        numbers = (level(value),)
+    numbers = _listed_levels(value)
+    _check_one_unit(numbers)
+    _check_order(numbers, value)
+    return numbers
+
+
+def _listed_levels(value: str | float | Iterable[Any]) -> tuple[float, ...]:
+    """The levels in the order in which they are given."""
+    if isinstance(value, str):
+        return _level_range(value) if ":" in value else tuple(map(level, value.split(",")))
+    return tuple(map(level, value)) if isinstance(value, Iterable) else (level(value),)
+
+
+def _level_range(text: str) -> tuple[float, ...]:
+    """The levels of `start:stop:step`."""
+    parts = text.split(":")
+    if len(parts) != 3:
+        raise RequestError(
+            f"levels {text!r} cannot be read: write start:stop:step, like 0:0.95:0.05."
+        )
+    start, stop, step = (Decimal(str(level(part))) for part in parts)
+    if step <= 0:
+        raise RequestError(f"levels {text!r}: the step must be greater than 0.")
+    if (stop - start) / step > 10_000:
+        raise RequestError(f"levels {text!r} are more than 10,000: use a larger step.")
+    return tuple(level(start + step * i) for i in range(int((stop - start) / step) + 1))
+
+
+def _check_one_unit(numbers: Sequence[float]) -> None:
+    """Refuse fractions removed beside bits per weight."""
     beyond = [x for x in numbers if x >= 1]
     if beyond and any(0 < x < 1 for x in numbers):
         raise RequestError(
             f"level {beyond[0]:g} is out of range: give fractions to remove, from 0 to below 1, or "
             "bits per weight."
         )
+
+
+def _check_order(numbers: tuple[float, ...], value: Any) -> None:
+    """Refuse no levels at all, and fractions that do not rise or bits that do not fall."""
     bits = numbers[-1:] >= (1.0,)
     in_order = (a > b if bits and a else a < b for a, b in pairwise(numbers))
     if not all(in_order) or not numbers:
@@ -91,7 +107,6 @@ def levels(value: str | float | Iterable[Any]) -> tuple[float, ...]:
             else ("increase: list them from lowest to highest")
         )
         raise RequestError(f"levels {value!r} do not {how}, each once.")
-    return numbers
 
 
 # ── steps and recipes ────────────────────────────────────────────────────────────────────────

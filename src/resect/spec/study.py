@@ -255,22 +255,9 @@ class Study(Frozen):
         listed = [listed] if isinstance(listed, str | Mapping) else listed
         if not isinstance(listed, list | tuple):
             raise ValueError("recipes must be a list of steps, like [magnitude]")
-        recipes = []
+        recipes: list[Recipe] = []
         for entry in listed:
-            if isinstance(entry, Recipe):
-                recipes.append(entry)
-                continue
-            if not isinstance(entry, str | list | tuple | Mapping):
-                raise ValueError(
-                    f"recipe {entry!r} must be text like magnitude, or a list of steps"
-                )
-            given = entry if isinstance(entry, Mapping) else {"steps": entry}
-            fields = {str(name): part for name, part in given.items()}
-            seeds = fields.pop("seeds", None)
-            recipe = Recipe.of(**fields)
-            if "levels" not in fields and recipe.free:
-                recipe = recipe.model_copy(update={"levels": _levels_of(recipe, shared)})
-            recipes += [recipe] if seeds is None else recipe.seeded(seeds)
+            recipes += _read_recipe(entry, shared)
             if len(recipes) > _MOST_SWEEPS:
                 raise ValueError(f"there are more than {_MOST_SWEEPS:,} recipes: give fewer")
         return {**value, "recipes": tuple(recipes)}
@@ -329,6 +316,21 @@ class Study(Frozen):
         if resolved:
             fields["resolved"] = dict(resolved)
         return yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)
+
+
+def _read_recipe(entry: Any, shared: Any) -> list[Recipe]:
+    """A recipe as it is declared, one for each of its seeds; `shared` are the study's levels."""
+    if isinstance(entry, Recipe):
+        return [entry]
+    if not isinstance(entry, str | list | tuple | Mapping):
+        raise ValueError(f"recipe {entry!r} must be text like magnitude, or a list of steps")
+    given = entry if isinstance(entry, Mapping) else {"steps": entry}
+    fields = {str(name): part for name, part in given.items()}
+    seeds = fields.pop("seeds", None)
+    recipe = Recipe.of(**fields)
+    if "levels" not in fields and recipe.free:
+        recipe = recipe.model_copy(update={"levels": _levels_of(recipe, shared)})
+    return [recipe] if seeds is None else list(recipe.seeded(seeds))
 
 
 def _levels_of(recipe: Recipe, shared: Any) -> tuple[float, ...]:

@@ -46,10 +46,10 @@ def _two_piece(x: Floats, y: Floats) -> Floats:
     inner = x[1:-1]
     steps = [np.linspace(a, b, _BETWEEN, endpoint=False) for a, b in pairwise(inner)]
     grid = np.concatenate([*steps, inner[-1:]])  # (G,)
-    one = np.ones_like(x)
+    ones = np.ones_like(x)
     bases, bends = [], []
     for knot in grid:
-        basis, upper = np.linalg.qr(np.stack([one, x, np.maximum(0, x - knot)], axis=1))
+        basis, upper = np.linalg.qr(np.stack([ones, x, np.maximum(0, x - knot)], axis=1))
         bases.append(basis)
         bends.append(basis[:, 2] / upper[2, 2])  # the row of the pseudo-inverse that gives c
     fitted = (y @ np.concatenate(bases, axis=1)).reshape(len(y), len(grid), 3)

@@ -38,11 +38,11 @@ def tally(weights: Weights, codes: Codes, gold: Codes, k: int) -> Tally:
     levels, n = codes.shape
     each = np.arange(k, dtype=np.int8)[:, None, None]
     of_gold = gold == each  # (K, 1, N)
-    said = codes == each  # (K, L, N)
-    hits = [(codes != MISSING) & of_gold, (codes >= 0) & of_gold, said & of_gold, said]
+    named = codes == each  # (K, L, N)
+    hits = [(codes != MISSING) & of_gold, (codes >= 0) & of_gold, named & of_gold, named]
     present = (hits[0] & (weights[0] > 0)).any(axis=2)  # (K, L)
     if not present.all():
-        hits.append((said & present[..., None]).any(axis=0) & of_gold)
+        hits.append((named & present[..., None]).any(axis=0) & of_gold)
     flat = np.stack(hits).reshape(-1, n).T.astype(np.float32)  # one product for everything
     counts = (weights @ flat).reshape(-1, len(hits), k, levels)  # (R, 4 or 5, K, L)
     if present.all():

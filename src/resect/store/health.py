@@ -143,10 +143,10 @@ def structure(db: sqlite3.Connection) -> str | None:
     """What SQLite finds wrong with its own pages and indexes; None where nothing is."""
     try:
         # quick_check would not compare the indexes, and takes four fifths of the time
-        found = str(db.execute("PRAGMA integrity_check(1)").fetchone()[0])
+        report = str(db.execute("PRAGMA integrity_check(1)").fetchone()[0])
     except (sqlite3.DatabaseError, UnicodeError) as error:
-        found = str(error)
-    return None if found == "ok" else " ".join(found.split())
+        report = str(error)
+    return None if report == "ok" else " ".join(report.split())
 
 
 def survey(path: Path, known: str) -> Health:

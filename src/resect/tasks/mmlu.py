@@ -193,13 +193,13 @@ class Lobotomy(Subjects):
 
 def _by_subject(rows: Rows, subjects: Iterable[str], source: Source) -> dict[str, list[Row]]:
     """The rows of each subject in their order; the hub has one config a subject."""
-    found: dict[str, list[Row]] = {subject: [] for subject in subjects}
+    by_subject: dict[str, list[Row]] = {subject: [] for subject in subjects}
     if source.data_dir is None:
-        return {s: list(replace(rows, config=s).read(source)) for s in found}
+        return {s: list(replace(rows, config=s).read(source)) for s in by_subject}
     for row in rows.read(source):
-        if row["subject"] in found:
-            found[row["subject"]].append(row)
-    return found
+        if row["subject"] in by_subject:
+            by_subject[row["subject"]].append(row)
+    return by_subject
 
 
 def _question(row: Row, name: str, topic: str) -> Question:

@@ -138,8 +138,8 @@ def _marks(
             "SELECT code FROM temp.hits WHERE cell = ? AND item = ?",
             (index.number(cell), number),
         ).fetchone()
-        found = ("", "", "") if row is None else parts(row[0])
-        marks.append(Mark(cell.level, *found, here=cell.id == own.id))
+        grading = ("", "", "") if row is None else parts(row[0])
+        marks.append(Mark(cell.level, *grading, here=cell.id == own.id))
     return tuple(marks)
 
 
@@ -158,23 +158,34 @@ def item(index: AnswerIndex, task: str, key: str, recipe: str | None = None) -> 
         names = [name for name in dict.fromkeys(map(recipe_name, cells)) if name != "none"]
         names = names or ["none"]
         shown = recipe if recipe in names else names[0]
-        runtimes = {cell.runtime for cell in cells if recipe_name(cell) == shown}
-        own = [
-            cell
-            for cell in cells
-            if recipe_name(cell) in ("none", shown) and cell.runtime in runtimes
-        ]
-        levels: dict[float | None, dict[str, Text]] = {}
-        for cell in own:
-            texts = levels.setdefault(cell.level, {})
-            if (text := _text(index, cell, number, key)) is not None:
-                texts[cell.model] = text
+        own = _under(cells, shown)
+        levels = _levels(index, own, number, key)
         return ItemPage(
             task, key, content["id"], content["prompt"], content["gold"],
             content["options"] or {}, content["tags"], tuple(names), shown,
             tuple(dict.fromkeys(cell.model for cell in own)), tuple(levels.items()),
             _beside(index, task, number, -1), _beside(index, task, number, 1),
         )  # fmt: skip
+
+
+def _under(cells: Sequence[PlannedCell], recipe: str) -> list[PlannedCell]:
+    """The cells of a recipe with their intact ones: those that were asked in the same runtimes."""
+    runtimes = {cell.runtime for cell in cells if recipe_name(cell) == recipe}
+    return [
+        cell for cell in cells if recipe_name(cell) in ("none", recipe) and cell.runtime in runtimes
+    ]
+
+
+def _levels(
+    index: AnswerIndex, cells: Sequence[PlannedCell], number: int, key: str
+) -> dict[float | None, dict[str, Text]]:
+    """The texts of an item by level and model."""
+    levels: dict[float | None, dict[str, Text]] = {}
+    for cell in cells:
+        texts = levels.setdefault(cell.level, {})
+        if (text := _text(index, cell, number, key)) is not None:
+            texts[cell.model] = text
+    return levels
 
 
 def recipe_name(cell: PlannedCell) -> str:

@@ -27,6 +27,7 @@ from resect.findings.replication.claims import claims
 from resect.findings.replication.parser_agreement import agreement
 from resect.findings.robustness import area
 from resect.findings.rows import (
+    AnswerRate,
     Published,
     PublishedArea,
     PublishedComparison,
@@ -108,27 +109,36 @@ def published(
             curves[name] = _curves(rows, info, curves_of, resamples, seed)
             readers.append(agreement(name, rows, info.labels))
     every = [read for reads in curves.values() for reader in READERS for read in reads[reader]]
-    rates = [
-        rate
-        for name, reads in curves.items() if tasks[name].positive in tasks[name].labels
-        for read in reads["ours"]
-        for rate in answer_rates(read.curve, str(tasks[name].positive))
-    ]  # fmt: skip
     whole = Published(
         areas=tuple(map(_area_row, every)),
         levels=tuple(row for read in every for row in _level_rows(read)),
-        comparisons=tuple(
-            row
-            for reads in curves.values()
-            for a, b in planned.pairs(role_of)
-            for row in _comparisons(reads, a, b)
-        ),
+        comparisons=tuple(_of_pairs(curves, role_of)),
         gold={name: _gold_shares(reads["study"]) for name, reads in curves.items()},
         readers=tuple(readers),
-        said=tuple(rates),
+        said=tuple(_rates(curves, tasks)),
         claims=(),
     )
     return replace(whole, claims=tuple(claims(whole, tasks)))
+
+
+def _rates(
+    curves: Mapping[str, Mapping[Reader, Sequence[ReadCurve]]], tasks: Mapping[str, TaskInfo]
+) -> Iterator[AnswerRate]:
+    """How often the positive label was answered, of every curve of a task that has one."""
+    for name, reads in curves.items():
+        positive = tasks[name].positive
+        if positive in tasks[name].labels:
+            for read in reads["ours"]:
+                yield from answer_rates(read.curve, str(positive))
+
+
+def _of_pairs(
+    curves: Mapping[str, Mapping[Reader, Sequence[ReadCurve]]], role_of: Mapping[str, str]
+) -> Iterator[PublishedComparison]:
+    """The comparisons of all tasks, pair by pair of the models."""
+    for reads in curves.values():
+        for a, b in planned.pairs(role_of):
+            yield from _comparisons(reads, a, b)
 
 
 def _gold_shares(curves: Sequence[ReadCurve]) -> dict[str, float]:

@@ -18,6 +18,7 @@ from resect.errors import RequestError, RunError
 from resect.methods.masks import zeros
 from resect.methods.step import Applied, Method
 from resect.models import compute_dtype, devices, loading
+from resect.models.library_patches import patch_after_load
 from resect.models.scratch import Scratch
 from resect.record import StepReport
 
@@ -69,7 +70,7 @@ class Quantized(Method):
         quantized.name_or_path = quantized.config.name_or_path = name  # the folder is gone
         if self.any_dtype:
             compute_dtype.hand_on(model, quantized)
-        return Applied(loading.patch_after_load(quantized), self.report(quantized))
+        return Applied(patch_after_load(quantized), self.report(quantized))
 
     @torch.no_grad()
     def report(self, model: PreTrainedModel) -> StepReport:

@@ -92,7 +92,7 @@ class Hidden(Structured):
             return {_ALL: uniform(self.seed, _ALL, (size,))}
         widths = islice(range(size - 1, 0, -1), _TRIED)
         tried = (self._width(model, width) for width in widths)
-        width = next((found for found in tried if found is not None), None)
+        width = next((narrower for narrower in tried if narrower is not None), None)
         if width is None:
             return {_ALL: torch.zeros(size)}
         return {_ALL: activations(model, self.calibration(context), width)}

@@ -5,12 +5,13 @@ After a cut the projection can be fitted anew (`update`), from what it read in t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from resect.anatomy import Matrix
 from resect.methods.masks import zeros
 from resect.methods.options import Above, Seed
 from resect.methods.parts import channels, update
@@ -64,15 +65,7 @@ class Projected(Structured):
         """Scores (parts,) by the readout's name; stores what the update needs."""
         readouts = self.readouts(model)
         self.notes_: list[str] = []
-        scores: dict[str, Tensor] = {}
-        if self.random:
-            scores = {each.name: uniform(self.seed, each.name, (each.parts,)) for each in readouts}
-        elif self.criterion == "taylor":
-            matrices = [matrix for each in readouts for matrix, _ in each.weights]
-            size = channels.salience(model, self.calibration(context), matrices)
-            scores = {each.name: each.total(size) for each in readouts}
-        elif not self.by_inputs:
-            scores = {each.name: each.total(channels.squares) for each in readouts}
+        scores = {} if self.by_inputs else self._weight_scores(model, context, readouts)
         if not self.by_inputs and self.update == "none":
             return scores
         self.archive_ = update.Archive()
@@ -85,6 +78,18 @@ class Projected(Structured):
                 scores[readout.name] = self.by_channels(readout, inputs)
             self._store(readout, inputs)
         return scores
+
+    def _weight_scores(
+        self, model: PreTrainedModel, context: Context, readouts: Sequence[Readout]
+    ) -> dict[str, Tensor]:
+        """Scores (parts,) of criteria that need no inputs: chance, salience or magnitude."""
+        if self.random:
+            return {each.name: uniform(self.seed, each.name, (each.parts,)) for each in readouts}
+        size: Callable[[Matrix], Tensor] = channels.squares
+        if self.criterion == "taylor":
+            matrices = [matrix for each in readouts for matrix, _ in each.weights]
+            size = channels.salience(model, self.calibration(context), matrices)
+        return {each.name: each.total(size) for each in readouts}
 
     def by_channels(self, readout: Readout, inputs: Inputs | None) -> Tensor:
         """Scores (parts,) by what the projection reads, by magnitude where that is nothing."""

@@ -89,15 +89,10 @@ def bias_field(model: PreTrainedModel, projections: Sequence[Matrix]) -> tuple[s
     if not lacking:
         return "", []
     linear = all(isinstance(m.owner, nn.Linear) for m in projections)
-    present = {name for name, _ in model.named_parameters()}
     for field, value in fields(model).items():
         if not linear or value is not False or "bias" not in field:
             continue
-        biased = built(model, {field: True})
-        if biased is None:
-            continue
-        added = {name for name, _ in biased.named_parameters()} - present
-        modules = sorted(name.removesuffix(".bias") for name in added if name.endswith(".bias"))
+        modules = _biased_by(model, field)
         if lacking <= set(modules) and describes(
             model, {field: True}, partial(add_biases_, modules=modules)
         ):
@@ -106,6 +101,16 @@ def bias_field(model: PreTrainedModel, projections: Sequence[Matrix]) -> tuple[s
         f"update=bias adds a bias to {next(iter(sorted(lacking)))}, and no field of this model's "
         "config allows one there: use update=lstsq."
     )
+
+
+def _biased_by(model: PreTrainedModel, field: str) -> list[str]:
+    """The modules that get a bias where a field of the config is true."""
+    biased = built(model, {field: True})
+    if biased is None:
+        return []
+    present = {name for name, _ in model.named_parameters()}
+    added = {name for name, _ in biased.named_parameters()} - present
+    return sorted(name.removesuffix(".bias") for name in added if name.endswith(".bias"))
 
 
 def add_biases_(model: PreTrainedModel, modules: Sequence[str], field: str = "") -> None:

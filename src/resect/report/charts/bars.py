@@ -5,7 +5,7 @@ from __future__ import annotations
 from resect.catalog import OUTCOMES
 from resect.report.charts import svg
 from resect.report.charts.chart_data import BarChart
-from resect.report.charts.plot_frame import GRID, LABELS, SOFT, frame, heading
+from resect.report.charts.plot_frame import GRID, LABELS, SOFT, Frame, frame, heading
 from resect.report.charts.svg import GREY, el
 from resect.report.formatting import level
 
@@ -28,7 +28,33 @@ def outcome_bars(chart: BarChart) -> str:
     count = max(len(chart.levels), 1)
     span = (-0.5, count - 0.5)
     plot = frame(LEFT, svg.WIDTH - RIGHT, TOP, HEIGHT, span, (0, 1), inset=0.0)
-    width = plot.x(1) - plot.x(0) if count > 1 else svg.WIDTH - LEFT - RIGHT
+    spots = [(plot.x(i), plot.y(v)) for i, v in enumerate(chart.right) if v is not None]
+    inner = [
+        *heading(chart.title),
+        *_grid(plot),
+        *_stacks(chart, plot),
+        *_line(spots),
+        *_axis_labels(chart, plot),
+        svg.reading_aid([plot.x(i) for i in range(len(chart.levels))], TOP, plot.bottom),
+    ]
+    shape = f"Shares of {len(chart.names)} outcomes at {len(chart.levels)} levels"
+    return svg.document(plot.bottom + 22, f"{chart.title}: what came back", shape, *inner)
+
+
+def _grid(plot: Frame) -> list[str]:
+    """Lines across the plot at none, half and all, with their labels."""
+    grid = []
+    for share in (0.0, 0.5, 1.0):
+        y = plot.y(share)
+        grid.append(el("line", x1=LEFT, x2=plot.right, y1=y, y2=y, stroke=GRID, class_="grid"))
+        shown = f"{share * 100:.0f} %"
+        grid.append(svg.text(LEFT - 5, y + 3.8, shown, text_anchor="end", **SOFT))
+    return grid
+
+
+def _stacks(chart: BarChart, plot: Frame) -> list[str]:
+    """The bars in one group for each outcome, and the letters of those that are tall enough."""
+    width = plot.x(1) - plot.x(0) if len(chart.levels) > 1 else svg.WIDTH - LEFT - RIGHT
     letters: list[str] = []
     bars: dict[str, list[str]] = {name: [] for name in chart.names}
     for i, shares in enumerate(chart.shares):
@@ -42,28 +68,21 @@ def outcome_bars(chart: BarChart) -> str:
                 if height >= TALL_ENOUGH:
                     letters.append(svg.text(plot.x(i), y + height / 2 + 3, letter(name), **LETTER))
                 floor += share
-    grid = []
-    for share in (0.0, 0.5, 1.0):
-        y = plot.y(share)
-        grid.append(el("line", x1=LEFT, x2=plot.right, y1=y, y2=y, stroke=GRID, class_="grid"))
-        shown = f"{share * 100:.0f} %"
-        grid.append(svg.text(LEFT - 5, y + 3.8, shown, text_anchor="end", **SOFT))
-    spots = [(plot.x(i), plot.y(v)) for i, v in enumerate(chart.right) if v is not None]
-    every = max(1, -(-len(chart.levels) // LABELS))
-    look = {"text_anchor": "middle", "font_size": "10", **SOFT}
-    inner = [
-        *heading(chart.title),
-        *grid,
+    return [
         *[el("g", *parts, fill=OUTCOMES[name].colour if name in OUTCOMES else GREY,
              class_=f"o-{name}") for name, parts in bars.items() if parts],
         el("g", *letters, class_="letters") if letters else "",
-        *_line(spots),
-        *[svg.text(plot.x(i), plot.bottom + 15, level(x), **look)
-          for i, x in enumerate(chart.levels) if i % every == 0],
-        svg.reading_aid([plot.x(i) for i in range(len(chart.levels))], TOP, plot.bottom),
     ]  # fmt: skip
-    shape = f"Shares of {len(chart.names)} outcomes at {len(chart.levels)} levels"
-    return svg.document(plot.bottom + 22, f"{chart.title}: what came back", shape, *inner)
+
+
+def _axis_labels(chart: BarChart, plot: Frame) -> list[str]:
+    """The levels under the bars: all, or every so many where they are crowded."""
+    every = max(1, -(-len(chart.levels) // LABELS))
+    look = {"text_anchor": "middle", "font_size": "10", **SOFT}
+    return [
+        svg.text(plot.x(i), plot.bottom + 15, level(x), **look)
+        for i, x in enumerate(chart.levels) if i % every == 0
+    ]  # fmt: skip
 
 
 def _line(spots: list[tuple[float, float]]) -> list[str]:

@@ -70,7 +70,7 @@ def matrices(scope: Scope, model: Model, tasks: Sequence[str] | None = None) -> 
     drawn = [matrix(scope, model, task) for task in wanted]
     if any(row.default and row.model == model.name for row in scope.summary.verdicts):
         drawn.insert(0, matrix(scope, model))
-    return [one for one in drawn if one.lines]
+    return [each for each in drawn if each.lines]
 
 
 def unread(scope: Scope) -> list[str]:

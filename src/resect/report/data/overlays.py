@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from resect.catalog import label
@@ -24,21 +24,25 @@ def overlay_chart(scope: Scope, task: str, model: Model, by: By) -> LineChart | 
     """None where there is one recipe alone, or where bytes were not measured or are all alike."""
     if len(scope.recipes) < 2:
         return None
-    metric = own_metric(scope, task)
     sizes = _bytes(scope, model) if by == "bytes" else {}
-    rows = {recipe: _rows(scope, task, model, recipe) for recipe in scope.recipes}
     if by == "bytes" and len(set(sizes.values())) < 2:
         return None
+    metric = own_metric(scope, task)
+    rows = {recipe: _rows(scope, task, model, recipe) for recipe in scope.recipes}
     every = [row for own in rows.values() for row in own]
     across = _bytes_axis(sizes) if by == "bytes" else axis(row.level for row in every)
-    lines = []
-    for slot, (recipe, own) in enumerate(rows.items()):
-        spots = [_spot(row, metric, across, sizes) for row in own]
-        shown = tuple(sorted((s for s in spots if s is not None), key=lambda s: s.x))
-        if any(spot.value is not None and spot.level != 0 for spot in shown):
-            lines.append(Line(recipe, slot, every[0].view, shown))
-    if not lines:
-        return None
+    lines = [
+        Line(recipe, slot, every[0].view, spots)
+        for slot, (recipe, own) in enumerate(rows.items())
+        if (spots := _spots(own, metric, across, sizes))
+    ]
+    return _chart(scope, task, model, by, metric, across, lines) if lines else None
+
+
+def _chart(
+    scope: Scope, task: str, model: Model, by: By, metric: str, across: Axis, lines: Sequence[Line]
+) -> LineChart:
+    """The lines with their titles, floors and range."""
     floors = floors_of(scope.task(task), metric)
     low, high = values_range(lines, [floor.value for floor in floors])
     what = "level" if by == "level" else "bytes on disk"
@@ -71,6 +75,14 @@ def _bytes_axis(sizes: Bytes) -> Axis:
     pad = 0.03 * (high - low)
     marks = tuple((x, size(x)) for x in ticks(low, high, 5))
     return Axis("bytes", low - pad, high + pad, marks, {})
+
+
+def _spots(rows: Sequence[CurvePoint], metric: str, across: Axis, sizes: Bytes) -> tuple[Spot, ...]:
+    """The points of a line along the axis; none where no damaged level has a value."""
+    spots = [_spot(row, metric, across, sizes) for row in rows]
+    shown = tuple(sorted((s for s in spots if s is not None), key=lambda s: s.x))
+    damaged = any(spot.value is not None and spot.level != 0 for spot in shown)
+    return shown if damaged else ()
 
 
 def _spot(row: CurvePoint, metric: str, across: Axis, sizes: Bytes) -> Spot | None:

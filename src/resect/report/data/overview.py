@@ -82,16 +82,13 @@ def standings(scope: Scope) -> list[Standing]:
 
 def _standing(scope: Scope, task: str, model: Model) -> Standing | None:
     """None where the intact model was not asked."""
-    info = scope.task(task)
     row = next((r for x in scope.recipes if (r := _intact(scope, task, x, model))), None)
     if row is None:
         return None
-    metric = number_of(scope, task)
+    info, metric = scope.task(task), number_of(scope, task)
     value = measured(row, metric)
     floor = highest_floor(info) if metric == "accuracy" else None
     shown = text.interval(*value, share=True) if is_share(metric) else _spelled(value)
-    chosen = [c.chosen for c in scope.summary.choice if c.model == model.name]
-    tests = [t for c in chosen if c is not None for t in c.tasks if t.task == task]
     return Standing(
         task=task,
         n=text.count(info.n if info is not None else row.n),
@@ -100,9 +97,16 @@ def _standing(scope: Scope, task: str, model: Model) -> Standing | None:
         intact=shown,
         floor=text.percent(floor),
         margin=text.DASH if info is None else text.points(info.margin).lstrip("+"),
-        lost=text.change(tests[0].change, tests[0].low, tests[0].high) if tests else "",
+        lost=_lost(scope, task, model),
         floored=floor is not None and value[1] is not None and value[1] <= floor,
     )
+
+
+def _lost(scope: Scope, task: str, model: Model) -> str:
+    """The change of the chosen version on a task; empty where there is none."""
+    chosen = [c.chosen for c in scope.summary.choice if c.model == model.name]
+    tests = [t for c in chosen if c is not None for t in c.tasks if t.task == task]
+    return text.change(tests[0].change, tests[0].low, tests[0].high) if tests else ""
 
 
 def _spelled(value: Values) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
@@ -52,18 +53,13 @@ class Scope:
         self.models = _labelled(named)
         """Models as listed, then any that only curves name."""
         self.by_name = {model.name: model for model in self.models}
-        recipes = distinct(row.recipe for row in summary.curves)
-        self.recipes = tuple(name for name in recipes if name != "none") or recipes
+        self.recipes = _drawn_recipes(summary.curves)
         """Names of recipes with a curve; `none` only where there is nothing else."""
-        drawn = distinct(row.task for row in summary.curves)
-        place = {name: i for i, name in enumerate(distinct(t.name for t in summary.tasks))}
-        self.tasks = tuple(sorted(drawn, key=lambda name: place.get(name, len(place))))
+        self.tasks = _drawn_tasks(summary)
         """Names of tasks with a curve, in the order of the study."""
         self.views = tuple(sorted({row.view for row in summary.curves}, key=VIEWS.index))
         self._tasks = {task.name: task for task in reversed(summary.tasks)}
-        ran = {(row.recipe, row.seed) for row in summary.curves}
-        names = [recipe for recipe, _ in ran]
-        self.seeded = frozenset(name for name in names if names.count(name) > 1)
+        self.seeded = _seeded(summary.curves)
         """The recipes that ran with several seeds."""
         self.headline = summary.headline.text or "No verdict was computed for this run."
         self._sweeps = _sweeps(summary.curves, self.recipes)
@@ -121,6 +117,23 @@ class Scope:
             if (row.model, row.recipe) == (model, recipe) and row.default
         ]
         return min(rows, key=_how_far, default=None)
+
+
+def _drawn_recipes(curves: Sequence[CurvePoint]) -> tuple[str, ...]:
+    recipes = distinct(row.recipe for row in curves)
+    return tuple(name for name in recipes if name != "none") or recipes
+
+
+def _drawn_tasks(summary: Summary) -> tuple[str, ...]:
+    drawn = distinct(row.task for row in summary.curves)
+    place = {name: i for i, name in enumerate(distinct(t.name for t in summary.tasks))}
+    return tuple(sorted(drawn, key=lambda name: place.get(name, len(place))))
+
+
+def _seeded(curves: Sequence[CurvePoint]) -> frozenset[str]:
+    ran = {(row.recipe, row.seed) for row in curves}
+    sweeps = Counter(recipe for recipe, _ in ran)
+    return frozenset(name for name, count in sweeps.items() if count > 1)
 
 
 def _labelled(named: dict[str, str]) -> tuple[Model, ...]:

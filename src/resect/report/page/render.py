@@ -198,7 +198,7 @@ def _head(scope: Scope) -> dict[str, object]:
         "headline": scope.headline,
         "lines": summary.headline.lines,
         "caveats": summary.headline.caveats,
-        "matrices": [one for model in scope.models for one in matrices(scope, model)],
+        "matrices": [matrix for model in scope.models for matrix in matrices(scope, model)],
         "unread": unread(scope),
         "standings": overview_tables.standings(scope),
         "sentences": summary.verdict.sentences,

@@ -7,11 +7,7 @@ results are the median, the smallest and the largest of the repeats.
 
 from __future__ import annotations
 
-import json
-import os
 import statistics
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -22,10 +18,10 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 from transformers import AutoModelForCausalLM, DynamicCache, PreTrainedModel
 
 from resect.anatomy.stored import is_quantized
-from resect.errors import RunError
 from resect.models import devices
-from resect.models.loading import patch_after_load
+from resect.models.library_patches import patch_after_load
 from resect.models.scratch import Scratch
+from resect.running.measure import fresh_process
 from resect.running.measure.energy import counter
 
 PROMPT, ANSWER, TOGETHER = 128, 32, 8
@@ -63,18 +59,7 @@ def measured(model: PreTrainedModel) -> dict[str, Any]:
             model.save_pretrained(path)
         else:
             torch.save(model, path)
-        process = subprocess.run(
-            [sys.executable, "-m", "resect.running.measure.workload", str(path)],
-            capture_output=True,
-            text=True,
-            env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
-        )
-    if process.returncode:
-        last = (process.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise RunError(f"the workload could not be measured: {last}")
-    last = process.stdout.splitlines()[-1]  # libraries print before it
-    numbers: dict[str, Any] = json.loads(last)
-    return numbers
+        return fresh_process.measured(path, torch.get_num_threads())
 
 
 @torch.inference_mode()
@@ -164,16 +149,12 @@ def _resident(field: str) -> int | None:
     return int(values[0]) * 1024 if values else None
 
 
-def main(path: str) -> None:
-    """What the fresh process does: load the model, run the workload, print the numbers."""
+def of_saved(path: Path, threads: int) -> dict[str, Any]:
+    """The numbers of a model that `measured` wrote, and the memory of this process."""
     idle = _resident("VmRSS")
-    if Path(path).is_dir():
+    torch.set_num_threads(threads)
+    if path.is_dir():
         model = patch_after_load(AutoModelForCausalLM.from_pretrained(path))
     else:
-        model = torch.load(path, weights_only=False)  # written by `measured` a moment ago
-    numbers = run(model)
-    print(json.dumps({**numbers, "peak_memory": _resident("VmHWM"), "idle_memory": idle}))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
+        model = torch.load(path, weights_only=False)  # written a moment ago
+    return {**run(model), "peak_memory": _resident("VmHWM"), "idle_memory": idle}
