@@ -239,7 +239,7 @@ def text_of(*shape):
 def test_a_cut_to_other_rows_fails_in_one_sentence():
     step = methods.make(Step.parse("autoround"))
     model = tiny.model("llama", intermediate_size=40)
-    step.prepare(model, [], Context(text_of(2, 16)))
+    step.prepare(model, [], Context(text_of(2, 16), tiny.tokenizer()))
     with pytest.raises(RunError, match=r"have 40.* Cut with multiple_of=32"):
         step.apply(model)
 
@@ -248,7 +248,7 @@ def test_a_library_that_fails_is_one_sentence(monkeypatch):
     monkeypatch.setattr(autoround_step.worker, "__name__", "resect.no_such_module")
     step = methods.make(Step.parse("autoround"))
     model = tiny.model("llama", intermediate_size=64)
-    step.prepare(model, [], Context(text_of(2, 16)))
+    step.prepare(model, [], Context(text_of(2, 16), tiny.tokenizer()))
     with pytest.raises(RunError, match=r"auto-round cannot quantize this model: .*no_such_module"):
         step.apply(model)
 
@@ -266,7 +266,7 @@ def test_every_family_is_packed_saved_and_loaded(family, tmp_path):
     model = tiny.model(family, **wide)
     step = methods.make(Step.parse("autoround,iters=1"))
     step.fits(model, [])
-    step.prepare(model, [], Context(text_of(8, 16), notice=lambda _: None))
+    step.prepare(model, [], Context(text_of(8, 16), tiny.tokenizer(), notice=lambda _: None))
     packed, report = step.apply(model)
     assert report.notes == ()
     shutil.copytree(deployed.folder_of(packed), tmp_path / "out")

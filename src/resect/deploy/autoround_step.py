@@ -94,7 +94,10 @@ class AutoRound(Method):
 
     def _written(self, model: PreTrainedModel, group: int, folder: Path) -> Path:
         """The folder that auto-round writes; raises `RunError` where it fails."""
+        tokenizer = self.context_.tokenizer
+        assert tokenizer is not None, "auto-round wants the tokenizer beside the model"
         model.save_pretrained(folder / worker.PLAIN)
+        tokenizer.save_pretrained(folder / worker.PLAIN)
         save_file({worker.IDS: self.ids_.int().contiguous()}, folder / worker.TEXT)
         asked = {
             "bits": self.bits,

@@ -24,13 +24,13 @@ def main(folder: Path) -> None:
     import torch
     from auto_round import AutoRound
     from safetensors.torch import load_file
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, AutoTokenizer
 
     ids, dtype = load_file(folder / TEXT)[IDS].long(), getattr(torch, asked["dtype"])
     model = AutoModelForCausalLM.from_pretrained(folder / PLAIN, dtype=dtype)
     quantizer = AutoRound(
         model,
-        None,
+        AutoTokenizer.from_pretrained(folder / PLAIN),  # it wants one, though ids are given
         bits=asked["bits"],
         group_size=asked["group"],
         sym=True,
