@@ -4,6 +4,14 @@
 which every version of a ladder was asked all items. A seed orders the items and splits them into
 halves; versions are taken the smallest first, as `resect choose` does, and beside it all of them
 are judged on all items of the same halves (the full grid). Nothing is asked.
+
+The run of docs/verdict.md, `resect run FILE --anyway --out RUN`, is of this study:
+
+    models: {specialist: clinic:specialist}
+    recipes: ["blocks:0.2 + gguf:Q3_K_M", gguf:Q2_K, "blocks:0.2 + gguf:Q4_K_M", gguf:Q3_K_M,
+              "blocks:0.2 + gguf:Q5_K_M", gguf:Q4_K_M, gguf:Q5_K_M]
+    tasks: [clinic-medicine, clinic-context, clinic-logic]
+    measure: sizes
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The reference of summary.json, from the types of `resect.findings.rows`.
 
-`python docs/generate.py` writes the tables of docs/summary.md between its markers, and the JSON
-Schema beside it. A test compares both with what stands in the repository.
+The site shows `keys()` on its page (docs/site_pages.py). `python docs/generate.py` writes the JSON
+Schema, docs/summary.schema.json; a test compares it with the types.
 """
 
 from __future__ import annotations
@@ -19,9 +19,7 @@ from typing import Any
 from resect.findings import rows
 from resect.findings.summary_file import schema
 
-DOCS = Path(__file__).parent
-PAGE, SCHEMA = DOCS / "summary.md", DOCS / "summary.schema.json"
-BEGIN, END = "<!-- keys: written by docs/generate.py -->", "<!-- end of keys -->"
+SCHEMA = Path(__file__).parent / "summary.schema.json"
 PLAIN = {str: "text", int: "whole number", float: "number", bool: "true or false", Any: "anything"}
 
 
@@ -84,15 +82,9 @@ def table(row: type) -> str:
 
 
 def keys() -> str:
-    """The reference of every key, as it stands between the markers."""
+    """The reference of every key: a heading and a table for each type of row."""
     intro = f"{inspect.getdoc(rows)}\n\nKeys marked `?` are written only where they apply."
     return "\n\n".join([intro, *map(table, row_types(rows.Summary))])
-
-
-def page(text: str) -> str:
-    """The page with its reference made anew."""
-    before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n\n{keys()}\n\n{END}{rest.split(END)[1]}"
 
 
 def json_schema() -> str:
@@ -101,5 +93,4 @@ def json_schema() -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     SCHEMA.write_text(json_schema(), encoding="utf-8")

@@ -1,11 +1,14 @@
-"""Pages of the site that are written while it is built: commands, study files, the gallery.
+"""What of the site is written while it is built: commands, prompts, keys, tree, gallery and so on.
 
-mkdocs calls `on_files` (mkdocs.yml). Nothing of this is committed, so that it cannot fall behind.
+mkdocs calls `on_files` and `on_page_markdown` (mkdocs.yml). Nothing of this is committed, so that
+it cannot fall behind.
 """
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import sys
 import types
 import typing
 from collections.abc import Iterator
@@ -13,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 PLAIN = {str: "text", int: "whole number", float: "number", bool: "true or false"}
-GALLERY = Path(__file__).parents[1] / "runs" / "gallery"
+HERE = Path(__file__).parent
+GALLERY = HERE.parent / "runs" / "gallery"
 
 
 def commands() -> str:
@@ -23,7 +27,8 @@ def commands() -> str:
     from resect.cli import GROUPS, app
 
     group: Any = get_command(app)
-    parts = ["# Commands", "`resect COMMAND --help` prints the same. `-` and `_` are one."]
+    same = "`resect COMMAND --help` prints the same. `--data-dir` and `--data_dir` are one option."
+    parts = ["# Commands", same]
     for name, members in GROUPS.items():
         parts.append(f"## {name}")
         parts += [_command(member, group.commands[member]) for member in members]
@@ -89,21 +94,110 @@ def _values(annotation: Any) -> Iterator[str]:
         yield PLAIN.get(annotation, annotation.__name__)
 
 
+def prompts() -> str:
+    """What every task asks: its protocol, and its prompt with words in capitals to be filled."""
+    from resect import tasks
+
+    parts = [
+        "# Prompts",
+        "The text that each task sends, without worked examples and chat template. Words in "
+        "capitals stand for what a question brings. Protocols are those of `resect tasks --json`.",
+    ]
+    for info in tasks.listed():
+        parts.append(f"## {info.name.replace('<', '&lt;')}\n\n{info.protocol.replace('<', '&lt;')}")
+        if ":" not in info.name and info.kind != "score":
+            parts.append(f"```\n{_prompt(tasks.get(info.name), info)}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
+def _prompt(task: Any, info: Any) -> str:
+    """A task's prompt for a question of placeholders."""
+    from resect.tasks.question import Question
+
+    letters = [label for label in info.labels if len(label) == 1][:5]
+    question = Question(
+        id="placeholder",
+        question="QUESTION",
+        gold=next(iter(info.labels), "ANSWER"),
+        labels=info.labels,
+        options={letter: f"OPTION {letter}" for letter in letters} or None,
+        context="CONTEXT",
+        tags={"subject": "SUBJECT"},
+    )
+    return "\n\n".join(filter(None, [task.description(question), task.prompt(question)]))
+
+
+PAGES = {
+    "demo": ("The embedded pair: 19 levels of pruning", "resect demo"),
+    "demo-moe": ("The embedded mixtures: experts cut out", "resect demo --moe"),
+    "audit-7b": (
+        "Recorded answers of a published 7B study, audited",
+        "resect audit lobotomy_logs.tar.xz",
+    ),
+    "real-model": ("A real model of 134 M parameters", "make real"),
+    "real-pair": ("A real specialist and its base", "resect run studies/smollm2.yaml"),
+    "gguf": ("llama.cpp's types, asked as deployed", "resect run studies/gguf.yaml"),
+    "smallest": ("Neurons cut out, 4 and 8 bits, and both", "resect run studies/smallest.yaml"),
+}
+"""What each page of the gallery shows, and the command that makes its run."""
+
+
 def gallery(folder: Path = GALLERY) -> str:
-    """The list of pages that `make gallery` built."""
-    pages = sorted(folder.glob("*.html"))
-    items = [f"- [{page.stem}](../gallery/{page.name})" for page in pages]
-    missing = "None is built here: `make gallery` makes them, then `make docs` shows them."
-    return "\n".join(["# Gallery", "", *(items or [missing])]) + "\n"
+    """The pages that `make gallery` built, and those that are not here."""
+    lines = ["# Gallery", "", "Reports as `resect` writes them, each one file.", ""]
+    lines += ["| page | shows | command |", "| --- | --- | --- |"]
+    for name, (shows, command) in PAGES.items():
+        page = folder / f"{name}.html"
+        link = f"[{name}](../gallery/{page.name})" if page.is_file() else f"{name} (not built)"
+        lines.append(f"| {link} | {shows} | `{command}` |")
+    built = "`make gallery` builds what it can; studies that take hours are taken from `runs/`."
+    return "\n".join([*lines, "", built]) + "\n"
+
+
+def summary_keys() -> str:
+    """Every key of summary.json, from the types of its rows."""
+    return str(_beside("generate").keys())
+
+
+def tree() -> str:
+    """What every folder of the package and every file elsewhere is for."""
+    return f"```\n{_beside('tree').tree()}```"
+
+
+def _beside(name: str) -> types.ModuleType:
+    """A script of this folder as a module."""
+    if str(HERE) not in sys.path:
+        sys.path.append(str(HERE))
+    return importlib.import_module(name)
+
+
+INSERTED = {
+    "summary.md": ("<!-- keys -->", summary_keys),
+    "architecture.md": ("<!-- tree -->", tree),
+}
+"""Pages with a place that is filled while the site is built."""
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Fill the place of a page that has one."""
+    place, written = INSERTED.get(page.file.src_uri, ("", None))
+    return markdown.replace(place, written()) if written else markdown
 
 
 def on_files(files: Any, config: Any) -> Any:
     """Add the generated pages to the site, and the gallery's pages as they are."""
     from mkdocs.structure.files import File
 
-    written = {"cli": commands(), "study": study_keys(), "gallery": gallery()}
+    written = {
+        "cli": commands(),
+        "study": study_keys(),
+        "prompts": prompts(),
+        "gallery": gallery(),
+    }
     for name, text in written.items():
         files.append(File.generated(config, f"reference/{name}.md", content=text))
-    for page in sorted(GALLERY.glob("*.html")):
+    for page in (GALLERY / f"{name}.html" for name in PAGES):
+        if not page.is_file():
+            continue
         files.append(File.generated(config, f"gallery/{page.name}", abs_src_path=str(page)))
     return files

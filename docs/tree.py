@@ -1,19 +1,17 @@
-"""Write the tree of docs/architecture.md: a line a folder of the package, a line a file elsewhere.
+"""Print what every folder of the package and every file elsewhere is for: `python docs/tree.py`.
 
-Each purpose is read from the file itself; a folder's is that of its `__init__.py`.
+Each purpose is read from the file itself; a folder's is that of its `__init__.py`. The site shows
+it on the page of the architecture (docs/site_pages.py).
 """
 
 from __future__ import annotations
 
 import ast
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "architecture.md"
-START, END = "<!-- tree -->\n```\n", "```\n<!-- /tree -->"
 SKIPPED = {".typed", ".pyc"}
 
 
@@ -81,13 +79,5 @@ SHOWN: dict[str, Callable[[Path, int], list[str]]] = {
 }
 
 
-def main() -> int:
-    """Put the tree into the page."""
-    text = PAGE.read_text(encoding="utf-8")
-    before, rest = text.split(START)
-    PAGE.write_text(before + START + tree() + END + rest.split(END)[1], encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    print(tree(), end="")

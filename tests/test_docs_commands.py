@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -17,7 +23,7 @@ if WHEN_RUN:
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
-BLOCK = re.compile(r"<!-- (test(?:: [\w/]+)?|network) -->\n```\n(.*?)```", re.S)
+BLOCK = re.compile(r"<!-- (test(?:: [\w/]+)?|network|bare: \d) -->\n```\n(.*?)```", re.S)
 SMALL = (
     "resect run --specialist clinic:specialist --method magnitude"
     " --levels 0.5 --task clinic-context --limit 24 --anyway --measure sizes --quiet --out"
@@ -68,6 +74,58 @@ def test_quick_commands_run_as_they_stand(page, block, place, tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     for words in commands(block):
         run(words)
+
+
+WITHOUT = """
+import json, sys
+for name in json.loads(sys.argv[1]):
+    sys.modules[name] = None
+from resect.cli import main
+print(json.dumps([main(words[1:]) for words in json.loads(sys.argv[2])]))
+"""
+
+
+def of_extras_alone() -> list[str]:
+    """The installed modules that come with an extra and with no dependency of the package."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    named = [line for name in extras if name not in ("dev", "docs") for line in extras[name]]
+    optional, needed = (
+        {re.split(r"[<>=\[]", line)[0].lower().replace("_", "-") for line in lines}
+        for lines in (named, project["dependencies"])
+    )
+    return [
+        module
+        for module, packages in packages_distributions().items()
+        if {name.lower().replace("_", "-") for name in packages} <= optional - needed
+    ]
+
+
+@pytest.mark.slow
+def test_the_commands_without_extras_end_as_the_page_says(place, tmp_path):
+    """Those of docs/howto/install.md, save the demo; tools/bare_install.sh runs all of them."""
+    shutil.copytree(place / "runs", tmp_path / "runs")
+    blocks = [(int(marker[-1]), commands(block)) for _, marker, block in marked("bare")]
+    wanted = [(code, words) for code, block in blocks for words in block if words[1] != "demo"]
+    assert {code for code, _ in wanted} == {0, 2}
+    hidden = of_extras_alone()
+    assert {"bitsandbytes", "peft"} <= set(hidden)
+    given = [json.dumps(hidden), json.dumps([words for _, words in wanted])]
+    call = [sys.executable, "-c", WITHOUT, *given]
+    done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, timeout=600)
+    codes = json.loads(done.stdout.splitlines()[-1])
+    expected = [(code, shlex.join(words)) for code, words in wanted]
+    actual = [(code, text) for code, (_, text) in zip(codes, expected, strict=True)]
+    assert actual == expected, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_block_of_commands_is_run_or_marked(page):
+    text = page.read_text(encoding="utf-8")
+    for block in re.finditer(r"^```\w*\n(.*?)^```$", text, re.S | re.M):
+        *_, before = text[: block.start()].splitlines()
+        if re.search(r"^(\w+=\S+ )?(resect|make|pip|python|lm_eval) ", block[1], re.M):
+            assert re.match(r"<!-- (test|network|bare|minutes)", before), block[1]
 
 
 def test_there_are_quick_commands():

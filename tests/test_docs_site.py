@@ -7,6 +7,7 @@ import sys
 import tomllib
 from importlib import util as importing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -39,10 +40,37 @@ def test_the_reference_has_every_command_and_every_key_of_a_study(pages):
     assert all(f"| `{name}` |" in keys for name in Study.model_fields)
 
 
+def test_the_reference_has_every_prompt(pages):
+    from resect.tasks import TASKS
+
+    text = pages.prompts()
+    assert all(f"## {name}\n" in text for name in TASKS if not name.endswith(":"))
+    assert "Abstract: CONTEXT\nQuestion: QUESTION\nAnswer:" in text
+    assert "C. OPTION C\nD. OPTION D\nAnswer:" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("summary.md", {"### Headline", "| `text` | text |", "### SweepVerdict"}),
+        ("architecture.md", {"  findings/ ", "  smallest.yaml ", "  truth.py "}),
+    ],
+)
+def test_pages_are_filled_while_the_site_is_built(pages, name, shown):
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    page, other = (SimpleNamespace(file=SimpleNamespace(src_uri=uri)) for uri in (name, "x.md"))
+    filled = pages.on_page_markdown(text, page=page, config=None, files=None)
+    assert all(part in filled for part in shown)
+    assert not any(part in text for part in shown)
+    assert pages.on_page_markdown(text, page=other) == text
+
+
 def test_the_gallery_lists_what_was_built(pages, tmp_path):
-    assert "make gallery" in pages.gallery(tmp_path)
+    assert "| demo (not built) |" in pages.gallery(tmp_path)
     (tmp_path / "demo.html").write_text("<p>")
-    assert pages.gallery(tmp_path).endswith("- [demo](../gallery/demo.html)\n")
+    text = pages.gallery(tmp_path)
+    assert "| [demo](../gallery/demo.html) |" in text
+    assert "| gguf (not built) |" in text
 
 
 @pytest.mark.slow
@@ -54,11 +82,12 @@ def test_the_site_builds_strictly(tmp_path):
     assert (tmp_path / "reference" / "cli.html").stat().st_size > 10_000
 
 
-def test_the_gallery_takes_what_is_there(tmp_path, monkeypatch):
+def test_the_gallery_takes_what_is_there(pages, tmp_path, monkeypatch):
     from tools import gallery
 
     monkeypatch.setattr(gallery, "RUNS", tmp_path)
     assert set(gallery.steps(None)) == {"demo", "demo-moe"}
+    assert {"demo", "demo-moe", *gallery.left_out(None)} == set(pages.PAGES)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / gallery.RECORDED).touch()
     (tmp_path / "gguf").mkdir()
@@ -66,6 +95,7 @@ def test_the_gallery_takes_what_is_there(tmp_path, monkeypatch):
     steps = gallery.steps(tmp_path / "data")
     assert set(steps) == {"demo", "demo-moe", "audit-7b", "gguf"}
     assert steps["gguf"][1] == ["report", str(tmp_path / "gguf")]
+    assert set(gallery.left_out(tmp_path / "data")) == {"real-model", "real-pair", "smallest"}
 
 
 def test_the_release_files_name_one_version():

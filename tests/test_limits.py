@@ -74,7 +74,8 @@ def test_the_largest_real_models_pass(tmp_path):
     "fields",
     [{"num_hidden_layers": 10**7}, {"num_hidden_layers": 0}, {"text_config": {"n_layer": 1e7}},
      {"num_local_experts": 10**9}, {"num_labels": 10**9}, {"head_dim": 10**10},
-     {"n_positions": 10**12}, {"x": 10**400}],
+     {"n_positions": 10**12}, {"x": 10**400}, {"num_hidden_layers": float("nan")},
+     {"hidden_size": float("nan")}],
 )  # fmt: skip
 def test_what_no_model_has_is_refused(fields, tmp_path):
     with pytest.raises(RequestError, match=r"asks for|too large"):

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Build wheel and sdist into dist/, install the wheel alone (no extras) into a new environment, and try what works there.
+# Build wheel and sdist into dist/, install the wheel alone (no extras) into a new environment, and run there the
+# commands of docs/howto/install.md: those under `<!-- bare: CODE -->` have to end with that exit code.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3.11}
+page=$PWD/docs/howto/install.md
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 rm -rf dist
@@ -12,28 +14,22 @@ rm -rf dist
 ls -sh dist
 "$python" -m venv "$place/bare"
 "$place/bare/bin/pip" install --quiet --disable-pip-version-check -c constraints.txt dist/*.whl
+echo "installed after $SECONDS s, $(du -sh "$place/bare" | cut -f1)"
+unset PYTHONPATH
+export PATH="$place/bare/bin:$PATH"
 cd "$place"
-try() {
-  local start=$SECONDS code=0
-  "$place/bare/bin/resect" "$@" >out.txt 2>&1 || code=$?
-  if [ "$code" -eq "$expected" ]; then echo "ok  exit $code  $((SECONDS - start)) s  resect $*"
-  else echo "WRONG exit $code, not $expected: resect $*"; tail -5 out.txt; exit 1; fi
-}
-expected=0
-try --version
-try methods
-try tasks
-try inspect clinic:specialist
-try run --specialist clinic:specialist --base clinic:base --method magnitude --levels 0.3,0.6 \
-  --task clinic-context,clinic-logic --limit 100 --out run
-try report run --margin 0.1
-try status run --verify
-try diff run run
-try export run --to csv --out csv
-try audit csv --out audit
-try compress clinic:specialist --step nodes:0.25 --out cut
-expected=2 # one sentence that names the extra
-try compress clinic:specialist --step bnb-nf4 --out packed
-try compress clinic:specialist --step gguf:Q8_0 --out file
-try view run
+for expected in 0 2; do
+  sed -n "/<!-- bare: $expected -->/,/^\$/p" "$page" | grep '^resect ' >commands
+  while read -r command; do
+    start=$SECONDS code=0
+    bash -c "$command" >out.txt 2>&1 </dev/null || code=$?
+    if [ "$code" -ne "$expected" ]; then
+      echo "WRONG exit $code, not $expected: $command"
+      tail -5 out.txt
+      exit 1
+    fi
+    echo "ok  exit $code  $((SECONDS - start)) s  $command"
+    [ "$code" -eq 0 ] || tail -1 out.txt
+  done <commands
+done
 echo "the wheel works without extras"

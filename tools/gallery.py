@@ -1,7 +1,7 @@
-"""Build example pages into runs/gallery: `make gallery`; the site links what it finds there.
+"""Build example pages into runs/gallery: `make gallery`; the site links what is there.
 
 The two demos are run, the audit where its data are at hand; a study that takes hours is taken from
-its run folder in `runs/`, where there is one. A page that exists is kept: remove it for a new one.
+its run folder in `runs/`, where there is one. A page that exists stays: remove it for a new one.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[1]
 RUNS = ROOT / "runs"
 GALLERY = RUNS / "gallery"
 RECORDED = "lobotomy_logs.tar.xz"
-LONG = {"real": "real-model", "smollm2": "real-pair", "gguf": "gguf"}
-"""Run folders of studies that take hours, and the names of their pages."""
+LONG = {"real": "real-model", "smollm2": "real-pair", "gguf": "gguf", "smallest": "smallest"}
+"""Run folders of studies that take long, and the names of their pages."""
 
 
 def recorded(data: Path | None) -> Path | None:
@@ -41,6 +41,13 @@ def steps(data: Path | None) -> dict[str, tuple[Path, list[str]]]:
     return wanted
 
 
+def left_out(data: Path | None) -> dict[str, str]:
+    """Each page that cannot be built here, and what it needs."""
+    needs = {"audit-7b": f"{RECORDED} in --data"}
+    needs |= {name: f"a run in runs/{folder}" for folder, name in LONG.items()}
+    return {name: need for name, need in needs.items() if name not in steps(data)}
+
+
 def build(name: str, run: Path, command: list[str]) -> Path:
     """One page, built if it is not there."""
     page = GALLERY / f"{name}.html"
@@ -52,14 +59,17 @@ def build(name: str, run: Path, command: list[str]) -> Path:
 
 
 def main() -> None:
-    """Build every page and print where it is and how large."""
+    """Build every page; print where it is and how large, and what is left out."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--data", default="", help="the folder of offline data")
-    data = options.parse_args().data
+    given = options.parse_args().data
+    data = Path(given) if given else None
     GALLERY.mkdir(parents=True, exist_ok=True)
-    for name, (run, command) in steps(Path(data) if data else None).items():
+    for name, (run, command) in steps(data).items():
         page = build(name, run, command)
         print(f"{page.relative_to(ROOT)}  {page.stat().st_size / 1e6:.1f} MB", flush=True)
+    for name, need in left_out(data).items():
+        print(f"{name} is left out: it needs {need}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
 import time
 
 import pytest
@@ -49,16 +52,59 @@ def test_a_short_run():
     assert [trial for trial in servers.trials(24, seed=17) if trial.failed] == []
 
 
-def test_an_answer_that_drips_ends_at_the_time_limit():
+@contextlib.contextmanager
+def dripping(head):
+    """The address of a server that sends some bytes at once, and then one every 50 ms for ever."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    over = threading.Event()
+
+    def serve():
+        with contextlib.suppress(OSError):
+            while not over.is_set():
+                connection = listener.accept()[0]
+                with connection, contextlib.suppress(OSError):
+                    connection.recv(1 << 16)
+                    connection.sendall(head)
+                    while not over.wait(0.05):
+                        connection.sendall(b"a")
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        over.set()
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(5)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"", b"HTTP/1.1 ", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\n\r\n",
+     b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n",
+     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\n"],
+    ids=["all", "status", "header", "no length", "body", "chunk"],
+)  # fmt: skip
+def test_an_answer_that_drips_ends_at_the_time_limit(head):
     """Each byte comes in time, the whole never."""
-
-    def drip(body):
-        time.sleep(0.2)
-        return servers.answered(body, length=len(body) + 1)
-
-    with servers.server([servers.Damage("x", 0, drip)]) as address:
+    with dripping(head) as address:
         client = Client(address, timeout=0.5)
         started = time.monotonic()
-        with pytest.raises(RunError, match="does not answer"):
+        with pytest.raises(RunError, match=r"does not answer .*timed out") as refused:
             client.get("/props")
         assert time.monotonic() - started < 5
+        assert len(str(refused.value).splitlines()) == 1
+
+
+def test_a_kept_connection_has_its_whole_time_again():
+    """What an answer left of its time is no limit of the next one."""
+    turns = iter((0.4, 0.4, 0.4))
+
+    def late(body):
+        time.sleep(next(turns))
+        return servers.answered(body)
+
+    with servers.server([servers.Damage("x", -1, late)], keep=True) as address:
+        client = Client(address, timeout=0.7)
+        assert [client.get("/props")["total_slots"] for _ in range(3)] == [2, 2, 2]

@@ -14,8 +14,9 @@ from resect.cli import main
 if WHEN_RUN:
     from tools.fuzz import recorded
 
-    from resect.models import adapters
+    from resect.models import adapters, loading
     from resect.models import checkpoint_files as files
+    from resect.recover import trainer
     from resect.running import folder
     from resect.store.sqlite import Store
 
@@ -55,6 +56,27 @@ def test_compress_in_memory(tiny_pair, tmp_path):
     assert killed(command, adapters, "save", 0) == -signal.SIGKILL
     assert main([*command, "--quiet"]) == 0
     assert [path.name for path in out.parent.iterdir()] == ["small"]
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "number"),
+    [("states", "on_step_end", 1), ("states", "on_save", 0), ("states", "on_save", 1),
+     ("adapters", "save", 0), ("loading", "refuse_unloadable", 0)],
+)  # fmt: skip
+def test_recover(place, name, number, tiny_pair, tmp_path):
+    """In a step, before a state is marked as whole, before the model is written, and after it."""
+    pytest.importorskip("peft")
+    step = "lora,steps=6,batch_size=2,examples=40,max_length=64,evaluations=3,dropout=0.1"
+    command = ["recover", str(tiny_pair[0]), "--data", "clinic", "--method", step, "--out"]
+    out, whole = tmp_path / "out" / "tuned", tmp_path / "whole"
+    owner = {"states": trainer._Watch, "adapters": adapters, "loading": loading}[place]
+    assert killed([*command, str(out)], owner, name, number) == -signal.SIGKILL
+    assert not out.exists()
+    assert main([*command, str(out), "--quiet"]) == 0
+    assert [path.name for path in out.parent.iterdir()] == ["tuned"]
+    assert main([*command, str(whole), "--quiet"]) == 0
+    for path in whole.iterdir():
+        assert (out / path.name).read_bytes() == path.read_bytes(), path.name
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import importlib.util
+import io
 import os
 import subprocess
 import sys
@@ -116,22 +118,58 @@ print((peak() - before) >> 10, time.process_time() - started)
 """
 
 
-@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.csv"])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.csv", "cell.csv", "cell.csv.gz"])
 def test_a_line_of_900_mb_fills_no_memory(name, tmp_path):
-    """A file with a hole: on disk it is small."""
+    """A file with a hole: on disk it is small. A cell between quotes may have lines of its own."""
     path = tmp_path / name
-    if name.endswith(".gz"):
-        with gzip.open(path, "wb", compresslevel=1) as file:
+    open_file = gzip.open if name.endswith(".gz") else open
+    with open_file(path, "wb") as file:
+        if name.startswith("cell"):
+            file.write(b'model,text\nm,"')
+            for _ in range(300):
+                file.write(b'a line,""\n' * 100_000)
+        elif name.endswith(".gz"):
             for _ in range(200):
                 file.write(b"x" * (1 << 20))
-    else:
-        with path.open("wb") as file:
+        else:
             file.write(b'{"model": "')
             file.truncate(900 << 20)
     command = [sys.executable, "-c", GROWING, str(path)]
     shown = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
     sentence, numbers = shown.strip().splitlines()
-    assert "a line longer than 16 MiB: leave it out" in sentence
+    what = "row" if ".csv" in name else "line"
+    assert f"a {what} longer than 16 MiB: leave it out" in sentence
     megabytes, seconds = map(float, numbers.split())
     assert megabytes < 128
     assert seconds < 5
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_where_a_row_ends_does_not_depend_on_the_pieces(size):
+    """Rows that Python's own reader finds, however the bytes come."""
+    text = 'a,b\n1,"x\ny"\n2,"say ""no""\n"\n3,""\n"4\n\n",z\n5,end'
+    ends, quoted = [], False
+    data = text.encode()
+    for start in range(0, len(data), size):
+        piece = data[start : start + size]
+        end, quoted = files._end_of_row(piece, quoted)
+        ends += [start + end] if end >= 0 else []
+    wanted = [len(data) - len("5,end") - 1]
+    assert ends[-1:] == wanted
+    assert not quoted
+    if size == 1:
+        assert len(ends) == len(list(csv.reader(io.StringIO(text)))) - 1
+
+
+def test_a_file_that_is_larger_than_all_that_is_read(tmp_path, monkeypatch):
+    """As a cell of more than 1 GiB is; here with lower limits."""
+    monkeypatch.setattr(files, "LARGEST", 4000)
+    refused(
+        fuzz.put(tmp_path / "in", {"a.csv": b'model,text\nm,"' + b"x\n" * 3000 + b'"\n'}),
+        tmp_path, "is larger than",
+    )  # fmt: skip
+    plain = b"model,text\n" + b"m,x\n" * 3000
+    refused(
+        fuzz.put(tmp_path / "zip", {"a.csv.gz": gzip.compress(plain)}), tmp_path,
+        "decompresses to more than",
+    )  # fmt: skip

@@ -319,8 +319,8 @@ class TestData:
         ("content", "sentence"),
         [
             ("", "has no examples"),
-            ("nothing\n", "line 1 of"),
-            ('{"question": "a", "answer": "b"}\n[1]\n', "line 2 of"),
+            ("nothing\n", "line 1 is not JSON"),
+            ('{"question": "a", "answer": "b"}\n[1]\n', "line 2 is not a JSON object"),
         ],
     )
     def test_a_broken_file_is_one_sentence(self, content, sentence, tmp_path):

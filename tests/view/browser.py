@@ -14,7 +14,8 @@ from typing import Any
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 _FLAGS = (
-    "--headless=new --no-sandbox --disable-gpu --disable-background-networking "
+    ("--no-sandbox " if os.geteuid() == 0 else "")  # root has no sandbox
+    + "--headless=new --disable-gpu --disable-background-networking "
     "--disable-component-update --disable-sync --no-first-run --remote-debugging-pipe"
 )
 

@@ -1,1 +1,1 @@
-"""Hostile input for every surface, by the thousand: `python -m tools.fuzz [SURFACE] [--n N]`."""
+"""Hostile input for every surface, counted: `python -m tools.fuzz [SURFACE...] [--minutes M]`."""

@@ -113,23 +113,31 @@ def mutated(texts: list[str], dice: random.Random) -> str:
 
 def failures(text: str, bound: float, counts: Counter[tuple[str, str]]) -> Iterator[Failure]:
     """Every failure of one text; outcomes are added to `counts`."""
-    for name, (read, labels) in READERS.items():
-        begin = time.process_time()
-        try:
-            value, outcome = read(text)
-            after = read(f"<think>{text.replace('<', '(')}</think>{text}")
-        except Exception as error:
-            yield Failure(name, f"{type(error).__name__}: {error}", text)
-            continue
-        counts[name, outcome if value is None or labels is None else f"{outcome}: {value}"] += 1
-        if outcome not in OUTCOMES:
-            yield Failure(name, f"unknown outcome {outcome}", text)
-        if labels is not None and value is not None and value not in labels:
-            yield Failure(name, f"answer {value!r} is no label", text)
-        if after != (value, outcome):
-            yield Failure(name, f"{after} after reasoning, else {(value, outcome)}", text)
-        if time.process_time() - begin > bound:
-            yield Failure(name, f"took {time.process_time() - begin:.2f} s", text)
+    for name in READERS:
+        yield from failures_of(name, text, bound, counts)
+
+
+def failures_of(
+    name: str, text: str, bound: float, counts: Counter[tuple[str, str]]
+) -> Iterator[Failure]:
+    """Every failure of one reader on one text."""
+    read, labels = READERS[name]
+    begin = time.process_time()
+    try:
+        value, outcome = read(text)
+        after = read(f"<think>{text.replace('<', '(')}</think>{text}")
+    except Exception as error:
+        yield Failure(name, f"{type(error).__name__}: {error}", text)
+        return
+    counts[name, outcome if value is None or labels is None else f"{outcome}: {value}"] += 1
+    if outcome not in OUTCOMES:
+        yield Failure(name, f"unknown outcome {outcome}", text)
+    if labels is not None and value is not None and value not in labels:
+        yield Failure(name, f"answer {value!r} is no label", text)
+    if after != (value, outcome):
+        yield Failure(name, f"{after} after reasoning, else {(value, outcome)}", text)
+    if time.process_time() - begin > bound:
+        yield Failure(name, f"took {time.process_time() - begin:.2f} s", text)
 
 
 def run(

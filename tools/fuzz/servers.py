@@ -73,8 +73,11 @@ def reply(path: str, fields: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def server(damage: list[Damage]) -> Iterator[str]:
-    """The address of a server that damages its answers as the list says when it is asked."""
+def server(damage: list[Damage], keep: bool = False) -> Iterator[str]:
+    """The address of a server that damages its answers as the list says when it is asked.
+
+    `keep`: a connection stays open after a damaged answer, too.
+    """
     turns = itertools.count()
 
     class Handler(BaseHTTPRequestHandler):
@@ -89,7 +92,7 @@ def server(damage: list[Damage]) -> Iterator[str]:
             for part in damage:
                 if part.turn == turn or part.turn < 0:
                     raw = part.apply(body)
-                    self.close_connection = True
+                    self.close_connection = not keep
             self.wfile.write(raw)
 
         do_GET = do_POST = _answer

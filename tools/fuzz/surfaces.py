@@ -80,7 +80,7 @@ class _Structure(HTMLParser):
         self.tags.add(tag)
 
 
-def _made(where: dict[str, str], place: Path) -> Path:
+def made(where: dict[str, str], place: Path) -> Path:
     """The run folder of an audit of such rows, with its exports."""
     from resect.running.folder import Run
     from resect.store.export import export
@@ -105,7 +105,7 @@ def structure(html: str) -> tuple[set[str], int, list[str]]:
 def harmless() -> tuple[set[str], int]:
     """The structure of the page of the same run with harmless text."""
     with tempfile.TemporaryDirectory() as place:
-        html = (_made({}, Path(place)) / "report.html").read_text(encoding="utf-8")
+        html = (made({}, Path(place)) / "report.html").read_text(encoding="utf-8")
     return structure(html)[:2]
 
 
@@ -170,7 +170,7 @@ def _is_number(cell: str) -> bool:
 def shown(where: dict[str, str]) -> str | None:
     """Make every surface of hostile rows; what they let through, or None."""
     with tempfile.TemporaryDirectory() as place:
-        wrong = list(faults(_made(where, Path(place))))
+        wrong = list(faults(made(where, Path(place))))
     return "; ".join(wrong[:5]) or None
 
 

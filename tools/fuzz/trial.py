@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+import signal
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from resect.errors import RequestError, RunError
@@ -13,10 +15,17 @@ from resect.errors import RequestError, RunError
 SLOW = 5.0
 """Seconds of computing after which a trial is a failure."""
 
+HANGS = 60.0
+"""Seconds of computing after which a trial is ended."""
+
 LONGEST = 2000
 """Characters of a sentence at most."""
 
 FAILURES = ("traceback", "slow", "wrong")
+
+
+class Hang(BaseException):
+    """A trial did not end. No `except Exception` of the code under trial takes it."""
 
 
 class Trial(NamedTuple):
@@ -59,6 +68,22 @@ def changed(value: Any, hostile: Sequence[Any], dice: random.Random) -> Any:
         return value
 
 
+@contextlib.contextmanager
+def bounded(seconds: float = HANGS) -> Iterator[None]:
+    """Raise `Hang` where a block computes for longer; only in the main thread."""
+
+    def end(*_: object) -> None:
+        raise Hang(f"it did not end in {seconds:.0f} s of computing")
+
+    before = signal.signal(signal.SIGPROF, end)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+
+
 def tried(kind: str, action: Callable[[], object]) -> Trial:
     """The trial that an action is: what it raised, and whether it took too long.
 
@@ -66,9 +91,12 @@ def tried(kind: str, action: Callable[[], object]) -> Trial:
     """
     started = time.process_time()
     try:
-        result = action()
+        with bounded():
+            result = action()
     except (RequestError, RunError) as error:
         trial = _sentence(kind, str(error))
+    except Hang as error:
+        trial = Trial(kind, "slow", str(error))
     except Exception as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{last.filename.rpartition('/')[2]}:{last.lineno}"

@@ -9,14 +9,13 @@ from __future__ import annotations
 import re
 import sqlite3
 import sys
-import tempfile
-import traceback
 from collections.abc import Mapping
 from typing import Any
 
 import typer
 from typer.models import CommandInfo
 
+from resect import crash
 from resect.cli import choose_commands as choosing
 from resect.cli import make_commands as making
 from resect.cli import read_commands as reading
@@ -84,7 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # a panic in Rust is no `Exception`
-        return _complain(_crashed(error), 1)
+        return _complain(crash.sentence(error), 1)
 
 
 _SWITCH = re.compile(r"--apply[-_]chat[-_]template")
@@ -98,23 +97,6 @@ def _with_switches(arguments: list[str]) -> list[str]:
         f"{word}=on" if _SWITCH.fullmatch(word) and after.lower() not in words else word
         for word, after in zip(arguments, following, strict=False)
     ]
-
-
-def _crashed(error: BaseException) -> str:
-    """The sentence of an error that nobody foresaw; the traceback goes to a file."""
-    what = f"{type(error).__name__}: {error}"[:300]
-    if "out of memory" in str(error):
-        return f"{what}. Stored results are kept."
-    text = "".join(traceback.format_exception(error))
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", prefix="resect-crash-", suffix=".txt", delete=False, encoding="utf-8"
-        ) as file:
-            file.write(text)
-        where = f"details are in {file.name}"
-    except OSError:
-        where = "the details could not be written"
-    return f"this is a fault of resect ({what}); {where}. Stored results are kept."
 
 
 def _complain(sentence: str, code: int) -> int:

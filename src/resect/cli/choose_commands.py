@@ -34,7 +34,7 @@ def choose(
         str, typer.Option(help="Where it will run: llama.cpp, vllm or transformers.")
     ] = "llama.cpp",
     method: Annotated[
-        list[str] | None, typer.Option(help="Recipes of your own in place of the ladder.")
+        list[str] | None, typer.Option(help="Recipes of your own in place of the usual ones.")
     ] = None,
     tune_on: Annotated[
         str | None, typer.Option(help="Data to tune cut versions back on with LoRA.")

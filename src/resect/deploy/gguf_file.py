@@ -11,6 +11,7 @@ import gguf
 
 from resect.deploy import tensor_types
 from resect.errors import RequestError
+from resect.models import gguf_header
 from resect.record import digest
 
 
@@ -45,6 +46,11 @@ class GgufFile(NamedTuple):
         return {name for name, shape in named if _part(name, shape) == "matrices"}
 
     @property
+    def blocks(self) -> int:
+        """How many blocks its header says that it has."""
+        return int(_first(self.fields.get(f"{self.architecture}.block_count", 0)))
+
+    @property
     def bits_per_weight(self) -> float:
         """Bits of all tensors over all weights."""
         return 8 * self.tensor_bytes / self.parameters
@@ -52,11 +58,8 @@ class GgufFile(NamedTuple):
 
 def read(path: Path) -> GgufFile:
     """Measure a file; raises `RequestError` for one that is no GGUF model."""
-    try:
-        reader = gguf.GGUFReader(path)
-        fields = {name: field.contents() for name, field in reader.fields.items()}
-    except (OSError, ValueError, IndexError, KeyError) as error:
-        raise RequestError(f"{path} is no GGUF file that can be read ({error}).") from None
+    reader = gguf_header.read(path)
+    fields = _fields(reader, path)
     if fields.get("general.type", "model") != "model" or not reader.tensors:
         raise RequestError(f"{path} is a GGUF file of another kind: it holds no model.")
     tensors: list[dict[str, Any]] = [
@@ -68,6 +71,9 @@ def read(path: Path) -> GgufFile:
         }
         for t in reader.tensors
     ]
+    empty = [one["name"] for one in tensors if not one["shape"] or 0 in one["shape"]]
+    if empty:
+        raise RequestError(f"{path} holds nothing as {empty[0]!r:.100}: download it again.")
     types: Counter[str] = Counter()
     parts = dict.fromkeys(("matrices", "tables", "embeddings", "rest"), 0)
     targeted = targeted_bytes = 0
@@ -96,6 +102,20 @@ def read(path: Path) -> GgufFile:
     )
 
 
+def _fields(reader: gguf.GGUFReader, path: Path) -> dict[str, Any]:
+    """The values of a header."""
+    try:
+        fields = {name: field.contents() for name, field in reader.fields.items()}
+    except (ValueError, IndexError, KeyError) as error:
+        raise RequestError(
+            f"{path} is no GGUF file that can be read ({error}): download it again."
+        ) from None
+    name = fields.get("general.architecture")
+    if not isinstance(name, str):
+        raise RequestError(f"{path} does not say which architecture it is of: download it again.")
+    return fields
+
+
 def _part(name: str, shape: tuple[int, ...]) -> str:
     if name in ("token_embd.weight", "output.weight"):
         return "embeddings"
@@ -118,10 +138,10 @@ def _fell_back(tensors: list[dict[str, Any]], fields: dict[str, Any], kind: str)
         return ()
     name = str(fields["general.architecture"])
     numbers = {
-        "blocks": fields.get(f"{name}.block_count", 0),
+        "blocks": _first(fields.get(f"{name}.block_count", 0)),
         "heads": _first(fields.get(f"{name}.attention.head_count", 1)),
         "kv_heads": _first(fields.get(f"{name}.attention.head_count_kv", 1)),
-        "experts": fields.get(f"{name}.expert_count", 0),
+        "experts": _first(fields.get(f"{name}.expert_count", 0)),
     }
     arch = {value: key for key, value in gguf.MODEL_ARCH_NAMES.items()}.get(name)
     if arch is None:
@@ -137,5 +157,6 @@ def _fell_back(tensors: list[dict[str, Any]], fields: dict[str, Any], kind: str)
     )
 
 
-def _first(value: Any) -> int:
-    return int(value[0] if isinstance(value, list) else value)
+def _first(value: Any) -> Any:
+    """The value, or the first one where there is one for each block."""
+    return next(iter(value), 0) if isinstance(value, list) else value

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import os
+import socket
 import time
 import weakref
 from collections.abc import Sequence
@@ -41,8 +43,49 @@ class Refused(RunError):
         return self.status == 429 or self.status >= 500 or self.status < 300
 
 
+class _Timed(io.RawIOBase):
+    """The bytes of a socket up to a time, however slowly they come."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__()
+        self._sock = sock
+        self._bytes = sock.makefile("rb", buffering=0)
+        self._end = time.monotonic() + (sock.gettimeout() or 0)
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        """What HTTPResponse reads from."""
+        assert mode == "rb"
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        """It is there to be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Some bytes; raises `TimeoutError` where none came in time."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self._sock.settimeout(left)
+        return self._bytes.readinto(buffer)
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        self._bytes.close()
+        super().close()
+
+
+class _Answer(http.client.HTTPResponse):
+    """An answer whose status, headers and body come within one time limit, the socket's."""
+
+    def __init__(self, sock: Any, *given: Any, **named: Any) -> None:
+        super().__init__(_Timed(sock), *given, **named)  # type: ignore[arg-type]
+
+
 class Client:
     """Requests to one address; may be used by several threads. Redirects are not followed.
+
+    `timeout`: seconds to connect in, to send in, and for the whole answer.
 
     A request that a server is too busy for, or that finds none, is sent again after each of
     `waits` (seconds). `key` is sent and nowhere stored. Connections end with `close`, or when the
@@ -119,12 +162,15 @@ class Client:
     ) -> tuple[int, bytes]:
         try:
             connection, fresh = self._idle.pop(), False
+            if connection.sock is not None:
+                connection.sock.settimeout(self.timeout)  # the last answer left what remained
         except IndexError:
             connection, fresh = self._kind(self._host, self._port, timeout=self.timeout), True
+            connection.response_class = _Answer
         try:
             connection.request(verb, path, body, headers)
             answer = connection.getresponse()
-            content = whole(answer, self.timeout)
+            content = whole(answer)
         except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
             connection.close()
             if fresh:
@@ -142,16 +188,14 @@ def _close(connections: list[http.client.HTTPConnection]) -> None:
         connections.pop().close()
 
 
-def whole(answer: http.client.HTTPResponse, timeout: float) -> bytes:
-    """The body of an answer; raises `OSError` where it has no end, in bytes or in time."""
-    started, pieces, size = time.monotonic(), [], 0
+def whole(answer: http.client.HTTPResponse) -> bytes:
+    """The body of an answer; raises `OSError` where it has no end."""
+    pieces, size = [], 0
     while piece := answer.read1(1 << 16):
         pieces.append(piece)
         size += len(piece)
         if size > LARGEST:
             raise OSError(f"its answer is longer than {LARGEST >> 20} MiB")
-        if time.monotonic() - started > timeout:
-            raise TimeoutError("timed out")
     if answer.length:  # `read1` ends without a word where the connection did
         raise http.client.IncompleteRead(b"", answer.length)
     answer.read()  # nothing, but only this tells the connection that it is free again

@@ -22,6 +22,7 @@ from resect.deploy.families import Family
 from resect.errors import RequestError, RunError
 from resect.methods.calibration.calibration_text import Tokens
 from resect.methods.calibration.capture import Moments, blocks_in_turn, squares
+from resect.models import gguf_header
 
 Numbers = np.ndarray[Any, np.dtype[Any]]
 
@@ -100,10 +101,15 @@ def write(path: Path, sums: Mapping[str, Sums], text: str, tokens: Tokens) -> No
 def read(path: Path) -> dict[str, Numbers]:
     """Mean squares by tensor; raises `RequestError` for a file that is no importance matrix."""
     try:
+        with path.open("rb") as file:
+            is_gguf = file.read(4) == b"GGUF"
+        if is_gguf:
+            gguf_header.read(path)
         means: dict[str, Numbers] = libgguf.load_imatrix(path)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, ArithmeticError, MemoryError) as error:
+        reason = str(error) or type(error).__name__
         raise RequestError(
-            f"{path} is no importance matrix that llama.cpp would read ({error}): make one with "
+            f"{path} is no importance matrix that llama.cpp would read ({reason}): make one with "
             "resect imatrix."
         ) from None
     if not means:

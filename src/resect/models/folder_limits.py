@@ -72,10 +72,10 @@ def read_json(path: Path) -> Any:
 def check_numbers(fields: Any, path: Path) -> None:
     """Raises `RequestError` where a config asks for more layers, heads, experts than any model."""
     for name, value in _numbers(fields):
-        if _LAYERS.fullmatch(name) and value < 1:
+        if _LAYERS.fullmatch(name) and not value >= 1:  # NaN is neither
             raise RequestError(f"{path} asks for {name}={value}: correct it.")
         for pattern, most in _MOST.items():
-            if pattern.fullmatch(name) and value > most:
+            if pattern.fullmatch(name) and not value <= most:
                 raise RequestError(
                     f"{path} asks for {name}={_shown(value)}, more than {most:,}: correct it, or "
                     "download it again."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,22 @@ def is_file(place: Path) -> bool:
 
 
 def check(place: Path) -> None:
-    """Raise `RequestError` where GGUF files cannot be read here."""
+    """Raise `RequestError` where GGUF files cannot be read here, or this one is damaged."""
     if find_spec("gguf") is None:
         raise RequestError(f"{place} is a GGUF file: pip install 'resect[deploy]' to read it.")
     with place.open("rb") as file:
         if file.read(4) != b"GGUF":
             raise RequestError(f"{place} is no GGUF file, whatever its name says.")
+    stat = place.stat()
+    _read_header(place, stat.st_size, stat.st_mtime_ns)
+
+
+@functools.lru_cache
+def _read_header(place: Path, size: int, changed: int) -> None:
+    """Raise `RequestError` for a damaged file; a file that stays the same is read once."""
+    from resect.models import gguf_header
+
+    gguf_header.read(place)
 
 
 def opened(place: str, how: dict[str, Any]) -> tuple[str, dict[str, Any]]:

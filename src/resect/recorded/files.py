@@ -105,20 +105,42 @@ def _whole(name: str, handle: IO[bytes]) -> File:
 
 
 def _pieces(name: str, handle: Any) -> bytes:
-    """All bytes, read piece by piece, so that a line that never ends fills no memory."""
-    data, line = bytearray(), 0
-    lined = name.removesuffix(".gz").endswith((".jsonl", ".csv"))
+    """All bytes, read piece by piece, so that a line or a cell that never ends fills no memory."""
+    data, line, quoted = bytearray(), 0, False
+    plain = name.removesuffix(".gz")
+    lined, cells = plain.endswith((".jsonl", ".csv")), plain.endswith(".csv")
     most = LARGEST if lined else min(LARGEST, LARGEST_DOCUMENT)
     while piece := handle.read(_PIECE):
-        end = piece.rfind(b"\n")
+        if cells:
+            end, quoted = _end_of_row(piece, quoted)
+        else:
+            end = piece.rfind(b"\n")
         line = line + len(piece) if end < 0 else len(piece) - end - 1
         if lined and line > LONGEST:
-            raise RequestError(f"{name} has a line longer than {LONGEST >> 20} MiB: leave it out.")
+            what = "row" if cells else "line"
+            raise RequestError(
+                f"{name} has a {what} longer than {LONGEST >> 20} MiB: leave it out."
+            )
         data += piece
         if len(data) > most:
             verb = "decompresses to" if name.endswith(".gz") else "is"
             raise RequestError(f"{name} {verb} more than {most >> 20:,} MiB: split it.")
     return bytes(data)
+
+
+def _end_of_row(piece: bytes, quoted: bool) -> tuple[int, bool]:
+    """Where the last row of CSV ends in a piece, -1 for nowhere; and whether a quote is open.
+
+    `quoted` is whether one was open before. Line feeds between quotes are part of a cell.
+    """
+    after = inside = quoted ^ bool(piece.count(b'"') & 1)
+    end = len(piece)
+    while True:
+        quote = piece.rfind(b'"', 0, end)
+        feed = -1 if inside else piece.rfind(b"\n", max(quote, 0), end)
+        if feed >= 0 or quote < 0:
+            return feed, after
+        end, inside = quote, not inside
 
 
 def is_text(name: str) -> bool:

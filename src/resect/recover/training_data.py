@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import random
 import re
 from collections import Counter
@@ -58,7 +57,7 @@ class Source(NamedTuple):
         if self.name == "clinic":
             return list(islice(_clinic(), self.limit or 12_800))
         path = _file_of(self.name)
-        rows = _lines(path) if path else hub.rows(*hub.named(self.name), "train")
+        rows = _objects(path) if path else hub.rows(*hub.named(self.name), "train")
         examples = list(islice(self._of(rows), self.limit))
         if not examples:
             raise RequestError(f"training data {self.name} has no examples: give other data.")
@@ -91,6 +90,10 @@ def _clinic() -> Iterator[Example]:
                 yield Example(text.prompt, text.answer, text.prompt)
 
 
+def _objects(path: Path) -> Iterator[Mapping[str, object]]:
+    return (row for _, row in offline.objects(path) if row)
+
+
 def _file_of(name: str) -> Path | None:
     path = Path(name).expanduser()
     if path.is_file():
@@ -98,24 +101,6 @@ def _file_of(name: str) -> Path | None:
     if path.suffix or name.startswith((".", "/", "~")):
         raise RequestError(f"there is no training file {name}: check the path.")
     return None
-
-
-def _lines(path: Path) -> Iterator[Mapping[str, object]]:
-    done = 0
-    try:
-        with offline.opened(path) as file:
-            for line in file:
-                row = json.loads(line) if line.strip() else {}
-                if not isinstance(row, dict):
-                    raise ValueError("no object")
-                if row:
-                    yield row
-                done += 1
-    except (OSError, ValueError) as error:
-        raise RequestError(
-            f"line {done + 1} of {path} cannot be read ({type(error).__name__}): give JSON lines "
-            "with a question and an answer."
-        ) from None
 
 
 # ── no task item may be learnt ──────────────────────────────────────────────────────────────────

@@ -25,6 +25,7 @@ LIMIT = 2000
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~!])")
 _INTERVAL = re.compile(r"\\\[([\d.\u2212+]+, [\d.\u2212+]+)\\\]")
+_UNIT = re.compile(r"(\d) (?=[kMGT]?B\b|%)")
 
 
 def finite(value: object) -> float | None:
@@ -163,6 +164,11 @@ def stacked(value: object) -> Markup:
     body, bracket, rest = plain(value).partition(" [")
     small = Markup('<small class="ci">[{}</small>').format(rest) if bracket else Markup("")
     return Markup("{}{}").format(body, small)
+
+
+def unbroken(value: object) -> Markup:
+    """The text with every number beside its unit, where a line may not break."""
+    return Markup(_UNIT.sub("\\1&nbsp;", str(escape(plain(value)))))
 
 
 def markdown(value: object) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic_core import from_json
 
 from resect.diff.answer_diff import diff_answers
 from resect.diff.run_diff import RunDiff, diff_findings
@@ -99,11 +100,11 @@ class Run:
         """Every finding as data (docs/summary.md), from summary.json or newly computed."""
         path = self.path / "summary.json"
         if path.is_file():
-            try:
-                data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-                return data
-            except ValueError:
-                raise RequestError(f"{path} is damaged: rebuild it with `resect report`.") from None
+            with contextlib.suppress(OSError, ValueError):
+                data = from_json(path.read_bytes())
+                if isinstance(data, dict):
+                    return data
+            raise RequestError(f"{path} is damaged: rebuild it with `resect report`.")
         return to_data(self.analyse()[0])
 
     def findings(self) -> Summary:

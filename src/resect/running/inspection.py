@@ -111,7 +111,7 @@ def _of_file(place: Path) -> dict[str, Any]:
         "bits_per_weight": file.bits_per_weight,
         "zeros": None,
         "targeted": file.targeted,
-        "blocks": int(file.fields[f"{file.architecture}.block_count"]),
+        "blocks": file.blocks,
         "heads": None,
         "neurons": None,
         "matrices": [row["name"] for row in file.tensors if row["name"] in file.matrices],

@@ -12,7 +12,6 @@ and the bits per byte between models too.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -221,22 +220,17 @@ def _joined(name: str, revision: str | None) -> str:
 
 def _file(path: Path) -> Iterator[tuple[str, str]]:
     """Documents of a text or JSON Lines file."""
-    lines = path.name.removesuffix(".gz").endswith(".jsonl")
     try:
-        with offline.opened(path) as file:
-            if not lines:
-                yield path.name, file.read()
-                return
-            for number, line in enumerate(file, start=1):
-                row = json.loads(line)
-                if not isinstance(row, dict) or not isinstance(row.get("text"), str):
-                    raise RequestError(f"{path} line {number} has no field 'text'.")
-                yield str(row.get("id", number)), row["text"]
+        if not path.name.removesuffix(".gz").endswith(".jsonl"):
+            yield path.name, offline.text(path)
+            return
+        for number, row in offline.objects(path):
+            if not isinstance(row.get("text"), str):
+                raise RequestError(f"{path} line {number} has no field 'text'.")
+            yield str(row.get("id", number)), row["text"]
     except FileNotFoundError:
         known = ", ".join(KNOWN)
         raise RequestError(
             f"there is no text file {path}: give a .txt or .jsonl file, hub:REPOSITORY, or one of "
             f"{known}."
         ) from None
-    except (OSError, ValueError) as error:
-        raise RequestError(f"{path} cannot be read as text: {error}.") from None

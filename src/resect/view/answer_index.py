@@ -138,7 +138,7 @@ class AnswerIndex:
     def __init__(self, store: Path) -> None:
         self.lock = threading.RLock()
         with plain_errors(store):
-            self.db = to_read(store, check=False)
+            self.db = to_read(store)
             self.db.commit()  # from here on every query sees what is stored by then
         self.db.close()
         self.db = sqlite3.connect(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -18,8 +19,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from resect import crash
 from resect.catalog import OUTCOMES
-from resect.errors import RequestError
+from resect.errors import RequestError, RunError
 from resect.report import formatting as text
 from resect.report.charts import svg
 from resect.view import answers
@@ -58,7 +60,7 @@ def application(folder: Path, token: str) -> Starlette:
             Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]),
             Middleware(BaseHTTPMiddleware, dispatch=_guarded),
         ],
-        exception_handlers={RequestError: _refused},
+        exception_handlers={RequestError: _refused, RunError: _failed, sqlite3.Error: _failed},
     )
 
 
@@ -68,13 +70,20 @@ def new_token() -> str:
 
 
 async def _guarded(request: Request, go: Callable[[Request], Awaitable[Response]]) -> Response:
-    response = await go(request)
+    try:
+        response = await go(request)
+    except Exception as error:
+        response = PlainTextResponse(text.plain(crash.sentence(error)), status_code=500)
     response.headers.update(_HEADERS)
     return response
 
 
 async def _refused(_: Request, error: Exception) -> Response:
-    return PlainTextResponse(str(error), status_code=404)
+    return PlainTextResponse(text.plain(error), status_code=404)
+
+
+async def _failed(_: Request, error: Exception) -> Response:
+    return PlainTextResponse(f"The run cannot be read: {text.plain(error)}.", status_code=500)
 
 
 class _Pages:
@@ -94,7 +103,7 @@ class _Pages:
         """The answers that the filters of the address take."""
         self.index.refresh()
         filters = filters_of(request.query_params)
-        number = request.query_params.get("page", "1")
+        number = request.query_params.get("page", "1")[:9]
         page = answers.page(self.index, filters, int(number) if number.isdecimal() else 1)
         return self._shown(
             "answers.html.jinja", page=page, filters=filters, choices=_choices(self.index)

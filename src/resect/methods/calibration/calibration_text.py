@@ -6,7 +6,6 @@ Legend: N windows, T tokens of each.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -172,15 +171,13 @@ def _document(row: Mapping[str, Any]) -> str:
 
 
 def _file(path: Path) -> Iterator[str]:
-    try:
-        with offline.opened(path) as file:
-            if ".jsonl" not in path.name:
-                yield file.read()
-                return
-            for line in file:
-                yield str(json.loads(line)["text"])
-    except (OSError, ValueError, KeyError) as error:
-        raise RequestError(
-            f"calibration file {path} cannot be read ({type(error).__name__}): give plain text, "
-            "or JSON lines with a field `text`."
-        ) from None
+    if ".jsonl" not in path.name:
+        yield offline.text(path)
+        return
+    for number, row in offline.objects(path):
+        if "text" not in row:
+            raise RequestError(
+                f"calibration file {path} line {number} has no field text: give plain text, or "
+                "JSON lines with that field."
+            )
+        yield str(row["text"])

@@ -184,7 +184,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=lambda value: value if isinstance(value, Markup) else text.plain(value),
     )
-    for name in ("stacked", "parameters", "count", "percent"):
+    for name in ("stacked", "unbroken", "parameters", "count", "percent"):
         environment.filters[name] = getattr(text, name)
     return environment
 
