@@ -6,6 +6,7 @@ The folder that it is given holds `plain/` (the model), `text.safetensors` (toke
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from pathlib import Path
@@ -28,6 +29,7 @@ def main(folder: Path) -> None:
 
     ids, dtype = load_file(folder / TEXT)[IDS].long(), getattr(torch, asked["dtype"])
     model = AutoModelForCausalLM.from_pretrained(folder / PLAIN, dtype=dtype)
+    gc.freeze()  # it collects garbage after each module, which took most of a small model's time
     quantizer = AutoRound(
         model,
         AutoTokenizer.from_pretrained(folder / PLAIN),  # it wants one, though ids are given
