@@ -22,7 +22,8 @@ from resect.errors import RequestError, RunError
 from resect.methods.masks import zeros
 from resect.methods.options import Count, Seed
 from resect.methods.step import Applied, Context, Method
-from resect.models import checkpoint_files, compute_dtype, devices, loading
+from resect.models import checkpoint_files, compute_dtype, devices
+from resect.models.library_patches import patch_after_load
 from resect.models.scratch import Scratch
 from resect.record import StepReport
 
@@ -90,7 +91,7 @@ class AutoRound(Method):
             raise RunError(f"transformers cannot load what auto-round wrote: {reason}") from None
         packed.name_or_path = packed.config.name_or_path = model.name_or_path
         keep_folder(packed, folder, place)
-        return Applied(loading.patch_after_load(packed), self._report(model, packed, place, group))
+        return Applied(patch_after_load(packed), self._report(model, packed, place, group))
 
     def _written(self, model: PreTrainedModel, group: int, folder: Path) -> Path:
         """The folder that auto-round writes; raises `RunError` where it fails."""
