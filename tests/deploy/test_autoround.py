@@ -91,10 +91,11 @@ def test_answers_are_those_of_the_values_in_the_file(chosen):
         asked, wanted = (m(ids).logits.float().log_softmax(-1) for m in (packed, plain))
     likely = wanted > -5
     assert (asked - wanted)[likely].abs().max() < TOLERANCE
-    assert (intact - wanted)[likely].abs().max() > 2 * TOLERANCE
+    assert (intact - wanted)[likely].abs().max() > 5 * TOLERANCE
 
 
 TOLERANCE = 0.1
+"""Nats. Measured on 197 tokens: 0.057 at most, 0.007 in the mean; the intact model is 1.6 away."""
 
 
 @pytest.mark.slow
@@ -172,7 +173,6 @@ def test_the_ladder_of_vllm_is_packed():
         ("autoround,iters=-1", "a number of at least 0"),
         ("autoround:0.5", "takes no level"),
         ("autoround + magnitude:0.5", "makes the deployed version, which nothing can follow"),
-        ("autoround + lora,data=clinic", "makes the deployed version, which nothing can follow"),
         ("bnb-nf4 + autoround", "autoround needs plain weights, but bnb-nf4 packs them"),
         ("autoround", "--calibration"),
     ],
@@ -246,11 +246,13 @@ def test_other_families_are_packed_saved_and_loaded(family, options, bits, tmp_p
     step.prepare(model, [], Context(text_of(8, 16), tiny.tokenizer(), notice=lambda _: None))
     packed, report = step.apply(model)
     assert (report.asked, report.notes) == (bits, ())
+    for matrix in anatomy.read(model).matrices:
+        weight, values = matrix.weight().float(), stored.values(packed, matrix)
+        # to the nearest of 2 ** bits steps over a group's range: 0.09 of normal weights in 4 bits
+        assert 0 < (values.float() - weight).norm() < 2.4 / 2**bits * weight.norm()
     shutil.copytree(deployed.folder_of(packed), tmp_path / "out")
     tiny.tokenizer().save_pretrained(tmp_path / "out")
     again = loading.load(ModelRef.of(role="m", id=str(tmp_path / "out")), "cpu").model
     ids = torch.arange(3, 20)[None]
     with torch.no_grad():
         assert torch.equal(packed(ids).logits, again(ids).logits)
-        drift = packed(ids).logits.float() - model(ids).logits.float()
-    assert 0 < drift.std() < 0.3 * model(ids).logits.float().std()
