@@ -21,17 +21,15 @@ import json
 import platform
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from replay_looks import one_level
+from replay_looks import judged_of, one_level
 
 from resect.findings.choice import LENIENT, alpha_of
 from resect.findings.guardrails import guardrails
 from resect.findings.looks import Evidence, Looks
 from resect.findings.rows import Word
-from resect.findings.summary import judged_sweeps
 from resect.running.folder import Run
 
 
@@ -56,11 +54,7 @@ class Replay(NamedTuple):
 
 def versions(run: Run) -> list[Version]:
     """The versions of a run's first model, the smallest first."""
-    summary, answers = run.analyse()
-    with run.reading() as store:
-        tasks, cells = store.tasks(), store.cells()
-    study = replace(summary.study, choose=False)
-    judged = judged_sweeps(study, summary.models, tasks, answers, cells)
+    summary, judged = judged_of(run)
     model = next(iter(judged)).model
     size = {(m.recipe, m.level): m.bytes_on_disk for m in summary.measurements if m.model == model}
     rows = [

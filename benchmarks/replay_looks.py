@@ -9,16 +9,17 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from resect.findings.frame import Level
 from resect.findings.guardrails import guardrails
 from resect.findings.looks import SHARES, Evidence, Looks
-from resect.findings.rows import Word
+from resect.findings.rows import Summary, Word
 from resect.findings.summary import judged_sweeps
-from resect.findings.verdicts import Sweep
+from resect.findings.verdicts import Sweep, SweepKey
 from resect.running.folder import Run
 
 
@@ -33,13 +34,18 @@ class Replay(NamedTuple):
     planned: int
 
 
-def replays(path: Path) -> Iterator[Replay]:
-    """Every sweep of a run."""
-    run = Run(path)
+def judged_of(run: Run) -> tuple[Summary, Mapping[SweepKey, Sequence[Sweep]]]:
+    """The summary of a run, and what is judged of every sweep on all its items."""
     summary, answers = run.analyse()
     with run.reading() as store:
         tasks, cells = store.tasks(), store.cells()
-    judged = judged_sweeps(summary.study, summary.models, tasks, answers, cells)
+    study = replace(summary.study, choose=False)
+    return summary, judged_sweeps(study, summary.models, tasks, answers, cells)
+
+
+def replays(path: Path) -> Iterator[Replay]:
+    """Every sweep of a run."""
+    summary, judged = judged_of(Run(path))
     for key, (sweep, *_) in judged.items():
         by_task = {name: own.test.curve.frame for name, own in sweep.tasks.items()}
         claimed = sweep.claimed

@@ -23,7 +23,7 @@ if WHEN_RUN:
 
     from resect.deploy import gguf_file
     from resect.models import loading
-    from resect.running import ladder
+    from resect.running import ladder, request
     from resect.running.check import policy_from
     from resect.spec import ModelRef, Recipe
 
@@ -74,7 +74,10 @@ def test_no_more_is_asked_than_it_takes(chosen):
         cells = store.cells()
     assert asked < 0.7 * planned
     assert set(cells.loc[cells["recipe"] == "gguf:F16", "status"]) == {"skipped"}
-    assert set(cells.loc[cells["recipe"] == "none", "runtime"]) == {"llama.cpp"}
+    intact = cells[cells["recipe"] == "none"].groupby("role")["runtime"].unique()
+    assert {role: list(where) for role, where in intact.items()} == {
+        "specialist": ["llama.cpp"], "base": ["transformers"]
+    }  # fmt: skip
 
 
 @pytest.mark.slow
@@ -84,7 +87,7 @@ def test_the_answer_has_at_most_six_lines(chosen, capsys):
     *lines, page = capsys.readouterr().out.splitlines()
     assert len(lines) <= 6
     assert lines[0].startswith("Chosen: gguf:Q8_0, ")
-    assert "; clinic-base, intact, has 0." in lines[1]
+    assert "; clinic-base, intact in transformers, has 0." in lines[1]
     assert any(line.startswith("Start it: llama-server -m ") for line in lines)
     assert page.endswith("report.html")
     assert main([*ASKED, "--out", str(place), "--json"]) == 0
@@ -212,6 +215,13 @@ def test_every_family_has_a_ladder_in_rising_size(family, tmp_path):
     assert len(versions) >= 6
     cut = "experts" if family == "mixtral" else "neurons"
     assert any(cut in recipe.name for recipe in recipes)
+
+
+def test_versions_are_listed_one_by_one_or_with_commas():
+    listed = request.recipes(["gguf:Q8_0,gguf:Q4_K_M", "blocks:0.2,criterion=influence + gguf:F16"])
+    assert [recipe.name for recipe in listed] == [
+        "gguf:Q8_0", "gguf:Q4_K_M", "blocks:0.2,criterion=influence + gguf:F16"
+    ]  # fmt: skip
 
 
 def test_levels_that_round_to_one_cut_are_one_version(tmp_path):

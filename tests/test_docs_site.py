@@ -53,7 +53,7 @@ def test_the_reference_has_every_prompt(pages):
     ("name", "shown"),
     [
         ("summary.md", {"### Headline", "| `text` | text |", "### SweepVerdict"}),
-        ("architecture.md", {"  findings/ ", "  smallest.yaml ", "  truth.py "}),
+        ("architecture.md", {"  tracking/ ", "  smallest.yaml ", "  truth.py "}),
     ],
 )
 def test_pages_are_filled_while_the_site_is_built(pages, name, shown):

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tools.fuzz.model_folders import HOSTILE, changed
+from tools.fuzz.model_folders import HOSTILE
 from tools.fuzz.spec import bomb
-from tools.fuzz.trial import Trial, tried
+from tools.fuzz.trial import Trial, changed, tried
 
 SHARD, INDEX = "model-00001-of-00001.safetensors", "model.safetensors.index.json"
 _LENGTHS = (0, 1, 7, 2**16, 2**31, 2**32, 2**53, 2**63, 2**64 - 1)
@@ -226,13 +226,13 @@ def damaged(data: bytes, kind: str, dice: random.Random) -> bytes:
     """The file with one value of its JSON, or some of its bytes, changed."""
     if kind == "safetensors" and dice.random() < 0.6:
         size = struct.unpack("<Q", data[:8])[0]
-        return _framed(changed(json.loads(data[8 : 8 + size]), dice), data[8 + size :])
+        return _framed(changed(json.loads(data[8 : 8 + size]), HOSTILE, dice), data[8 + size :])
     if kind in ("index", "config", "tokenizer", "summary") and dice.random() < 0.8:
-        return json.dumps(changed(json.loads(data), dice)).encode()
+        return json.dumps(changed(json.loads(data), HOSTILE, dice)).encode()
     if kind in ("questions", "training rows") and dice.random() < 0.8:
         lines = data.splitlines()
         place = dice.randrange(len(lines))
-        lines[place] = json.dumps(changed(json.loads(lines[place]), dice)).encode()
+        lines[place] = json.dumps(changed(json.loads(lines[place]), HOSTILE, dice)).encode()
         return b"\n".join(lines)
     for _ in range(dice.randint(1, 3)):
         data = _other_bytes(data, dice)

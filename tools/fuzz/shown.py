@@ -34,7 +34,8 @@ WATCH = (
 
 ACTS = """[...document.querySelectorAll('*')].flatMap(tag => [...tag.attributes].map(one =>
     [tag.localName, one.name, one.value])).filter(([tag, name, value]) => name.startsWith('on') ||
-    (['href', 'src', 'action', 'srcdoc'].includes(name) && /^\\s*(javascript|data:text|.*evil)/i
+    (['href', 'src', 'action', 'srcdoc'].includes(name) &&
+    /^\\s*(javascript:|data:text|([a-z]+:)?\\/\\/[^/]*evil)/i
     .test(value)) || ['iframe', 'object', 'embed'].includes(tag)).map(String)"""
 """Attributes and tags of a page that could act."""
 

@@ -178,7 +178,7 @@ def main() -> None:
     parser.add_argument("--base", type=Path, required=True, help="the folder that base.py wrote")
     parser.add_argument("--data_dir", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=700)
+    parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--check_every", type=int, default=50, help="steps")

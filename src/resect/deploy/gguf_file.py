@@ -71,7 +71,7 @@ def read(path: Path) -> GgufFile:
         }
         for t in reader.tensors
     ]
-    empty = [one["name"] for one in tensors if not one["shape"] or 0 in one["shape"]]
+    empty = [t["name"] for t in tensors if not t["shape"] or 0 in t["shape"]]
     if empty:
         raise RequestError(f"{path} holds nothing as {empty[0]!r:.100}: download it again.")
     types: Counter[str] = Counter()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import gguf
@@ -48,9 +48,13 @@ def named(model: PreTrainedModel, family: Family) -> Iterator[Named]:
 
 def name_of(key: str, family: Family, blocks: int) -> str | None:
     """llama.cpp's name of a tensor, None where it has none."""
-    names = gguf.get_tensor_name_map(family.arch, blocks)
-    name: str | None = names.get_name(key, try_suffixes=(".weight", ".bias"))
+    name: str | None = _names(family.arch, blocks).get_name(key, try_suffixes=(".weight", ".bias"))
     return name
+
+
+@cache
+def _names(arch: gguf.MODEL_ARCH, blocks: int) -> gguf.TensorNameMap:
+    return gguf.get_tensor_name_map(arch, blocks)  # thousands of names, for one tensor as for all
 
 
 def is_tied(model: PreTrainedModel) -> bool:

@@ -63,14 +63,19 @@ def _chosen(row: Choice, chosen: Candidate) -> str:
 
 def _bases(summary: Summary, row: Choice, worst: TaskVerdict) -> str:
     """` (skill 0.61; clinic:base, intact, has 0.18)`, where other models were asked."""
-    recipe, view = row.chosen.recipe if row.chosen else None, _sweeps(summary, row)[0].view
+    if row.chosen is None:
+        return ""
+    view, runtime = _sweeps(summary, row)[0].view, _runtime(summary, row, row.chosen.recipe)
     points = [p for p in summary.curves if (p.task, p.view) == (worst.task, view)]
-    own = next((p.skill for p in points if (p.model, p.recipe) == (row.model, recipe)
+    own = next((p.skill for p in points if (p.model, p.recipe) == (row.model, row.chosen.recipe)
                 and p.level != 0), None)  # fmt: skip
-    others = {p.model: p.skill for p in points if p.level == 0 and p.model != row.model}
-    told = [f"{model}, intact, has {skill:.2f}" for model, skill in others.items()
-            if skill is not None]  # fmt: skip
-    return f" (skill {own:.2f}; {'; '.join(told)})" if told and own is not None else ""
+    told = {
+        p.model: f"{p.model}, intact"
+        f"{'' if p.runtime == runtime else f' in {p.runtime}'}, has {p.skill:.2f}"
+        for p in points
+        if p.level == 0 and p.model != row.model and p.skill is not None
+    }
+    return f" (skill {own:.2f}; {'; '.join(told.values())})" if told and own is not None else ""
 
 
 def _subgroup(summary: Summary, row: Choice) -> str | None:

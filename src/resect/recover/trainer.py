@@ -119,7 +119,9 @@ def train(
         if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
             raise
         raise RunError(_NO_ROOM) from None
-    loss = watcher.loss
+    # also where nothing was left to train after a stop
+    losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
+    loss = losses[-1] if losses else None
     if loss is not None and not math.isfinite(loss):
         raise RunError("the training loss is not a number, nothing was written: lower lr=.")
     done = trainer.state.global_step

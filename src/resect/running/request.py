@@ -164,7 +164,7 @@ def choice(
 
 def recipes(methods: Sequence[str]) -> list[Recipe]:
     """The recipes of --method, each a version: every step has its level."""
-    listed = [Recipe.of(steps=steps) for steps in methods]
+    listed = [Recipe.of(steps=part) for text in methods for part in at_methods(text, ",")]
     free = next((recipe.name for recipe in listed if recipe.free), None)
     if free is not None:
         raise RequestError(f"{free} has no level: write one, like neurons:0.2 or gguf:Q4_K_M.")

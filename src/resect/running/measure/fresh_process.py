@@ -80,16 +80,24 @@ def measured(path: Path, threads: int) -> dict[str, Any]:
     global _waiting
     with _lock:
         if _waiting is None or not _waiting.usable:
+            _end()
             _waiting = Waiting()
-            atexit.register(_waiting.close)
         try:
             return _waiting.measured(path, threads)
         except RunError:
             raise
         except BaseException:  # an answer that nobody waited for must not be read as the next one
-            _waiting.close()
-            _waiting = None
+            _end()
             raise
+
+
+@atexit.register
+def _end() -> None:
+    """End the process that waits, if there is one."""
+    global _waiting
+    if _waiting is not None:
+        _waiting.close()
+        _waiting = None
 
 
 # ── the other side ──────────────────────────────────────────────────────────────────────────────

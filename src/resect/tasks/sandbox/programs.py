@@ -14,6 +14,7 @@ import builtins
 import contextlib
 import os
 import sys
+import threading
 import time
 
 from resect.errors import RequestError
@@ -22,6 +23,8 @@ from resect.tasks.sandbox.trial import Limits, Ran, trial
 
 OPT_IN = "HF_ALLOW_CODE_EVAL"
 LIMITS = Limits(seconds=10.0, memory=512 << 20)
+
+_PARSING = threading.Lock()
 
 
 def allow() -> None:
@@ -80,9 +83,9 @@ def functions(tests: str, context: str = "", entry: str = "") -> tuple[list[str]
     The first are `entry` and what neither tests, context nor builtins define. If there are none,
     the function under test has a builtin's name: it is the one that is asserted first.
     """
-    tree = ast.parse(tests)
+    tree = _parsed(tests)
     used, bound = _names(tree)
-    free = used - bound - _names(ast.parse(context))[1] - set(dir(builtins))
+    free = used - bound - _names(_parsed(context))[1] - set(dir(builtins))
     bases = (node.value for node in ast.walk(tree) if isinstance(node, ast.Attribute))
     owners = {base.id for base in bases if isinstance(base, ast.Name)}
     modules = free & owners & sys.stdlib_module_names
@@ -94,11 +97,21 @@ def functions(tests: str, context: str = "", entry: str = "") -> tuple[list[str]
     return sorted(names), sorted(modules)
 
 
+def _parsed(code: str) -> ast.Module:
+    """The syntax tree of `code`; one thread at a time.
+
+    CPython 3.11 counts the depth of its recursion once for all threads, and raises `SystemError`
+    where one parses while another does.
+    """
+    with _PARSING:
+        return ast.parse(code)
+
+
 def _whole(context: str) -> str:
     """`context` as code that can be run: its last function may have no body yet."""
     for end in ("", "\n    pass", "\n        pass"):
         with contextlib.suppress(SyntaxError):
-            ast.parse(context + end)
+            _parsed(context + end)
             return context + end
     return ""
 
