@@ -28,7 +28,7 @@ ABSTAIN = "abstain"
 Stopped = Literal["eos", "stop", "length"] | None
 """Why a text ended: the model's end token, a stop string, or its length."""
 
-TRANSFORMERS, LLAMA_CPP = "transformers", "llama.cpp"
+TRANSFORMERS, LLAMA_CPP, VLLM = "transformers", "llama.cpp", "vllm"
 """Runtimes: where a state is asked. Others are named by the server at an address."""
 
 GGUF_BITS: Mapping[str, float] = {

@@ -205,7 +205,7 @@ def test_nothing_but_an_adapter_follows_packed_weights():
 PLAIN = ("magnitude:0.5,scope=row", "random:0.5", "wanda:0.5", "ria:0.5", "sparsegpt:0.5",
          "nodes:0.5", "neurons:0.5,criterion=random", "heads:0.5", "blocks:0.5", "hidden:0.5",
          "experts:0.5", "bnb-nf4", "bnb-int8", "torchao-int8", "torchao-int4",
-         "finetune,data=clinic", "gguf:Q8_0")  # fmt: skip
+         "finetune,data=clinic", "gguf:Q8_0", "autoround")  # fmt: skip
 ANY = ("lora,data=clinic", "distill,data=clinic", "checkpoint:clinic:base")
 
 

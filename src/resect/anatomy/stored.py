@@ -1,12 +1,14 @@
 """How a model's tensors are stored: their bytes, and the values of packed weights.
 
 bitsandbytes packs two weights into a byte and keeps tables beside them; torchao wraps several
-tensors into one. They are recognised by the attributes of a tensor, not by its class.
+tensors into one; compressed-tensors packs words beside scales. They are recognised by the
+attributes of a tensor or a module, not by its class.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -38,6 +40,8 @@ def dense(module: nn.Module, parameter: str) -> Tensor | None:
 
     8-bit weights come without their scales: only their signs and zeros are right.
     """
+    if parameter == "weight" and hasattr(module, "weight_packed"):
+        return _unpacked(module)
     value = getattr(module, parameter, None)
     if value is None:
         return None
@@ -52,6 +56,17 @@ def dense(module: nn.Module, parameter: str) -> Tensor | None:
     if value.is_floating_point() or value.dtype == torch.int8:
         return value.data
     return None
+
+
+def _unpacked(module: nn.Module) -> Tensor:
+    """The weight of a layer of compressed-tensors, which stays packed."""
+    from compressed_tensors.compressors import BaseCompressor
+    from compressed_tensors.utils import get_direct_state_dict
+
+    scheme: Any = module.quantization_scheme
+    compressor: Any = BaseCompressor.get_value_from_registry(scheme.format.value)
+    weight: Tensor = compressor.decompress(get_direct_state_dict(module), scheme)["weight"]
+    return weight
 
 
 def values(model: nn.Module, matrix: Matrix) -> Tensor | None:

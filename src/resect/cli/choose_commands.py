@@ -31,7 +31,7 @@ def choose(
     ] = None,
     base: Annotated[str | None, typer.Option(help="Base model, asked intact beside it.")] = None,
     runtime: Annotated[
-        str, typer.Option(help="Where it will run: llama.cpp or transformers.")
+        str, typer.Option(help="Where it will run: llama.cpp, vllm or transformers.")
     ] = "llama.cpp",
     method: Annotated[
         list[str] | None, typer.Option(help="Recipes of your own in place of the usual ones.")

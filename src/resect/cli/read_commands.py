@@ -13,7 +13,7 @@ from resect.cli.output import draw, emit, noticing, say, show, show_list
 from resect.cli.study_options import takes
 from resect.errors import RequestError, RunError, unknown
 
-HUB_FORMATS = ("gguf", "hub-card")
+HUB_FORMATS = ("gguf", "folder", "hub-card")
 
 
 @app.command()
@@ -130,7 +130,7 @@ def view(
 def export(
     run: RunFolder,
     to: Annotated[
-        str, typer.Option("--to", help="Format: csv, parquet, lm-eval, gguf or hub-card.")
+        str, typer.Option("--to", help="Format: csv, parquet, lm-eval, gguf, folder or hub-card.")
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder to write to.", callback=into)],
     version: Annotated[
@@ -157,7 +157,7 @@ def export(
 
     if to in FORMATS:
         if version or push_to_hub or dry_run:
-            raise RequestError("--version and --push-to-hub go with --to gguf or hub-card.")
+            raise RequestError("--version and --push-to-hub go with --to gguf, folder or hub-card.")
         with Run(run).reading() as store:
             written = [str(path) for path in answers_to(store, to, out, noticing(quiet))]
         emit(written, f"{len(written)} files in {out}", as_json, quiet)

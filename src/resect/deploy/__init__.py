@@ -1,4 +1,4 @@
-"""The deployed file: GGUF written, quantized and read, importance matrices, and servers to ask."""
+"""The deployed file: GGUF and W4A16 written and read, importance matrices, and servers to ask."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from importlib.util import find_spec
 from resect.errors import RequestError
 
 
-def require(*packages: str) -> None:
+def require(*packages: str, what: str = "GGUF files need") -> None:
     """Raise `RequestError` where a package of the extra `deploy` is not installed."""
     absent = [name for name in packages if find_spec(name) is None]
     if absent:
-        raise RequestError(f"GGUF files need {' and '.join(absent)}: pip install 'resect[deploy]'.")
+        raise RequestError(f"{what} {' and '.join(absent)}: pip install 'resect[deploy]'.")

@@ -1,4 +1,4 @@
-"""A model that is asked as a file: where the file is, and the server that answers for it."""
+"""A model that is asked as a file, or was loaded from one: where it is, and what answers for it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from resect.errors import RunError
 from resect.models.scratch import Scratch
 from resect.spec import Runtime
 
-_PLACE = "resect_file"
+_PLACE, _FOLDER = "resect_file", "resect_folder"
 
 
 class Served(Protocol):
@@ -81,6 +81,17 @@ def removed(model: object) -> Served:
     """What stood for a model, which is asked as it is from here on."""
     served: Served = vars(model).pop(_PLACE)
     return served
+
+
+def keep_folder(model: object, folder: Scratch, place: Path) -> None:
+    """Remember where a model was loaded from: `place`, in a folder that lives as long as it."""
+    vars(model)[_FOLDER] = (folder, place)
+
+
+def folder_of(model: object) -> Path | None:
+    """The folder that a model was loaded from and is written as, None where it has none."""
+    place: Path | None = vars(model).get(_FOLDER, (None, None))[1]
+    return place
 
 
 def too_small(context: int, room: int) -> str:

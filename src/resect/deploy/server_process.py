@@ -83,14 +83,15 @@ def _binary(asked: dict[str, Any]) -> tuple[str, subprocess.Popen[bytes]]:
         *("--cache-type-k", asked["kv"], "--cache-type-v", asked["kv"], "--no-warmup"),
     ]  # fmt: skip
     child = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, preexec_fn=_end_with_parent,
+        command, stdin=subprocess.DEVNULL, preexec_fn=end_with_parent,
         env={**os.environ, "LLAMA_API_KEY": asked["key"]},
     )  # fmt: skip
     threading.Thread(target=_follow, args=(child,), daemon=True).start()
     return f"http://127.0.0.1:{port}", child
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """Let this process end when the one that started it does."""
     ctypes.CDLL(None).prctl(_DIES_WITH_PARENT, signal.SIGTERM)
 
 

@@ -63,18 +63,22 @@ def for_sweep(step: Step) -> Step:
 
 
 BLOCK = 256
-"""Weights that K types of llama.cpp store together: rows of other lengths take larger types."""
+"""Weights that K types of llama.cpp store together: rows of other lengths take larger types.
+
+It is a multiple of the groups of `autoround`, too.
+"""
 _WITHOUT_BLOCKS = {GGUF_BITS[kind] for kind in ("F16", "Q8_0", "Q4_0")}
 
 
 def needs_blocks(recipe: Recipe) -> bool:
-    """Whether a recipe cuts MLPs to any width before it writes a file of K types."""
+    """Whether a recipe cuts MLPs to any width before it writes blocks or groups of weights."""
     last = recipe.steps[-1] if recipe.steps else None
     entry = entry_of(last.method) if last else None
-    if last is None or entry is None or entry.dose != BITS:
+    if last is None or entry is None or not entry.serve:
         return False
     kinds = {last.level} if last.level else set(recipe.levels)
-    return bool(kinds - _WITHOUT_BLOCKS) and any(map(_any_width, recipe.steps))
+    in_any_row = entry.dose == BITS and not kinds - _WITHOUT_BLOCKS
+    return not in_any_row and any(map(_any_width, recipe.steps))
 
 
 def in_blocks(recipe: Recipe) -> Recipe:

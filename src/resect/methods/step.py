@@ -87,7 +87,7 @@ class Method:
     - `rebuilds`: the result has other shapes or classes.
     - `terminal`: the weights are packed afterwards (4-bit); only a step that is `on_quantized` (an
       adapter, another model in its place) may follow.
-    - `is_file`: the result is a file for another runtime, which nothing can follow.
+    - `is_file`: the result is what a server loads, a file or a folder, which nothing can follow.
     - `random`: the study's seed is part of a cell's identity.
     - `calibrated`: the method needs the study's calibration text, which is part of the identity.
     - `library`: the package that makes the result; its version is part of the identity.

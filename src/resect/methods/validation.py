@@ -30,7 +30,9 @@ def check(recipe: Recipe, text: Calibration | None, seed: int = 0) -> list[Metho
                 methods.check(step.model_copy(update={"level": level}))
         if number and parts[-2].is_file:
             first = recipe.steps[number - 1].method
-            raise RequestError(f"{first} writes a file, which nothing can follow: put it last.")
+            raise RequestError(
+                f"{first} makes the deployed version, which nothing can follow: put it last."
+            )
         terminal = [s.method for s, m in zip(recipe.steps, parts[:-1], strict=False) if m.terminal]
         if terminal and not parts[-1].on_quantized:
             raise RequestError(

@@ -19,7 +19,7 @@ from resect.findings.rows import Choice as ChoiceRow
 from resect.models import loading
 from resect.narrative.choice_sentences import answer_lines
 from resect.narrative.phrasing import size
-from resect.record import LLAMA_CPP
+from resect.record import LLAMA_CPP, VLLM
 from resect.running import hub, ladder, papers, study_run
 from resect.running.folder import Run
 from resect.running.forecast import refuse_hopeless
@@ -102,6 +102,7 @@ def choose(
     role, ref = next(iter(study.models.items()))
     loaded = loading.check(ref)
     asked = list(recipes or ladder.recipes_for(loaded.model, runtime, tune))
+    _refuse_other_runtime(asked, runtime)
     context = study.runtime.n_ctx or _room(resolve(study, trust_remote_code), loaded)
     sized = ladder.candidates(
         loaded.model, loaded.tokenizer, asked, context, budget, study.runtime.kv
@@ -117,10 +118,19 @@ def choose(
     summary = run.findings()
     row = next(row for row in summary.choice if row.role == role)
     path = None if row.chosen is None else _made(run, runtime, notice)
-    start = "" if path is None else _start(path, runtime, context, _batch(fits, row))
+    start = "" if path is None else _start(path, runtime, context, _batch(fits, row), study.tasks)
     lines = answer_lines(summary, row, None if path is None else str(path), start, budget)
     recipe = row.chosen.recipe if row.chosen else None
     return Choice(run, recipe, path, row, tuple(fits), tuple(lines))
+
+
+def _refuse_other_runtime(recipes: Sequence[Recipe], runtime: str) -> None:
+    for recipe in recipes:
+        if (recipe.runtime == LLAMA_CPP) != (runtime == LLAMA_CPP):
+            raise RequestError(
+                f"{recipe.name} is asked in {recipe.runtime}, not in {runtime}: give another "
+                "--method, or another --runtime."
+            )
 
 
 def _room(resolved: Resolved, loaded: loading.Loaded) -> int:
@@ -167,8 +177,10 @@ def _batch(fits: Sequence[Candidate], row: ChoiceRow) -> int | None:
     return next((c.batch for c in fits if chosen and c.recipe.name == chosen.recipe), None)
 
 
-def _start(path: Path, runtime: str, context: int, batch: int | None) -> str:
-    """The command that serves a version."""
+def _start(path: Path, runtime: str, context: int, batch: int | None, tasks: Sequence[str]) -> str:
+    """The command that serves a version; for vLLM with how it is checked there."""
+    if runtime == VLLM:
+        return f"vllm serve {path} ({papers.checked_there(','.join(tasks))})"
     if runtime != LLAMA_CPP:
         return f'AutoModelForCausalLM.from_pretrained("{path}")'
     smaller = f" -ub {batch}" if batch and batch < LARGEST_BATCH else ""
@@ -183,6 +195,5 @@ def _made(run: Run, runtime: str, notice: Notice) -> Path:
     if runtime == LLAMA_CPP:
         paths = hub.export(run, "gguf", place, notice=notice)
         return next(path for path in paths if path.suffix == ".gguf")
-    study = Study.load(run.path / "study.yaml")
-    hub.make(study, papers.version_of(study, run.findings(), None), place, notice)
+    hub.export(run, "folder", place, notice=notice)
     return place

@@ -14,7 +14,7 @@ import torch
 from transformers import PreTrainedModel
 
 from resect import methods
-from resect.deploy.deployed import deployed
+from resect.deploy.deployed import deployed, folder_of
 from resect.errors import RequestError
 from resect.methods import stream
 from resect.methods.calibration.calibration_text import filled
@@ -63,12 +63,7 @@ def compress_to(
             reports: tuple[StepReport, ...] = (_stream(asked, method, folder, notice),)
         else:
             loaded, reports = compressed(asked, seed, device, data_dir, notice)
-            file = deployed(loaded.model)
-            if file is None:
-                adapters.save(loaded.model, folder)
-                loaded.tokenizer.save_pretrained(folder)
-            else:
-                shutil.copyfile(file.path, folder / file.path.name)
+            _save(loaded, folder)
         done = {
             "resect": version("resect"),
             "source": {"id": ref.id, "revision": ref.revision, "bytes_on_disk": _bytes(place)},
@@ -129,6 +124,19 @@ def compressed(
         model, reports = apply_all(whole.model, asked.recipe.steps, seed, context)
     compute_dtype.narrow_(model)
     return Loaded(model, whole.tokenizer), reports
+
+
+def _save(loaded: Loaded, folder: Path) -> None:
+    """Write a model: its file or folder where it was made as one."""
+    file, made = deployed(loaded.model), folder_of(loaded.model)
+    if file is not None:
+        shutil.copyfile(file.path, folder / file.path.name)
+        return
+    if made is None:
+        adapters.save(loaded.model, folder)
+    else:
+        shutil.copytree(made, folder, dirs_exist_ok=True)
+    loaded.tokenizer.save_pretrained(folder)
 
 
 def _streams(method: Method) -> TypeGuard[Scored]:

@@ -22,7 +22,7 @@ def export(
     version: str | None = None,
     notice: Notice = lambda _: None,
 ) -> list[Path]:
-    """Write a version of a run with its papers (`gguf`), or the papers alone (`hub-card`).
+    """Write a version of a run with its papers (`gguf`, `folder`), or the papers (`hub-card`).
 
     Without a name the version is the one that was chosen. Raises `RequestError` where there is
     none, or where it is no GGUF file and one is asked for.
@@ -33,19 +33,21 @@ def export(
     if to == "gguf" and not is_file:
         raise RequestError(
             f"{chosen.steps.name} is no GGUF file: name a version with gguf as its last step, or "
-            "use --to hub-card."
+            "use --to folder."
         )
+    if to == "folder" and is_file:
+        raise RequestError(f"{chosen.steps.name} is a GGUF file: use --to gguf.")
     ref = chosen.ref
     place = loading.where(ref)
     origin = papers.origin_of(ref, model_card.front_matter(model_card.card_of(place)))
     with run.reading() as store:
         tasks = store.tasks()
-    if to == "gguf":
+    if to in ("gguf", "folder"):
         make(study, chosen, out, notice)
-        (file,) = out.glob("*.gguf")
-        tokenizer = loading.check(ref).tokenizer
-        context = study.runtime.n_ctx
-        (out / "Modelfile").write_text(modelfile.modelfile(tokenizer, file.name, context))
+        for file in out.glob("*.gguf"):
+            tokenizer = loading.check(ref).tokenizer
+            context = study.runtime.n_ctx
+            (out / "Modelfile").write_text(modelfile.modelfile(tokenizer, file.name, context))
         papers.write(out, chosen, summary, tasks, origin)
     else:
         with scratch.whole_folder(out) as folder:

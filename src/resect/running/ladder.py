@@ -15,16 +15,18 @@ from resect.anatomy.config import built
 from resect.deploy.footprint import Footprint, batch_for, buffer_bytes, cache_bytes
 from resect.errors import RequestError, RunError
 from resect.methods.parts.structured import Structured
-from resect.record import GGUF_BITS, LLAMA_CPP, TRANSFORMERS
+from resect.record import GGUF_BITS, LLAMA_CPP, TRANSFORMERS, VLLM
 from resect.spec import Recipe, Step
 
-RUNTIMES = (LLAMA_CPP, TRANSFORMERS)
+RUNTIMES = (LLAMA_CPP, TRANSFORMERS, VLLM)
 TYPES = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K")
 """The types of a file of the whole model."""
 CUT_TYPES = ("Q8_0", "Q5_K_M", "Q4_K_M", "Q3_K_M")
 """The types of a file of a model that was cut."""
-WORTH = "Q4_K_M"
-"""A cut model has to be smaller than the whole one in this type."""
+PACKED = "autoround"
+"""The step that packs what vLLM loads, in 4 bits."""
+WORTH = ("gguf:Q4_K_M", PACKED)
+"""A cut model has to be smaller than the whole one in these."""
 CUTS = ("neurons:0.1", "neurons:0.2", "neurons:0.3", "blocks:0.1", "blocks:0.2")
 EXPERT_CUTS = ("experts:0.25", "experts:0.5")
 
@@ -56,6 +58,9 @@ def recipes_for(model: PreTrainedModel, runtime: str, tune: str | None) -> list[
     tuned = [f"{cut} + {tune}" if tune else cut for cut in cuts]
     if runtime == TRANSFORMERS:
         return [Recipe.of(steps=steps) for steps in tuned]
+    if runtime == VLLM:
+        packed = [f"{cut} + {PACKED}" for cut in tuned]
+        return [Recipe.of(steps=steps) for steps in (PACKED, f"{PACKED},bits=8", *packed)]
     whole = [f"gguf:{kind}" for kind in TYPES]
     every = [*whole, *(f"{cut} + gguf:{kind}" for cut in tuned for kind in CUT_TYPES)]
     return [Recipe.of(steps=steps) for steps in every]
@@ -83,7 +88,7 @@ def candidates(
     """
     beside = _fields(model, tokenizer, recipes)
     sized = list(_sized(model, recipes, beside, context, budget, kv))
-    whole = [c.footprint.file for c in sized if c.recipe.name == f"gguf:{WORTH}"]
+    whole = [c.footprint.file for c in sized if c.recipe.name in WORTH]
     cut = [c for c in sized if len(c.recipe.steps) > 1]
     worth = [c for c in sized if c not in cut or not whole or c.footprint.file < whole[0]]
     return sorted(worth, key=lambda c: c.footprint.file)
@@ -110,7 +115,7 @@ def _sized(
     shapes: dict[str, PreTrainedModel | None] = {}
     known: set[tuple[str, int]] = set()
     for recipe in recipes:
-        cuts = " + ".join(str(step) for step in recipe.steps if step.method != "gguf")
+        cuts = " + ".join(str(step) for step in recipe.steps if step.method not in ("gguf", PACKED))
         if cuts not in shapes:
             shapes[cuts] = _cut(model, recipe)
         small = shapes[cuts]
@@ -122,6 +127,8 @@ def _sized(
         known.add(version)
         batch = batch_for(small, context, budget)
         file = _file(small, recipe, beside)
+        if file is None:
+            continue
         cache = cache_bytes(small, context, kv)
         yield Candidate(recipe, Footprint(file, cache, buffer_bytes(small, batch)), batch)
 
@@ -158,8 +165,15 @@ def _cut(model: PreTrainedModel, recipe: Recipe) -> PreTrainedModel | None:
     return small if not cut or small.num_parameters() < before else None
 
 
-def _file(small: PreTrainedModel, recipe: Recipe, beside: int) -> int:
+def _file(small: PreTrainedModel, recipe: Recipe, beside: int) -> int | None:
+    """Bytes of what is written; None where the last step cannot be applied."""
     last = recipe.steps[-1]
+    if last.method == PACKED:
+        from resect.deploy import autoround_step
+
+        step = methods.make(last)
+        assert isinstance(step, autoround_step.AutoRound)
+        return autoround_step.planned(small, step)
     if recipe.runtime != LLAMA_CPP:
         return sum(p.numel() * p.element_size() for p in small.parameters())
     from resect.deploy import gguf_writer

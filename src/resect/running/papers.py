@@ -137,7 +137,8 @@ def results(
 def card(version: Version, summary: Summary, origin: Origin) -> str:
     """README.md: front matter, the verdict with its limits, then what was measured."""
     source, is_file = origin.id or origin.parent, version.recipe.runtime == LLAMA_CPP
-    relation: dict[str, Any] = {"base_model_relation": "quantized"} if source and is_file else {}
+    start = version.recipe.serve("DIR")
+    relation: dict[str, Any] = {"base_model_relation": "quantized"} if source and start else {}
     data = ModelCardData(
         base_model=source,
         license=origin.license,
@@ -154,6 +155,7 @@ def card(version: Version, summary: Summary, origin: Origin) -> str:
         _grid(_TASK, [_task(row, version, summary) for row in _points(version, summary)]),
         "## Size",
         _grid(_SIZE, [_size(row) for row in summary.measurements if _is_of(row, version)]),
+        *_how_to_start(version, summary),
         "## How it was made",
         f"`resect compress {version.ref.id} "
         + " ".join(f"--step {step}" for step in version.steps.steps)
@@ -161,6 +163,21 @@ def card(version: Version, summary: Summary, origin: Origin) -> str:
         "\n".join(_asked(summary)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _how_to_start(version: Version, summary: Summary) -> list[str]:
+    """The command that serves a folder, with what was not tested there."""
+    if version.recipe.runtime == LLAMA_CPP:  # its Modelfile lies beside it
+        return []
+    start = version.recipe.serve("DIR")
+    tasks = ",".join(task.name for task in summary.tasks)
+    return ["## How to start it", f"`{start}`; {checked_there(tasks)}."] if start else []
+
+
+def checked_there(tasks: str) -> str:
+    """What stands beside the start of a version that was asked elsewhere than it is served."""
+    check = f"resect eval --base-url http://127.0.0.1:8000 --task {tasks}"
+    return f"asked in transformers, check it in vLLM: {check}"
 
 
 def _verdict(version: Version, summary: Summary) -> str:

@@ -22,7 +22,8 @@ class Entry(NamedTuple):
     """Where a method is and what it does.
 
     `dose` is what its level counts, None without one; `part` what that level is a fraction of, in
-    the words of a sentence, None where it is no fraction; `runtime` where the result is asked.
+    the words of a sentence, None where it is no fraction; `runtime` where the result is asked;
+    `serve` the command that starts a server with the result, empty where it is no deployed version.
     """
 
     where: str
@@ -30,6 +31,7 @@ class Entry(NamedTuple):
     dose: str | None
     part: str | None = None
     runtime: str = TRANSFORMERS
+    serve: str = ""
 
 
 def _weights(where: str, summary: str) -> Entry:
@@ -59,17 +61,23 @@ METHODS: dict[str, Entry] = {
         "experts",
     ),
     "bnb-int8": Entry(
-        "resect.methods.packed.bnb:Int8", "8 bits with bitsandbytes (LLM.int8)", None
+        "resect.methods.packed.bnb:Int8",
+        "8 bits with bitsandbytes (LLM.int8), for research and QLoRA",
+        None,
     ),
     "bnb-nf4": Entry(
-        "resect.methods.packed.bnb:Nf4", "4 bits with bitsandbytes (normal floats)", None
+        "resect.methods.packed.bnb:Nf4",
+        "4 bits with bitsandbytes (normal floats), for research and QLoRA",
+        None,
     ),
     "torchao-int8": Entry(
-        "resect.methods.packed.torchao:Int8", "8 bits with torchao, weights only", None
+        "resect.methods.packed.torchao:Int8",
+        "8 bits with torchao, weights only, for research",
+        None,
     ),
     "torchao-int4": Entry(
         "resect.methods.packed.torchao:Int4",
-        "4 bits with torchao, weights only, where the machine has kernels",
+        "4 bits with torchao, weights only, where the machine has kernels, for research",
         None,
     ),
     "gguf": Entry(
@@ -77,6 +85,13 @@ METHODS: dict[str, Entry] = {
         "one file for llama.cpp and Ollama, like gguf:Q4_K_M, asked in llama.cpp",
         BITS,
         runtime=LLAMA_CPP,
+        serve="llama-server -m {}",
+    ),
+    "autoround": Entry(
+        "resect.deploy.autoround_step:AutoRound",
+        "4-bit weights for vLLM (W4A16, compressed-tensors), rounded by auto-round",
+        None,
+        serve="vllm serve {}",
     ),
     "lora": Entry(
         "resect.recover.lora:Lora",

@@ -273,6 +273,11 @@ class Recipe(Frozen):
         entry = entry_of(self.steps[-1].method) if self.steps else None
         return TRANSFORMERS if entry is None else entry.runtime
 
+    def serve(self, place: str) -> str:
+        """The command that starts a server with what is written to `place`, or nothing."""
+        entry = entry_of(self.steps[-1].method) if self.steps else None
+        return "" if entry is None else entry.serve.format(place)
+
     def doses(self, number: int) -> tuple[float, ...]:
         """The levels above 0 that step `number` is brought to."""
         if number == self.swept:
