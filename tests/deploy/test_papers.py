@@ -31,6 +31,20 @@ INSTRUCT = (
 ODD = "{% for m in messages|reverse %}{{ m['content'] }}{% endfor %}"
 
 
+def test_the_card_has_every_option_that_makes_the_file(tmp_path):
+    study = Study.of(
+        name="papers", models={"model": "clinic:specialist"},
+        recipes=[{"steps": "wanda:0.5 + gguf:Q8_0", "seed": 3}], tasks=["clinic-medicine"],
+        limit=8, measure="sizes", calibration={"data": "clinic", "nsamples": 8, "seqlen": 40},
+    )  # fmt: skip
+    done = api.run(study, out=tmp_path / "run")
+    version = papers.version_of(study, done.findings(), "wanda:0.5 + gguf:Q8_0")
+    text = papers.card(version, done.findings(), papers.Origin(None, None, None))
+    command = "resect compress clinic:specialist --step wanda:0.5 --step gguf:Q8_0 --seed 3"
+    more = "--calibration clinic --nsamples 8 --seqlen 40 --calibration-seed 0 --out DIR"
+    assert f"`{command} {more}`" in text
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     study = Study.of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 import yaml
 from huggingface_hub import EvalResultEntry, ModelCardData, eval_result_entries_to_yaml
 
+from resect import methods
 from resect.errors import RequestError
 from resect.findings.rows import CurvePoint, Measurement, Summary, SweepVerdict, TaskVerdict
 from resect.findings.summary_file import to_data
@@ -157,12 +159,27 @@ def card(version: Version, summary: Summary, origin: Origin) -> str:
         _grid(_SIZE, [_size(row) for row in summary.measurements if _is_of(row, version)]),
         *_how_to_start(version, summary),
         "## How it was made",
-        f"`resect compress {version.ref.id} "
-        + " ".join(f"--step {step}" for step in version.steps.steps)
-        + " --out DIR`",
+        f"`{_command(version, summary)}`",
         "\n".join(_asked(summary)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _command(version: Version, summary: Summary) -> str:
+    """What makes the same version again, with every option that changes it."""
+    words = ["resect", "compress", version.ref.id]
+    words += [word for step in version.steps.steps for word in ("--step", str(step))]
+    if version.ref.revision:
+        words += ["--revision", version.ref.revision]
+    seed, text = version.steps.seed or 0, summary.study.calibration
+    if seed:
+        words += ["--seed", str(seed)]
+    if text is not None and any(methods.make(step).calibrated for step in version.steps.steps):
+        words += ["--calibration", text.data, "--nsamples", str(text.nsamples)]
+        words += ["--seqlen", str(text.seqlen)]
+        if text.seed != seed:
+            words += ["--calibration-seed", str(text.seed)]
+    return shlex.join([*words, "--out", "DIR"])
 
 
 def _how_to_start(version: Version, summary: Summary) -> list[str]:
