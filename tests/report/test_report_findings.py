@@ -93,6 +93,17 @@ def test_the_matrix_outlines_what_was_chosen_and_gives_sizes(summary: dict[str, 
     assert {cell.task for cell in one.lines[0].squares} == {"mmlu-logic"}
 
 
+def test_a_version_that_failed_on_the_items_held_back_is_no_tick(summary: dict[str, Any]) -> None:
+    """It may pass on all items; then a larger one was chosen, and the matrix says why."""
+    chosen = findings.choice(findings.MODELS[0], recipe="magnitude", level=0.2)
+    tried = [{**chosen["chosen"], "level": 0.3, "word": "not proven"}, chosen["chosen"]]
+    scope = fixture.scope(summary | {"choice": [chosen | {"tried": tried}]})
+    table = matrix.matrix(scope, scope.models[0])
+    words = {x[:2]: y for x, y in zip(table.levels, table.lines[0].squares, strict=True)}
+    assert (words["30"].mark, words["30"].word) == ("?", "not confirmed")
+    assert words["20"].winner
+
+
 def test_a_task_without_a_verdict_shows_its_own_numbers(summary: dict[str, Any]) -> None:
     """Perplexity has no word, and its damaged values stand beside the intact one."""
     data = json.loads(json.dumps(summary | {"verdicts": []}))

@@ -114,14 +114,15 @@ Squares = dict[Level, Square]
 
 def _sweeps(scope: Scope, model: Model, task: str) -> dict[tuple[str, int], Squares]:
     """The squares of each sweep by level: of the verdict, else of the task's own numbers."""
-    sizes, chosen = _sizes(scope, model), _chosen(scope, model)
+    sizes, chosen, refuted = _sizes(scope, model), _chosen(scope, model), _refuted(scope, model)
     sweeps: dict[tuple[str, int], Squares] = {}
     for row in scope.summary.verdicts:
         if row.default and row.model == model.name:
             tests = _tests(row, task)
             sweeps[row.recipe, row.seed] = {
                 test.level: _judged(test, sizes.get((row.recipe, test.level), ""),
-                                    (row.recipe, test.level) == chosen)
+                                    (row.recipe, test.level) == chosen,
+                                    (row.recipe, test.level) in refuted)
                 for test in tests
             }  # fmt: skip
     if task and not any(sweeps.values()):
@@ -140,8 +141,10 @@ def _tests(row: SweepVerdict, task: str) -> Sequence[LevelVerdict | TaskVerdict]
     return [test for test in row.tasks if test.task == task]
 
 
-def _judged(test: LevelVerdict | TaskVerdict, size: str, winner: bool) -> Square:
+def _judged(test: LevelVerdict | TaskVerdict, size: str, winner: bool, refuted: bool) -> Square:
     value = "" if test.change is None else text.points(test.change)
+    if refuted and test.word is Word.PASSED:
+        return Square(TONES[Word.NOT_PROVEN], "not confirmed", value, test.task or "", size, False)
     return Square(TONES[test.word], str(test.word), value, test.task or "", size, winner)
 
 
@@ -149,6 +152,13 @@ def _chosen(scope: Scope, model: Model) -> tuple[str, Level] | None:
     rows = [row.chosen for row in scope.summary.choice if row.model == model.name]
     chosen = next((row for row in rows if row is not None), None)
     return None if chosen is None else (chosen.recipe, chosen.level)
+
+
+def _refuted(scope: Scope, model: Model) -> set[tuple[str, Level]]:
+    """Versions that were tested on the items held back and are not the one chosen."""
+    rows = [row for row in scope.summary.choice if row.model == model.name]
+    tried = {(test.recipe, test.level) for row in rows for test in row.tried}
+    return tried - {_chosen(scope, model)}
 
 
 def _sizes(scope: Scope, model: Model) -> Mapping[tuple[str, Level], str]:
