@@ -197,6 +197,21 @@ def test_what_breaks_in_some_sentences_is_no_fall_of_others():
     assert {g["of"]: g["intact"] for g in guards}["mentions: 0"] == pytest.approx(0.5)
 
 
+def test_a_destroyed_level_says_nothing_of_the_others():
+    """A sentence that lists four hundred mentions is far from all that a level before it did."""
+    parts, score = spans(np.random.default_rng(5), 0.9, 400)
+    mild = [{**row, "said": row["said"] + (i % 50 == 0)} for i, row in enumerate(parts)]
+    ruined = [parts[0] | {"said": 400}, *parts[1:]]
+    frames = [given("m", 0.0, score, parts), given("m", 0.1, score, mild)]
+    asked = {"tasks": {"t": info("spans", "strict_f1")}}
+    alone, beside = (
+        next(row for row in run(some, **asked)["verdicts"] if row["default"])["tasks"][0]
+        for some in (frames, [*frames, given("m", 0.5, score, ruined)])
+    )
+    assert alone == beside
+    assert alone["word"] == "passed"
+
+
 @pytest.mark.parametrize("kind", ["spans", "text", "number", "code"])
 def test_every_finding_works_for_every_kind(kind):
     found = study(kind)

@@ -23,9 +23,9 @@ RARE = 0.05
 class Utility(NamedTuple):
     """What every item is worth at every level, (L, N), and how the mean is taken.
 
-    `group` (N,) numbers the items' groups, which weigh alike; `span` (K,) is the most that an item
-    of each can lose. An item that a level lacks has lost it all. `floor` is the mean of the best
-    constant answer, silence among them.
+    `group` (N,) numbers the items' groups, which weigh alike; `span` (K,), or (L, K) where levels
+    differ, is the most that an item of each can lose. An item that a level lacks has lost it all.
+    `floor` is the mean of the best constant answer, silence among them.
     """
 
     values: Floats
@@ -36,19 +36,21 @@ class Utility(NamedTuple):
     @property
     def weights(self) -> Floats:
         """What each group counts in the mean, (K,)."""
-        return np.full(len(self.span), 1 / len(self.span))
+        groups = self.span.shape[-1]
+        return np.full(groups, 1 / groups)
 
     def intact(self, items: Mask, clusters: NDArray[np.intp]) -> Strata:
         """The values of level 0 over some items (N,)."""
         values = self.values[:1]
-        least = np.minimum(1 - self.span, values[:, items].min(initial=1.0))
-        most = np.full(len(self.span), max(1.0, float(values[:, items].max(initial=1.0))))
+        span = self.span if self.span.ndim == 1 else self.span[0]
+        least = np.minimum(1 - span, values[:, items].min(initial=1.0))
+        most = np.full(len(span), max(1.0, float(values[:, items].max(initial=1.0))))
         return units(values, items, self.group, self.weights, np.stack([least, most], 1), clusters)
 
     def change(self, items: Mask, clusters: NDArray[np.intp]) -> Strata:
         """The change of every level from level 0 over some items (N,)."""
         values = self.values - self.values[0]
-        ends = np.stack([-self.span, self.span], axis=1)
+        ends = np.stack([-self.span, self.span], axis=-1)
         return units(values, items, self.group, self.weights, ends, clusters)
 
 
@@ -72,7 +74,8 @@ def of_metric(curve: Curve, items: Mask) -> Utility:
 
     The influence of an item on top / bottom is (top - ratio x bottom) / mean bottom (Cochran 1977,
     section 6.3); with the ratio added its mean is the ratio. The loss of an item counts as that of
-    one of mean size, each item weighed by its size.
+    one of mean size, each item weighed by its size, or as the largest of its level where that is
+    more: what a destroyed level lost says nothing of the others.
     """
     assert curve.frame.headline is not None
     asked = curve.codes != sk.MISSING
@@ -81,8 +84,8 @@ def of_metric(curve: Curve, items: Mask) -> Utility:
     top = np.where(asked, top, 0.0)
     values, size = influence(top, bottom, items), bottom[0, items]
     heavy = float((size**2).sum() / size.sum() / size.mean()) if size.any() else 1.0
-    change = np.abs(values - values[0])[:, items].max(initial=0.0)
-    span = np.array([max(1.0, heavy, float(change))])
+    change = np.abs(values - values[0])[:, items].max(axis=1, initial=0.0)
+    span = np.maximum(max(1.0, heavy), change)[:, None]
     return Utility(values, np.zeros(len(items), dtype=np.intp), span, 0.0)
 
 

@@ -71,9 +71,10 @@ class Strata(NamedTuple):
 
 
 def strata(values: Floats, group: NDArray[np.intp], weights: Floats, span: Floats) -> Strata:
-    """Units by value: `values` (B, N), the stratum (N,) of each, and each stratum's `span` (K, 2).
+    """Units by value: `values` (B, N), the stratum (N,) of each, and each stratum's `span`.
 
-    `span` has the least and the greatest value that a unit of the stratum can have.
+    `span` has the least and the greatest value that a unit of the stratum can have, (K, 2), or of
+    each sample, (B, K, 2).
     """
     distinct = np.unique(values)
     if len(distinct) <= FEW or len(weights) > 1:
@@ -83,7 +84,8 @@ def strata(values: Floats, group: NDArray[np.intp], weights: Floats, span: Float
     else:
         middle = np.sort(values, axis=1)[:, None, :]
         counts = np.ones(middle.shape)
-    ends = np.broadcast_to(span, (len(middle), len(weights), 2))
+    rows = len(middle) if span.ndim == 2 else len(span)
+    ends = np.broadcast_to(span, (rows, len(weights), 2))
     middle = np.clip(middle, ends[..., :1], ends[..., 1:])
     return Strata(
         np.pad(counts, ((0, 0), (0, 0), (1, 1))),
@@ -220,6 +222,7 @@ def units(
     sums = np.stack([np.bincount(parent, share * row, count).astype(float) for row in values])
     size = np.bincount(parent, share, count)  # 1 in the mean
     heavy = float((size**2).sum() / size.sum())
-    ends = heavy * np.array([[span[:, 0].min(), span[:, 1].max()]])
-    ends[:, 0], ends[:, 1] = np.minimum(ends[:, 0], sums.min()), np.maximum(ends[:, 1], sums.max())
+    low = np.minimum(heavy * span[..., 0].min(axis=-1), sums.min(axis=1))
+    high = np.maximum(heavy * span[..., 1].max(axis=-1), sums.max(axis=1))
+    ends = np.stack([low, high], axis=-1)[:, None]
     return strata(sums, np.zeros(count, dtype=np.intp), np.ones(1), ends)
