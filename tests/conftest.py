@@ -21,6 +21,8 @@ settings.register_profile("resect", deadline=None)
 settings.load_profile("resect")
 
 SKIPPED: list[str] = []
+LOADED = pytest.StashKey[bool]()
+"""Whether torch was there when all tests had been collected."""
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +40,11 @@ def tiny_pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
     folder = tmp_path_factory.mktemp("models")
     return tiny.save(folder / "special", seed=1), tiny.save(folder / "base", seed=2)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Remember what collecting has loaded."""
+    session.config.stash[LOADED] = "torch" in sys.modules
 
 
 @pytest.hookimpl(tryfirst=True)

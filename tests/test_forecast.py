@@ -1,16 +1,21 @@
 """`resect plan`, and a study that cannot pass is refused before anything is asked."""
 
+from __future__ import annotations
+
 import json
 
 import pytest
+from lazy import WHEN_RUN
 
 from resect.cli import main
 from resect.errors import RequestError
 from resect.findings.task_forecast import units_of
 from resect.record import Item, TaskInfo
-from resect.running.forecast import forecast, refuse_hopeless
-from resect.running.resolve import resolve
 from resect.spec import Study
+
+if WHEN_RUN:
+    from resect.running.forecast import forecast, refuse_hopeless
+    from resect.running.resolve import resolve
 
 
 def study(limit, **more):

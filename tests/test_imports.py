@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import LOADED
 
 SOURCE = Path(__file__).parents[1] / "src" / "resect"
 
@@ -120,3 +121,8 @@ def test_package_may_have_no_cycle():
     edges = {(room(path), other) for path in SOURCE.rglob("*.py") for other in imported(path)}
     both = {tuple(sorted(e)) for e in edges if e[::-1] in edges and e[0] != e[1]}
     assert not both
+
+
+def test_collecting_the_tests_loads_no_torch(request):
+    """What needs it stands under `if WHEN_RUN:` (tests/lazy.py)."""
+    assert not request.config.stash[LOADED]

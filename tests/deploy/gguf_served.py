@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import gguf
-import torch
-from transformers import PreTrainedModel
+from lazy import WHEN_RUN
 
-from resect.deploy.server import Flags, Server
+if WHEN_RUN:
+    import torch
+    from transformers import PreTrainedModel
+
+    from resect.deploy.server import Flags, Server
 
 
 def fields_of(path: Path) -> dict[str, Any]:
@@ -40,12 +43,12 @@ def _one(server: Server, ids: Sequence[int], token: int) -> float:
     return float(first["logprob"])
 
 
-@torch.no_grad()
 def plain_log_probabilities(
     model: PreTrainedModel, ids: Sequence[int], tokens: Iterable[int]
 ) -> list[float]:
     """The same by a forward pass in transformers."""
-    last = model(torch.tensor([list(ids)])).logits[0, -1].log_softmax(-1)
+    with torch.no_grad():
+        last = model(torch.tensor([list(ids)])).logits[0, -1].log_softmax(-1)
     return [float(last[token]) for token in tokens]
 
 

@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch
+from lazy import WHEN_RUN
 from local_server import JsonHandler, listening
 
-from resect.models.loading import Loaded
+if WHEN_RUN:
+    import torch
+
+    from resect.models.loading import Loaded
 
 
 class Stub:
@@ -36,9 +39,12 @@ class Stub:
         told = {} if self.context is None else {"max_model_len": self.context}
         return {"data": [{"id": "clinic", "root": "/models/clinic", **told}]}
 
-    @torch.inference_mode()
     def completion(self, asked: dict[str, Any]) -> dict[str, Any]:
         """A greedy continuation, with the prompt's own log-probabilities where asked for."""
+        with torch.inference_mode():
+            return self._completion(asked)
+
+    def _completion(self, asked: dict[str, Any]) -> dict[str, Any]:
         tokenizer, model = self.loaded.tokenizer, self.loaded.model
         ids = list(tokenizer(asked["prompt"]).input_ids)
         whole = torch.tensor([ids])

@@ -13,7 +13,6 @@ from lazy import WHEN_RUN
 
 from resect import methods
 from resect.errors import RequestError, RunError
-from resect.methods import validation
 from resect.spec import Calibration, ModelRef, Recipe, Step
 
 if WHEN_RUN:
@@ -23,6 +22,7 @@ if WHEN_RUN:
     from resect import anatomy, api
     from resect.anatomy import stored
     from resect.deploy import autoround_step, deployed
+    from resect.methods import validation
     from resect.methods.calibration.calibration_text import Tokens
     from resect.methods.step import Context
     from resect.models import loading, weight_digest

@@ -13,19 +13,23 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-import torch
+from lazy import WHEN_RUN
 
 from resect import tasks
-from resect.ask import Asker
-from resect.deploy import endpoint, gguf_writer
-from resect.deploy.http_asker import HttpAsker
-from resect.deploy.http_client import KEY, Client, Gone
-from resect.deploy.server import Flags, Server
 from resect.errors import RequestError, RunError
-from resect.models import loading
-from resect.running import request, resolve
 from resect.spec import ModelRef, Study
 from resect.tasks import Source
+
+if WHEN_RUN:
+    import torch
+
+    from resect.ask import Asker
+    from resect.deploy import endpoint, gguf_writer
+    from resect.deploy.http_asker import HttpAsker
+    from resect.deploy.http_client import KEY, Client, Gone
+    from resect.deploy.server import Flags, Server
+    from resect.models import loading
+    from resect.running import request, resolve
 
 
 @pytest.fixture(scope="module")

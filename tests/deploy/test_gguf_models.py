@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import pytest
-import torch
+from lazy import WHEN_RUN
 
-from resect.deploy import gguf_writer
 from resect.errors import RequestError
-from resect.methods import validation
-from resect.models import loading
-from resect.running import compression, resolve
 from resect.spec import ModelRef, Recipe, Study
+
+if WHEN_RUN:
+    import torch
+
+    from resect.deploy import gguf_writer
+    from resect.methods import validation
+    from resect.models import loading
+    from resect.running import compression, resolve
 
 CLINIC = ModelRef.of(role="model", id="clinic:specialist")
 

@@ -9,18 +9,22 @@ import os
 import numpy as np
 import pytest
 import tiny
-import torch
 import yaml
 from gguf_served import fields_of
+from lazy import WHEN_RUN
 
-from resect import api, methods
-from resect.deploy import gguf_file, gguf_writer, imatrix, tensor_types
 from resect.errors import RequestError, RunError
-from resect.methods import validation
 from resect.record import GGUF_BITS
-from resect.running import compression, importance, inspection, plan, request, resolve
 from resect.spec import GGUF_SWEEP, Calibration, ModelRef, Recipe, Study
-from resect.store.sqlite import Store
+
+if WHEN_RUN:
+    import torch
+
+    from resect import api, methods
+    from resect.deploy import gguf_file, gguf_writer, imatrix, tensor_types
+    from resect.methods import validation
+    from resect.running import compression, importance, inspection, plan, request, resolve
+    from resect.store.sqlite import Store
 
 CLINIC = ModelRef.of(role="model", id="clinic:specialist")
 

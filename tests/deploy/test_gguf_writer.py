@@ -5,13 +5,17 @@ from __future__ import annotations
 import gguf
 import pytest
 import tiny
-import torch
 from gguf_served import fields_of, log_probabilities, plain_log_probabilities
+from lazy import WHEN_RUN
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
 
-from resect.deploy import gguf_writer, vocabulary
 from resect.errors import RequestError, RunError
+
+if WHEN_RUN:
+    import torch
+    from transformers import PreTrainedTokenizerFast
+
+    from resect.deploy import gguf_writer, vocabulary
 
 OWN = {
     "qwen3_moe": {"norm_topk_prob": True},

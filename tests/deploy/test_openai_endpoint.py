@@ -6,21 +6,24 @@ import json
 from dataclasses import replace
 
 import pytest
+from lazy import WHEN_RUN
 from local_server import JsonHandler, listening
 from openai_stub import Stub, served
 
-from resect import api, tasks
-from resect.ask import Asker
-from resect.deploy import endpoint, gguf_writer
-from resect.deploy.http_client import KEY, Client
-from resect.deploy.openai_endpoint import OpenAiEndpoint
-from resect.deploy.server import Flags, Server
 from resect.errors import RequestError, RunError
-from resect.models import loading
 from resect.record import Item, TaskInfo
-from resect.running import resolve
 from resect.spec import ModelRef, Study
 from resect.tasks import Source
+
+if WHEN_RUN:
+    from resect import api, tasks
+    from resect.ask import Asker
+    from resect.deploy import endpoint, gguf_writer
+    from resect.deploy.http_client import KEY, Client
+    from resect.deploy.openai_endpoint import OpenAiEndpoint
+    from resect.deploy.server import Flags, Server
+    from resect.models import loading
+    from resect.running import resolve
 
 
 @pytest.fixture(scope="module")

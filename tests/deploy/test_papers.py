@@ -9,13 +9,16 @@ import pytest
 import tiny
 import yaml
 from hub_stub import hub as stub_hub
+from lazy import WHEN_RUN
 
-from resect import api
 from resect.cli import main
-from resect.deploy import modelfile
 from resect.errors import RunError
-from resect.running import hub, papers
 from resect.spec import ModelRef, Study
+
+if WHEN_RUN:
+    from resect import api
+    from resect.deploy import modelfile
+    from resect.running import hub, papers
 
 SMOL = (
     "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"

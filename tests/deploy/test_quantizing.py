@@ -10,9 +10,12 @@ import pytest
 import tiny
 import xllamacpp.xllamacpp
 from gguf import GGMLQuantizationType as Type
+from lazy import WHEN_RUN
 
-from resect.deploy import gguf_writer, quantizer, tensor_types
 from resect.errors import RequestError
+
+if WHEN_RUN:
+    from resect.deploy import gguf_writer, quantizer, tensor_types
 
 TYPES = [
     Type.Q4_0, Type.Q4_1, Type.Q5_0, Type.Q5_1, Type.Q8_0, Type.Q2_K, Type.Q3_K, Type.Q4_K,

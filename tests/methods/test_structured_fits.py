@@ -6,17 +6,21 @@ import itertools
 
 import pytest
 import tiny
-import torch
+from lazy import WHEN_RUN
 from test_structured_scores import run
-from transformers import AutoModelForCausalLM
 
-from resect import methods
 from resect.errors import RequestError
-from resect.methods.calibration.calibration_text import Tokens
-from resect.methods.parts.channels import removal_order
-from resect.methods.parts.update import least_squares
-from resect.methods.step import Context
 from resect.spec import Step
+
+if WHEN_RUN:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from resect import methods
+    from resect.methods.calibration.calibration_text import Tokens
+    from resect.methods.parts.channels import removal_order
+    from resect.methods.parts.update import least_squares
+    from resect.methods.step import Context
 
 FAMILIES = ("llama", "gemma2", "phi3", "qwen3")
 WIDTH, HEADS, SIZE = 48, 4, 8
@@ -26,6 +30,12 @@ WIDTH, HEADS, SIZE = 48, 4, 8
 def context() -> Context:
     ids = torch.randint(3, 259, (12, 20), generator=torch.Generator().manual_seed(5))
     return Context(Tokens(ids))
+
+
+@pytest.fixture
+def no_grad():
+    with torch.no_grad():
+        yield
 
 
 def scores(step: str, model, context) -> dict[str, torch.Tensor]:
@@ -320,7 +330,7 @@ def test_zeros_of_a_step_before_stay(context):
 
 
 @pytest.mark.parametrize("step", ["neurons,criterion=random", "heads,criterion=random,by=query"])
-@torch.no_grad()
+@pytest.mark.usefixtures("no_grad")
 def test_a_fit_gives_the_outputs_back_better(step, context):
     """The same parts cut, with and without: the fitted one is nearer to the intact model."""
     ids = context.text.ids[:4]
@@ -333,7 +343,7 @@ def test_a_fit_gives_the_outputs_back_better(step, context):
     assert errors["lstsq"] < errors["none"]
 
 
-@torch.no_grad()
+@pytest.mark.usefixtures("no_grad")
 def test_blocks_by_loss_go_greedily(context):
     """Every order of two blocks is tried over copies that have them cut out."""
     model = tiny.model("mistral", num_hidden_layers=4)
