@@ -23,7 +23,7 @@ from starlette.testclient import TestClient
 
 from resect.record import OUTCOMES, Answer, CellResult, Item, RawAnswer, Reading, TaskInfo
 from resect.store.sqlite import Store
-from resect.view.app import application
+from resect.view.web_app import application
 
 MODELS, TASKS, RECIPES, LEVELS = ("specialist", "base"), 5, 5, 20
 LABELS = ("A", "B", "C", "D")

@@ -87,7 +87,7 @@ def test_arrows_point_one_way():
 TORCH_FREE = [
     "resect", "resect.spec", "resect.record", "resect.parse", "resect.tasks",
     "resect.tasks.sandbox.programs", "resect.tasks.sandbox.tester", "resect.tasks.ner",
-    "resect.tasks.programs",
+    "resect.tasks.code_tasks",
     "resect.clinic.clinic_tasks", "resect.tasks.pubmedqa", "resect.tasks.mmlu",
     "resect.store.sqlite", "resect.findings.summary", "resect.narrative.verdict",
     "resect.diff.same_summary", "resect.diff.diff_report", "resect.findings.replication.published",
@@ -96,7 +96,7 @@ TORCH_FREE = [
     "resect.clinic",
     "resect.recorded", "resect.recorded.lobotomy", "resect.recorded.lm_eval",
     "resect.recorded.plain", "resect.running.status", "resect.spec.parents", "resect.store.export",
-    "resect.running.judge", "resect.view.app", "resect.view.server",
+    "resect.running.judge", "resect.view.web_app", "resect.view.http_server",
     "resect.tracking",
 ]  # fmt: skip
 
@@ -126,3 +126,8 @@ def test_package_may_have_no_cycle():
 def test_collecting_the_tests_loads_no_torch(request):
     """What needs it stands under `if WHEN_RUN:` (tests/lazy.py)."""
     assert not request.config.stash[LOADED]
+
+
+def test_a_modules_name_is_its_own():
+    names = [path.stem for path in SOURCE.rglob("*.py") if not path.stem.startswith("__")]
+    assert sorted(names) == sorted(set(names))

@@ -18,7 +18,7 @@ from resect.spec import ModelRef, Study
 if WHEN_RUN:
     from resect import api
     from resect.deploy import modelfile
-    from resect.running import hub, papers
+    from resect.running import hub_upload, papers
 
 SMOL = (
     "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"
@@ -118,12 +118,12 @@ def test_upload_goes_to_the_hub_and_a_dry_run_nowhere(run, tmp_path, capsys, mon
         assert set(told["files"]) == {"README.md", "resect.json"}
         assert told["uploaded"] is False
         assert held.repos == []
-        hub.push(out, "me/small", dry_run=False)
+        hub_upload.push(out, "me/small", dry_run=False)
         assert held.repos == ["small"]
         assert held.files["README.md"] == (out / "README.md").read_bytes()
         held.refuse = 403
         with pytest.raises(RunError, match="the hub took nothing"):
-            hub.push(out, "me/small", dry_run=False)
+            hub_upload.push(out, "me/small", dry_run=False)
 
 
 def test_license_parent_and_results_are_carried_over(run, tmp_path):

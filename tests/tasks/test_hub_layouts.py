@@ -16,6 +16,7 @@ from resect import tasks
 from resect.errors import RequestError
 from resect.tasks import (
     Source,
+    code_tasks,
     gsm8k,
     math500,
     medhallu,
@@ -24,7 +25,6 @@ from resect.tasks import (
     medqa,
     medquad,
     mmlu,
-    programs,
     pubmedqa,
     truthfulqa,
 )
@@ -160,7 +160,7 @@ LAYOUTS = {
         },
     ),
     "humaneval": Layout(
-        programs,
+        code_tasks,
         "HUMANEVAL",
         lambda row: {
             "task_id": row["id"],
@@ -168,7 +168,7 @@ LAYOUTS = {
         },
     ),
     "mbpp": Layout(
-        programs,
+        code_tasks,
         "MBPP",
         lambda row: {
             "source_file": "Benchmark Questions",

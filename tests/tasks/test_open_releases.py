@@ -13,7 +13,7 @@ import pytest
 
 from resect import tasks
 from resect.tasks import Source, medquad
-from resect.tasks.programs import MBPP, HumanEval
+from resect.tasks.code_tasks import MBPP, HumanEval
 from resect.tasks.sandbox import programs
 
 COUNTS = {"gsm8k": 1319, "math500": 500, "humaneval": 164, "mbpp": 257, "ncbi-disease": 940,

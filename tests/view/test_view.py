@@ -19,8 +19,8 @@ from resect.store.lock import exclusive
 from resect.store.sqlite import Store
 from resect.view.answer_index import AnswerIndex, Filters
 from resect.view.answers import page
-from resect.view.app import application
-from resect.view.server import serve
+from resect.view.http_server import serve
+from resect.view.web_app import application
 
 TOKEN = "/secret"
 

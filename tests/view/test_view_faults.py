@@ -14,7 +14,7 @@ from viewed import filled
 
 from resect.errors import RequestError, RunError
 from resect.view import answers
-from resect.view.app import application
+from resect.view.web_app import application
 
 TOKEN = "/secret"
 PLACES = ("/", "/answers", "/answers?flip=lost", "/answers?page=3", "/item/parity/{key}")

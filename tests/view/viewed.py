@@ -74,7 +74,7 @@ def serving(folder: Path) -> Iterator[str]:
     """The view of a run on a free port; its address."""
     import uvicorn
 
-    from resect.view import server
+    from resect.view import http_server
 
     started, addresses = [], []
 
@@ -84,7 +84,9 @@ def serving(folder: Path) -> Iterator[str]:
             super().run(sockets)
 
     plain, uvicorn.Server = uvicorn.Server, Caught
-    thread = threading.Thread(target=server.serve, args=(folder, 0, addresses.append), daemon=True)
+    thread = threading.Thread(
+        target=http_server.serve, args=(folder, 0, addresses.append), daemon=True
+    )
     thread.start()
     try:
         until = time.monotonic() + 30

@@ -121,7 +121,7 @@ def view(
 
     It serves this machine only and changes nothing. Ctrl-C ends it.
     """
-    from resect.view.server import serve
+    from resect.view.http_server import serve
 
     serve(run, port, say)
 
@@ -166,13 +166,13 @@ def export(
         raise unknown("export format", to, (*FORMATS, *HUB_FORMATS))
     if dry_run and push_to_hub is None:
         raise RequestError("--dry-run goes with --push-to-hub.")
-    from resect.running import hub
+    from resect.running import hub_upload
 
-    made = [str(path) for path in hub.export(Run(run), to, out, version, noticing(quiet))]
+    made = [str(path) for path in hub_upload.export(Run(run), to, out, version, noticing(quiet))]
     told: dict[str, object] = {"files": made}
     line = f"{len(made)} files in {out}"
     if push_to_hub is not None:
-        told["hub"] = hub.push(out, push_to_hub, dry_run)
+        told["hub"] = hub_upload.push(out, push_to_hub, dry_run)
         line += f"; {'would be' if dry_run else 'were'} uploaded to {push_to_hub}"
     emit(told, line, as_json, quiet)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from resect.findings.choice import Size, Sizes, intact_in
 from resect.findings.frame import Level, clean_level
-from resect.findings.plain import plain
+from resect.findings.plain_data import plain
 from resect.findings.rows import CurvePoint, Measurement, PickedBy
 from resect.record import TRANSFORMERS
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from resect.errors import RequestError
-from resect.findings.plain import plain
+from resect.findings.plain_data import plain
 from resect.findings.rows import Summary
 from resect.record import TRANSFORMERS
 

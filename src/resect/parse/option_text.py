@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from resect.parse.negation import denies_option
-from resect.parse.quantity import matching, quantity
+from resect.parse.physical_quantity import matching, quantity
 from resect.parse.reading import AUXILIARIES, FUNCTION, Reading, Verdict, fold, statement, word_set
 
 _ARTICLE = re.compile(r"(?:(?:the|an?|it is|it s|its) )+")

@@ -15,8 +15,8 @@ import yaml
 from resect.errors import RequestError
 from resect.record import Answer, CellResult, Item, RawAnswer, Reading, TaskInfo, digest
 from resect.recorded.align import aligned
-from resect.recorded.check import bits, checked, gaps, identity
 from resect.recorded.describe import infos, items
+from resect.recorded.file_check import bits, checked, gaps, identity
 from resect.recorded.roles import control, roles
 from resect.recorded.row import Recorded, RecordedStudy
 from resect.running import folder

@@ -20,7 +20,7 @@ from resect.models import loading
 from resect.narrative.choice_sentences import answer_lines
 from resect.narrative.phrasing import size
 from resect.record import LLAMA_CPP, VLLM
-from resect.running import hub, ladder, papers, study_run
+from resect.running import hub_upload, ladder, papers, study_run
 from resect.running.folder import Run
 from resect.running.forecast import refuse_hopeless
 from resect.running.ladder import Candidate
@@ -193,7 +193,7 @@ def _made(run: Run, runtime: str, notice: Notice) -> Path:
     if place.exists():
         shutil.rmtree(place)
     if runtime == LLAMA_CPP:
-        paths = hub.export(run, "gguf", place, notice=notice)
+        paths = hub_upload.export(run, "gguf", place, notice=notice)
         return next(path for path in paths if path.suffix == ".gguf")
-    hub.export(run, "folder", place, notice=notice)
+    hub_upload.export(run, "folder", place, notice=notice)
     return place

@@ -136,7 +136,7 @@ METHODS: dict[str, Entry] = {
         "decoder blocks",
     ),
     "hidden": _parts(
-        "hidden:Hidden",
+        "hidden_width:Hidden",
         "remove hidden channels from every matrix, norm and embedding; train the rest after it",
         "hidden channels",
         "hidden channels",

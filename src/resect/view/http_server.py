@@ -17,7 +17,7 @@ def serve(folder: Path, port: int, tell: Callable[[str], None]) -> None:
     try:
         import uvicorn
 
-        from resect.view.app import application, new_token
+        from resect.view.web_app import application, new_token
     except ImportError:
         raise RequestError("the view needs a web server: pip install 'resect[view]'.") from None
     token = new_token()

@@ -26,7 +26,7 @@ from resect.report import formatting as text
 from resect.report.charts import svg
 from resect.view import answers
 from resect.view.answer_index import GRADES, AnswerIndex, Filters, level_name
-from resect.view.overview import overview
+from resect.view.run_overview import overview
 
 _FILES = Path(__file__).parent
 _PAGE_CSS = _FILES.parent / "report" / "page" / "page.css"
