@@ -18,6 +18,7 @@ import numpy as np
 from resect.findings.curves import damage
 from resect.findings.frame import Level
 from resect.findings.item_order import halves
+from resect.findings.looks import last_level
 from resect.findings.primary_test import Rule
 from resect.findings.rows import (
     Candidate,
@@ -46,6 +47,14 @@ let through, those at the margin use up the alpha of those that would have passe
 def alpha_of(tried: int, alpha: float) -> float:
     """The one-sided error of the test that follows `tried` others."""
     return float(alpha * SPENT * (1 - SPENT) ** tried)
+
+
+def confirming_level(alpha: float) -> float:
+    """The one-sided level of the last look at the first version that is confirmed.
+
+    It is what half of the items must be enough for.
+    """
+    return last_level(alpha_of(0, alpha))
 
 
 class Size(NamedTuple):

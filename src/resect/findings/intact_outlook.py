@@ -7,10 +7,9 @@ from dataclasses import replace
 
 import pandas as pd
 
-from resect.findings.choice import alpha_of
+from resect.findings.choice import confirming_level
 from resect.findings.frame import frames
 from resect.findings.item_order import halves
-from resect.findings.looks import last_level
 from resect.findings.planned import cell_rows, curves_of
 from resect.findings.primary_test import Primary, Rule, primary, restricted
 from resect.findings.rows import Undecided
@@ -48,7 +47,7 @@ def _why(test: Primary, seed: int | None) -> Undecided | None:
     """Why a test, or the same on either half of its items, cannot be made; None where it can."""
     if test.undecided is not None or seed is None:
         return test.undecided
-    alpha = last_level(alpha_of(0, test.alpha))
+    alpha = confirming_level(test.alpha)
     parts = [restricted(test, half, alpha) for half in halves(test.curve.frame, seed)]
     short = [part.undecided for part in parts if part.undecided is not None]
     if not short:

@@ -12,6 +12,7 @@ import numpy as np
 
 from resect.findings.utility import pooled
 from resect.record import Item, TaskInfo
+from resect.stats.design_effect import effective_number
 from resect.stats.power import copy_passes, items_needed, power
 
 FLIPS = 0.06
@@ -93,8 +94,8 @@ def units_of(items: Sequence[Item], info: TaskInfo) -> list[int]:
         size = Counter[str]()
         for item in items:
             size[item.parent or item.id] += len(json.loads(item.gold or "[]"))
-        squares = sum(n**2 for n in size.values())
-        return [max(size.total() ** 2 // squares, 1) if squares else len(parents)]
+        number = effective_number(list(size.values())) if size.total() else len(parents)
+        return [int(number)]
     if len(parents) < len(items) or info.kind != "label":
         return [len(parents)]
     counts = np.array([sum(item.gold == label for item in items) for label in info.labels])

@@ -14,6 +14,7 @@ from resect.findings.curves import Curve
 from resect.record import TaskInfo
 from resect.stats import skill as sk
 from resect.stats.bounded_mean import Strata, units
+from resect.stats.design_effect import effective_number
 from resect.stats.intervals import Floats, Mask
 
 RARE = 0.05
@@ -42,7 +43,7 @@ class Utility(NamedTuple):
     def intact(self, items: Mask, clusters: NDArray[np.intp]) -> Strata:
         """The values of level 0 over some items (N,)."""
         values = self.values[:1]
-        span = self.span if self.span.ndim == 1 else self.span[0]
+        span = np.atleast_2d(self.span)[0]
         least = np.minimum(1 - span, values[:, items].min(initial=1.0))
         most = np.full(len(span), max(1.0, float(values[:, items].max(initial=1.0))))
         return units(values, items, self.group, self.weights, np.stack([least, most], 1), clusters)
@@ -83,7 +84,7 @@ def of_metric(curve: Curve, items: Mask) -> Utility:
     bottom = np.where(asked, bottom, bottom[0])  # what a level lacks counts, and earned nothing
     top = np.where(asked, top, 0.0)
     values, size = influence(top, bottom, items), bottom[0, items]
-    heavy = float((size**2).sum() / size.sum() / size.mean()) if size.any() else 1.0
+    heavy = len(size) / effective_number(size) if size.any() else 1.0
     change = np.abs(values - values[0])[:, items].max(axis=1, initial=0.0)
     span = np.maximum(max(1.0, heavy), change)[:, None]
     return Utility(values, np.zeros(len(items), dtype=np.intp), span, 0.0)

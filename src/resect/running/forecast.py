@@ -14,7 +14,7 @@ from math import prod
 
 from resect.ask import Budget, first_budget
 from resect.errors import RequestError
-from resect.findings.choice import alpha_of
+from resect.findings.choice import confirming_level
 from resect.findings.looks import last_level
 from resect.findings.task_forecast import TaskForecast, items_lacking, task_forecast
 from resect.models import devices, loading
@@ -120,7 +120,7 @@ def _too_few(resolved: Resolved) -> list[str]:
     """The judged tasks on which not even a copy could pass, with the items that they need."""
     study, parts, alpha = resolved.study, 1, _alpha(resolved.study)
     if study.choose:
-        parts, alpha = 2, last_level(alpha_of(0, study.alpha))
+        parts, alpha = 2, confirming_level(study.alpha)
     short = []
     for name, rule in resolved.rules.items():
         items = [item for item in resolved.items[name] if item.variant is None]

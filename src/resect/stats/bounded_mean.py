@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.optimize import elementwise
 from scipy.special import ndtr, ndtri
 
+from resect.stats.design_effect import effective_number
 from resect.stats.intervals import Floats, Mask
 
 FEW = 16
@@ -84,8 +85,8 @@ def strata(values: Floats, group: NDArray[np.intp], weights: Floats, span: Float
     else:
         middle = np.sort(values, axis=1)[:, None, :]
         counts = np.ones(middle.shape)
-    rows = len(middle) if span.ndim == 2 else len(span)
-    ends = np.broadcast_to(span, (rows, len(weights), 2))
+    each = np.broadcast_shapes(span.shape, (len(middle), len(weights), 2))
+    ends = np.broadcast_to(span, each)
     middle = np.clip(middle, ends[..., :1], ends[..., 1:])
     return Strata(
         np.pad(counts, ((0, 0), (0, 0), (1, 1))),
@@ -221,7 +222,7 @@ def units(
     share = count * weights[group] / np.bincount(group, minlength=len(weights))[group]
     sums = np.stack([np.bincount(parent, share * row, count).astype(float) for row in values])
     size = np.bincount(parent, share, count)  # 1 in the mean
-    heavy = float((size**2).sum() / size.sum())
+    heavy = count / effective_number(size)
     low = np.minimum(heavy * span[..., 0].min(axis=-1), sums.min(axis=1))
     high = np.maximum(heavy * span[..., 1].max(axis=-1), sums.max(axis=1))
     ends = np.stack([low, high], axis=-1)[:, None]

@@ -34,6 +34,12 @@ class DesignEffect(NamedTuple):
     freedom: float
 
 
+def effective_number(size: ArrayLike) -> float:
+    """How many units of one size those of these sizes are worth (Kish 1965); not all may be 0."""
+    sizes = np.asarray(size)
+    return float(sizes.sum() ** 2 / (sizes**2).sum())
+
+
 def design_effect(
     values: NDArray[np.float64] | NDArray[np.bool_],
     among: NDArray[np.bool_],
@@ -53,8 +59,8 @@ def design_effect(
     n, count = len(group), len(used)
     if n == count:
         return DesignEffect(1.0, float(n), np.inf)
-    each = float((size**2).sum()) / n  # the size of the parent of a random item
-    parents = n / each
+    parents = effective_number(size)
+    each = n / parents  # the size of the parent of a random item
     apart = values[among] - np.mean(values[among], dtype=float)
     alone = float((apart**2).sum())
     seen = known = 0.0

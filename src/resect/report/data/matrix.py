@@ -114,7 +114,8 @@ Squares = dict[Level, Square]
 
 def _sweeps(scope: Scope, model: Model, task: str) -> dict[tuple[str, int], Squares]:
     """The squares of each sweep by level: of the verdict, else of the task's own numbers."""
-    sizes, chosen, refuted = _sizes(scope, model), _chosen(scope, model), _refuted(scope, model)
+    sizes, chosen = _sizes(scope, model), _chosen(scope, model)
+    refuted = _tested(scope, model) - {chosen}
     sweeps: dict[tuple[str, int], Squares] = {}
     for row in scope.summary.verdicts:
         if row.default and row.model == model.name:
@@ -154,11 +155,10 @@ def _chosen(scope: Scope, model: Model) -> tuple[str, Level] | None:
     return None if chosen is None else (chosen.recipe, chosen.level)
 
 
-def _refuted(scope: Scope, model: Model) -> set[tuple[str, Level]]:
-    """Versions that were tested on the items held back and are not the one chosen."""
+def _tested(scope: Scope, model: Model) -> set[tuple[str, Level]]:
+    """Versions that were tested on the items held back."""
     rows = [row for row in scope.summary.choice if row.model == model.name]
-    tried = {(test.recipe, test.level) for row in rows for test in row.tried}
-    return tried - {_chosen(scope, model)}
+    return {(test.recipe, test.level) for row in rows for test in row.tried}
 
 
 def _sizes(scope: Scope, model: Model) -> Mapping[tuple[str, Level], str]:
